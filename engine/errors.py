@@ -1,0 +1,46 @@
+"""The engine's expected errors; `ExpectedError` is their base and what the command line turns into exit status 1."""
+
+from db.errors import ExpectedError, StudyFull, StudyLocked, StudyMissing, StudyUnreadable
+
+__all__ = [
+    "ConfigError",
+    "ExpectedError",
+    "JudgeError",
+    "ModelError",
+    "PackError",
+    "StudyFull",
+    "StudyLocked",
+    "StudyMissing",
+    "StudyUnreadable",
+    "WordNetMissing",
+]
+
+
+class ConfigError(ExpectedError):
+    """A setting is unknown, malformed, or contradicts another one."""
+
+    title = "A setting is wrong"
+
+
+class PackError(ExpectedError):
+    """A concept pack is missing or malformed; the message names file and field."""
+
+    title = "The concept pack cannot be used"
+
+
+class ModelError(ExpectedError):
+    """A model folder or hub id cannot be loaded as a causal language model."""
+
+    title = "The subject model cannot be used"
+
+
+class JudgeError(ExpectedError):
+    """A judge cannot be set up or reached."""
+
+    title = "The judge cannot be used"
+
+
+class WordNetMissing(ExpectedError):
+    """No WordNet dictionary is installed."""
+
+    title = "WordNet is not installed"
