@@ -77,6 +77,7 @@ create table prompts (
     template text not null,
     draw integer not null check (draw >= 0),
     prompt text not null check (prompt <> ''),
+    batch integer not null check (batch >= 0),  -- prompts of one batch are generated together, always
     seed bigint not null,
     unique (run_id, prompt_concept, template, draw)
 );

@@ -20,7 +20,8 @@ def load_pack(name: str) -> Pack:
     folder = BUNDLED.get(name, Path(name))
     if not folder.is_dir():
         raise PackError(
-            f"There is no concept pack at {folder}.", hint=f"Name a folder, or a bundled pack: {', '.join(BUNDLED)}."
+            f"There is no concept pack at {folder}.",
+            hint=f"Name a folder, or a bundled pack: {', '.join(BUNDLED)}.",
         )
     manifest_file = folder / "pack.json"
     manifest = _read_object(manifest_file)

@@ -40,7 +40,10 @@ def assign_quadrant(n_senses: int, n_siblings: int | None, bands: Bands) -> tupl
     if n_siblings is None:
         return None, "no parent in the pack, so its siblings are unknown"
     if bands.senses_low < n_senses < bands.senses_high:
-        return None, f"{n_senses} senses lie between the bands (at most {bands.senses_low}, at least {bands.senses_high})"
+        return (
+            None,
+            f"{n_senses} senses lie between the bands (at most {bands.senses_low}, at least {bands.senses_high})",
+        )
     if bands.siblings_low < n_siblings < bands.siblings_high:
         return None, (
             f"{n_siblings} siblings lie between the bands (at most {bands.siblings_low}, at least {bands.siblings_high})"
@@ -55,7 +58,9 @@ def assign_quadrant(n_senses: int, n_siblings: int | None, bands: Bands) -> tupl
     return quadrants[many_senses, many_siblings], None
 
 
-def profile_pack(pack: Pack, *, bands: Bands, siblings: SiblingCount, pack_layer: int | None = None) -> tuple[Profile, ...]:
+def profile_pack(
+    pack: Pack, *, bands: Bands, siblings: SiblingCount, pack_layer: int | None = None
+) -> tuple[Profile, ...]:
     """Profile every concept, or those of one pack layer, in pack order."""
     profiles = []
     for concept in pack.concepts:

@@ -1,0 +1,135 @@
+"""Every setting of a study, with its default, in one frozen object; the command line and study.toml are read from it.
+
+Settings marked `decides="run"` decide texts, pairs or activations: their hash is the run's identity, so that changing one
+starts another run beside the first. The others (judge, lenses, layers) add rows to the same run.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from engine.errors import ConfigError
+
+
+def _setting(default: Any, text: str, *, decides: Literal["run", "work"] = "work", **bounds: float) -> Any:
+    return field(default=default, metadata={"help": text, "decides": decides, **bounds})
+
+
+def _run(default: Any, text: str, **bounds: float) -> Any:
+    return _setting(default, text, decides="run", **bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyConfig:
+    """Settings of one run; construct it directly, or with `read_config` from a TOML file and flags."""
+
+    model: str = _run("bundled", "Subject model: 'bundled', a Hugging Face folder, or a hub id.")
+    pack: str = _run("starter", "Concept pack: 'starter' or a folder.")
+    pack_layer: int | None = _run(None, "Take concepts of this pack layer only; all layers if not given.", low=0)
+    picker: Literal["study"] = _run("study", "How concepts are chosen from each quadrant.")
+    per_quadrant: int = _run(3, "Concepts to choose from each quadrant.", low=1)
+    siblings: Literal["distinct", "study"] = _run("distinct", "Which sibling count decides the quadrant.")
+    senses_low: int = _run(2, "At most this many senses is low.", low=0)
+    senses_high: int = _run(5, "At least this many senses is high.", low=1)
+    siblings_low: int = _run(3, "At most this many siblings is low.", low=0)
+    siblings_high: int = _run(10, "At least this many siblings is high.", low=1)
+    n_positive: int = _run(10, "Positive samples for each concept.", low=1)
+    n_negative: int = _run(10, "Negative samples for each concept.", low=1)
+    sibling_share: float = _run(0.5, "Share of negatives that are about a sibling.", low=0, high=1)
+    template_set: str = _run("standard", "Prompt templates: a bundled set or a TOML file.")
+    temperature: float = _run(0.7, "Sampling temperature.", low=0.01, high=10)
+    top_p: float = _run(0.9, "Nucleus sampling: smallest set of tokens with this probability.", low=0.01, high=1)
+    max_new_tokens: int = _run(150, "Longest output, in tokens; less where the model's context ends first.", low=1)
+    batch_size: int = _run(16, "Prompts generated together; part of a run, since a batch decides the last bits.", low=1)
+    seed: int = _run(0, "Seed of everything random.", low=0)
+    layers: tuple[int, ...] | None = _setting(None, "Residual-stream layers to capture, 0 = after the first block.")
+    mode: Literal["in_context", "output_only"] = _setting("in_context", "Capture outputs after their prompt, or alone.")
+    judge: str = _setting("offline", "Judge: 'offline'.")
+    lenses: tuple[str, ...] = _setting(("logistic", "mlp-study"), "Lens families to train.")
+    phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
+    folds: int = _setting(5, "Folds of cross-validation.", low=2)
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            _check_bounds(setting.name, getattr(self, setting.name), setting.metadata)
+        if self.senses_low >= self.senses_high:
+            raise ConfigError("senses_low must be below senses_high.")
+        if self.siblings_low >= self.siblings_high:
+            raise ConfigError("siblings_low must be below siblings_high.")
+        if self.layers is not None and (not self.layers or min(self.layers) < 0):
+            raise ConfigError("layers must name at least one layer, counted from 0.")
+
+    def to_json(self) -> str:
+        """All settings as JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def run_settings(self) -> dict[str, Any]:
+        """The settings that decide the run's texts and pairs."""
+        return {setting.name: getattr(self, setting.name) for setting in fields(self) if _decides_run(setting.metadata)}
+
+    def run_id(self, *, model_fingerprint: str, pack_hash: str, template_hash: str) -> str:
+        """Identity of the run: hash of its settings with model, pack and templates by content instead of by place."""
+        settings = self.run_settings() | {
+            "model": model_fingerprint,
+            "pack": pack_hash,
+            "template_set": template_hash,
+        }
+        return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
+def _decides_run(metadata: Mapping[str, Any]) -> bool:
+    return bool(metadata["decides"] == "run")
+
+
+def _check_bounds(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    if value is None:
+        return
+    low, high = metadata.get("low"), metadata.get("high")
+    if low is not None and value < low:
+        raise ConfigError(f"{name} must be at least {low:g}, not {value}.")
+    if high is not None and value > high:
+        raise ConfigError(f"{name} must be at most {high:g}, not {value}.")
+
+
+def read_config(file: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> StudyConfig:
+    """Defaults, overlaid by the TOML file, overlaid by the flags that are given (not None)."""
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return change_config(change_config(StudyConfig(), _read_toml(file) if file else {}), given)
+
+
+def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfig:
+    """A copy with some settings replaced; ConfigError names an unknown setting or a value of the wrong type."""
+    hints = get_type_hints(StudyConfig)
+    unknown = [name for name in changes if name not in hints]
+    if unknown:
+        raise ConfigError(f'There is no setting "{unknown[0]}".', hint=f"Known settings: {', '.join(hints)}.")
+    return replace(config, **{name: _coerce(name, value, hints[name]) for name, value in changes.items()})
+
+
+def _coerce(name: str, value: Any, hint: Any) -> Any:
+    options = get_args(hint) if get_origin(hint) is not None else (hint,)
+    if get_origin(hint) is Literal:
+        if value not in options:
+            raise ConfigError(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+        return value
+    for option in (hint,) if get_origin(hint) is tuple else options:
+        if get_origin(option) is tuple and isinstance(value, (list, tuple)):
+            return tuple(_coerce(name, item, get_args(option)[0]) for item in value)
+        if option is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if isinstance(option, type) and isinstance(value, option) and not isinstance(value, bool):
+            return value
+    raise ConfigError(f"{name} cannot be {value!r}.")
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not a TOML file: {error}.") from error

@@ -1,0 +1,131 @@
+"""Decide which samples serve which concept, before a token is generated.
+
+A sample is (prompt concept, template, draw): a natural key, so a text about gin that is a positive for gin and a
+negative for vodka is asked for once. A concept's negatives use the same templates as its positives, one for one, so that
+the template says nothing about the arm. A negative is never about an ancestor, a descendant or another name of the concept.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.config import StudyConfig
+from engine.packs.pack import Concept, Pack
+from engine.prompts.templates import TemplateSet
+
+NegativeKind = Literal["sibling", "unrelated", "opposite"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSample:
+    """One text to ask for; `sample_id` is the hash of run, prompt concept, template and draw."""
+
+    sample_id: str
+    prompt_concept: str
+    template: str
+    draw: int
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPair:
+    """A sample in the service of a concept; `u` is its permanent audit number in [0, 1)."""
+
+    concept: str
+    sample: PlannedSample
+    arm: Literal["positive", "negative"]
+    negative_kind: NegativeKind | None
+    u: float
+
+
+class Planner:
+    """Plans the pairs of a run; the same run id, pack, templates and settings give the same plan."""
+
+    def __init__(self, pack: Pack, templates: TemplateSet, config: StudyConfig, *, run_id: str) -> None:
+        self.pack, self.templates, self.config, self.run_id = pack, templates, config, run_id
+
+    def plan(self, concepts: Sequence[str]) -> tuple[PlannedPair, ...]:
+        """Pairs of all the concepts, concept by concept, positives first."""
+        return tuple(pair for concept in concepts for pair in self._plan_concept(concept, concepts))
+
+    def _plan_concept(self, concept: str, selected: Sequence[str]) -> Iterator[PlannedPair]:
+        names = self._template_order(concept)
+        for i in range(self.config.n_positive):
+            template, draw = names[i % len(names)], i // len(names)
+            yield self._pair(concept, self._sample(concept, template, draw), None)
+        for i, (kind, other) in enumerate(self._negatives(concept, selected)):
+            template, draw = names[i % len(names)], i // len(names)
+            yield self._pair(concept, self._sample(other, template, draw), kind)
+
+    def _template_order(self, concept: str) -> list[str]:
+        names = list(self.templates.templates)
+        random.Random(_number(self.config.seed, "templates", concept)).shuffle(names)
+        return names
+
+    def _negatives(self, concept: str, selected: Sequence[str]) -> Iterator[tuple[NegativeKind, str]]:
+        """Siblings and unrelated concepts in turn, each list shuffled and gone through before it repeats."""
+        rng = random.Random(_number(self.config.seed, "negatives", concept))
+        banned = self._related(concept)
+        siblings = [term for term in self.pack.siblings(concept) if term not in banned]
+        unrelated = self._unrelated(concept, banned | set(siblings), selected, rng)
+        rng.shuffle(siblings)
+        n, n_siblings = self.config.n_negative, 0
+        for i in range(n):
+            take_sibling = round((i + 1) * self.config.sibling_share) > n_siblings
+            if siblings and (take_sibling or not unrelated):
+                yield "sibling", siblings[n_siblings % len(siblings)]
+                n_siblings += 1
+            elif unrelated:
+                yield "unrelated", unrelated[(i - n_siblings) % len(unrelated)]
+
+    def _unrelated(self, concept: str, banned: set[str], selected: Sequence[str], rng: random.Random) -> list[str]:
+        """Concepts of the run first, since their texts exist already; the rest of the pack when they are too few."""
+        pool = [term for term in selected if term not in banned]
+        rng.shuffle(pool)
+        if len(pool) < min(self.config.n_negative, 8):
+            layer = self.pack.by_term[concept].pack_layer
+            others = [
+                other.term
+                for other in self.pack.concepts
+                if other.pack_layer == layer and other.term not in banned and other.term not in pool
+            ]
+            rng.shuffle(others)
+            pool += others[: self.config.n_negative]
+        return pool
+
+    def _related(self, term: str) -> set[str]:
+        """The concept itself, its ancestors and descendants, and all that share a name with it."""
+        names = _names(self.pack.by_term[term])
+        related = {term, *self.pack.ancestors(term)}
+        related |= {other.term for other in self.pack.concepts if names & _names(other)}
+        related |= {other.term for other in self.pack.concepts if term in self.pack.ancestors(other.term)}
+        return related
+
+    def _sample(self, concept: str, template: str, draw: int) -> PlannedSample:
+        entry = self.pack.by_term[concept]
+        key = f"{self.run_id}|{concept}|{template}|{draw}"
+        return PlannedSample(
+            sample_id=hashlib.blake2b(key.encode(), digest_size=8).hexdigest(),
+            prompt_concept=concept,
+            template=template,
+            draw=draw,
+            prompt=self.templates.templates[template].format(term=entry.term, definition=entry.definition),
+            seed=_number(self.config.seed, "sample", concept, template, draw),
+        )
+
+    def _pair(self, concept: str, sample: PlannedSample, kind: NegativeKind | None) -> PlannedPair:
+        u = (_number(self.config.seed, "audit", concept, sample.sample_id) >> 10) / 2**53
+        return PlannedPair(concept, sample, "negative" if kind else "positive", kind, u)
+
+
+def _names(concept: Concept) -> set[str]:
+    return {name.casefold() for name in (concept.term, *concept.aliases)}
+
+
+def _number(*parts: object) -> int:
+    """A 63-bit number that depends on nothing but its parts."""
+    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,100 @@
+"""Load any causal language model that transformers can load, and say plainly when it cannot.
+
+The fingerprint names the weights by content where they are a folder, and by commit where they come from a hub: it goes
+into the run's identity, so the place of the folder does not matter and changed weights start another run.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+BUNDLED = Path(__file__).parent.parent / "bundled" / "subject-model"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A loaded model in evaluation mode with its tokenizer; `context` is its longest sequence in tokens."""
+
+    name: str
+    fingerprint: str
+    model: Any
+    tokenizer: Any
+    n_layers: int
+    width: int
+    context: int
+    device: "torch.device"
+
+
+def load_subject(name: str, *, device: str | None = None) -> Subject:
+    """Load 'bundled', a folder or a hub id; ModelError tells in one sentence why it cannot be."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    place = _place(name)
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        dtype = torch.float32 if chosen.type == "cpu" else "auto"
+        model: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"{name} cannot be loaded as a causal language model: {first_line}",
+            hint="Name a Hugging Face folder with config.json, weights and tokenizer, a hub id, or 'bundled'.",
+        ) from error
+    settings = model.config.get_text_config()
+    return Subject(
+        name=name,
+        fingerprint=fingerprint(name, revision=getattr(model.config, "_commit_hash", None)),
+        model=model.to(chosen).eval(),
+        tokenizer=tokenizer,
+        n_layers=int(settings.num_hidden_layers),
+        width=int(settings.hidden_size),
+        context=int(getattr(settings, "max_position_embeddings", 2**31)),
+        device=chosen,
+    )
+
+
+def fingerprint(name: str, *, revision: str | None = None) -> str:
+    """Hash of configuration, tokenizer and weight files of a folder, or the hub id with its commit."""
+    place = _place(name)
+    if not Path(place).is_dir():
+        return f"{name}@{revision or 'unknown'}"
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(Path(place).iterdir()):
+        if file.suffix in {".json", ".safetensors", ".bin", ".model", ".jinja"}:
+            digest.update(file.name.encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _place(name: str) -> str:
+    """Where transformers shall look; refuses a path that exists but holds no model, and one that does not exist."""
+    if name == "bundled":
+        return str(BUNDLED)
+    folder = Path(name)
+    looks_like_path = name.startswith((".", "/", "~")) or folder.exists() or name.count("/") > 1
+    if not looks_like_path:
+        return name
+    config = folder.expanduser() / "config.json"
+    if not config.is_file():
+        raise ModelError(
+            f"{name} is no model folder: it has no config.json.",
+            hint="Name a Hugging Face folder with config.json, weights and tokenizer, a hub id, or 'bundled'.",
+        )
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{config} cannot be read as JSON ({error}).") from error
+    return str(folder.expanduser())
