@@ -1,0 +1,156 @@
+"""The way to a study's database: `connect` to read, `transaction` to write, `create_study` to begin.
+
+Borrow late and give back soon: no cursor is held while a model or a judge works, for every other process waits meanwhile.
+How processes take turns is told in `lending`. Never open the database file by other means in a process that uses it: closing
+any descriptor of the file silently drops DuckDB's lock.
+"""
+
+import atexit
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from db import failures
+from db.errors import ExpectedError, StudyFull, StudyUnreadable
+from db.lending import Lender, open_database
+
+DATABASE = "study.duckdb"
+WAIT_S = 15.0
+
+_lenders: dict[Path, Lender] = {}
+_lenders_lock = threading.Lock()
+_left_to_the_parent: list[Lender] = []
+
+
+def create_study(folder: Path) -> None:
+    """Make a folder with an empty study; does nothing where a study is already.
+
+    Raises StudyUnreadable when the folder cannot be made or written to, StudyFull when the disk is full.
+    """
+    file = folder / DATABASE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        exists = file.exists()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if not exists:
+        _make_database(file)
+
+
+@contextmanager
+def connect(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lend a cursor on the study's database, in autocommit; for reading.
+
+    Raises StudyMissing, StudyUnreadable, StudyFull, or StudyLocked when another process keeps the database for `wait_s`
+    seconds.
+    """
+    lender = _lender(folder)
+    cursor = lender.borrow(wait_s=wait_s)
+    broken = False
+    try:
+        yield cursor
+    except duckdb.Error as error:
+        broken = failures.breaks_connection(error)
+        if told := failures.in_use(error):
+            raise told from error
+        raise
+    finally:
+        lender.give_back(cursor, broken=broken)
+
+
+@contextmanager
+def transaction(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lend a cursor inside a transaction that is committed at the end, and rolled back on any exception.
+
+    Transactions of one process run one after the other, so that two threads that add the same row never conflict.
+    Raises what `connect` raises.
+    """
+    with connect(folder, wait_s=wait_s) as cursor, _only_writer(folder, wait_s=wait_s):
+        cursor.execute("begin")
+        try:
+            yield cursor
+            # COMMIT after a failed statement that the caller swallowed would report success and keep nothing.
+            cursor.execute("select 1")
+            cursor.execute("commit")
+        except BaseException:
+            # A commit that failed has rolled back already, and a broken connection has nothing to roll back.
+            with suppress(duckdb.Error):
+                cursor.execute("rollback")
+            raise
+
+
+@contextmanager
+def _only_writer(folder: Path, *, wait_s: float) -> Iterator[None]:
+    lock = _lender(folder).write_lock
+    if not lock.acquire(timeout=wait_s):
+        raise failures.locked(None, file=folder / DATABASE, wait_s=wait_s)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lender(folder: Path) -> Lender:
+    file = folder.resolve() / DATABASE
+    with _lenders_lock:
+        return _lenders.setdefault(file, Lender(file))
+
+
+def _make_database(file: Path) -> None:
+    """Make the database under another name and link it into place, so that no half-made one is ever seen."""
+    draft = file.with_name(f".{DATABASE}.{uuid.uuid4().hex}")
+    try:
+        connection = open_database(draft)
+        connection.execute("checkpoint")
+        connection.close()
+        _put_in_place(draft, file)
+    except duckdb.Error as error:
+        raise failures.at_opening(error, file=file) from error
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+    finally:
+        for left in (draft, draft.with_name(draft.name + ".wal")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
+def _put_in_place(draft: Path, file: Path) -> None:
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        return  # another process was first, and its study stands
+    except OSError:
+        # Some file systems have no links; renaming is as good but for two processes at the same instant.
+        if not file.exists():
+            draft.rename(file)
+
+
+def _unwritable(folder: Path, error: OSError) -> ExpectedError:
+    if error.errno is not None and "space" in os.strerror(error.errno).lower():
+        return StudyFull(f"{folder} has no room left.", hint="Free some space and try again.")
+    return StudyUnreadable(
+        f"{folder} cannot be written to: {error.strerror or error}.", hint="Choose a writable folder."
+    )
+
+
+def _close_all() -> None:
+    for lender in _lenders.values():
+        lender.close()
+
+
+def _start_afresh() -> None:
+    """After a fork: the parent's connections are not ours to use or to close, and locks may be held by no one."""
+    global _lenders_lock
+    _left_to_the_parent.extend(_lenders.values())
+    _lenders.clear()
+    _lenders_lock = threading.Lock()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -1,0 +1,85 @@
+"""Turns what DuckDB says went wrong into the few errors that a user is told.
+
+DuckDB has one exception class for a lock, a full disk and a damaged file, so the text decides. An error that is none of
+these is a fault of ours and passes through unchanged.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import duckdb
+
+from db.errors import ExpectedError, StudyFull, StudyLocked, StudyUnreadable
+
+_FULL = re.compile(r"no space left|file too large|disk quota exceeded|out of disk|there is not enough space", re.I)
+_DAMAGED = re.compile(r"corrupt|checksum|not a valid duckdb|failed to deserialize|wal file|serialization", re.I)
+_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+
+
+def is_lock(error: duckdb.Error) -> bool:
+    """Whether another process holds the database's lock."""
+    return isinstance(error, duckdb.IOException) and "Could not set lock on file" in str(error)
+
+
+def breaks_connection(error: BaseException) -> bool:
+    """Whether nothing more can be done on the connection that raised this, so that it must be reopened."""
+    return isinstance(error, duckdb.FatalException | duckdb.InternalException)
+
+
+def in_use(error: duckdb.Error) -> ExpectedError | None:
+    """The told error for a failure of a statement, or None when the failure is a fault of ours."""
+    text = _first_line(error)
+    if _FULL.search(text):
+        return StudyFull(f"The study could not be written: {text}.", hint="Free some space and run it again.")
+    damaged = isinstance(error, duckdb.IOException | duckdb.SerializationException) and _DAMAGED.search(text)
+    return _damaged(text) if damaged else None
+
+
+def at_opening(error: duckdb.Error, *, file: Path) -> ExpectedError:
+    """The told error for a database file that could not be opened."""
+    text = _first_line(error)
+    if _FULL.search(text):
+        return StudyFull(f"{file.parent} has no room left: {text}.", hint="Free some space and try again.")
+    if re.search(r"permission denied|read-only file system|not a directory|no such file", text, re.I):
+        return StudyUnreadable(f"{file} cannot be opened for writing: {text}.", hint="Choose a writable folder.")
+    return _damaged(text)
+
+
+def locked(error: duckdb.Error | None, *, file: Path, wait_s: float) -> StudyLocked:
+    """The told error for a lock that stayed taken for `wait_s` seconds; it names the holder as far as known."""
+    return StudyLocked(
+        f"{file} has been in use by {_holder(error)} for {wait_s:g} s.",
+        hint="Wait until it is done, or stop it, and try again.",
+    )
+
+
+def _damaged(text: str) -> StudyUnreadable:
+    return StudyUnreadable(
+        f"The study's database is damaged or is no Lensgap study: {text}.",
+        hint="Restore the folder from a copy, or start a new study in another folder.",
+    )
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
+
+
+def _holder(error: duckdb.Error | None) -> str:
+    if error is None:
+        return f"this process itself (PID {os.getpid()})"
+    match = _HOLDER.search(str(error))
+    if match is None:
+        return "another process"
+    command = _command(int(match["pid"])) or match["program"]
+    return f"PID {match['pid']} ({command})"
+
+
+def _command(pid: int) -> str | None:
+    """The command line of a process where the system shows it, at most 120 characters."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return None
+    words = raw.decode(errors="replace").replace("\0", " ").split()
+    return " ".join(words)[:120] or None

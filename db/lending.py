@@ -1,0 +1,189 @@
+"""One connection for all threads of a process, lent by the cursor and given up soon so that other processes get their turn.
+
+DuckDB lets one process have a database file open. All processes are peers here: each opens the file when a thread asks for a
+cursor, retries at jittered intervals while another process has it, and closes it when no cursor was out for `IDLE_S`. A
+process under steady load stops lending after `TURN_S` when a peer waits (see `waiting`), or after `LONGEST_S` in any case;
+it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`. A thread that has a cursor may
+always borrow another one, for it would otherwise wait for itself.
+
+All state is guarded by one condition, whose waits are what lets threads of one process take turns.
+"""
+
+import contextlib
+import random
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+
+from db import failures
+from db.errors import StudyMissing
+from db.migrate import migrate
+from db.waiting import WaitingLine
+
+IDLE_S = 0.15
+IDLE_POLL_S = 0.02
+TURN_S = 0.25
+LONGEST_S = 2.0
+YIELD_S = 0.05
+RETRY_S = (0.004, 0.02)
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    # A commit that finds the log above this folds it into the file; closing leaves the log, for folding costs more
+    # than all the rest of closing.
+    "checkpoint_threshold": "16MiB",
+    "autoinstall_known_extensions": False,
+}
+
+
+class Lender:
+    """Lends cursors on one database file to the threads of this process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._line = WaitingLine(file.with_name(file.name + ".queue"))
+        self._changed = threading.Condition()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._broken = False
+        self._borrowers: dict[int, int] = {}  # thread by id of its cursor
+        self._n_waiting = 0
+        self._opened_at = self._returned_at = self._retry_at = 0.0
+        self._lock_error: duckdb.Error | None = None
+        self.write_lock = threading.RLock()
+
+    def borrow(self, *, wait_s: float) -> duckdb.DuckDBPyConnection:
+        """A cursor of the calling thread's own, to be given back with `give_back`.
+
+        Raises StudyMissing, StudyUnreadable, StudyFull, or StudyLocked after `wait_s` seconds.
+        """
+        deadline = time.monotonic() + wait_s
+        with self._changed:
+            self._n_waiting += 1
+            try:
+                connection = self._wait_for_connection(deadline, wait_s)
+            finally:
+                self._n_waiting -= 1
+                if not self._n_waiting:
+                    self._line.leave()
+            cursor = connection.cursor()
+            self._borrowers[id(cursor)] = threading.get_ident()
+            return cursor
+
+    def give_back(self, cursor: duckdb.DuckDBPyConnection, *, broken: bool = False) -> None:
+        """Take a cursor back; `broken` means that the connection must be reopened before anything more is lent."""
+        with self._changed:
+            # A cursor of a broken connection may refuse even to be closed.
+            with contextlib.suppress(duckdb.Error):
+                cursor.close()
+            self._broken |= broken
+            del self._borrowers[id(cursor)]
+            self._returned_at = time.monotonic()
+            if not self._borrowers:
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Close the connection now, whoever uses it; for the end of the process."""
+        with self._changed:
+            if self._connection is not None:
+                self._close()
+
+    def _wait_for_connection(self, deadline: float, wait_s: float) -> duckdb.DuckDBPyConnection:
+        while (connection := self._lendable()) is None:
+            self._advance(deadline)
+            if self._lendable() is None and time.monotonic() >= deadline:
+                held_here = self._connection is not None
+                raise failures.locked(None if held_here else self._lock_error, file=self._file, wait_s=wait_s)
+        return connection
+
+    def _lendable(self) -> duckdb.DuckDBPyConnection | None:
+        if self._broken or (self._is_due() and threading.get_ident() not in self._borrowers.values()):
+            return None
+        return self._connection
+
+    def _is_due(self) -> bool:
+        """Whether this process has had its turn."""
+        if self._connection is None:
+            return False
+        held_s = time.monotonic() - self._opened_at
+        return held_s > LONGEST_S or (held_s > TURN_S and self._line.someone_waits())
+
+    def _advance(self, deadline: float) -> None:
+        """Take one step towards a connection that can be lent: close, wait, or try to open."""
+        now = time.monotonic()
+        if self._connection is not None:
+            if self._borrowers:
+                self._changed.wait(max(0.0, deadline - now))
+            else:
+                self._close()
+        elif now < self._retry_at:
+            self._changed.wait(max(0.0, min(self._retry_at, deadline) - now))
+        else:
+            self._open()
+
+    def _open(self) -> None:
+        if not self._file.exists():
+            raise missing(self._file)
+        try:
+            connection = open_database(self._file)
+        except duckdb.Error as error:
+            if not failures.is_lock(error):
+                raise failures.at_opening(error, file=self._file) from error
+            self._lock_error = error
+            self._retry_at = time.monotonic() + random.uniform(*RETRY_S)
+            self._line.join()
+            return
+        self._line.leave()
+        self._connection, self._broken = connection, False
+        self._opened_at = self._returned_at = time.monotonic()
+        threading.Thread(target=self._close_when_idle, name="lensgap-db-idle", daemon=True).start()
+        self._changed.notify_all()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        self._broken = False
+        self._retry_at = time.monotonic() + YIELD_S
+        if connection is not None:
+            # After a full disk or a fatal error there is nothing left to close properly.
+            with contextlib.suppress(duckdb.Error):
+                connection.close()
+        self._changed.notify_all()
+
+    def _close_when_idle(self) -> None:
+        """Body of the thread that every opened connection has; ends when the connection is closed."""
+        with self._changed:
+            mine = self._connection
+            while mine is not None and self._connection is mine:
+                if self._borrowers:
+                    self._changed.wait()
+                elif self._broken or self._is_idle() or self._is_due():
+                    self._close()
+                else:
+                    self._changed.wait(IDLE_POLL_S)
+
+    def _is_idle(self) -> bool:
+        idle_s = time.monotonic() - self._returned_at
+        return idle_s > IDLE_S or (idle_s > IDLE_POLL_S and self._line.someone_waits())
+
+
+def open_database(file: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database file with the settings of all studies and bring its schema up to date; creates a missing one.
+
+    Raises duckdb.Error as DuckDB does, and StudyUnreadable for a schema that is not ours or newer.
+    """
+    connection = duckdb.connect(file, config=_SETTINGS)
+    try:
+        connection.execute("pragma disable_checkpoint_on_shutdown")
+        migrate(connection, file=file)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def missing(file: Path) -> StudyMissing:
+    """The told error for a folder without a study."""
+    return StudyMissing(
+        f"{file.parent} holds no study (no {file.name}).",
+        hint="Make one with `lensgap run` or `lensgap demo`, or name another folder.",
+    )

@@ -1,0 +1,388 @@
+"""One frozen dataclass for every table that rows are added to, and the one way to add them.
+
+Fields have the names and the order of the table's columns, so that a row is what the table holds; closed vocabularies are
+Literals with the values of the table's CHECK. Times are naive UTC. `insert` is idempotent: keys are natural or content
+hashes, so a row that is there already is left as it is.
+
+Text may hold anything that Python's may: NUL, emoji and megabytes come back as they went in. Only lone surrogates, which no
+UTF-8 file can hold, become U+FFFD.
+"""
+
+import contextlib
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+import duckdb
+
+Quadrant: TypeAlias = Literal["A", "B", "C", "D"]
+SiblingCount: TypeAlias = Literal["study", "distinct"]
+FinishReason: TypeAlias = Literal["stop", "length"]
+Form: TypeAlias = Literal["empty", "short", "repetitive", "good"]
+Arm: TypeAlias = Literal["positive", "negative"]
+NegativeKind: TypeAlias = Literal["sibling", "unrelated", "opposite"]
+Phase: TypeAlias = Literal["prompt", "output"]
+Mode: TypeAlias = Literal["in_context", "output_only"]
+RatingSource: TypeAlias = Literal["override", "audit"]
+Json: TypeAlias = str
+"""A JSON document as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table that the class names."""
+
+    table: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow(Row):
+    """A concept pack, by the hash of its content."""
+
+    table: ClassVar[str] = "packs"
+    pack_hash: str
+    name: str
+    version: str
+    source: str
+    senses_mean: str
+    n_concepts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptRow(Row):
+    """A concept of a pack."""
+
+    table: ClassVar[str] = "concepts"
+    pack_hash: str
+    concept: str
+    pack_layer: int
+    definition: str
+    aliases: tuple[str, ...]
+    parents: tuple[str, ...]
+    n_senses: int
+    n_siblings_distinct: int | None
+    n_siblings_study: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SenseRow(Row):
+    """One meaning of a concept."""
+
+    table: ClassVar[str] = "senses"
+    pack_hash: str
+    concept: str
+    sense_id: str
+    position: int
+    definition: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingRow(Row):
+    """That two concepts share a parent, seen from one of them."""
+
+    table: ClassVar[str] = "siblings"
+    pack_hash: str
+    concept: str
+    sibling: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow(Row):
+    """A run: one model, pack and settings."""
+
+    table: ClassVar[str] = "runs"
+    run_id: str
+    name: str
+    created_at: datetime
+    config: Json
+    model: str
+    model_fingerprint: str
+    pack_hash: str
+    template_set: str
+    template_hash: str
+    seed: int
+    versions: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RunConceptRow(Row):
+    """A concept that a run selected, and its quadrant or why it has none."""
+
+    table: ClassVar[str] = "run_concepts"
+    run_id: str
+    concept: str
+    position: int
+    quadrant: Quadrant | None
+    quadrant_reason: str | None
+    n_senses: int
+    n_siblings: int | None
+    sibling_count: SiblingCount
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow(Row):
+    """A prompt that a sample is to be generated from."""
+
+    table: ClassVar[str] = "prompts"
+    sample_id: str
+    run_id: str
+    prompt_concept: str
+    template: str
+    draw: int
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow(Row):
+    """What the subject model wrote to a prompt."""
+
+    table: ClassVar[str] = "samples"
+    sample_id: str
+    output: str
+    finish_reason: FinishReason
+    output_ids: tuple[int, ...]
+    n_prompt_tokens: int
+    generated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow(Row):
+    """The measures of a sample's form, and its form by both rules."""
+
+    table: ClassVar[str] = "forms"
+    sample_id: str
+    n_chars: int
+    n_words: int
+    tail_loop_share: float
+    repeated_4gram_share: float
+    distinct_2: float | None
+    zlib_ratio: float | None
+    first30_count: int
+    form_study: Form
+    form_loop: Form
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow(Row):
+    """That a sample serves a concept in one arm."""
+
+    table: ClassVar[str] = "pairs"
+    run_id: str
+    concept: str
+    sample_id: str
+    arm: Arm
+    negative_kind: NegativeKind | None
+    u: float
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRow(Row):
+    """Where a sample's activation is stored, or why there is none."""
+
+    table: ClassVar[str] = "activations"
+    sample_id: str
+    layer: int
+    phase: Phase
+    mode: Mode
+    shard: str | None
+    shard_row: int | None
+    missing_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRow(Row):
+    """A judge: everything that decides what it answers."""
+
+    table: ClassVar[str] = "judges"
+    judge_id: str
+    backend: str
+    model: str
+    rubric: str
+    rubric_hash: str
+    parameters: Json
+    is_baseline: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRow(Row):
+    """One vote of a judge on what a sample is about, blind to its concept."""
+
+    table: ClassVar[str] = "topics"
+    judge_id: str
+    sample_id: str
+    vote: int
+    topic: str | None
+    similarity: float | None
+    unscored_reason: str | None
+    raw_reply: str
+    n_input_tokens: int
+    n_output_tokens: int
+    cost_usd: float
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JudgmentRow(Row):
+    """One vote of a judge on how relevant a sample is to a concept."""
+
+    table: ClassVar[str] = "judgments"
+    judge_id: str
+    concept: str
+    sample_id: str
+    vote: int
+    rating: int | None
+    explanation: str | None
+    unscored_reason: str | None
+    raw_reply: str
+    n_input_tokens: int
+    n_output_tokens: int
+    cost_usd: float
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRow(Row):
+    """What a person said about a pair, or the undoing of it; the database numbers them in their order."""
+
+    table: ClassVar[str] = "ratings"
+    rating_id: str
+    run_id: str
+    concept: str
+    sample_id: str
+    reviewer: str
+    source: RatingSource
+    rating: int | None
+    undoes: str | None
+    inclusion_probability: float | None
+    blind: bool
+    reason: str | None
+    rated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow(Row):
+    """That a reviewer has a pair before them for a while."""
+
+    table: ClassVar[str] = "leases"
+    run_id: str
+    concept: str
+    sample_id: str
+    reviewer: str
+    taken_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LensRow(Row):
+    """A lens and its measures out of fold, or why it has none."""
+
+    table: ClassVar[str] = "lenses"
+    lens_id: str
+    run_id: str
+    concept: str
+    family: str
+    layer: int
+    phase: Phase
+    mode: Mode
+    n_positive: int
+    n_negative: int
+    n_excluded: int
+    n_groups: int
+    f1: float | None
+    f1_low: float | None
+    f1_high: float | None
+    precision: float | None
+    recall: float | None
+    auc: float | None
+    average_precision: float | None
+    always_positive_f1: float | None
+    shuffled_f1: float | None
+    text_only_f1: float | None
+    length_only_f1: float | None
+    reason: str | None
+    trained_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LensScoreRow(Row):
+    """What a lens says of a sample that it was not trained on."""
+
+    table: ClassVar[str] = "lens_scores"
+    lens_id: str
+    sample_id: str
+    fold: int
+    probability: float
+    fires: bool
+
+
+def insert(cursor: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> int:
+    """Add rows of one class; returns how many were not there yet.
+
+    Raises duckdb.ConstraintException for a row that the schema refuses, TypeError for rows of several classes.
+    """
+    if not rows:
+        return 0
+    kind = type(rows[0])
+    if any(type(row) is not kind for row in rows):
+        raise TypeError(f"rows of several classes cannot be added at once: {sorted({type(r).__name__ for r in rows})}")
+    cursor.register("rows_to_insert", _as_table(kind, rows))
+    try:
+        # The name of the table is a constant of its class, never a user's.
+        statement = f"insert into {kind.table} by name select * from rows_to_insert on conflict do nothing"  # noqa: S608
+        counted = cursor.execute(statement).fetchone()
+    finally:
+        # In an aborted transaction the view goes with the rollback.
+        with contextlib.suppress(duckdb.TransactionException):
+            cursor.unregister("rows_to_insert")
+    return int(counted[0]) if counted else 0
+
+
+def _as_table(kind: type[Row], rows: Sequence[Row]) -> Any:
+    """The rows as a pyarrow table; typed by the fields, so that a column of nothing but None keeps its type."""
+    import pyarrow as pa
+
+    hints = get_type_hints(kind)
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(kind)}
+    arrays = [_as_array(values, _arrow_type(hints[name])) for name, values in columns.items()]
+    return pa.table(arrays, names=list(columns))
+
+
+def _as_array(values: list[Any], arrow_type: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, arrow_type)
+    except UnicodeEncodeError:
+        return pa.array([_without_surrogates(value) for value in values], arrow_type)
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return tuple(_without_surrogates(item) for item in value) if isinstance(value, tuple | list) else value
+
+
+def _arrow_type(hint: Any) -> Any:
+    """The arrow type of a field's type: `X | None` is X, a Literal is text, tuple[X, ...] is a list of X."""
+    import pyarrow as pa
+
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _arrow_type(next(argument for argument in arguments if argument is not type(None)))
+    if origin is tuple:
+        return pa.list_(_arrow_type(arguments[0]))
+    if origin is Literal:
+        return pa.large_string()
+    return {
+        str: pa.large_string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        datetime: pa.timestamp("us"),
+    }[hint]
