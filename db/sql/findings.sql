@@ -1,0 +1,53 @@
+-- name: counts
+-- For each concept, arm and form: samples, and the five rating counts of their verdicts. Form rule is 'study' or 'loop'.
+select
+    v.concept, v.arm,
+    case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
+    count(*) as n_samples,
+    count(*) filter (v.bin = 1) as n_1,
+    count(*) filter (v.bin = 2) as n_2,
+    count(*) filter (v.bin = 3) as n_3,
+    count(*) filter (v.bin = 4) as n_4,
+    count(*) filter (v.bin = 5) as n_5
+from verdicts($run_id, $judge_id) v
+join samples s on s.sample_id = v.sample_id
+left join forms f on f.sample_id = v.sample_id
+where $concept is null or v.concept = $concept
+group by all
+order by all;
+
+-- name: quadrants
+-- The run's concepts in their order, with counts and quadrant.
+select concept, quadrant, quadrant_reason, n_senses, n_siblings, sibling_count
+from run_concepts
+where run_id = $run_id
+order by position;
+
+-- name: lenses
+-- The measured lenses of a run, one row a concept, family, layer, phase and mode.
+select
+    concept, family, layer, phase, mode, f1, f1_low, f1_high, "precision", recall, auc, average_precision,
+    always_positive_f1, shuffled_f1, text_only_f1, length_only_f1, n_positive, n_negative, n_excluded, reason, lens_id
+from lenses
+where run_id = $run_id and ($concept is null or concept = $concept)
+order by concept, family, phase, mode, layer;
+
+-- name: runs
+-- Runs of the study, newest first, each with its samples and how many of them were generated and judged.
+select
+    r.run_id, r.name, r.created_at, r.model, r.config,
+    (select count(*) from pairs p where p.run_id = r.run_id) as n_pairs,
+    (select count(*) from prompts q where q.run_id = r.run_id) as n_prompts,
+    (select count(*) from samples s join prompts q on q.sample_id = s.sample_id where q.run_id = r.run_id) as n_samples
+from runs r
+order by r.created_at desc;
+
+-- name: judges
+-- Judges that have rated samples of the run, most votes first.
+select j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, count(*) as n_votes, sum(g.cost_usd) as cost_usd
+from judges j
+join judgments g on g.judge_id = j.judge_id
+join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
+where p.run_id = $run_id
+group by all
+order by n_votes desc, j.created_at;

@@ -1,0 +1,226 @@
+"""From counts to findings: one summary a concept, quadrant and study, made of the other modules here.
+
+Input are the rows of the query `findings.counts`: for each concept, arm and form the number of samples and the five rating
+counts of their verdicts. Nothing else is needed, so a rating that changes moves one count and everything here follows.
+Summaries are cached by content: recomputing a study after one rating costs one concept, its quadrant and the whole.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, cast, get_args
+
+from engine.stats.ceiling import Ceiling, Target, ceilings_from_counts, recommended_target
+from engine.stats.estimate import Estimate, unknown
+from engine.stats.form import Form
+from engine.stats.gap import ClusterGap, GapDecomposition, cluster_gap, decompose_gap, relevance_gap
+from engine.stats.histogram import RatingHistogram
+from engine.stats.summary import mean_estimate
+
+Arm = Literal["positive", "negative"]
+FORMS: tuple[Form, ...] = ("empty", "short", "repetitive", "good")
+ARMS: tuple[Arm, ...] = get_args(Arm)
+CeilingModel = Literal["published", "propagation", "label_noise", "gap_linear"]
+
+CountRow = tuple[str, str, str | None, int, int, int, int, int, int]
+"""concept, arm, form (null: not measured yet), n_samples, n_1 … n_5"""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCounts:
+    """Samples of one arm by form, and the histogram of their verdicts by form; a form None is not measured yet."""
+
+    n_samples: tuple[tuple[Form | None, int], ...] = ()
+    verdicts: tuple[tuple[Form | None, RatingHistogram], ...] = ()
+
+    @property
+    def histogram(self) -> RatingHistogram:
+        """Verdicts of all forms."""
+        return sum((histogram for _, histogram in self.verdicts), RatingHistogram.empty())
+
+    @property
+    def good(self) -> RatingHistogram:
+        """Verdicts of good outputs."""
+        return sum((histogram for form, histogram in self.verdicts if form == "good"), RatingHistogram.empty())
+
+    @property
+    def n(self) -> int:
+        """Samples, rated or not."""
+        return sum(n for _, n in self.n_samples)
+
+    def n_of(self, form: Form) -> int:
+        """Samples of that form."""
+        return sum(n for other, n in self.n_samples if other == form)
+
+    @property
+    def n_measured(self) -> int:
+        """Samples whose form is known."""
+        return sum(n for form, n in self.n_samples if form is not None)
+
+    def form_shares(self) -> dict[Form, float | None]:
+        """Share of each form among measured samples; None while none is measured."""
+        n = self.n_measured
+        return {form: self.n_of(form) / n if n else None for form in FORMS}
+
+    def __add__(self, other: "ArmCounts") -> "ArmCounts":
+        return ArmCounts(self.n_samples + other.n_samples, self.verdicts + other.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptCounts:
+    """Both arms of one concept."""
+
+    concept: str
+    quadrant: str | None
+    positive: ArmCounts
+    negative: ArmCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a reader may turn: cut-off k of "on topic", stability s, the F1 asked for, and the ceiling that decides targets."""
+
+    k: int = 2
+    stability: float = 0.75
+    user_target: float = 0.95
+    model: CeilingModel = "label_noise"
+    seed: int = 0
+    n_resamples: int = 1000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All that is stated about one concept, quadrant or study. `gap` treats ratings, `cluster` concepts as the units."""
+
+    name: str
+    n_concepts: int
+    positive: ArmCounts
+    negative: ArmCounts
+    gap: Estimate
+    decomposition: GapDecomposition
+    ceilings: Mapping[str, Ceiling]
+    target: Target
+    cluster: ClusterGap | None = None
+
+    @property
+    def best_gap(self) -> Estimate:
+        """The gap with its honest interval: over concepts where there are several, over ratings for a single one."""
+        return self.cluster.estimate if self.cluster else self.gap
+
+
+@dataclass(frozen=True)
+class LensResult:
+    """The measured lens of one concept with the baselines that any F1 must be read beside; None is unknown."""
+
+    concept: str
+    f1: float | None
+    f1_low: float | None
+    f1_high: float | None
+    always_positive_f1: float | None
+    shuffled_f1: float | None
+    text_only_f1: float | None
+    length_only_f1: float | None
+    n: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class LensSummary:
+    """Means over concepts that have the value, each with its interval and n."""
+
+    f1: Estimate
+    always_positive: Estimate
+    shuffled: Estimate
+    text_only: Estimate
+    length_only: Estimate
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Findings of a study: overall, by quadrant (only those present, in order), by concept (in the run's order)."""
+
+    overall: Finding
+    quadrants: Mapping[str, Finding]
+    concepts: Mapping[str, Finding]
+    settings: Settings = field(default_factory=Settings)
+
+
+def count_concepts(rows: Iterable[CountRow], *, quadrants: Mapping[str, str | None]) -> list[ConceptCounts]:
+    """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
+    arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
+    for concept, arm, form, n, *counts in rows:
+        histogram = RatingHistogram(cast(tuple[int, int, int, int, int], tuple(counts)))
+        arms.setdefault((concept, arm), []).append((cast(Form | None, form), n, histogram))
+
+    def arm_counts(concept: str, arm: Arm) -> ArmCounts:
+        cells = sorted(arms.get((concept, arm), []), key=lambda cell: cell[0] or "")
+        return ArmCounts(tuple((f, n) for f, n, _ in cells), tuple((f, histogram) for f, _, histogram in cells))
+
+    return [
+        ConceptCounts(concept, quadrant, arm_counts(concept, "positive"), arm_counts(concept, "negative"))
+        for concept, quadrant in quadrants.items()
+    ]
+
+
+def find(concepts: Sequence[ConceptCounts], *, settings: Settings) -> Findings:
+    """Summarise every concept, every quadrant that occurs, and the whole."""
+    present = sorted({concept.quadrant for concept in concepts if concept.quadrant})
+    return Findings(
+        overall=summarise("overall", tuple(concepts), settings),
+        quadrants={
+            quadrant: summarise(quadrant, tuple(c for c in concepts if c.quadrant == quadrant), settings)
+            for quadrant in present
+        },
+        concepts={concept.concept: summarise(concept.concept, (concept,), settings) for concept in concepts},
+        settings=settings,
+    )
+
+
+@lru_cache(maxsize=20_000)
+def summarise(name: str, concepts: tuple[ConceptCounts, ...], settings: Settings) -> Finding:
+    """Findings on these concepts together; several concepts get the cluster interval too."""
+    positive = sum((concept.positive for concept in concepts), ArmCounts())
+    negative = sum((concept.negative for concept in concepts), ArmCounts())
+    ceilings = ceilings_from_counts(
+        positive=positive.histogram,
+        negative=negative.histogram,
+        good_positive=positive.n_of("good"),
+        n_positive=positive.n_measured,
+        k=settings.k,
+        stability=settings.stability,
+        n_resamples=settings.n_resamples,
+        seed=settings.seed,
+    )
+    return Finding(
+        name=name,
+        n_concepts=len(concepts),
+        positive=positive,
+        negative=negative,
+        gap=relevance_gap(positive.histogram, negative.histogram),
+        decomposition=decompose_gap(positive.histogram, negative.histogram, positive.good, negative.good),
+        ceilings=ceilings,
+        target=recommended_target(ceilings[settings.model].estimate.low, user_target=settings.user_target),
+        cluster=_cluster(concepts, settings) if len(concepts) > 1 else None,
+    )
+
+
+def _cluster(concepts: Sequence[ConceptCounts], settings: Settings) -> ClusterGap:
+    histograms = [(concept.positive.histogram, concept.negative.histogram) for concept in concepts]
+    return cluster_gap(histograms, n_resamples=settings.n_resamples, seed=settings.seed)
+
+
+def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
+    """Mean F1 and mean baselines over the concepts that have an F1."""
+    measured = [lens for lens in lenses if lens.f1 is not None]
+
+    def mean(values: Iterable[float | None]) -> Estimate:
+        known = [value for value in values if value is not None]
+        return mean_estimate(known, bounds=(0, 1)) if known else unknown("no lens has been measured", method="mean")
+
+    return LensSummary(
+        f1=mean(lens.f1 for lens in measured),
+        always_positive=mean(lens.always_positive_f1 for lens in measured),
+        shuffled=mean(lens.shuffled_f1 for lens in measured),
+        text_only=mean(lens.text_only_f1 for lens in measured),
+        length_only=mean(lens.length_only_f1 for lens in measured),
+    )
