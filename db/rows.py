@@ -133,6 +133,7 @@ class PromptRow(Row):
     template: str
     draw: int
     prompt: str
+    batch: int
     seed: int
 
 
