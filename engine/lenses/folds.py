@@ -62,7 +62,7 @@ def grouped_stratified_folds(
     reason = _why_not(y, groups)
     if reason is not None:
         return TooLittleData(reason)
-    return next(fold for fold in _candidates(y, groups, n_folds, seed) if _trains_both_arms(y, fold))
+    return next(fold for fold in _candidates(y, groups, n_folds, seed) if trains_both_arms(y, fold))
 
 
 def _why_not(y: IntArray, groups: IntArray) -> str | None:
@@ -94,5 +94,6 @@ def _candidates(y: IntArray, groups: IntArray, n_folds: int, seed: int) -> Itera
     yield np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
-def _trains_both_arms(y: IntArray, fold: IntArray) -> bool:
+def trains_both_arms(y: IntArray, fold: IntArray) -> bool:
+    """Tell whether every fold leaves rows of both arms to train on."""
     return all(len(np.unique(y[fold != number])) == 2 for number in np.unique(fold))

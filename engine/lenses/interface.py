@@ -49,11 +49,16 @@ class LensFamily(Protocol):
         """The family's name in settings and in the study."""
         ...
 
+    @property
+    def chooses_threshold(self) -> bool:
+        """Whether the family's threshold is chosen inside the training part; else it is .5."""
+        ...
+
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> FittedLens:
         """Fit one lens."""
         ...
 
-    def fit_many(self, parts: Sequence[Part]) -> list[FittedLens]:
+    def fit_many(self, parts: Sequence[Part]) -> Sequence[FittedLens]:
         """Fit one lens a part; parts share d, not n."""
         ...
 
@@ -85,7 +90,9 @@ class StateLens:
         return dict(self.weights)
 
 
-def fold_scaling(weight: AnyFloats, bias: AnyFloats, mean: AnyFloats, scale: AnyFloats) -> tuple[FloatArray, FloatArray]:
+def fold_scaling(
+    weight: AnyFloats, bias: AnyFloats, mean: AnyFloats, scale: AnyFloats
+) -> tuple[FloatArray, FloatArray]:
     """Rewrite a layer [k, d] over (x − mean) / scale as the same layer over raw x."""
     raw = np.asarray(weight, dtype=np.float64) / scale
     return raw, np.asarray(bias, dtype=np.float64) - raw @ mean

@@ -29,6 +29,11 @@ class Logistic:
         """The family's name in settings and in the study."""
         return "logistic"
 
+    @property
+    def chooses_threshold(self) -> bool:
+        """Whether the threshold is chosen inside the training part."""
+        return True
+
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> StateLens:
         """Fit one lens."""
         mean, scale = standardisation(X) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.lenses.folds import IntArray
-from engine.lenses.interface import AnyFloats, FloatArray, Part, State, StateLens, fold_scaling, standardisation
+from engine.lenses.interface import (
+    AnyFloats,
+    FloatArray,
+    Part,
+    State,
+    StateLens,
+    fold_scaling,
+    standardisation,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -38,6 +46,11 @@ class MlpStudy:
     def name(self) -> str:
         """The family's name in settings and in the study."""
         return "mlp-study"
+
+    @property
+    def chooses_threshold(self) -> bool:
+        """Whether the threshold is chosen inside the training part. The study and production fire at logit 0."""
+        return False
 
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> StateLens:
         """Fit one lens; `groups` play no part, for the recipe has nothing to choose."""
@@ -71,7 +84,13 @@ class MlpStudy:
         return drawn
 
     def _train(
-        self, weights: list[Tensor], X: Tensor, y: Tensor, share: Tensor, n_rows: list[int], generators: list[Generator]
+        self,
+        weights: list[Tensor],
+        X: Tensor,
+        y: Tensor,
+        share: Tensor,
+        n_rows: list[int],
+        generators: list[Generator],
     ) -> None:
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
@@ -84,7 +103,9 @@ class MlpStudy:
                 binary_cross_entropy_with_logits(logits, y, weight=share, reduction="sum").backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
 
-    def _logits(self, weights: list[Tensor], X: Tensor, n_rows: list[int], generators: list[Generator]) -> Tensor:
+    def _logits(
+        self, weights: list[Tensor], X: Tensor, n_rows: list[int], generators: list[Generator]
+    ) -> Tensor:
         """Return logits [m, n] of the stack in training, dropout included."""
         import torch
 
@@ -104,7 +125,9 @@ class MlpStudy:
         return (noise >= self.dropout).float() / (1.0 - self.dropout)
 
 
-def _stack(parts: Sequence[Part], scalings: list[tuple[FloatArray, FloatArray]]) -> tuple[Tensor, Tensor, Tensor]:
+def _stack(
+    parts: Sequence[Part], scalings: list[tuple[FloatArray, FloatArray]]
+) -> tuple[Tensor, Tensor, Tensor]:
     """Pad parts to one n: activations [m, n, d], arms [m, n], and each row's share [m, n] of its part's mean loss."""
     import torch
 
@@ -121,6 +144,12 @@ def _stack(parts: Sequence[Part], scalings: list[tuple[FloatArray, FloatArray]])
 
 def _state(arrays: list[FloatArray], mean: FloatArray, scale: FloatArray) -> State:
     """Name one network's weights as the lens file does, over raw activations."""
-    state = {f"{layer}.{kind}": arrays[2 * i + j] for i, layer in enumerate(_LAYERS) for j, kind in enumerate(("weight", "bias"))}
-    state["net.0.weight"], state["net.0.bias"] = fold_scaling(state["net.0.weight"], state["net.0.bias"], mean, scale)
+    state = {
+        f"{layer}.{kind}": arrays[2 * i + j]
+        for i, layer in enumerate(_LAYERS)
+        for j, kind in enumerate(("weight", "bias"))
+    }
+    state["net.0.weight"], state["net.0.bias"] = fold_scaling(
+        state["net.0.weight"], state["net.0.bias"], mean, scale
+    )
     return state
