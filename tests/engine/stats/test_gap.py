@@ -1,0 +1,188 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from engine.stats.gap import cluster_gap, decompose_gap, multinomial_bootstrap_gap, relevance_gap
+from engine.stats.histogram import RatingHistogram
+
+RATINGS = st.lists(st.integers(1, 5), min_size=2, max_size=40)
+LEVELS = np.arange(1, 6)
+
+
+def histogram(ratings):
+    return RatingHistogram.from_ratings(int(r) for r in ratings)
+
+
+def from_counts(counts):
+    return RatingHistogram(tuple(int(c) for c in counts))
+
+
+@given(RATINGS, RATINGS)
+def test_gap_and_interval_are_scipys_welch(positive, negative):
+    estimate = relevance_gap(histogram(positive), histogram(negative), confidence=0.9)
+    assert estimate.value == pytest.approx(np.mean(positive) - np.mean(negative))
+    if np.ptp(positive) == np.ptp(negative) == 0:
+        assert not estimate.has_interval
+        return
+    expected = scipy_stats.ttest_ind(positive, negative, equal_var=False).confidence_interval(0.9)
+    assert estimate.low == pytest.approx(max(expected.low, -4.0))
+    assert estimate.high == pytest.approx(min(expected.high, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "words"),
+    [([], [1, 2], "positive"), ([1], [], "negative"), ([], [], "positive and the negative")],
+)
+def test_a_gap_without_an_arm_is_unknown_and_says_which(positive, negative, words):
+    for estimate in (
+        relevance_gap(histogram(positive), histogram(negative)),
+        multinomial_bootstrap_gap(histogram(positive), histogram(negative), seed=0),
+    ):
+        assert estimate.value is None
+        assert words in estimate.reason
+
+
+@pytest.mark.parametrize(("positive", "negative"), [([4], [1, 2, 3]), ([5, 5, 5], [1, 1])])
+def test_a_gap_without_visible_spread_has_a_value_but_no_interval(positive, negative):
+    for estimate in (
+        relevance_gap(histogram(positive), histogram(negative)),
+        multinomial_bootstrap_gap(histogram(positive), histogram(negative), seed=0),
+    ):
+        assert estimate.value == np.mean(positive) - np.mean(negative)
+        assert not estimate.has_interval
+        assert "no interval" in estimate.method
+
+
+def test_welch_interval_covers_the_true_gap_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    p_positive, p_negative = [0.25, 0.2, 0.2, 0.2, 0.15], [0.75, 0.15, 0.06, 0.03, 0.01]
+    true_gap = LEVELS @ p_positive - LEVELS @ p_negative
+    arms = zip(rng.multinomial(30, p_positive, 2000), rng.multinomial(30, p_negative, 2000), strict=True)
+    estimates = [relevance_gap(from_counts(p), from_counts(n)) for p, n in arms]
+    covered = np.mean([e.low <= true_gap <= e.high for e in estimates])
+    assert 0.93 <= covered <= 0.97
+
+
+def test_bootstrap_of_ratings_agrees_with_welch_for_large_arms():
+    positive, negative = from_counts([40, 50, 60, 80, 70]), from_counts([190, 60, 30, 15, 5])
+    welch = relevance_gap(positive, negative)
+    bootstrap = multinomial_bootstrap_gap(positive, negative, n_resamples=4000, seed=1)
+    assert (bootstrap.low, bootstrap.high) == pytest.approx((welch.low, welch.high), abs=0.02)
+
+
+def test_cluster_interval_is_that_of_resampling_concepts_one_by_one():
+    rng = np.random.default_rng(2)
+    concepts = [(histogram(rng.integers(1, 6, 4 + i)), histogram(rng.integers(1, 4, 9 - i % 3))) for i in range(9)]
+    result = cluster_gap(concepts, n_resamples=4000, seed=7)
+    draws = []
+    for _ in range(4000):
+        chosen = [concepts[i] for i in rng.integers(0, 9, 9)]
+        pooled = [sum((c[arm] for c in chosen), RatingHistogram.empty()).mean for arm in (0, 1)]
+        draws.append(pooled[0] - pooled[1])
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert (result.estimate.low, result.estimate.high) == pytest.approx((low, high), abs=0.04)
+    assert not result.weak
+    assert result.estimate.n == result.n_concepts == 9
+
+
+def test_cluster_interval_is_wider_than_welch_when_concepts_differ():
+    alike = [(from_counts([5, 5, 0, 5, 5]), from_counts([10, 10, 0, 0, 0]))] * 10
+    apart = [(from_counts([20, 0, 0, 0, 0]), from_counts([10, 10, 0, 0, 0]))] * 5
+    apart += [(from_counts([0, 0, 0, 0, 20]), from_counts([10, 10, 0, 0, 0]))] * 5
+
+    def width(estimate):
+        return estimate.high - estimate.low
+
+    pooled = relevance_gap(from_counts([100, 0, 0, 0, 100]), from_counts([100, 100, 0, 0, 0]))
+    assert width(cluster_gap(apart, seed=0).estimate) > 2 * width(pooled)
+    assert width(cluster_gap(alike, seed=0).estimate) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_few_concepts_are_marked_weak_and_one_has_no_interval():
+    concept = (from_counts([1, 2, 3, 4, 5]), from_counts([5, 4, 3, 2, 1]))
+    assert cluster_gap([concept] * 7, seed=0).weak
+    assert not cluster_gap([concept] * 8, seed=0).weak
+    alone = cluster_gap([concept], seed=0).estimate
+    assert alone.value == relevance_gap(*concept).value
+    assert not alone.has_interval
+    assert cluster_gap([], seed=0).estimate.value is None
+
+
+def test_unrated_concepts_do_not_count():
+    concept = (from_counts([1, 2, 3, 4, 5]), from_counts([5, 4, 3, 2, 1]))
+    unrated = (RatingHistogram.empty(), RatingHistogram.empty())
+    with_unrated = cluster_gap([concept, unrated, concept, unrated], seed=3)
+    assert with_unrated == cluster_gap([concept, concept], seed=3)
+
+
+def test_concepts_with_one_arm_do_not_break_the_bootstrap():
+    only_positive = (from_counts([0, 0, 2, 3, 0]), RatingHistogram.empty())
+    only_negative = (RatingHistogram.empty(), from_counts([4, 1, 0, 0, 0]))
+    estimate = cluster_gap([only_positive, only_negative, only_positive, only_negative], seed=0).estimate
+    assert estimate.has_interval
+    assert "no rating in the negative arm" in cluster_gap([only_positive] * 3, seed=0).estimate.reason
+
+
+def test_the_same_seed_gives_the_same_interval():
+    concepts = [(from_counts([i, 2, 3, 4, 5]), from_counts([5, i, 3, 2, 1])) for i in range(6)]
+    assert cluster_gap(concepts, seed=4) == cluster_gap(concepts, seed=4)
+    assert cluster_gap(concepts, seed=4) != cluster_gap(concepts, seed=5)
+
+
+ARM = st.tuples(RATINGS, st.lists(st.integers(1, 5), max_size=20))
+
+
+@given(ARM, ARM)
+def test_the_parts_add_up_to_the_gap(positive, negative):
+    (good_p, bad_p), (good_n, bad_n) = positive, negative
+    parts = decompose_gap(histogram(good_p + bad_p), histogram(good_n + bad_n), histogram(good_p), histogram(good_n))
+    gap = relevance_gap(histogram(good_p + bad_p), histogram(good_n + bad_n))
+    assert parts.topicality.value + parts.degeneracy.value == pytest.approx(gap.value)
+    assert parts.topicality.value == pytest.approx(np.mean(good_p) - np.mean(good_n))
+
+
+def test_degeneracy_interval_covers_the_true_part_as_often_as_it_says():
+    rng = np.random.default_rng(8)
+    good_p, bad_p = np.array([0.05, 0.1, 0.15, 0.2, 0.15]), np.array([0.25, 0.07, 0.03, 0.0, 0.0])
+    good_n, bad_n = np.array([0.6, 0.2, 0.06, 0.03, 0.01]), np.array([0.08, 0.02, 0.0, 0.0, 0.0])
+
+    def part(good, bad):
+        return LEVELS @ (good + bad) - LEVELS @ good / good.sum()
+
+    truth = part(good_p, bad_p) - part(good_n, bad_n)
+    covered = []
+    for _ in range(800):
+        p = rng.multinomial(80, np.r_[good_p, bad_p])
+        n = rng.multinomial(80, np.r_[good_n, bad_n])
+        e = decompose_gap(
+            from_counts(p[:5] + p[5:]), from_counts(n[:5] + n[5:]), from_counts(p[:5]), from_counts(n[:5])
+        ).degeneracy
+        covered.append(e.low <= truth <= e.high)
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
+def test_without_good_outputs_both_parts_are_unknown():
+    full, empty = from_counts([3, 1, 0, 0, 0]), RatingHistogram.empty()
+    parts = decompose_gap(full, full, empty, full)
+    assert parts.topicality.value is None
+    assert parts.degeneracy.value is None
+    assert "good" in parts.degeneracy.reason
+
+
+def test_without_degenerate_outputs_the_degeneracy_part_is_zero_without_interval():
+    p, n = from_counts([1, 2, 3, 4, 5]), from_counts([7, 5, 2, 1, 0])
+    parts = decompose_gap(p, n, p, n)
+    assert parts.degeneracy.value == pytest.approx(0.0)
+    assert not parts.degeneracy.has_interval
+
+
+def test_good_outputs_that_are_no_part_of_all_are_refused():
+    with pytest.raises(ValueError, match="no part"):
+        decompose_gap(
+            from_counts([1, 0, 0, 0, 1]),
+            from_counts([1, 0, 0, 0, 1]),
+            from_counts([0, 1, 0, 0, 0]),
+            from_counts([1, 0, 0, 0, 1]),
+        )
