@@ -184,7 +184,7 @@ create table ratings (
     reviewer text not null check (reviewer <> ''),
     source text not null check (source in ('override', 'audit')),
     rating tinyint check (rating between 1 and 5),
-    undoes text references ratings (rating_id),
+    undoes text unique references ratings (rating_id),   -- undone at most once; an undo may itself be undone
     inclusion_probability double check (inclusion_probability between 0.05 and 1),
     blind boolean not null,
     reason text,
@@ -253,7 +253,18 @@ create table progress (
 );
 
 -- Latest word of people on a pair, undone ratings apart. The latest override stands for all reviewers; audits likewise.
+-- Undos form chains, for a row is undone at most once: a rating is undone when the rows after it in its chain are odd in number.
 create view ratings_in_force as
+with recursive chain (root, latest) as (
+    select undoes, rating_id from ratings where undoes is not null
+    union all
+    select c.root, u.rating_id
+    from chain c
+    join (select undoes, rating_id from ratings where undoes is not null) u on u.undoes = c.latest
+),
+undone as (
+    select root from chain group by root having count(*) % 2 = 1
+)
 select
     run_id, concept, sample_id, source,
     arg_max(rating, order_number) as rating,
@@ -261,9 +272,7 @@ select
     arg_max(inclusion_probability, order_number) as inclusion_probability,
     max(order_number) as order_number
 from ratings
-where
-    undoes is null
-    and rating_id not in (select undoes from ratings where undoes is not null)
+where undoes is null and rating_id not in (select root from undone)
 group by run_id, concept, sample_id, source;
 
 create view judge_ratings as
@@ -276,6 +285,34 @@ select
 from judgments
 group by judge_id, concept, sample_id;
 
+-- judge_ratings of one judge. Averaging a million groups costs as much as all the rest of a histogram, so a judge that gave
+-- one vote a pair is read as it stands.
+create macro ratings_by_judge(judge) as table
+with asked as materialized (
+    select coalesce(max(vote), 0) > 0 as several_times from judgments where judge_id = judge
+)
+select
+    concept, sample_id, cast(rating as double) as mean_rating, if(rating is null, null, 0.0::double) as spread,
+    if(rating is null, 0, 1)::bigint as n_votes, if(rating is null, 1, 0)::bigint as n_unscored
+from judgments
+where judge_id = judge and not (select several_times from asked)
+union all
+select concept, sample_id, avg(rating), stddev_pop(rating), count(rating), count(*) - count(rating)
+from judgments
+where judge_id = judge and (select several_times from asked)
+group by concept, sample_id;
+
+-- What people said on each pair of a run that they rated: the override and the audit rating in force.
+create macro ratings_by_people(run) as table
+select
+    concept, sample_id,
+    max(rating) filter (source = 'override') as override_rating,
+    max(rating) filter (source = 'audit') as audit_rating,
+    max(inclusion_probability) filter (source = 'audit') as inclusion_probability
+from ratings_in_force
+where run_id = run
+group by concept, sample_id;
+
 -- One row a pair of the run: the verdict is an override, else an audit rating, else the judge's mean of its votes.
 -- `bin` is the verdict as one of the five ratings (half a step goes to the even one), null where nobody rated.
 create macro verdicts(run, judge) as table
@@ -283,20 +320,17 @@ select
     p.run_id, p.concept, p.sample_id, p.arm, p.negative_kind, p.position,
     j.mean_rating as judge_rating, j.spread as judge_spread,
     coalesce(j.n_votes, 0) as n_votes, coalesce(j.n_unscored, 0) as n_unscored,
-    o.rating as override_rating, a.rating as audit_rating, a.inclusion_probability,
-    coalesce(o.rating, a.rating, j.mean_rating) as verdict,
-    cast(round_even(coalesce(o.rating, a.rating, j.mean_rating), 0) as integer) as bin,
+    h.override_rating, h.audit_rating, h.inclusion_probability,
+    coalesce(h.override_rating, h.audit_rating, j.mean_rating) as verdict,
+    cast(round_even(coalesce(h.override_rating, h.audit_rating, j.mean_rating), 0) as integer) as bin,
     case
-        when o.rating is not null then 'override'
-        when a.rating is not null then 'audit'
+        when h.override_rating is not null then 'override'
+        when h.audit_rating is not null then 'audit'
         when j.mean_rating is not null then 'judge'
     end as verdict_source
 from pairs p
-left join judge_ratings j on j.judge_id = judge and j.concept = p.concept and j.sample_id = p.sample_id
-left join ratings_in_force o
-    on o.run_id = p.run_id and o.concept = p.concept and o.sample_id = p.sample_id and o.source = 'override'
-left join ratings_in_force a
-    on a.run_id = p.run_id and a.concept = p.concept and a.sample_id = p.sample_id and a.source = 'audit'
+left join ratings_by_judge(judge) j on j.concept = p.concept and j.sample_id = p.sample_id
+left join ratings_by_people(run) h on h.concept = p.concept and h.sample_id = p.sample_id
 where p.run_id = run;
 
 -- The sufficient statistic of every gap and ceiling: five counts a concept and arm.
