@@ -163,6 +163,22 @@ def test_degeneracy_interval_covers_the_true_part_as_often_as_it_says():
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
+def test_degeneracy_interval_is_as_wide_as_the_spread_of_repeated_studies():
+    rng = np.random.default_rng(12)
+    # Few good outputs and unlike ratings in the two forms: the case in which their shared part matters most.
+    cells = np.array([0.02, 0.03, 0.05, 0.1, 0.1, 0.4, 0.2, 0.05, 0.03, 0.02])
+    negative = from_counts([250, 100, 50, 50, 50])
+
+    def part(counts):
+        everything, good = from_counts(counts[:5] + counts[5:]), from_counts(counts[:5])
+        return decompose_gap(everything, negative, good, negative).degeneracy
+
+    parts = [part(counts) for counts in rng.multinomial(500, cells, size=3000)]
+    spread = np.std([p.value for p in parts])
+    half_width = np.mean([(p.high - p.low) / 2 for p in parts])
+    assert half_width == pytest.approx(1.96 * spread, rel=0.05)
+
+
 def test_without_good_outputs_both_parts_are_unknown():
     full, empty = from_counts([3, 1, 0, 0, 0]), RatingHistogram.empty()
     parts = decompose_gap(full, full, empty, full)
