@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal, cast, get_args
 
 from engine.stats.ceiling import Ceiling, Target, ceilings_from_counts, recommended_target
+from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate, unknown
 from engine.stats.form import Form
 from engine.stats.gap import ClusterGap, GapDecomposition, cluster_gap, decompose_gap, relevance_gap
@@ -20,7 +21,7 @@ from engine.stats.summary import mean_estimate
 Arm = Literal["positive", "negative"]
 FORMS: tuple[Form, ...] = ("empty", "short", "repetitive", "good")
 ARMS: tuple[Arm, ...] = get_args(Arm)
-CeilingModel = Literal["published", "propagation", "label_noise", "gap_linear"]
+
 
 CountRow = tuple[str, str, str | None, int, int, int, int, int, int]
 """concept, arm, form (null: not measured yet), n_samples, n_1 … n_5"""
@@ -83,7 +84,7 @@ class Settings:
     k: int = 2
     stability: float = 0.75
     user_target: float = 0.95
-    model: CeilingModel = "label_noise"
+    model: CeilingName = "label_noise"
     seed: int = 0
     n_resamples: int = 1000
 
@@ -98,7 +99,7 @@ class Finding:
     negative: ArmCounts
     gap: Estimate
     decomposition: GapDecomposition
-    ceilings: Mapping[str, Ceiling]
+    ceilings: Mapping[CeilingName, Ceiling]
     target: Target
     cluster: ClusterGap | None = None
 

@@ -39,7 +39,7 @@ class Captured:
     vectors: Mapping[tuple[int, Phase], NDArray[np.float32] | None]
 
 
-class _Deepest(Exception):  # noqa: N818 -- a signal, not an error
+class _Deepest(Exception):
     """Raised by the deepest hook: nothing above it is needed."""
 
 
@@ -91,9 +91,9 @@ def _capture_batch(
         pool[row, 0, : len(replay.prefix)] = 1 / max(1, len(replay.prefix))
         pool[row, 1, len(replay.prefix) : lengths[row]] = 1 / max(1, len(replay.output))
     pool = pool.to(subject.device)
-    with torch.inference_mode(), residual_hooks(subject.model, layers, lambda h: pool @ h.float()) as pooled:
-        with suppress(_Deepest):
-            subject.model(input_ids=ids.to(subject.device), use_cache=False)
+    hooks = residual_hooks(subject.model, layers, lambda residual: pool @ residual.float())
+    with torch.inference_mode(), hooks as pooled, suppress(_Deepest):
+        subject.model(input_ids=ids.to(subject.device), use_cache=False)
     return {layer: values.cpu().numpy() for layer, values in pooled.items()}
 
 

@@ -15,6 +15,7 @@ from engine.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
+WHOLE_FILE = 64 * 2**20
 BUNDLED = Path(__file__).parent.parent / "bundled" / "subject-model"
 
 
@@ -69,14 +70,39 @@ def fingerprint(name: str, *, revision: str | None = None) -> str:
     """Hash of configuration, tokenizer and weight files of a folder, or the hub id with its commit."""
     place = _place(name)
     if not Path(place).is_dir():
-        return f"{name}@{revision or 'unknown'}"
+        return f"{name}@{revision or _hub_revision(name)}"
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(Path(place).iterdir()):
         if file.suffix in {".json", ".safetensors", ".bin", ".model", ".jinja"}:
             digest.update(file.name.encode())
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            _hash_file(digest, file)
     return digest.hexdigest()
+
+
+def _hash_file(digest: "hashlib.blake2b", file: Path) -> None:
+    """Small files whole; of a large weight file its size, header and end, since reading 16 GB at each start is no use."""
+    size = file.stat().st_size
+    digest.update(str(size).encode())
+    with file.open("rb") as stream:
+        if size <= WHOLE_FILE:
+            digest.update(stream.read())
+            return
+        digest.update(stream.read(WHOLE_FILE // 2))
+        stream.seek(-WHOLE_FILE // 2, 2)
+        digest.update(stream.read())
+
+
+def _hub_revision(name: str) -> str:
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{name} is no folder, and the model hub gives no model of that name: {str(error).strip().splitlines()[0]}",
+            hint="Name a Hugging Face folder, a hub id that this machine can reach, or 'bundled'.",
+        ) from error
+    return str(getattr(config, "_commit_hash", None) or "unknown")
 
 
 def _place(name: str) -> str:

@@ -1,0 +1,98 @@
+-- name: batches_to_generate
+-- Prompts of every batch that lacks a sample: a batch always runs whole, since its rows share their last bits.
+select q.batch, q.sample_id, q.prompt, q.seed
+from prompts q
+where
+    q.run_id = $run_id
+    and q.batch in (
+        select p.batch from prompts p anti join samples s on s.sample_id = p.sample_id where p.run_id = $run_id
+    )
+order by q.batch, q.sample_id;
+
+-- name: samples_without_form
+select s.sample_id, s.output
+from samples s
+join prompts q on q.sample_id = s.sample_id
+anti join forms f on f.sample_id = s.sample_id
+where q.run_id = $run_id
+order by q.batch, s.sample_id;
+
+-- name: samples_to_capture
+-- Samples that lack one of the layers in this mode.
+select s.sample_id, q.prompt, s.output_ids
+from samples s
+join prompts q on q.sample_id = s.sample_id
+where
+    q.run_id = $run_id
+    and (
+        select count(*) from activations a
+        where a.sample_id = s.sample_id and a.mode = $mode and list_contains($layers, a.layer)
+    ) < 2 * len($layers)
+order by q.batch, s.sample_id;
+
+-- name: samples_without_topic
+select s.sample_id, s.output
+from samples s
+join prompts q on q.sample_id = s.sample_id
+anti join (select sample_id from topics where judge_id = $judge_id) t on t.sample_id = s.sample_id
+where q.run_id = $run_id
+order by q.batch, s.sample_id;
+
+-- name: pairs_without_judgment
+select p.concept, p.sample_id, s.output
+from pairs p
+join samples s on s.sample_id = p.sample_id
+anti join (select concept, sample_id from judgments where judge_id = $judge_id) j
+    on j.concept = p.concept and j.sample_id = p.sample_id
+where p.run_id = $run_id
+order by p.concept, p.position;
+
+-- name: pair_sets
+-- A fingerprint of each concept's generated pairs: a lens is trained anew when they change.
+select p.concept, md5(string_agg(p.sample_id || p.arm, ',' order by p.sample_id)) as pairs_hash
+from pairs p
+join samples s on s.sample_id = p.sample_id
+where p.run_id = $run_id
+group by p.concept
+order by min(p.position);
+
+-- name: pairs_to_train
+-- One concept's generated pairs at one layer; shard and row are null where the sample has no activation.
+select p.sample_id, p.arm, q.template, s.output, a.shard, a.shard_row
+from pairs p
+join prompts q on q.sample_id = p.sample_id
+join samples s on s.sample_id = p.sample_id
+join activations a on a.sample_id = p.sample_id
+where
+    p.run_id = $run_id and p.concept = $concept and a.layer = $layer and a.phase = $phase and a.mode = $mode
+order by p.position;
+
+-- name: lens_ids
+select lens_id from lenses where run_id = $run_id;
+
+-- name: totals
+-- How much of each stage there is to do, and how much is done.
+select
+    (select count(*) from prompts q where q.run_id = $run_id) as n_prompts,
+    (select count(*) from samples s join prompts q on q.sample_id = s.sample_id where q.run_id = $run_id) as n_samples,
+    (select count(*) from pairs p where p.run_id = $run_id) as n_pairs;
+
+-- name: record_progress
+insert into progress (run_id, stage, n_done, n_total, seconds, message, updated_at)
+values ($run_id, $stage, $n_done, $n_total, $seconds, $message, $updated_at)
+on conflict (run_id, stage) do update set
+    n_done = excluded.n_done, n_total = excluded.n_total, seconds = excluded.seconds,
+    message = excluded.message, updated_at = excluded.updated_at;
+
+-- name: latest_run
+select run_id, config from runs order by created_at desc limit 1;
+
+-- name: run
+select run_id, config from runs where run_id = $run_id;
+
+-- name: captured_layers
+select distinct a.layer
+from activations a
+join prompts q on q.sample_id = a.sample_id
+where q.run_id = $run_id and a.mode = $mode
+order by a.layer;

@@ -1,0 +1,89 @@
+"""The whole of a run, stage after stage; each stage does what is pending and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.progress import Progress
+
+from db import connect, query
+from engine.config import StudyConfig
+from engine.errors import StudyMissing
+from engine.stages.capture import capturing
+from engine.stages.form import form
+from engine.stages.generate import generation
+from engine.stages.judge import judge_row, open_judge, relevance, topics
+from engine.stages.plan import plan
+from engine.stages.progress import progress_bars
+from engine.stages.select import PreparedRun, prepare_run, select
+from engine.stages.stage import run_stage, write_rows
+from engine.stages.train import choose_families, training
+from engine.subject.capture import choose_layers
+from engine.subject.load import Subject, load_subject
+
+StageName = Literal["select", "generate", "capture", "judge", "train"]
+STAGES: tuple[StageName, ...] = ("select", "generate", "capture", "judge", "train")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What one call did: items worked off in each stage. A second call does nothing, so all are 0."""
+
+    run_id: str
+    n_concepts: int
+    n_done: dict[str, int]
+
+
+def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES, quiet: bool = False) -> RunSummary:
+    """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
+    choose_families(config.lenses)
+    prepared = prepare_run(config)
+    judge = open_judge(config.judge, prepared.pack)
+    chosen = select(study, prepared)
+    plan(study, prepared, [profile.concept.term for profile in chosen])
+    n_done: dict[str, int] = {}
+    with progress_bars(quiet=quiet) as bar:
+        if "generate" in only or "capture" in only:
+            n_done |= _with_model(study, prepared, only, bar)
+        if "judge" in only:
+            write_rows(study, [judge_row(judge.identity)])
+            n_done["topics"] = run_stage(study, prepared.run_id, topics(prepared.run_id, judge), bar)
+            n_done["relevance"] = run_stage(study, prepared.run_id, relevance(prepared.run_id, judge), bar)
+        if "train" in only:
+            stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
+            n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
+    return RunSummary(prepared.run_id, len(chosen), n_done)
+
+
+def _with_model(study: Path, prepared: PreparedRun, only: Sequence[StageName], bar: Progress) -> dict[str, int]:
+    run_id, config, n_done = prepared.run_id, prepared.config, {}
+    subject: Subject = load_subject(config.model)
+    layers = choose_layers(subject, config.layers)
+    if "generate" in only:
+        n_done["generate"] = run_stage(study, run_id, generation(run_id, config, subject), bar)
+        n_done["form"] = run_stage(study, run_id, form(run_id), bar)
+    if "capture" in only:
+        stage = capturing(study, run_id, subject, layers=layers, mode=config.mode)
+        n_done["capture"] = run_stage(study, run_id, stage, bar)
+    return n_done
+
+
+def stored_layers(study: Path, prepared: PreparedRun) -> tuple[int, ...]:
+    """The layers asked for, or all that have been captured in this mode."""
+    if prepared.config.layers is not None:
+        return prepared.config.layers
+    with connect(study) as cursor:
+        values = {"run_id": prepared.run_id, "mode": prepared.config.mode}
+        return tuple(row[0] for row in cursor.execute(query("stages.captured_layers"), values).fetchall())
+
+
+def stored_config(study: Path, *, run_id: str | None = None) -> tuple[str, str] | None:
+    """Id and settings (JSON) of a run of the study: the one asked for, or the latest; None where there is none yet."""
+    try:
+        with connect(study) as cursor:
+            name = "stages.run" if run_id else "stages.latest_run"
+            row = cursor.execute(query(name), {"run_id": run_id} if run_id else {}).fetchone()
+    except StudyMissing:
+        return None
+    return (row[0], row[1]) if row else None

@@ -1,0 +1,76 @@
+"""Replay the samples through the subject model and store their mean residuals, keyed by sample."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from db import query
+from db.rows import ActivationRow
+from engine.stages.generate import count
+from engine.stages.stage import Stage, in_batches
+from engine.subject.capture import Captured, Mode, Phase, Replay, capture
+from engine.subject.generate import encode_prompt
+from engine.subject.load import Subject
+from engine.subject.shards import write_shard
+
+SHARD_SAMPLES = 128
+PHASES: tuple[Phase, ...] = ("prompt", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSample:
+    """A generated sample that lacks an activation."""
+
+    sample_id: str
+    prompt: str
+    output_ids: list[int]
+
+
+def capturing(study: Path, run_id: str, subject: Subject, *, layers: Sequence[int], mode: Mode) -> Stage[PendingSample]:
+    """The stage that captures these layers in this mode, one shard a batch."""
+
+    def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingSample]]:
+        values = {"run_id": run_id, "mode": mode, "layers": list(layers)}
+        rows = cursor.execute(query("stages.samples_to_capture"), values).fetchall()
+        return in_batches([PendingSample(*row) for row in rows], SHARD_SAMPLES)
+
+    def work(batch: list[PendingSample]) -> Sequence[ActivationRow]:
+        captured = capture(subject, [_replay(subject, item, mode) for item in batch], layers=layers)
+        ids = [item.sample_id for item in batch]
+        return list(_store(study, ids, captured, layers=layers, mode=mode))
+
+    return Stage("capture", pending, work, lambda cursor: count(cursor, run_id, "n_samples"))
+
+
+def _replay(subject: Subject, item: PendingSample, mode: Mode) -> Replay:
+    prefix = encode_prompt(subject, item.prompt if mode == "in_context" else "")
+    return Replay(tuple(prefix), tuple(item.output_ids), pool_prefix=mode == "in_context")
+
+
+def _store(
+    study: Path, ids: Sequence[str], captured: Sequence[Captured], *, layers: Sequence[int], mode: Mode
+) -> Iterator[ActivationRow]:
+    """Write the shard, then say where each vector is, or why there is none."""
+    tensors, places = {}, {}
+    for layer in layers:
+        for phase in PHASES:
+            found = [(i, vector) for i, one in enumerate(captured) if (vector := one.vectors[layer, phase]) is not None]
+            if found:
+                tensors[f"{layer}.{phase}"] = np.stack([vector for _, vector in found])
+            places[layer, phase] = {i: row for row, (i, _) in enumerate(found)}
+    shard = write_shard(study, f"{mode} {list(layers)}", tensors, sample_ids=ids) if tensors else None
+    for (layer, phase), rows in places.items():
+        for i, sample_id in enumerate(ids):
+            if i in rows:
+                yield ActivationRow(sample_id, layer, phase, mode, shard, rows[i], None)
+            else:
+                yield ActivationRow(sample_id, layer, phase, mode, None, None, _missing(phase, mode))
+
+
+def _missing(phase: Phase, mode: Mode) -> str:
+    if phase == "output":
+        return "the output has no tokens"
+    return "captured without its prompt" if mode == "output_only" else "the prompt has no tokens"

@@ -1,0 +1,38 @@
+"""Write down every prompt and pair of a run before a token is generated."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from db.rows import PairRow, PromptRow, Row
+from engine.prompts.plan import PlannedPair, PlannedSample, Planner
+from engine.stages.select import PreparedRun
+from engine.stages.stage import write_rows
+
+
+def plan(study: Path, prepared: PreparedRun, concepts: Sequence[str]) -> tuple[PlannedPair, ...]:
+    """Plan the pairs of these concepts and store them; planning again changes nothing."""
+    pairs = Planner(prepared.pack, prepared.templates, prepared.config, run_id=prepared.run_id).plan(concepts)
+    write_rows(study, [*_prompt_rows(prepared, pairs), *_pair_rows(prepared.run_id, pairs)])
+    return pairs
+
+
+def _prompt_rows(prepared: PreparedRun, pairs: Sequence[PlannedPair]) -> Iterator[Row]:
+    """Prompts of like length share a batch, so that little is padded."""
+    samples: dict[str, PlannedSample] = {pair.sample.sample_id: pair.sample for pair in pairs}
+    by_length = sorted(samples.values(), key=lambda sample: (len(sample.prompt), sample.sample_id))
+    for position, sample in enumerate(by_length):
+        yield PromptRow(
+            sample_id=sample.sample_id,
+            run_id=prepared.run_id,
+            prompt_concept=sample.prompt_concept,
+            template=sample.template,
+            draw=sample.draw,
+            prompt=sample.prompt,
+            batch=position // prepared.config.batch_size,
+            seed=sample.seed,
+        )
+
+
+def _pair_rows(run_id: str, pairs: Sequence[PlannedPair]) -> Iterator[Row]:
+    for position, pair in enumerate(pairs):
+        yield PairRow(run_id, pair.concept, pair.sample.sample_id, pair.arm, pair.negative_kind, pair.u, position)

@@ -1,0 +1,112 @@
+"""Choose the run's concepts and write down pack, run and choice; all of it in one transaction."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from db import create_study
+from db.rows import ConceptRow, PackRow, Row, RunConceptRow, RunRow, SenseRow, SiblingRow
+from engine.config import StudyConfig
+from engine.errors import PackError
+from engine.packs.folder import load_pack
+from engine.packs.pack import Pack
+from engine.packs.quadrants import Bands, Profile, pick_study, profile_pack
+from engine.prompts.templates import TemplateSet, load_templates
+from engine.stages.progress import now
+from engine.stages.stage import write_rows
+from engine.subject.load import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A run whose pack, templates and model have been found, with its identity."""
+
+    run_id: str
+    config: StudyConfig
+    pack: Pack
+    templates: TemplateSet
+    model_fingerprint: str
+
+
+def prepare_run(config: StudyConfig) -> PreparedRun:
+    """Read pack and templates and identify the model; every fault of the settings shows here, before any work."""
+    pack, templates = load_pack(config.pack), load_templates(config.template_set)
+    model = fingerprint(config.model)
+    run_id = config.run_id(model_fingerprint=model, pack_hash=pack.pack_hash, template_hash=templates.hash)
+    return PreparedRun(run_id, config, pack, templates, model)
+
+
+def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
+    """Choose concepts and record the run; doing it again changes nothing. PackError when no concept can be chosen."""
+    chosen = choose(prepared)
+    create_study(study)
+    write_rows(study, [*_pack_rows(prepared.pack), _run_row(prepared), *_choice_rows(prepared, chosen)])
+    return chosen
+
+
+def choose(prepared: PreparedRun) -> tuple[Profile, ...]:
+    """The concepts that the settings select from the pack, quadrant by quadrant."""
+    config = prepared.config
+    bands = Bands(config.senses_low, config.senses_high, config.siblings_low, config.siblings_high)
+    profiles = profile_pack(prepared.pack, bands=bands, siblings=config.siblings, pack_layer=config.pack_layer)
+    chosen = pick_study(profiles, per_quadrant=config.per_quadrant)
+    if not chosen:
+        where = f"pack layer {config.pack_layer} of " if config.pack_layer is not None else ""
+        raise PackError(f'No concept of {where}"{prepared.pack.name}" lies in any quadrant.')
+    return chosen
+
+
+def _pack_rows(pack: Pack) -> Iterator[Row]:
+    yield PackRow(pack.pack_hash, pack.name, pack.version, pack.source, pack.senses_mean, len(pack.concepts))
+    for concept in pack.concepts:
+        yield ConceptRow(
+            pack_hash=pack.pack_hash,
+            concept=concept.term,
+            pack_layer=concept.pack_layer,
+            definition=concept.definition,
+            aliases=concept.aliases,
+            parents=concept.parents,
+            n_senses=concept.n_senses,
+            n_siblings_distinct=pack.n_siblings(concept.term, count="distinct"),
+            n_siblings_study=pack.n_siblings(concept.term, count="study"),
+        )
+        for position, sense in enumerate(concept.senses):
+            yield SenseRow(pack.pack_hash, concept.term, sense.id, position, sense.definition, sense.aliases)
+        for sibling in pack.siblings(concept.term):
+            yield SiblingRow(pack.pack_hash, concept.term, sibling)
+
+
+def _run_row(prepared: PreparedRun) -> RunRow:
+    config = prepared.config
+    libraries = ("lensgap", "torch", "transformers", "scikit-learn", "numpy", "duckdb")
+    versions = {name: importlib.metadata.version(name) for name in libraries} | {"python": platform.python_version()}
+    return RunRow(
+        run_id=prepared.run_id,
+        name=f"{Path(config.model).name} · {prepared.pack.name} · seed {config.seed}",
+        created_at=now(),
+        config=config.to_json(),
+        model=config.model,
+        model_fingerprint=prepared.model_fingerprint,
+        pack_hash=prepared.pack.pack_hash,
+        template_set=prepared.templates.name,
+        template_hash=prepared.templates.hash,
+        seed=config.seed,
+        versions=json.dumps(versions),
+    )
+
+
+def _choice_rows(prepared: PreparedRun, chosen: tuple[Profile, ...]) -> Iterator[RunConceptRow]:
+    for position, profile in enumerate(chosen):
+        yield RunConceptRow(
+            run_id=prepared.run_id,
+            concept=profile.concept.term,
+            position=position,
+            quadrant=profile.quadrant,
+            quadrant_reason=profile.reason,
+            n_senses=profile.n_senses,
+            n_siblings=profile.n_siblings,
+            sibling_count=prepared.config.siblings,
+        )

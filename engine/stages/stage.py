@@ -1,0 +1,65 @@
+"""The shape of every long stage: pending rows in, new rows out.
+
+What is pending is asked of the database (an anti-join), so that a stage can be killed anywhere and run again. Rows are
+written in whole batches at least every few seconds; no connection is held while a batch is worked on.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import duckdb
+from rich.progress import Progress
+
+from db import connect, insert, transaction
+from db.rows import Row
+from engine.stages.progress import StageProgress
+
+WRITE_EVERY_S = 2.0
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[Item]):
+    """`pending` gives batches in an order that never changes; `work` turns one batch into rows, parents before children."""
+
+    name: str
+    pending: Callable[[duckdb.DuckDBPyConnection], list[list[Item]]]
+    work: Callable[[list[Item]], Sequence[Row]]
+    n_total: Callable[[duckdb.DuckDBPyConnection], int]
+
+
+def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> int:
+    """Work off all that is pending; returns how many items that were."""
+    with connect(study) as cursor:
+        batches, n_total = stage.pending(cursor), stage.n_total(cursor)
+    n_pending = sum(map(len, batches))
+    progress = StageProgress(bar, run_id, stage.name, n_done=max(0, n_total - n_pending), n_total=n_total)
+    rows: list[Row] = []
+    written = time.monotonic()
+    for position, batch in enumerate(batches, start=1):
+        rows.extend(stage.work(batch))
+        progress.advance(len(batch))
+        if position == len(batches) or time.monotonic() - written >= WRITE_EVERY_S:
+            write_rows(study, rows, progress)
+            rows, written = [], time.monotonic()
+    return n_pending
+
+
+def write_rows(study: Path, rows: Sequence[Row], progress: StageProgress | None = None) -> None:
+    """Add rows of several classes in one transaction, class by class in the order of their first appearance."""
+    kinds = {type(row): position for position, row in reversed(list(enumerate(rows)))}
+    ordered = sorted(rows, key=lambda row: kinds[type(row)])
+    with transaction(study) as cursor:
+        for _, group in groupby(ordered, key=type):
+            insert(cursor, list(group))
+        if progress:
+            progress.record(cursor)
+
+
+def in_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
+    """Cut a sequence into lists of that size."""
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
