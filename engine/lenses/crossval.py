@@ -1,9 +1,9 @@
 """Out-of-fold probabilities and decisions, every choice made inside the training folds.
 
-A family that chooses its threshold does so where a training part has `THRESHOLD_ROWS` rows or more: the one with the best
-F1 over the part's own inner out-of-fold probabilities. Below that an inner F1 is noise and .5 stands, as it always does
-for a family whose recipe fixes it. Maximising F1 pulls a lens that knows nothing towards the always-positive classifier. Label
-sets (the true one, the shuffled control) share folds and are fitted together.
+A family that chooses its threshold does so where a training part has `THRESHOLD_ROWS` rows or more: the one with the
+best F1 over the part's own inner out-of-fold probabilities. Below that an inner F1 is noise and .5 stands, as it always
+does for a family whose recipe fixes it. (Maximising F1 pulls a lens that knows nothing towards the always-positive
+classifier.) Label sets, the true one and the shuffled control, share folds and are fitted together.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,10 +37,7 @@ def out_of_fold(
     masks = [fold != number for number in np.unique(fold)]
     values = [features(train) for train in masks]
     tasks = [(s, i) for s in range(len(label_sets)) for i in range(len(masks))]
-    parts = [
-        Part(values[i][masks[i]], label_sets[s][masks[i]], groups[masks[i]], _seed(seed, s, i))
-        for s, i in tasks
-    ]
+    parts = [Part(values[i][masks[i]], label_sets[s][masks[i]], groups[masks[i]], _seed(seed, s, i)) for s, i in tasks]
     lenses = family.fit_many(parts)
     thresholds = _thresholds(family, parts)
     probability = np.empty((len(label_sets), len(fold)))
@@ -88,7 +85,10 @@ def _inner_folds(part: Part) -> IntArray | None:
 
 
 def best_threshold(y: IntArray, probability: FloatArray) -> float:
-    """Return the threshold of best F1, midway between neighbouring probabilities, the one nearest .5 among equals."""
+    """Return the threshold of best F1 among .5 and the middles of neighbouring probabilities; of equals, the nearest to .5.
+
+    Firing on everything is no candidate: that is the always-positive baseline, not a lens.
+    """
     values = np.unique(probability)
     cuts = np.append((values[1:] + values[:-1]) / 2.0, NEUTRAL)
     fires = probability[None, :] >= cuts[:, None]

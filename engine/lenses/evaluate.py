@@ -101,9 +101,7 @@ def evaluate(
     if isinstance(fold, TooLittleData):
         return _without_scores(family.name, rows, fold.reason)
     labels = [rows.y, _shuffled(rows.y, fold, seed)]
-    probability, fires = out_of_fold(
-        family, lambda _: rows.X, labels, groups=rows.groups, fold=fold, seed=seed
-    )
+    probability, fires = out_of_fold(family, lambda _: rows.X, labels, groups=rows.groups, fold=fold, seed=seed)
     if baselines is None:
         beside = text_baselines(rows.y, groups=rows.groups, fold=fold, texts=rows.texts, seed=seed)
     else:
@@ -145,19 +143,13 @@ def _in_own_order(X: AnyFloats, y: IntArray, groups: IntArray, texts: Sequence[s
     """Check the rows and sort them by contents; equal rows are interchangeable, so ties do no harm."""
     _check(X, y, groups, texts)
     joined = join_groups([str(group) for group in groups], texts)
-    order = np.array(
-        sorted(range(len(y)), key=lambda i: (joined[i], y[i], texts[i], X[i].tobytes())), dtype=np.int64
-    )
-    return _Rows(
-        X[order], np.asarray(y, dtype=np.int64)[order], joined[order], [texts[i] for i in order], order
-    )
+    order = np.array(sorted(range(len(y)), key=lambda i: (joined[i], y[i], texts[i], X[i].tobytes())), dtype=np.int64)
+    return _Rows(X[order], np.asarray(y, dtype=np.int64)[order], joined[order], [texts[i] for i in order], order)
 
 
 def _check(X: AnyFloats, y: IntArray, groups: IntArray, texts: Sequence[str]) -> None:
     if X.ndim != 2 or not len(X) == len(y) == len(groups) == len(texts):
-        raise ValueError(
-            f"activations {X.shape}, {len(y)} arms, {len(groups)} groups and {len(texts)} texts differ"
-        )
+        raise ValueError(f"activations {X.shape}, {len(y)} arms, {len(groups)} groups and {len(texts)} texts differ")
     if not np.isin(y, (0, 1)).all():
         raise ValueError("arms are 1 (positive) and 0 (negative)")
     bad = np.flatnonzero(~np.isfinite(X).all(axis=1))

@@ -48,9 +48,7 @@ def join_groups(templates: Sequence[str], texts: Sequence[str]) -> IntArray:
     return np.asarray(rank[number][template_of_row], dtype=np.int64)
 
 
-def grouped_stratified_folds(
-    y: IntArray, groups: IntArray, *, n_folds: int, seed: int
-) -> IntArray | TooLittleData:
+def grouped_stratified_folds(y: IntArray, groups: IntArray, *, n_folds: int, seed: int) -> IntArray | TooLittleData:
     """Return each row's fold, at most `n_folds` of them, such that every training part holds both arms.
 
     `y` is 1 for the positive arm and 0 for the negative one. Fewer folds are made where groups are few.

@@ -14,6 +14,9 @@ import numpy as np
 from engine.lenses.folds import IntArray, TooLittleData, grouped_stratified_folds
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, fold_scaling, standardisation
 
+CHOICE_ROWS = 30
+"""Below this many training rows the inner folds' loss is noise, and the middle of the grid stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
@@ -51,9 +54,9 @@ class Logistic:
         return [self.fit(part.X, part.y, groups=part.groups, seed=part.seed) for part in parts]
 
     def _choose(self, A: FloatArray, y: IntArray, groups: IntArray, grid: list[float], seed: int) -> float:
-        """Return the penalty of least held-out log loss, the more regular of equals, the middle one without folds."""
-        if len(grid) == 1:
-            return grid[0]
+        """Return the penalty of least held-out log loss, the more regular of equals, the middle one of few rows."""
+        if len(grid) == 1 or len(y) < CHOICE_ROWS:
+            return grid[len(grid) // 2]
         fold = grouped_stratified_folds(y, groups, n_folds=self.inner_folds, seed=seed)
         if isinstance(fold, TooLittleData):
             return grid[len(grid) // 2]
@@ -80,8 +83,9 @@ def _fit(A: FloatArray, y: IntArray, C: float) -> tuple[FloatArray, float]:
     from sklearn.linear_model import LogisticRegression
 
     # Hundreds of fits of a few rows each: sklearn's own argument checks would cost more than the fits.
+    balanced = len(y) / (2.0 * np.bincount(y, minlength=2)[y])
     with config_context(skip_parameter_validation=True, assume_finite=True):
-        model = LogisticRegression(C=C, solver="newton-cholesky", class_weight="balanced", tol=1e-6).fit(A, y)
+        model = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-6).fit(A, y, sample_weight=balanced)
     return model.coef_[0], float(model.intercept_[0])
 
 

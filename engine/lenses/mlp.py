@@ -103,9 +103,7 @@ class MlpStudy:
                 binary_cross_entropy_with_logits(logits, y, weight=share, reduction="sum").backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
 
-    def _logits(
-        self, weights: list[Tensor], X: Tensor, n_rows: list[int], generators: list[Generator]
-    ) -> Tensor:
+    def _logits(self, weights: list[Tensor], X: Tensor, n_rows: list[int], generators: list[Generator]) -> Tensor:
         """Return logits [m, n] of the stack in training, dropout included."""
         import torch
 
@@ -125,9 +123,7 @@ class MlpStudy:
         return (noise >= self.dropout).float() / (1.0 - self.dropout)
 
 
-def _stack(
-    parts: Sequence[Part], scalings: list[tuple[FloatArray, FloatArray]]
-) -> tuple[Tensor, Tensor, Tensor]:
+def _stack(parts: Sequence[Part], scalings: list[tuple[FloatArray, FloatArray]]) -> tuple[Tensor, Tensor, Tensor]:
     """Pad parts to one n: activations [m, n, d], arms [m, n], and each row's share [m, n] of its part's mean loss."""
     import torch
 
@@ -149,7 +145,5 @@ def _state(arrays: list[FloatArray], mean: FloatArray, scale: FloatArray) -> Sta
         for i, layer in enumerate(_LAYERS)
         for j, kind in enumerate(("weight", "bias"))
     }
-    state["net.0.weight"], state["net.0.bias"] = fold_scaling(
-        state["net.0.weight"], state["net.0.bias"], mean, scale
-    )
+    state["net.0.weight"], state["net.0.bias"] = fold_scaling(state["net.0.weight"], state["net.0.bias"], mean, scale)
     return state
