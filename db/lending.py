@@ -45,6 +45,7 @@ class Lender:
         self._line = WaitingLine(file.with_name(file.name + ".queue"))
         self._changed = threading.Condition()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._watcher: threading.Thread | None = None
         self._broken = False
         self._borrowers: dict[int, int] = {}  # thread by id of its cursor
         self._n_waiting = 0
@@ -83,10 +84,12 @@ class Lender:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Close the connection now, whoever uses it; for the end of the process."""
+        """Close the connection now, whoever uses it, and end its thread; for the end of the process."""
         with self._changed:
             if self._connection is not None:
                 self._close()
+        if self._watcher is not None:
+            self._watcher.join(timeout=1.0)
 
     def _wait_for_connection(self, deadline: float, wait_s: float) -> duckdb.DuckDBPyConnection:
         while (connection := self._lendable()) is None:
@@ -136,7 +139,8 @@ class Lender:
         self._line.leave()
         self._connection, self._broken = connection, False
         self._opened_at = self._returned_at = time.monotonic()
-        threading.Thread(target=self._close_when_idle, name="lensgap-db-idle", daemon=True).start()
+        self._watcher = threading.Thread(target=self._close_when_idle, name="lensgap-db-idle", daemon=True)
+        self._watcher.start()
         self._changed.notify_all()
 
     def _close(self) -> None:
