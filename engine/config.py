@@ -95,10 +95,18 @@ def _check_bounds(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
         raise ConfigError(f"{name} must be at most {high:g}, not {value}.")
 
 
-def read_config(file: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> StudyConfig:
-    """Defaults, overlaid by the TOML file, overlaid by the flags that are given (not None)."""
+def read_config(
+    file: Path | None = None, *, flags: Mapping[str, Any] | None = None, base: StudyConfig | None = None
+) -> StudyConfig:
+    """The base (or the defaults), overlaid by the TOML file, overlaid by the flags that are given (not None)."""
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    return change_config(change_config(StudyConfig(), _read_toml(file) if file else {}), given)
+    return change_config(change_config(base or StudyConfig(), _read_toml(file) if file else {}), given)
+
+
+def read_stored_config(text: str) -> StudyConfig:
+    """Settings of an earlier run, as `to_json` wrote them; ConfigError when this version does not know them."""
+    stored: dict[str, Any] = json.loads(text)
+    return change_config(StudyConfig(), {name: value for name, value in stored.items() if value is not None})
 
 
 def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfig:

@@ -50,4 +50,23 @@ join judgments g on g.judge_id = j.judge_id
 join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
 where p.run_id = $run_id
 group by all
-order by n_votes desc, j.created_at;
+order by n_votes desc, j.judge_id;
+
+-- name: stage_counts
+-- What one run has: concepts, samples with form, samples captured, lenses, ratings by people.
+select
+    (select count(*) from run_concepts where run_id = $run_id) as n_concepts,
+    (select count(*) from forms f join prompts q on q.sample_id = f.sample_id where q.run_id = $run_id) as n_forms,
+    (
+        select count(distinct a.sample_id) from activations a
+        join prompts q on q.sample_id = a.sample_id where q.run_id = $run_id
+    ) as n_captured,
+    (select count(*) from lenses where run_id = $run_id) as n_lenses,
+    (select count(*) from ratings where run_id = $run_id and undoes is null) as n_ratings;
+
+-- name: progress
+-- Stages of a run as last reported, in the order in which they were begun.
+select stage, n_done, n_total, seconds
+from progress
+where run_id = $run_id
+order by updated_at;

@@ -1,0 +1,212 @@
+"""The command `lensgap`: thin bodies, heavy imports inside, data on stdout, everything else on stderr.
+
+Exit status 0: done; 1: an expected error, told in one sentence; 2: wrong usage.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from engine.errors import ExpectedError, StudyUnreadable
+from engine.options import with_settings
+
+app = typer.Typer(
+    name="lensgap",
+    help="Can the texts that a model writes support the F1 that you ask of its concept lenses?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+DEFAULT_STUDY = Path("studies/study")
+DEMO_STUDY = Path("studies/demo")
+DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}
+
+StudyArgument = Annotated[Path, typer.Argument(help="Study folder.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="study.toml with settings; flags win over it.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PortOption = Annotated[int, typer.Option(help="Port of the dashboard on 127.0.0.1.")]
+
+
+def main() -> None:
+    """Run a command; tell expected errors in one sentence on stderr."""
+    try:
+        app()
+    except ExpectedError as error:
+        console = Console(stderr=True)
+        console.print(f"[bold red]{error.title}.[/] ", end="")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. Run the same command again to go on.")
+        raise SystemExit(130) from None
+
+
+@app.command()
+def demo(
+    study: Annotated[Path, typer.Option(help="Folder for the demo study.")] = DEMO_STUDY,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Make the study, start no dashboard.")] = False,
+    port: PortOption = 8501,
+) -> None:
+    """Make a small real study with the bundled model and pack, then open the dashboard on it."""
+    from engine.config import read_config
+    from engine.exchange.report import build_report, report_table
+    from engine.pipeline import run as run_stages
+
+    run_stages(study, read_config(flags=DEMO_SETTINGS))
+    Console(stderr=True).print(report_table(build_report(study)))
+    if not no_serve:
+        serve(study, port=port)
+
+
+@app.command()
+@with_settings
+def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+    """Do the whole study, or what is left of it: select, generate, capture, judge, train."""
+    _run(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
+
+
+@app.command()
+@with_settings
+def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+    """Choose the concepts and plan every prompt and pair, without loading the model."""
+    _run(study, config, settings, only=("select",))
+
+
+@app.command()
+@with_settings
+def generate(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+    """Have the subject model write the planned samples, and measure their form."""
+    _run(study, config, settings, only=("generate",))
+
+
+@app.command()
+@with_settings
+def capture(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+    """Capture the activations of the samples."""
+    _run(study, config, settings, only=("capture",))
+
+
+@app.command()
+@with_settings
+def judge(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+    """Have the judge name topics and rate relevance."""
+    _run(study, config, settings, only=("judge",))
+
+
+@app.command()
+@with_settings
+def train(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+    """Train and measure the lenses."""
+    _run(study, config, settings, only=("train",))
+
+
+def _run(study: Path, config: Path | None, settings: dict[str, Any], *, only: Any) -> None:
+    from engine import pipeline
+
+    summary = pipeline.run(study, _settings(study, config, settings), only=only)
+    done = {stage: n for stage, n in summary.n_done.items() if n}
+    said = ", ".join(f"{stage} {n:,}" for stage, n in done.items()) or "nothing was left to do"
+    Console(stderr=True).print(f"Run {summary.run_id} with {summary.n_concepts} concepts: {said}.", highlight=False)
+    typer.echo(summary.run_id)
+
+
+def _settings(study: Path, file: Path | None, settings: dict[str, Any]) -> Any:
+    """Flags over the file; without either, the settings of the study's latest run."""
+    from engine.config import read_config, read_stored_config
+    from engine.pipeline import stored_config
+
+    flags = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items() if v not in (None, [])}
+    stored = None if file else stored_config(study)
+    base = read_stored_config(stored[1]) if stored else None
+    return read_config(file, flags=flags, base=base)
+
+
+@app.command()
+def status(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) -> None:
+    """Show the runs of a study and how far each stage is."""
+    from engine.exchange.status import build_status, status_table
+
+    found = build_status(study)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        Console().print(status_table(found))
+
+
+@app.command()
+def report(
+    study: StudyArgument = DEFAULT_STUDY,
+    as_json: JsonOption = False,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
+    family: Annotated[str, typer.Option(help="Lens family to report.")] = "logistic",
+    form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
+    k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
+    stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
+    target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
+) -> None:
+    """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept."""
+    from engine.exchange.report import build_report, report_table
+    from engine.stats.findings import Settings
+
+    if form_rule not in ("loop", "study"):
+        raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
+    settings = Settings(k=k, stability=stability, user_target=target)
+    found = build_report(study, run_id=run_id, family=family, form_rule=form_rule, settings=settings)  # type: ignore[arg-type]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        Console().print(report_table(found))
+
+
+@app.command()
+def serve(study: StudyArgument = DEFAULT_STUDY, port: PortOption = 8501) -> None:
+    """Open the dashboard on a study, at 127.0.0.1."""
+    import importlib.util
+
+    from db import connect
+
+    with connect(study):
+        pass  # every reason why the study cannot be opened is told here, before a server starts
+    spec = importlib.util.find_spec("app")
+    if spec is None or not spec.submodule_search_locations:
+        raise StudyUnreadable("The dashboard is not installed.", hint="Install the project again: make demo.")
+    folder = Path(spec.submodule_search_locations[0])
+    Console(stderr=True).print(f"Dashboard: [bold]http://127.0.0.1:{port}[/]  (stop with Ctrl-C)")
+    environment = os.environ | {"LENSGAP_STUDY": str(study.absolute())}
+    command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), "--server.port", str(port)]
+    sys.stderr.flush()
+    os.execve(
+        sys.executable, [*command, "--server.address", os.environ.get("LENSGAP_ADDRESS", "127.0.0.1")], environment
+    )
+
+
+@app.command()
+def doctor(
+    study: Annotated[Path, typer.Argument(help="Folder where studies shall live.")] = DEFAULT_STUDY,
+    as_json: JsonOption = False,
+) -> None:
+    """Check versions, device, disk, key, WordNet and browser."""
+    from dataclasses import asdict
+
+    from engine.doctor import examine
+
+    checks = list(examine(study))
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        console = Console()
+        for check in checks:
+            mark = "[green]✓[/]" if check.is_well else "[red]✗[/]" if check.needed else "[yellow]–[/]"
+            console.print(f"{mark} {check.name:<18}", end="")
+            console.print(" ".join(filter(None, (check.found, check.advice))), markup=False, highlight=False)
+    if any(check.needed and not check.is_well for check in checks):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

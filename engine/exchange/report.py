@@ -1,0 +1,261 @@
+"""The findings of a run as one JSON document and as a readable table. Shares are fractions of 1; unknown is null."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from db import connect, query
+from engine.errors import StudyMissing
+from engine.stats.ceiling import Ceiling
+from engine.stats.estimate import Estimate
+from engine.stats.findings import (
+    ArmCounts,
+    Finding,
+    Findings,
+    LensResult,
+    Settings,
+    count_concepts,
+    find,
+    summarise_lenses,
+)
+from engine.stats.form import FormRule
+
+Json = dict[str, Any]
+
+
+def build_report(
+    study: Path,
+    *,
+    run_id: str | None = None,
+    judge_id: str | None = None,
+    family: str = "logistic",
+    form_rule: FormRule = "loop",
+    settings: Settings | None = None,
+) -> Json:
+    """The report of one run (the latest by default), one judge (the one with most votes) and one lens family.
+
+    The layer reported for a quadrant is the deepest one that was trained. StudyMissing when the study holds no such run.
+    """
+    with connect(study) as cursor:
+        row = cursor.execute(query("stages.run" if run_id else "stages.latest_run"), _given(run_id=run_id)).fetchone()
+        if row is None:
+            raise StudyMissing(
+                f"{study} holds no run{f' {run_id}' if run_id else ''} yet.", hint="Start one with: lensgap run"
+            )
+        run = row[0]
+        judges = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
+        judge = judge_id or (judges[0][0] if judges else None)
+        profiles = cursor.execute(query("findings.quadrants"), {"run_id": run}).fetchall()
+        values = {"run_id": run, "judge_id": judge, "concept": None, "form_rule": form_rule}
+        counts = cursor.execute(query("findings.counts"), values).fetchall()
+        lenses = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
+        totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
+    quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
+    found = find(count_concepts(counts, quadrants=quadrants), settings=settings or Settings())
+    chosen = deepest_lenses(lenses, family=family)
+    return {
+        "run": run,
+        "judge": _judge(judges, judge),
+        "form_rule": form_rule,
+        "n_samples": totals[1],
+        "n_pairs": totals[2],
+        "lens": {"family": family, "layer": max((row[2] for row in lenses if row[1] == family), default=None)},
+        "settings": {
+            "k": found.settings.k,
+            "stability": found.settings.stability,
+            "user_target": found.settings.user_target,
+            "target_from": found.settings.model,
+        },
+        "overall": _finding(found.overall, chosen.values()),
+        "quadrants": {
+            name: _finding(finding, (chosen[c] for c, q in quadrants.items() if q == name and c in chosen))
+            for name, finding in found.quadrants.items()
+        },
+        "concepts": [_concept(found, profile, chosen) for profile in profiles],
+    }
+
+
+def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str, LensResult]:
+    """The lens of each concept at the deepest trained layer, from rows of the query `findings.lenses`."""
+    deepest: dict[str, tuple[Any, ...]] = {}
+    for row in rows:
+        if row[1] == family and (row[0] not in deepest or row[2] > deepest[row[0]][2]):
+            deepest[row[0]] = row
+    return {
+        concept: LensResult(
+            concept=concept,
+            f1=row[5],
+            f1_low=row[6],
+            f1_high=row[7],
+            always_positive_f1=row[12],
+            shuffled_f1=row[13],
+            text_only_f1=row[14],
+            length_only_f1=row[15],
+            n=row[16] + row[17],
+            reason=row[19],
+        )
+        for concept, row in deepest.items()
+    }
+
+
+def _given(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _judge(judges: Iterable[tuple[Any, ...]], judge_id: str | None) -> Json | None:
+    for row in judges:
+        if row[0] == judge_id:
+            return {"id": row[0], "backend": row[1], "model": row[2], "is_baseline": row[4], "cost_usd": row[6]}
+    return None
+
+
+def _concept(found: Findings, profile: tuple[Any, ...], lenses: Mapping[str, LensResult]) -> Json:
+    concept, quadrant, reason, n_senses, n_siblings, sibling_count = profile
+    lens = lenses.get(concept)
+    return {
+        "concept": concept,
+        "quadrant": quadrant,
+        "quadrant_reason": reason,
+        "n_senses": n_senses,
+        "n_siblings": n_siblings,
+        "sibling_count": sibling_count,
+        **_finding(found.concepts[concept], [lens] if lens else []),
+        "lens": _lens(lens),
+    }
+
+
+def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
+    gap = finding.best_gap
+    return {
+        "n_concepts": finding.n_concepts,
+        "n_positive": finding.positive.n,
+        "n_negative": finding.negative.n,
+        "n_positive_rated": finding.positive.histogram.n,
+        "n_negative_rated": finding.negative.histogram.n,
+        "positive_mean": finding.positive.histogram.mean,
+        "negative_mean": finding.negative.histogram.mean,
+        "gap": gap.value,
+        "gap_low": gap.low,
+        "gap_high": gap.high,
+        "gap_method": gap.method,
+        "gap_weak": finding.cluster.weak if finding.cluster else None,
+        "gap_reason": gap.reason,
+        "gap_within_ratings": _estimate(finding.gap),
+        "topicality": _estimate(finding.decomposition.topicality),
+        "degeneracy": _estimate(finding.decomposition.degeneracy),
+        "form": {"positive": _form(finding.positive), "negative": _form(finding.negative)},
+        "ratings": {
+            "positive": list(finding.positive.histogram.counts),
+            "negative": list(finding.negative.histogram.counts),
+        },
+        "ceilings": {name: _ceiling(ceiling) for name, ceiling in finding.ceilings.items()},
+        "target": {"value": finding.target.value, "tier": finding.target.tier, "reason": finding.target.reason},
+        "lens": _lens_summary(lenses),
+    }
+
+
+def _form(arm: ArmCounts) -> Json:
+    return {form: share for form, share in arm.form_shares().items()}  # noqa: C416 -- plain str keys
+
+
+def _estimate(estimate: Estimate) -> Json:
+    return {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "n": estimate.n,
+        "method": estimate.method,
+        "reason": estimate.reason,
+    }
+
+
+def _ceiling(ceiling: Ceiling) -> Json:
+    return {
+        **_estimate(ceiling.estimate),
+        "formula": ceiling.formula,
+        "inputs": dict(ceiling.inputs),
+        "reference_labels": ceiling.reference_labels,
+        "prevalence": ceiling.prevalence,
+        "floor": ceiling.floor,
+    }
+
+
+def _lens_summary(lenses: Iterable[LensResult]) -> Json:
+    summary = summarise_lenses(lenses)
+    return {
+        "mean_f1": summary.f1.value,
+        "low": summary.f1.low,
+        "high": summary.f1.high,
+        "n": summary.f1.n,
+        "reason": summary.f1.reason,
+        "always_positive_f1": summary.always_positive.value,
+        "shuffled_f1": summary.shuffled.value,
+        "text_only_f1": summary.text_only.value,
+        "length_only_f1": summary.length_only.value,
+    }
+
+
+def _lens(lens: LensResult | None) -> Json:
+    if lens is None:
+        return {"f1": None, "reason": "no lens has been trained"}
+    return {
+        "f1": lens.f1,
+        "low": lens.f1_low,
+        "high": lens.f1_high,
+        "n": lens.n,
+        "reason": lens.reason,
+        "always_positive_f1": lens.always_positive_f1,
+        "shuffled_f1": lens.shuffled_f1,
+        "text_only_f1": lens.text_only_f1,
+        "length_only_f1": lens.length_only_f1,
+    }
+
+
+def report_table(report: Json) -> Group:
+    """The report for a terminal: one line a quadrant, one a concept."""
+    table = Table(title="Relevance gap, ceiling and measured F1", title_justify="left", header_style="bold")
+    for name, justify in (
+        ("", "left"), ("pairs", "right"), ("positive", "right"), ("negative", "right"), ("gap", "right"),
+        ("good", "right"), ("ceiling", "right"), ("target", "right"), ("F1", "right"), ("always +", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_row("overall", *_cells(report["overall"]), style="bold", end_section=True)
+    for name, finding in report["quadrants"].items():
+        table.add_row(f"quadrant {name}", *_cells(finding))
+    table.add_section()
+    for concept in report["concepts"]:
+        label = f"{concept['quadrant'] or '–'}  {concept['concept']}"
+        lens = {**concept["lens"], "mean_f1": concept["lens"]["f1"]}
+        table.add_row(label, *_cells({**concept, "lens": lens}))
+    judge = report["judge"]
+    name = f"{judge['backend']} ({judge['model']})" if judge else "none yet"
+    caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
+    family, layer = report["lens"]["family"], report["lens"]["layer"]
+    note = f"Judge: {name}{caution}. Lens: {family}, layer {layer if layer is not None else '–'}. Ceiling: label_noise."
+    return Group(table, Text(note, style="dim"))
+
+
+def _cells(finding: Json) -> list[str]:
+    gap = _number(finding["gap"])
+    if finding["gap_low"] is not None:
+        gap += f" [{_number(finding['gap_low'])}, {_number(finding['gap_high'])}]"
+    lens = finding["lens"]
+    return [
+        str(finding["n_positive"] + finding["n_negative"]),
+        _number(finding["positive_mean"]),
+        _number(finding["negative_mean"]),
+        gap,
+        _number(finding["form"]["positive"]["good"]),
+        _number(finding["ceilings"]["label_noise"]["value"]),
+        _number(finding["target"]["value"]),
+        _number(lens.get("mean_f1")),
+        _number(lens.get("always_positive_f1")),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")

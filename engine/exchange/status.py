@@ -1,0 +1,70 @@
+"""How far each run of a study is, as JSON and as a table."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from db import connect, query
+
+
+def build_status(study: Path) -> dict[str, Any]:
+    """Runs, newest first, with the counts of each stage and what each judge has cost; StudyMissing without a study."""
+    with connect(study) as cursor:
+        runs = cursor.execute(query("findings.runs")).fetchall()
+        return {"study": str(study), "runs": [_run(cursor, row) for row in runs]}
+
+
+def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
+    run_id, name, created_at, model, _config, n_pairs, n_prompts, n_samples = row
+    values = {"run_id": run_id}
+    judges = cursor.execute(query("findings.judges"), values).fetchall()
+    counts = cursor.execute(query("findings.stage_counts"), values).fetchone()
+    stages = cursor.execute(query("findings.progress"), values).fetchall()
+    return {
+        "run": run_id,
+        "name": name,
+        "created_at": f"{created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "model": model,
+        "n_concepts": counts[0],
+        "n_pairs": n_pairs,
+        "n_prompts": n_prompts,
+        "n_samples": n_samples,
+        "n_samples_with_form": counts[1],
+        "n_samples_captured": counts[2],
+        "n_lenses": counts[3],
+        "n_ratings_by_people": counts[4],
+        "judges": [
+            {"id": judge[0], "backend": judge[1], "model": judge[2], "n_votes": judge[5], "cost_usd": judge[6]}
+            for judge in judges
+        ],
+        "stages": [
+            {"stage": stage, "n_done": done, "n_total": total, "seconds": round(seconds, 1)}
+            for stage, done, total, seconds in stages
+        ],
+    }
+
+
+def status_table(status: dict[str, Any]) -> Table:
+    """The status for a terminal."""
+    table = Table(title=f"Study {status['study']}", title_justify="left", header_style="bold")
+    for name in ("run", "model"):
+        table.add_column(name)
+    for name in ("concepts", "pairs", "samples", "captured", "judged", "lenses", "rated by people", "judge cost"):
+        table.add_column(name, justify="right")
+    for run in status["runs"]:
+        table.add_row(
+            run["run"],
+            run["model"],
+            f"{run['n_concepts']:,}",
+            f"{run['n_pairs']:,}",
+            f"{run['n_samples']:,} of {run['n_prompts']:,}",
+            f"{run['n_samples_captured']:,}",
+            f"{sum(judge['n_votes'] for judge in run['judges']):,}",
+            f"{run['n_lenses']:,}",
+            f"{run['n_ratings_by_people']:,}",
+            f"${sum(judge['cost_usd'] for judge in run['judges']):.2f}",
+        )
+    if not status["runs"]:
+        table.caption = "No run yet. Start one with: lensgap run"
+    return table

@@ -1,0 +1,51 @@
+"""Command-line options made from the settings: one option a field of StudyConfig, with its text and no default of its own.
+
+An option that is not given is None, so that the study's stored settings or study.toml keep their say.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import typer
+
+from engine.config import StudyConfig
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the settings to a command that takes them as `**settings`."""
+    hints = get_type_hints(StudyConfig)
+    added = [
+        inspect.Parameter(
+            setting.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_annotation(hints[setting.name], setting.metadata["help"], setting.default),
+        )
+        for setting in fields(StudyConfig)
+    ]
+    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    signature = inspect.Signature([*own, *added])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return command
+
+
+def _annotation(hint: Any, text: str, default: Any) -> Any:
+    shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+    suffix = f" (default: {shown})" if default is not None else ""
+    option = typer.Option(help=text + suffix, show_default=False, rich_help_panel="Settings")
+    return Annotated[_option_type(hint), option]
+
+
+def _option_type(hint: Any) -> Any:
+    """The type that the option parser understands: tuples are repeated options, unions lose their None."""
+    if get_origin(hint) is Literal:
+        return hint | None
+    if get_origin(hint) is tuple:
+        return list[get_args(hint)[0]] | None  # type: ignore[misc]
+    members = [member for member in get_args(hint) if member is not type(None)]
+    if members and get_origin(hint) is not tuple:
+        return _option_type(members[0])
+    return Union[hint, None]  # noqa: UP007 -- built at run time from a variable
