@@ -1,7 +1,7 @@
 """SQL as named blocks in `db/sql/*.sql`, the one place where statements live.
 
 A block begins with `-- name: some_name`; comment lines right below are its documentation; parameters are `$name`. A block is
-asked for as `query("file.some_name")`.
+asked for as `file.some_name`.
 """
 
 import functools

@@ -1,0 +1,142 @@
+"""Several processes on one study: nothing is lost, nothing half-written, and nobody waits for long."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from workers import (
+    BATCH,
+    Report,
+    add_all,
+    child,
+    fill_disk,
+    hold_lock,
+    read_without_pause,
+    run_app,
+    run_engine,
+    write_batches,
+)
+
+from db import connect
+from db.connect import DATABASE
+from db.errors import StudyLocked
+
+
+def rows_by_batch(folder: Path) -> dict[str, int]:
+    with connect(folder) as cursor:
+        return dict(cursor.execute("select name, count(*) from packs group by name").fetchall())
+
+
+def test_kills_in_mid_write_lose_nothing_acknowledged_and_leave_nothing_partial(study: Path) -> None:
+    draw = random.Random(1)
+    acknowledged: set[str] = set()
+    for i in range(30):
+        with child(write_batches, study, 1_000 * i) as (process, pipe):
+            assert pipe.poll(20)
+            end = time.monotonic() + draw.uniform(0.0, 0.25)
+            while (left := end - time.monotonic()) > 0:
+                if pipe.poll(left):
+                    acknowledged.add(f"batch-{pipe.recv()}")
+            process.kill()
+            process.join()
+            while pipe.poll():
+                try:
+                    acknowledged.add(f"batch-{pipe.recv()}")
+                except EOFError:
+                    break
+        found = rows_by_batch(study)
+        assert set(found.values()) == {BATCH}
+        assert acknowledged <= set(found)
+    assert len(acknowledged) > 60, "the kills came too early to prove anything"
+
+
+def test_two_processes_that_add_the_same_rows_add_them_once(study: Path) -> None:
+    names = [f"batch-{i}" for i in range(20)]
+    with child(add_all, study, names) as (_, one), child(add_all, study, names) as (_, other):
+        one.send("go")
+        other.send("go")
+        n_new = [one.recv(), other.recv()]
+    assert sum(n_new) == 20 * BATCH
+    assert rows_by_batch(study) == dict.fromkeys(names, BATCH)
+
+
+def test_held_lock_is_one_error_that_names_the_holder(study: Path) -> None:
+    with child(hold_lock, study / DATABASE) as (process, pipe):
+        assert pipe.recv() == "held"
+        start = time.monotonic()
+        with (
+            pytest.raises(StudyLocked, match=rf"PID {process.pid} \(.*python.*\) for 0.5 s"),
+            connect(study, wait_s=0.5),
+        ):
+            pass
+        assert 0.5 <= time.monotonic() - start < 5
+        pipe.send("let go")
+        assert pipe.recv() == "released"
+        with connect(study, wait_s=5) as cursor:
+            assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_idle_process_lets_others_in(study: Path) -> None:
+    with connect(study) as cursor:
+        cursor.execute("select 1")
+    with child(hold_lock, study / DATABASE) as (_, pipe):
+        time.sleep(0.5)
+        # A foreign program does not queue, so it must find the database free at once.
+        assert pipe.recv() == "held"
+
+
+def test_busy_process_gives_a_waiting_one_its_turn(study: Path) -> None:
+    with child(read_without_pause, study) as (_, pipe):
+        assert pipe.recv() == "busy"
+        waits = []
+        for _ in range(10):
+            start = time.monotonic()
+            with connect(study, wait_s=10):
+                pass
+            waits.append(time.monotonic() - start)
+            time.sleep(0.25)
+    assert max(waits) < 3
+
+
+@pytest.mark.parametrize("n_bytes", [3_000_000, 24_000_000], ids=["in-the-log", "in-a-checkpoint"])
+def test_full_disk_is_told_and_keeps_what_was_acknowledged(study: Path, n_bytes: int) -> None:
+    with child(fill_disk, study, n_bytes) as (_, pipe):
+        n_batches, told = pipe.recv()
+        assert "Free some space" in told
+        assert pipe.recv() == "written"
+    expected = {f"batch-{i}" for i in range(n_batches)} | {"afterwards"}
+    assert rows_by_batch(study) == dict.fromkeys(expected, BATCH)
+    assert n_batches > 0
+
+
+@pytest.mark.slow
+def test_an_engine_and_eight_reviewers_share_a_million_pairs(
+    big_study: Path, record_property: Callable[[str, object], None]
+) -> None:
+    seconds = 60.0
+    with (
+        child(run_engine, big_study, seconds, 0.5) as (_, engine_pipe),
+        child(run_app, big_study, seconds, 0.5) as (_, app_pipe),
+    ):
+        app: Report = app_pipe.recv()
+        engine: Report = engine_pipe.recv()
+    for what, times in (app.seconds | engine.seconds).items():
+        p50, p95 = np.percentile(times, [50, 95])
+        record_property(what, f"n={len(times)} p50={p50:.3f} p95={p95:.3f} max={max(times):.3f} s")
+    assert app.errors == engine.errors == []
+    assert len(app.keys) > 300
+    assert len(engine.keys) > 300
+    with connect(big_study) as cursor:
+        ratings = {key for (key,) in cursor.execute("select rating_id from ratings").fetchall()}
+        new = cursor.execute(
+            "select p.sample_id, count(s.sample_id), count(a.sample_id), count(j.sample_id) from prompts p "
+            "left join samples s using (sample_id) left join pairs a using (sample_id) "
+            "left join judgments j using (sample_id) where p.sample_id like 'new-%' group by p.sample_id"
+        ).fetchall()
+    assert ratings == set(app.keys)
+    assert {row[0] for row in new} == set(engine.keys)
+    assert all(row[1:] == (1, 1, 1) for row in new)
+    assert np.percentile(app.seconds["rating"], 95) < 0.5
