@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from string import Template
@@ -40,12 +40,14 @@ def write_card(
     path.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
 
 
-def _formatted(values: dict[str, float]) -> dict[str, str]:
+def _formatted(values: Mapping[str, float | tuple[float, ...]]) -> dict[str, str]:
     return {name: _number(value) for name, value in values.items()}
 
 
-def _number(value: float) -> str:
+def _number(value: float | tuple[float, ...]) -> str:
     """Show counts with separators, shares and F1 with two digits, small settings as they are."""
+    if isinstance(value, tuple):
+        return " / ".join(map(_number, value))
     if isinstance(value, int) or value >= 10:
         return f"{value:,.0f}"
     return f"{value:.3g}" if 0 < value < 0.01 else f"{value:.2f}"

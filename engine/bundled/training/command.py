@@ -65,10 +65,13 @@ def late_checkpoints(work: Path, from_share: float) -> list[Path]:
 
 def describe(measurement: Measurement) -> str:
     """Return a measurement as one line of names and numbers."""
-    return " ".join(
-        f"{name}={value:.3f}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in vars(measurement).items()
-    )
+    return " ".join(f"{name}={_shown(value)}" for name, value in vars(measurement).items())
+
+
+def _shown(value: float | tuple[float, ...]) -> str:
+    if isinstance(value, tuple):
+        return "/".join(map(_shown, value))
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def install(checkpoint: Path, out: Path) -> None:

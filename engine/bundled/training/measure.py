@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from engine.bundled.training.corpus import TEMPLATE_SET
 from engine.judges.offline import OfflineJudge
 from engine.packs.pack import Pack
 from engine.prompts.templates import load_templates
-from engine.stats.form import classify_form, measure_form
+from engine.stats.form import Form, classify_form, measure_form
 
 ON_TOPIC_RATING = 3
 N_FOLDS = 4
@@ -64,7 +64,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Shares are fractions of 1 over `n_texts`; F1 values are means over concepts at the last layer."""
+    """Shares are fractions of 1 over `n_texts`, `ratings` those of 1 to 5; F1 values are means over concepts."""
 
     n_texts: int
     empty: float
@@ -75,6 +75,7 @@ class Measurement:
     repeated: float
     nearest_concept: float
     on_topic: float
+    ratings: tuple[float, ...]
     rating: float
     rating_of_others: float
     lens_f1: float
@@ -98,10 +99,9 @@ def measure(folder: Path, pack: Pack, *, sampling: Sampling | None = None) -> tu
     strange = [_lens_f1(name, unknown, unknown_vectors, samples, vectors, sampling.seed) for name in UNKNOWN_NAMES]
     lens_f1, shuffled, always = (float(np.mean(column)) for column in zip(*lenses, strict=True))
     outputs = [sample.output for sample in samples]
-    forms = [classify_form(measure_form(output), rule="study") for output in outputs]
     measurement = Measurement(
         n_texts=len(samples),
-        **{name: forms.count(name) / len(forms) for name in ("empty", "short", "repetitive", "good")},
+        **_form_shares(outputs),
         mean_characters=float(np.mean([len(output) for output in outputs])),
         repeated=1 - len(set(outputs)) / len(outputs),
         **_topics(samples, pack, sampling.seed),
@@ -189,7 +189,12 @@ def _out_of_fold_f1(features: Vectors, labels: NDArray[Any], groups: list[str]) 
     return float(f1_score(labels, cross_val_predict(lens, features, labels, groups=groups, cv=GroupKFold(N_FOLDS))))
 
 
-def _topics(samples: Sequence[Sample], pack: Pack, seed: int) -> dict[str, float]:
+def _form_shares(outputs: Sequence[str]) -> dict[str, Any]:
+    forms = [classify_form(measure_form(output), rule="study") for output in outputs]
+    return {name: forms.count(name) / len(forms) for name in get_args(Form)}
+
+
+def _topics(samples: Sequence[Sample], pack: Pack, seed: int) -> dict[str, Any]:
     """Return the share of texts nearest to their own concept, the share rated on topic, and mean ratings.
 
     `rating_of_others` rates each text for a concept drawn from the others', as a negative arm would.
@@ -205,6 +210,7 @@ def _topics(samples: Sequence[Sample], pack: Pack, seed: int) -> dict[str, float
             np.mean([topic == sample.term for topic, sample in zip(topics, samples, strict=True)])
         ),
         "on_topic": float(np.mean(own >= ON_TOPIC_RATING)),
+        "ratings": tuple(float(np.mean(own == rating)) for rating in range(1, 6)),
         "rating": float(own.mean()),
         "rating_of_others": float(
             _ratings(judge, [(sample.output, term) for sample, term in zip(samples, other, strict=True)]).mean()
