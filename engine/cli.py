@@ -66,7 +66,10 @@ def demo(
 @app.command()
 @with_settings
 def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
-    """Do the whole study, or what is left of it: select, generate, capture, judge, train."""
+    """Do the whole study, or what is left of it: select, generate, capture, judge, train.
+
+    Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
+    """
     _run(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
 
 

@@ -1,6 +1,7 @@
 """The whole of a run, stage after stage; each stage does what is pending and nothing else."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from rich.progress import Progress
 
 from db import connect, query
 from engine.config import StudyConfig
-from engine.errors import StudyMissing
+from engine.errors import ConfigError, StudyMissing
 from engine.stages.capture import capturing
 from engine.stages.form import form
 from engine.stages.generate import generation
@@ -58,23 +59,33 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
 
 def _with_model(study: Path, prepared: PreparedRun, only: Sequence[StageName], bar: Progress) -> dict[str, int]:
     run_id, config, n_done = prepared.run_id, prepared.config, {}
-    subject: Subject = load_subject(config.model)
-    layers = choose_layers(subject, config.layers)
+    # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
+    subject: Callable[[], Subject] = functools.cache(functools.partial(load_subject, config.model))
     if "generate" in only:
         n_done["generate"] = run_stage(study, run_id, generation(run_id, config, subject), bar)
         n_done["form"] = run_stage(study, run_id, form(run_id), bar)
     if "capture" in only:
-        stage = capturing(study, run_id, subject, layers=layers, mode=config.mode)
+        known = captured_layers(study, prepared)
+        layers = known if known and set(config.layers or ()) <= set(known) else choose_layers(subject(), config.layers)
+        stage = capturing(study, run_id, subject, layers=config.layers or layers, mode=config.mode)
         n_done["capture"] = run_stage(study, run_id, stage, bar)
     return n_done
 
 
 def stored_layers(study: Path, prepared: PreparedRun) -> tuple[int, ...]:
-    """The layers asked for, or all that have been captured in this mode."""
-    if prepared.config.layers is not None:
-        return prepared.config.layers
+    """The layers asked for, or all that have been captured in this mode; ConfigError when one has not been captured."""
+    config, captured = prepared.config, captured_layers(study, prepared)
+    missing = sorted(set(config.layers or ()) - set(captured))
+    if missing or not captured:
+        what = f"Layer {missing[0]} has" if missing else "Activations have"
+        raise ConfigError(f"{what} not been captured in mode {config.mode}.", hint="Capture first: lensgap capture.")
+    return config.layers or captured
+
+
+def captured_layers(study: Path, prepared: PreparedRun) -> tuple[int, ...]:
+    """The layers of which the run holds activations in its mode."""
+    values = {"run_id": prepared.run_id, "mode": prepared.config.mode}
     with connect(study) as cursor:
-        values = {"run_id": prepared.run_id, "mode": prepared.config.mode}
         return tuple(row[0] for row in cursor.execute(query("stages.captured_layers"), values).fetchall())
 
 

@@ -48,13 +48,15 @@ where p.run_id = $run_id
 order by p.concept, p.position;
 
 -- name: pair_sets
--- A fingerprint of each concept's generated pairs: a lens is trained anew when they change.
-select p.concept, md5(string_agg(p.sample_id || p.arm, ',' order by p.sample_id)) as pairs_hash
+-- A fingerprint of each concept's captured pairs at each layer: a lens is trained anew when they change.
+select
+    p.concept, a.layer,
+    md5(string_agg(p.sample_id || p.arm || (a.shard is null), ',' order by p.sample_id)) as pairs_hash
 from pairs p
-join samples s on s.sample_id = p.sample_id
-where p.run_id = $run_id
-group by p.concept
-order by min(p.position);
+join activations a on a.sample_id = p.sample_id
+where p.run_id = $run_id and a.phase = $phase and a.mode = $mode and list_contains($layers, a.layer)
+group by p.concept, a.layer
+order by min(p.position), a.layer;
 
 -- name: pairs_to_train
 -- One concept's generated pairs at one layer; shard and row are null where the sample has no activation.

@@ -1,6 +1,6 @@
 """Replay the samples through the subject model and store their mean residuals, keyed by sample."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,9 @@ class PendingSample:
     output_ids: list[int]
 
 
-def capturing(study: Path, run_id: str, subject: Subject, *, layers: Sequence[int], mode: Mode) -> Stage[PendingSample]:
+def capturing(
+    study: Path, run_id: str, subject: Callable[[], Subject], *, layers: Sequence[int], mode: Mode
+) -> Stage[PendingSample]:
     """The stage that captures these layers in this mode, one shard a batch."""
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingSample]]:
@@ -38,7 +40,8 @@ def capturing(study: Path, run_id: str, subject: Subject, *, layers: Sequence[in
         return in_batches([PendingSample(*row) for row in rows], SHARD_SAMPLES)
 
     def work(batch: list[PendingSample]) -> Sequence[ActivationRow]:
-        captured = capture(subject, [_replay(subject, item, mode) for item in batch], layers=layers)
+        model = subject()
+        captured = capture(model, [_replay(model, item, mode) for item in batch], layers=layers)
         ids = [item.sample_id for item in batch]
         return list(_store(study, ids, captured, layers=layers, mode=mode))
 

@@ -1,6 +1,6 @@
 """Have the subject model write the planned samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -25,8 +25,8 @@ class PendingPrompt:
     seed: int
 
 
-def generation(run_id: str, config: StudyConfig, subject: Subject) -> Stage[PendingPrompt]:
-    """The stage that generates; a batch runs whole even when only one of its samples is missing."""
+def generation(run_id: str, config: StudyConfig, subject: Callable[[], Subject]) -> Stage[PendingPrompt]:
+    """The stage that generates, loading the model when it needs it; a batch runs whole even when only one of its samples is missing."""
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingPrompt]]:
         rows = cursor.execute(query("stages.batches_to_generate"), {"run_id": run_id}).fetchall()
@@ -35,7 +35,7 @@ def generation(run_id: str, config: StudyConfig, subject: Subject) -> Stage[Pend
 
     def work(batch: list[PendingPrompt]) -> Sequence[SampleRow]:
         generations = generate_batch(
-            subject,
+            subject(),
             [item.prompt for item in batch],
             seeds=[item.seed for item in batch],
             temperature=config.temperature,

@@ -53,13 +53,16 @@ def training(study: Path, run_id: str, config: StudyConfig, *, layers: Sequence[
     """The stage that trains every family at every layer for every concept."""
     families = choose_families(config.lenses)
 
+    def pair_sets(cursor: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
+        values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
+        return cursor.execute(query("stages.pair_sets"), values).fetchall()
+
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingLens]]:
         there = {row[0] for row in cursor.execute(query("stages.lens_ids"), {"run_id": run_id}).fetchall()}
-        pairs = cursor.execute(query("stages.pair_sets"), {"run_id": run_id}).fetchall()
+        pairs = pair_sets(cursor)
         items = [
             PendingLens(concept, layer, missing, pairs_hash)
-            for concept, pairs_hash in pairs
-            for layer in layers
+            for concept, layer, pairs_hash in pairs
             if (
                 missing := tuple(
                     f for f in families if lens_id(run_id, config, concept, f, layer, pairs_hash) not in there
@@ -72,7 +75,7 @@ def training(study: Path, run_id: str, config: StudyConfig, *, layers: Sequence[
         return [row for item in batch for row in _train(study, run_id, config, item)]
 
     def n_total(cursor: duckdb.DuckDBPyConnection) -> int:
-        return len(layers) * len(cursor.execute(query("stages.pair_sets"), {"run_id": run_id}).fetchall())
+        return len(pair_sets(cursor))
 
     return Stage("train", pending, work, n_total)
 
