@@ -45,7 +45,7 @@ class StudyConfig:
     top_p: float = _run(0.9, "Nucleus sampling: smallest set of tokens with this probability.", low=0.01, high=1)
     max_new_tokens: int = _run(150, "Longest output, in tokens; less where the model's context ends first.", low=1)
     batch_size: int = _run(16, "Prompts generated together; part of a run, since a batch decides the last bits.", low=1)
-    seed: int = _run(0, "Seed of everything random.", low=0)
+    seed: int = _run(0, "Seed of everything random.", low=0, high=2**31 - 1)
     layers: tuple[int, ...] | None = _setting(None, "Residual-stream layers to capture, 0 = after the first block.")
     mode: Literal["in_context", "output_only"] = _setting("in_context", "Capture outputs after their prompt, or alone.")
     judge: str = _setting("offline", "Judge: 'offline'.")
@@ -62,6 +62,8 @@ class StudyConfig:
             raise ConfigError("siblings_low must be below siblings_high.")
         if self.layers is not None and (not self.layers or min(self.layers) < 0):
             raise ConfigError("layers must name at least one layer, counted from 0.")
+        if self.mode == "output_only" and self.phase == "prompt":
+            raise ConfigError('phase "prompt" has no activations in mode "output_only".')
 
     def to_json(self) -> str:
         """All settings as JSON with sorted keys."""
@@ -89,10 +91,15 @@ def _check_bounds(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if value is None:
         return
     low, high = metadata.get("low"), metadata.get("high")
-    if low is not None and value < low:
-        raise ConfigError(f"{name} must be at least {low:g}, not {value}.")
-    if high is not None and value > high:
-        raise ConfigError(f"{name} must be at most {high:g}, not {value}.")
+    # Written so that nan, which no comparison holds for, is refused.
+    if low is not None and not value >= low:
+        raise ConfigError(f"{name} must be at least {_shown(low)}, not {value}.")
+    if high is not None and not value <= high:
+        raise ConfigError(f"{name} must be at most {_shown(high)}, not {value}.")
+
+
+def _shown(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def read_config(

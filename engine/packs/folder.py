@@ -41,7 +41,7 @@ def load_pack(name: str) -> Pack:
 
 def _layer_files(folder: Path) -> list[Path]:
     files = sorted(
-        (file for file in (folder / "layers").glob("layer*.json") if file.stem[5:].isdigit()),
+        (file for file in (folder / "layers").glob("layer*.json") if file.stem[5:].isdecimal()),
         key=lambda file: int(file.stem[5:]),
     )
     if not files:
@@ -52,7 +52,7 @@ def _layer_files(folder: Path) -> list[Path]:
 def _read_layer(file: Path) -> Iterator[Concept]:
     layer = _read_object(file)
     number, entries = layer.get("layer"), layer.get("concepts")
-    if number != int(file.stem[5:]):
+    if type(number) is not int or number != int(file.stem[5:]):
         raise PackError(f'{file}: field "layer" must be {int(file.stem[5:])}, not {number!r}.')
     if not isinstance(entries, list):
         raise PackError(f'{file}: field "concepts" must be a list.')
@@ -66,17 +66,27 @@ def _read_concept(entry: object, *, file: Path, place: str, pack_layer: int) -> 
     senses = entry.get("senses", [])
     if not isinstance(senses, list):
         raise PackError(f'{file}: field "{place}.senses" must be a list.')
-    term = _text(entry, "term", file, place)
+    term, parents = _text(entry, "term", file, place), _texts(entry, "parents", file, place)
+    if term in parents:
+        raise PackError(f'{file}: field "{place}.parents" names "{term}" itself.')
+    _refuse_repeated_senses(senses, file, place)
     return Concept(
         term=term,
         pack_layer=pack_layer,
-        parents=_texts(entry, "parents", file, place),
+        parents=parents,
         definition=_text(entry, "definition", file, place),
         aliases=_texts(entry, "aliases", file, place),
         senses=tuple(_read_sense(sense, file, f"{place}.senses[{i}]") for i, sense in enumerate(senses)),
         n_senses=len(senses),
         opposites=_texts(entry, "opposites", file, place),
     )
+
+
+def _refuse_repeated_senses(senses: list[Any], file: Path, place: str) -> None:
+    ids = [sense.get("id") for sense in senses if isinstance(sense, dict)]
+    for position, sense_id in enumerate(ids):
+        if sense_id in ids[:position]:
+            raise PackError(f'{file}: field "{place}.senses[{position}].id" repeats {sense_id!r}.')
 
 
 def _read_sense(entry: object, file: Path, place: str) -> Sense:
@@ -100,6 +110,8 @@ def _read_object(file: Path) -> dict[str, Any]:
         raise PackError(f"{file} is not UTF-8 text (byte {error.start}).") from error
     except json.JSONDecodeError as error:
         raise PackError(f"{file} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    except RecursionError as error:
+        raise PackError(f"{file} is nested too deeply.") from error
     if not isinstance(content, dict):
         raise PackError(f"{file} must hold a JSON object.")
     return content
@@ -110,6 +122,7 @@ def _text(entry: dict[str, Any], field: str, file: Path, place: str = "") -> str
     if not isinstance(value, str) or not value.strip():
         where = f"{place}.{field}" if place else field
         raise PackError(f'{file}: field "{where}" must be a non-empty text, not {value!r}.')
+    _refuse_surrogates(value, f'{file}: field "{where}"')
     return value
 
 
@@ -117,7 +130,15 @@ def _texts(entry: dict[str, Any], field: str, file: Path, place: str) -> tuple[s
     value = entry.get(field, [])
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise PackError(f'{file}: field "{place}.{field}" must be a list of texts.')
+    for item in value:
+        _refuse_surrogates(item, f'{file}: field "{place}.{field}"')
     return tuple(value)
+
+
+def _refuse_surrogates(text: str, where: str) -> None:
+    """JSON can escape half a character, which no tokenizer and no database takes."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise PackError(f"{where} holds half of a surrogate pair: {text!a}.")
 
 
 def _refuse_duplicates(concepts: tuple[Concept, ...], folder: Path) -> None:

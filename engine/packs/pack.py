@@ -81,7 +81,7 @@ class Pack:
     def n_siblings(self, term: str, *, count: SiblingCount) -> int | None:
         """Number of siblings; `study` counts a sibling once for each shared parent. None without a parent in the pack."""
         concept = self.by_term[term]
-        parents = [parent for parent in concept.parents if parent in self.by_term]
+        parents = [parent for parent in dict.fromkeys(concept.parents) if parent in self.by_term]
         if not parents:
             return None
         if count == "distinct":

@@ -42,8 +42,11 @@ def load_templates(name: str) -> TemplateSet:
         raise ConfigError(f'{file}: table "templates" is missing or empty.')
     for key, template in templates.items():
         _check(template, file=file, key=key)
+    version = content.get("version", 1)
+    if type(version) is not int:
+        raise ConfigError(f'{file}: field "version" must be a whole number, not {version!r}.')
     digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    return TemplateSet(str(content.get("name", file.stem)), int(content.get("version", 1)), digest, templates)
+    return TemplateSet(str(content.get("name", file.stem)), version, digest, templates)
 
 
 def _check(template: object, *, file: Path, key: str) -> None:
@@ -55,3 +58,7 @@ def _check(template: object, *, file: Path, key: str) -> None:
         raise ConfigError(f'{file}: template "{key}" has unbalanced braces ({error}).') from error
     if "term" not in names or not names <= FIELDS:
         raise ConfigError(f'{file}: template "{key}" must use {{term}}, and may use {{definition}}, nothing else.')
+    try:
+        template.format(term="term", definition="definition")
+    except (ValueError, LookupError) as error:
+        raise ConfigError(f'{file}: template "{key}" cannot be filled in ({error}).') from error

@@ -26,7 +26,7 @@ class PendingPrompt:
 
 
 def generation(run_id: str, config: StudyConfig, subject: Callable[[], Subject]) -> Stage[PendingPrompt]:
-    """The stage that generates, loading the model when it needs it; a batch runs whole even when only one of its samples is missing."""
+    """The stage that generates; a batch runs whole even when one sample is missing. The model is loaded when needed."""
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingPrompt]]:
         rows = cursor.execute(query("stages.batches_to_generate"), {"run_id": run_id}).fetchall()

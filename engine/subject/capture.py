@@ -113,8 +113,10 @@ def residual_hooks(
 
         return hook
 
-    handles = [blocks[layer].register_forward_hook(hook_for(layer)) for layer in layers]
+    handles: list[Any] = []
     try:
+        for layer in layers:
+            handles.append(blocks[layer].register_forward_hook(hook_for(layer)))
         yield found
     finally:
         for handle in handles:
@@ -122,7 +124,7 @@ def residual_hooks(
 
 
 def decoder_blocks(model: Any) -> Any:
-    """The list of the model's decoder blocks, found by its length; ModelError when there is not exactly one."""
+    """The outermost list of as many modules as the model has decoder blocks; ModelError when there is none."""
     import torch
 
     n_layers = model.config.get_text_config().num_hidden_layers

@@ -84,8 +84,8 @@ def _decode(
         input_ids[row, longest - len(ids) :] = torch.tensor(ids, device=device)
         mask[row, longest - len(ids) :] = 1
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    suppressed = torch.tensor(sorted(set(subject.tokenizer.all_special_ids) - stops), dtype=torch.long, device=device)
-    stop_ids = torch.tensor(sorted(stops), device=device)
+    suppressed = torch.tensor(_never_sampled(subject, stops), dtype=torch.long, device=device)
+    stop_ids = torch.tensor(sorted(stops), dtype=torch.long, device=device)
     ended = torch.zeros(len(prompt_ids), dtype=torch.bool, device=device)
     cache, tokens = None, []
     for step in range(uniforms.shape[1]):
@@ -97,6 +97,8 @@ def _decode(
             use_cache=True,
         )
         cache, logits = out.past_key_values, out.logits[:, -1].double()
+        if not bool(torch.isfinite(logits).all()):
+            raise ModelError(f"{subject.name} gives logits that are not finite, so nothing can be sampled.")
         logits[:, suppressed] = -torch.inf
         chosen = sample_tokens(logits, uniforms[:, step], temperature=temperature, top_p=top_p)
         chosen = torch.where(ended, stop, chosen)
@@ -109,13 +111,20 @@ def _decode(
     return torch.stack(tokens, dim=1)
 
 
+def _never_sampled(subject: Subject, stops: frozenset[int]) -> list[int]:
+    """Special tokens that do not end a text, and rows of the output matrix that the tokenizer has no token for."""
+    n_rows = int(subject.model.config.get_text_config().vocab_size)
+    special = {token for token in subject.tokenizer.all_special_ids if token < n_rows}
+    return sorted((special | set(range(len(subject.tokenizer), n_rows))) - stops)
+
+
 def sample_tokens(
     logits: "torch.Tensor", uniforms: "torch.Tensor", *, temperature: float, top_p: float
 ) -> "torch.Tensor":
     """Invert each row's nucleus at its uniform number; [B, V] logits, [B] numbers in [0, 1) -> [B] token ids."""
     probability, order = (logits / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
     cumulative = probability.cumsum(-1)
-    in_nucleus = cumulative - probability < top_p
+    in_nucleus = (cumulative - probability < top_p) & (probability > 0)
     mass = (probability * in_nucleus).cumsum(-1)
     place = (mass <= uniforms[:, None] * mass[:, -1:]).sum(-1, keepdim=True)
     last = in_nucleus.sum(-1, keepdim=True) - 1

@@ -101,7 +101,7 @@ def test_busy_process_gives_a_waiting_one_its_turn(study: Path) -> None:
     assert max(waits) < 3
 
 
-@pytest.mark.parametrize("n_bytes", [3_000_000, 24_000_000], ids=["in-the-log", "in-a-checkpoint"])
+@pytest.mark.parametrize("n_bytes", [3_000_000, 20_000_000], ids=["in-the-log", "in-a-checkpoint"])
 def test_full_disk_is_told_and_keeps_what_was_acknowledged(study: Path, n_bytes: int) -> None:
     with child(fill_disk, study, n_bytes) as (_, pipe):
         n_batches, told = pipe.recv()

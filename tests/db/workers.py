@@ -25,7 +25,7 @@ from db.rows import JudgmentRow, PackRow, PairRow, PromptRow, RatingRow, SampleR
 BATCH = 300
 # A server that has imported everything once makes a child start in milliseconds.
 _context = get_context("forkserver")
-_context.set_forkserver_preload(["workers", "pyarrow"])
+_context.set_forkserver_preload(["workers"])
 
 
 @contextmanager
@@ -43,8 +43,10 @@ def child(work: Callable[..., None], *arguments: Any) -> Iterator[tuple[BaseProc
         ours.close()
 
 
-def batch(name: str) -> list[PackRow]:
-    return [PackRow(f"{name}-{i:03d}", name, "1", "source " * 40, "", BATCH) for i in range(BATCH)]
+def batch(name: str, *, n_bytes: int = 150) -> list[PackRow]:
+    """Rows of text that does not compress, the same for the same name."""
+    noise = random.Random(name)
+    return [PackRow(f"{name}-{i:03d}", name, "1", noise.randbytes(n_bytes).hex(), "", BATCH) for i in range(BATCH)]
 
 
 def write_batches(folder: Path, first: int, pipe: Connection) -> None:
@@ -98,7 +100,7 @@ def fill_disk(folder: Path, n_bytes: int, pipe: Connection) -> None:
     try:
         while True:
             with transaction(folder) as cursor:
-                insert(cursor, batch(f"batch-{number}"))
+                insert(cursor, batch(f"batch-{number}", n_bytes=1_500))
             number += 1
     except StudyFull as error:
         told = str(error)
