@@ -108,7 +108,10 @@ def test_full_disk_is_told_and_keeps_what_was_acknowledged(study: Path, n_bytes:
         assert "Free some space" in told
         assert pipe.recv() == "written"
     expected = {f"batch-{i}" for i in range(n_batches)} | {"afterwards"}
-    assert rows_by_batch(study) == dict.fromkeys(expected, BATCH)
+    found = rows_by_batch(study)
+    assert set(found.values()) == {BATCH}
+    # The batch that failed may be there, whole: then only folding the log into the file had no room.
+    assert expected <= set(found) <= expected | {f"batch-{n_batches}"}
     assert n_batches > 0
 
 
