@@ -97,7 +97,7 @@ def _decode(
             use_cache=True,
         )
         cache, logits = out.past_key_values, out.logits[:, -1].double()
-        if not bool(torch.isfinite(logits).all()):
+        if bool((logits.isnan() | logits.isposinf()).any()):
             raise ModelError(f"{subject.name} gives logits that are not finite, so nothing can be sampled.")
         logits[:, suppressed] = -torch.inf
         chosen = sample_tokens(logits, uniforms[:, step], temperature=temperature, top_p=top_p)

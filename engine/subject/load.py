@@ -6,6 +6,7 @@ into the run's identity, so the place of the folder does not matter and changed 
 
 import hashlib
 import json
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,23 +37,10 @@ class Subject:
 def load_subject(name: str, *, device: str | None = None) -> Subject:
     """Load 'bundled', a folder or a hub id; ModelError tells in one sentence why it cannot be."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     place = _place(name)
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        dtype = torch.float32 if chosen.type == "cpu" else "auto"
-        model: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{name} cannot be loaded as a causal language model: {first_line}",
-            hint="Name a Hugging Face folder with config.json, weights and tokenizer, a hub id, or 'bundled'.",
-        ) from error
+    model, tokenizer = _read(name, place, dtype=torch.float32 if chosen.type == "cpu" else "auto")
     settings = model.config.get_text_config()
     return Subject(
         name=name,
@@ -63,6 +51,36 @@ def load_subject(name: str, *, device: str | None = None) -> Subject:
         width=int(settings.hidden_size),
         context=int(getattr(settings, "max_position_embeddings", 2**31)),
         device=chosen,
+    )
+
+
+def _read(name: str, place: str, *, dtype: "torch.dtype | str") -> tuple[Any, Any]:
+    """Model and tokenizer; everything that transformers raises for files that are no model becomes a ModelError."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    told = (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError, EOFError)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, output_loading_info=True)
+    except (*told, SafetensorError, StrictDataclassError, pickle.UnpicklingError) as error:
+        raise _no_model(name, " ".join(str(error).split()) or type(error).__name__) from error
+    model, loading = loaded
+    # transformers fills what a file lacks with random numbers, and only warns.
+    if missing := sorted(loading["missing_keys"]):
+        raise _no_model(name, f"its weights lack {missing[0]} and {len(missing) - 1} more")
+    return model, tokenizer
+
+
+def _no_model(name: str, reason: str) -> ModelError:
+    shown = reason if len(reason) <= 300 else f"{reason[:300]} …"
+    return ModelError(
+        f"{name} cannot be loaded as a causal language model: {shown.rstrip('.!')}.",
+        hint="Name a Hugging Face folder with config.json, weights and tokenizer, a hub id, or 'bundled'.",
     )
 
 
@@ -120,7 +138,9 @@ def _place(name: str) -> str:
             hint="Name a Hugging Face folder with config.json, weights and tokenizer, a hub id, or 'bundled'.",
         )
     try:
-        json.loads(config.read_text(encoding="utf-8"))
+        content = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{config} cannot be read as JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{config} must hold a JSON object.")
     return str(folder.expanduser())
