@@ -11,9 +11,9 @@ import torch
 
 from bench.capturing import capture_against_hidden_states
 from bench.compare import Comparison
-from bench.statistics import bootstrap_against_index, gap_table_against_pandas
+from bench.statistics import bootstrap_against_index, histograms_against_pandas
 
-COMPARISONS = (capture_against_hidden_states, gap_table_against_pandas, bootstrap_against_index)
+COMPARISONS = (capture_against_hidden_states, histograms_against_pandas, bootstrap_against_index)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.compare import Comparison, compare
-from engine.subject.capture import Replay, capture, choose_layers
+from engine.subject.capture import Phase, Replay, capture, choose_layers
 from engine.subject.load import Subject
 
 N_SAMPLES, WIDTH, VOCABULARY, BATCH = 96, 256, 8_000, 16
@@ -70,7 +70,7 @@ def _hidden_batch(subject: Subject, replays: Sequence[Replay], layers: Sequence[
 
 def _stack(subject: Subject, replays: Sequence[Replay], layers: Sequence[int]) -> Vectors:
     captured = capture(subject, replays, layers=layers, batch_size=BATCH)
-    phases = ("prompt", "output")
+    phases: tuple[Phase, ...] = ("prompt", "output")
     return np.array([[[one.vectors[layer, phase] for phase in phases] for layer in layers] for one in captured])
 
 
@@ -84,7 +84,8 @@ def _subject() -> Subject:
         num_attention_heads=4,
         num_key_value_heads=4,
     )
-    model = LlamaForCausalLM(config).eval()
+    model = LlamaForCausalLM(config)
+    model.eval()  # type: ignore[no-untyped-call]
     return Subject("random-llama", "random", model, None, 4, WIDTH, 2048, torch.device("cpu"))
 
 

@@ -1,4 +1,4 @@
-"""The gap table of a million pairs, and the bootstrap of a gap."""
+"""The rating counts of a million pairs, and the bootstrap of a gap."""
 
 import tempfile
 from pathlib import Path
@@ -6,62 +6,81 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.compare import Comparison, compare
 from db import connect, query
-from engine.stats.gap import multinomial_bootstrap_gap, relevance_gap
+from engine.stats.gap import multinomial_bootstrap_gap
 from engine.stats.histogram import RatingHistogram
 from tests.db.big_study import JUDGE, RUN, build_big_study
 
+Ratings = NDArray[np.float64]
 N_RATINGS, N_RESAMPLES = 100_000, 1_000
 
 
-def gap_table_against_pandas() -> Comparison:
-    """Gap of every concept of a study of a million judged pairs; pandas has its frames in memory already."""
+def histograms_against_pandas() -> Comparison:
+    """The counts behind every gap, from a million judged pairs and the corrections of 2 %; pandas has its frames in memory."""
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder) / "study"
         build_big_study(study)
         with connect(study) as cursor:
             cursor.execute("set threads = 1")
-            pairs = cursor.execute("select concept, sample_id, arm from pairs").df()
-            judgments = cursor.execute("select concept, sample_id, rating from judgments").df()
-            sql, frames = gaps_by_sql(cursor), gaps_by_pandas(pairs, judgments)
-            distance = float((sql - frames).abs().max())
+            cursor.execute(_CORRECTIONS)
+            tables = {
+                name: cursor.execute(f"select * from {name}").df()
+                for name in ("pairs", "forms", "judgments", "ratings")
+            }
+            sql, frames = counts_by_sql(cursor), counts_by_pandas(**tables)
+            n_different = int(np.count_nonzero(sql.to_numpy() != frames.reindex(sql.index, fill_value=0).to_numpy()))
+            n_different += len(frames.index.difference(sql.index))
             return compare(
-                f"gap of {len(sql):,} concepts from {len(judgments):,} judgments",
+                f"rating counts by concept, arm and form from {len(tables['judgments']):,} judgments",
                 {
-                    "SQL histogram, engine.stats": lambda: gaps_by_sql(cursor),
-                    "pandas merge and groupby": lambda: gaps_by_pandas(pairs, judgments),
+                    "SQL, findings.counts": lambda: counts_by_sql(cursor),
+                    "pandas merge and groupby": lambda: counts_by_pandas(**tables),
                 },
-                agreement=f"largest difference {distance:.0e}",
-                n_repeats=5,
+                agreement=f"{n_different} of {sql.size:,} counts differ",
+                n_repeats=3,
             )
 
 
-def gaps_by_sql(cursor: duckdb.DuckDBPyConnection) -> "pd.Series[float]":
-    """Five counts a concept and arm from the database's verdicts, the gap with its interval from the counts."""
+_CORRECTIONS = """
+insert into ratings (rating_id, run_id, concept, sample_id, reviewer, source, rating, blind, rated_at)
+select 'rating-' || concept || sample_id, run_id, concept, sample_id, 'ada', 'override', 1 + floor(u * 50000)::integer % 5,
+    false, '2026-01-02'
+from pairs
+where u >= 0.5 and u < 0.52
+"""
+_KEY = ["concept", "sample_id"]
+_GRAIN = ["concept", "arm", "form"]
+
+
+def counts_by_sql(cursor: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The product's own query: verdicts (override, else mean vote), put into five counts."""
     values = {"run_id": RUN, "judge_id": JUDGE, "concept": None, "form_rule": "study"}
-    arms: dict[str, dict[str, RatingHistogram]] = {}
-    for concept, arm, _, _, n_1, n_2, n_3, n_4, n_5 in cursor.execute(query("findings.counts"), values).fetchall():
-        found = arms.setdefault(concept, {})
-        found[arm] = found.get(arm, RatingHistogram.empty()) + RatingHistogram((n_1, n_2, n_3, n_4, n_5))
-    return pd.Series(
-        {concept: relevance_gap(found["positive"], found["negative"]).value for concept, found in arms.items()}
-    )
+    columns = [*_GRAIN, "n_samples", *range(1, 6)]
+    rows = cursor.execute(query("findings.counts"), values).fetchall()
+    return pd.DataFrame(rows, columns=columns).set_index(_GRAIN)[list(range(1, 6))].astype(int)
 
 
-def gaps_by_pandas(pairs: pd.DataFrame, judgments: pd.DataFrame) -> "pd.Series[float]":
-    """The same gaps, without intervals, from pairs joined with their mean ratings."""
-    rated = pairs.merge(judgments, on=["concept", "sample_id"])
-    means = rated.groupby(["concept", "arm"])["rating"].mean().unstack()
-    return means["positive"] - means["negative"]
+def counts_by_pandas(
+    pairs: pd.DataFrame, forms: pd.DataFrame, judgments: pd.DataFrame, ratings: pd.DataFrame
+) -> pd.DataFrame:
+    """The same counts from the same tables as frames."""
+    votes = judgments.groupby(_KEY)["rating"].mean().rename("vote").reset_index()
+    latest = ratings.sort_values("order_number").drop_duplicates(_KEY, keep="last")[[*_KEY, "rating"]]
+    all_of = pairs.merge(votes, on=_KEY, how="left").merge(latest, on=_KEY, how="left")
+    all_of = all_of.merge(forms[["sample_id", "form_study"]], on="sample_id", how="left")
+    all_of["bin"] = all_of["rating"].fillna(all_of["vote"]).round()
+    counts = all_of.rename(columns={"form_study": "form"}).groupby([*_GRAIN, "bin"]).size().unstack(fill_value=0)
+    return counts.rename(columns=int).astype(int)
 
 
 def bootstrap_against_index() -> Comparison:
     """Interval of one gap from 1,000 resamples: counts drawn at once against ratings drawn one by one."""
     rng = np.random.default_rng(0)
-    positive = rng.choice(5, N_RATINGS // 2, p=[0.1, 0.15, 0.2, 0.25, 0.3]) + 1.0
-    negative = rng.choice(5, N_RATINGS // 2, p=[0.5, 0.2, 0.15, 0.1, 0.05]) + 1.0
+    positive = rng.choice(5, N_RATINGS // 2, p=[0.1, 0.15, 0.2, 0.25, 0.3]).astype(np.float64) + 1
+    negative = rng.choice(5, N_RATINGS // 2, p=[0.5, 0.2, 0.15, 0.1, 0.05]).astype(np.float64) + 1
     histograms = [RatingHistogram.from_ratings(arm.astype(int).tolist()) for arm in (positive, negative)]
     ours = multinomial_bootstrap_gap(*histograms, n_resamples=N_RESAMPLES, seed=1)
     low, high = bootstrap_by_index(positive, negative, seed=1)
@@ -76,7 +95,7 @@ def bootstrap_against_index() -> Comparison:
     )
 
 
-def bootstrap_by_index(positive: np.ndarray, negative: np.ndarray, *, seed: int) -> tuple[float, float]:
+def bootstrap_by_index(positive: Ratings, negative: Ratings, *, seed: int) -> tuple[float, float]:
     """Percentile interval of the gap, resampling the ratings themselves."""
     rng = np.random.default_rng(seed)
     gaps = [
