@@ -41,9 +41,20 @@ def main() -> None:
         console.print(f"[bold red]{error.title}.[/] ", end="")
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # The command parser turns Ctrl-C into a silent exit with 130.
+        if isinstance(stop, SystemExit) and stop.code != 130:
+            raise
         Console(stderr=True).print("Stopped. Run the same command again to go on.")
         raise SystemExit(130) from None
+
+
+def _wide_console(*, stderr: bool = False) -> Console:
+    """A console that is wide where nobody told how wide it is, as in a file, so that a table keeps all its names."""
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 160
+    return console
 
 
 @app.command()
@@ -58,7 +69,7 @@ def demo(
     from engine.pipeline import run as run_stages
 
     run_stages(study, read_config(flags=DEMO_SETTINGS))
-    Console(stderr=True).print(report_table(build_report(study)))
+    _wide_console(stderr=True).print(report_table(build_report(study)))
     if not no_serve:
         serve(study, port=port)
 
@@ -138,7 +149,7 @@ def status(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) ->
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        Console().print(status_table(found))
+        _wide_console().print(status_table(found))
 
 
 @app.command()
@@ -163,7 +174,7 @@ def report(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        Console().print(report_table(found))
+        _wide_console().print(report_table(found))
 
 
 @app.command()

@@ -24,6 +24,7 @@ from engine.subject.capture import choose_layers
 from engine.subject.load import Subject, load_subject
 
 StageName = Literal["select", "generate", "capture", "judge", "train"]
+LoadSubject = Callable[[], Subject]
 STAGES: tuple[StageName, ...] = ("select", "generate", "capture", "judge", "train")
 
 
@@ -41,12 +42,17 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
     choose_families(config.lenses)
     prepared = prepare_run(config)
     judge = open_judge(config.judge, prepared.pack)
+    # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
+    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model))
+    if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
+        # A new run writes nothing down before its model has proved to be one.
+        choose_layers(subject(), config.layers)
     chosen = select(study, prepared)
     plan(study, prepared, [profile.concept.term for profile in chosen])
     n_done: dict[str, int] = {}
     with progress_bars(quiet=quiet) as bar:
         if "generate" in only or "capture" in only:
-            n_done |= _with_model(study, prepared, only, bar)
+            n_done |= _with_model(study, prepared, subject, only, bar)
         if "judge" in only:
             write_rows(study, [judge_row(judge.identity)])
             n_done["topics"] = run_stage(study, prepared.run_id, topics(prepared.run_id, judge), bar)
@@ -57,10 +63,10 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
     return RunSummary(prepared.run_id, len(chosen), n_done)
 
 
-def _with_model(study: Path, prepared: PreparedRun, only: Sequence[StageName], bar: Progress) -> dict[str, int]:
+def _with_model(
+    study: Path, prepared: PreparedRun, subject: LoadSubject, only: Sequence[StageName], bar: Progress
+) -> dict[str, int]:
     run_id, config, n_done = prepared.run_id, prepared.config, {}
-    # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
-    subject: Callable[[], Subject] = functools.cache(functools.partial(load_subject, config.model))
     if "generate" in only:
         n_done["generate"] = run_stage(study, run_id, generation(run_id, config, subject), bar)
         n_done["form"] = run_stage(study, run_id, form(run_id), bar)

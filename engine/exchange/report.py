@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -215,40 +216,51 @@ def _lens(lens: LensResult | None) -> Json:
     }
 
 
+COLUMNS = ("pairs", "pos", "neg", "gap", "95 % of gap", "good", "ceil", "ask", "F1", "base")
+
+
 def report_table(report: Json) -> Group:
-    """The report for a terminal: one line a quadrant, one a concept."""
-    table = Table(title="Relevance gap, ceiling and measured F1", title_justify="left", header_style="bold")
-    for name, justify in (
-        ("", "left"), ("pairs", "right"), ("positive", "right"), ("negative", "right"), ("gap", "right"),
-        ("good", "right"), ("ceiling", "right"), ("target", "right"), ("F1", "right"), ("always +", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_row("overall", *_cells(report["overall"]), style="bold", end_section=True)
+    """The report for a terminal: one line a quadrant, one a concept. From 80 columns on only names are ever shortened."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
+    table.add_column("")
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(_label("overall"), *_cells(report["overall"]), style="bold", end_section=True)
     for name, finding in report["quadrants"].items():
-        table.add_row(f"quadrant {name}", *_cells(finding))
+        table.add_row(_label(f"quadrant {name}"), *_cells(finding))
     table.add_section()
     for concept in report["concepts"]:
-        label = f"{concept['quadrant'] or '–'}  {concept['concept']}"
         lens = {**concept["lens"], "mean_f1": concept["lens"]["f1"]}
+        label = _label(f"{concept['quadrant'] or '–'} {concept['concept']}")
         table.add_row(label, *_cells({**concept, "lens": lens}))
+    return Group(Text("Relevance gap, ceiling and measured F1\n", style="italic"), table, _legend(report))
+
+
+def _label(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _legend(report: Json) -> Text:
     judge = report["judge"]
     name = f"{judge['backend']} ({judge['model']})" if judge else "none yet"
     caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
     family, layer = report["lens"]["family"], report["lens"]["layer"]
-    note = f"Judge: {name}{caution}. Lens: {family}, layer {layer if layer is not None else '–'}. Ceiling: label_noise."
-    return Group(table, Text(note, style="dim"))
+    return Text(
+        f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the F1 that the data permit "
+        f"(label_noise). ask: recommended target. F1: measured out of fold, {family} lens, layer "
+        f"{layer if layer is not None else '–'}. base: F1 of always saying yes.\nJudge: {name}{caution}.",
+        style="dim",
+    )
 
 
 def _cells(finding: Json) -> list[str]:
-    gap = _number(finding["gap"])
-    if finding["gap_low"] is not None:
-        gap += f" [{_number(finding['gap_low'])}, {_number(finding['gap_high'])}]"
-    lens = finding["lens"]
+    lens, low, high = finding["lens"], finding["gap_low"], finding["gap_high"]
     return [
-        str(finding["n_positive"] + finding["n_negative"]),
+        f"{finding['n_positive'] + finding['n_negative']:,}",
         _number(finding["positive_mean"]),
         _number(finding["negative_mean"]),
-        gap,
+        _number(finding["gap"]),
+        "–" if low is None else f"[{_number(low)}, {_number(high)}]",
         _number(finding["form"]["positive"]["good"]),
         _number(finding["ceilings"]["label_noise"]["value"]),
         _number(finding["target"]["value"]),

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from rich import box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from db import connect, query
 
@@ -45,17 +48,18 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def status_table(status: dict[str, Any]) -> Table:
-    """The status for a terminal."""
-    table = Table(title=f"Study {status['study']}", title_justify="left", header_style="bold")
-    for name in ("run", "model"):
-        table.add_column(name)
-    for name in ("concepts", "pairs", "samples", "captured", "judged", "lenses", "rated by people", "judge cost"):
-        table.add_column(name, justify="right")
+def status_table(status: dict[str, Any]) -> Group:
+    """The status for a terminal: two lines a run, its id above its model. Only these are ever shortened."""
+    title = Text(f"Study {status['study']}\n", style="italic")
+    if not status["runs"]:
+        return Group(title, Text("No run yet. Start one with: lensgap run", style="dim"))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
+    table.add_column("run, model")
+    for name in ("concepts", "pairs", "samples", "captured", "judged", "lenses", "rated", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
     for run in status["runs"]:
         table.add_row(
-            run["run"],
-            run["model"],
+            Text(f"{run['run']}\n{run['model']}", no_wrap=True, overflow="ellipsis"),
             f"{run['n_concepts']:,}",
             f"{run['n_pairs']:,}",
             f"{run['n_samples']:,} of {run['n_prompts']:,}",
@@ -65,6 +69,5 @@ def status_table(status: dict[str, Any]) -> Table:
             f"{run['n_ratings_by_people']:,}",
             f"${sum(judge['cost_usd'] for judge in run['judges']):.2f}",
         )
-    if not status["runs"]:
-        table.caption = "No run yet. Start one with: lensgap run"
-    return table
+    note = Text("\njudged: votes of all judges on pairs. rated: ratings by people. cost: of the judges.", style="dim")
+    return Group(title, table, note)

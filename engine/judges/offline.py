@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import JudgeError
 from engine.judges.judge import JudgeIdentity, RelevanceVote, TopicVote
 from engine.packs.pack import Concept, Pack
 
@@ -32,7 +33,12 @@ class OfflineJudge:
         self._first_sense = np.flatnonzero(np.diff(owner, prepend=-1))
         self._row = {term: row for row, term in enumerate(self._terms)}
         self._vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", strip_accents="unicode")
-        self._senses = self._vectorizer.fit_transform([text for _, text in documents])
+        try:
+            self._senses = self._vectorizer.fit_transform([text for _, text in documents])
+        except ValueError as error:
+            raise JudgeError(
+                f'The pack "{pack.name}" has no words that the offline judge could read: {error}.'
+            ) from error
         parameters = {"bins": BINS, "pack": pack.pack_hash}
         self.identity = JudgeIdentity(
             backend="offline",

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from db import query
 from db.rows import ActivationRow
@@ -60,7 +62,7 @@ def _store(
     tensors, places = {}, {}
     for layer in layers:
         for phase in PHASES:
-            found = [(i, vector) for i, one in enumerate(captured) if (vector := one.vectors[layer, phase]) is not None]
+            found = [(i, vector) for i, one in enumerate(captured) if _is_usable(vector := one.vectors[layer, phase])]
             if found:
                 tensors[f"{layer}.{phase}"] = np.stack([vector for _, vector in found])
             places[layer, phase] = {i: row for row, (i, _) in enumerate(found)}
@@ -70,10 +72,17 @@ def _store(
             if i in rows:
                 yield ActivationRow(sample_id, layer, phase, mode, shard, rows[i], None)
             else:
-                yield ActivationRow(sample_id, layer, phase, mode, None, None, _missing(phase, mode))
+                reason = _missing(captured[i].vectors[layer, phase], phase, mode)
+                yield ActivationRow(sample_id, layer, phase, mode, None, None, reason)
 
 
-def _missing(phase: Phase, mode: Mode) -> str:
+def _is_usable(vector: NDArray[np.float32] | None) -> TypeGuard[NDArray[np.float32]]:
+    return vector is not None and bool(np.isfinite(vector).all())
+
+
+def _missing(vector: NDArray[np.float32] | None, phase: Phase, mode: Mode) -> str:
+    if vector is not None:
+        return "the activation is not finite"
     if phase == "output":
         return "the output has no tokens"
     return "captured without its prompt" if mode == "output_only" else "the prompt has no tokens"

@@ -16,15 +16,15 @@ import numpy as np
 from db import connect, query
 from db.rows import LensRow, LensScoreRow, Row
 from engine.config import StudyConfig
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StudyFull
 from engine.lenses.evaluate import LensEvaluation, evaluate, evaluate_texts
 from engine.lenses.files import save_lens
 from engine.lenses.folds import join_groups
-from engine.lenses.interface import LensFamily
+from engine.lenses.interface import LensFamily, State
 from engine.lenses.registry import FAMILIES
 from engine.stages.progress import now
 from engine.stages.stage import Stage
-from engine.subject.shards import FloatArray, read_vectors
+from engine.subject.shards import FloatArray, read_vectors, unwritable
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +131,21 @@ def _train(study: Path, run_id: str, config: StudyConfig, item: PendingLens) -> 
         identity = lens_id(run_id, config, item.concept, name, item.layer, item.pairs_hash)
         if evaluation.scores is not None:
             fitted = family.fit(data.X, data.y, groups=groups, seed=config.seed)
-            save_lens(fitted.state(), study / "lenses" / run_id / f"layer{item.layer}" / f"{identity}.safetensors")
+            _save(fitted.state(), study / "lenses" / run_id / f"layer{item.layer}" / f"{identity}.safetensors")
         yield _lens_row(identity, run_id, config, item, evaluation, data.n_excluded)
         yield from _score_rows(identity, data, evaluation)
+
+
+def _save(state: State, file: Path) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        save_lens(state, file)
+    except OSError as error:
+        raise unwritable(file, error) from error
+    except SafetensorError as error:
+        # safetensors gives no error number, only the system's words.
+        raise StudyFull(f"{file} could not be written: {error}.", hint="Free some space and run it again.") from error
 
 
 def _lens_row(
