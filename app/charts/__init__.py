@@ -1,0 +1,8 @@
+"""Figures from viewmodels and a palette; no Streamlit, no data access. Text from a study is escaped, for plotly reads HTML."""
+
+from app.charts.forest import forest
+from app.charts.histograms import rating_histograms
+from app.charts.lens_dots import lens_plot
+from app.charts.quadrant_map import quadrant_map
+
+__all__ = ["forest", "lens_plot", "quadrant_map", "rating_histograms"]

@@ -1,0 +1,58 @@
+"""What all figures share: type, colours, margins, and how names from a study are written into them."""
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+from app.theme import FONT, Palette
+
+
+def template(colours: Palette) -> go.layout.Template:
+    """The plotly template of a theme."""
+    axis = {
+        "gridcolor": colours.line,
+        "linecolor": colours.line,
+        "zerolinecolor": colours.line,
+        "tickcolor": colours.line,
+        "tickfont": {"size": 12, "color": colours.muted},
+        "title": {"font": {"size": 12.5, "color": colours.muted}, "standoff": 8},
+        "automargin": True,
+    }
+    return go.layout.Template(
+        layout={
+            "font": {"family": FONT, "size": 13, "color": colours.text},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "hoverlabel": {
+                "bgcolor": colours.surface,
+                "bordercolor": colours.line,
+                "font": {"family": FONT, "size": 12.5, "color": colours.text},
+                "align": "left",
+            },
+            "xaxis": axis,
+            "yaxis": axis,
+            "dragmode": False,
+        }
+    )
+
+
+def figure(colours: Palette, **layout: Any) -> go.Figure:
+    """An empty figure of our look."""
+    made = go.Figure()
+    made.update_layout(template=template(colours), **layout)
+    return made
+
+
+def plain(text: str, *, at_most: int = 60) -> str:
+    """A text for a label or hover: escaped, and cut short with an ellipsis."""
+    shown = text if len(text) <= at_most else text[: at_most - 1] + "…"
+    # A text between dollar signs would be read as LaTeX.
+    return html.escape(shown, quote=False).replace("$", "&#36;")
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """A #rrggbb colour as rgba."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

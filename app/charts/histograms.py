@@ -1,0 +1,44 @@
+"""How an arm's ratings are spread, positives above negatives on the same axis."""
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.charts.base import template
+from app.theme import Palette
+from app.viewmodels.words import RATINGS, number
+from engine.stats.histogram import RatingHistogram
+
+
+def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, colours: Palette) -> go.Figure:
+    """Counts of the ratings 1 to 5 by arm, each arm's mean as a line; both arms have the same scale."""
+    made = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)
+    made.update_layout(template=template(colours), height=300, showlegend=False, bargap=0.25)
+    top = max([*positive.counts, *negative.counts, 1]) * 1.25
+    for row, (name, arm, colour) in enumerate(
+        (("Positives", positive, colours.positive), ("Negatives", negative, colours.negative)), start=1
+    ):
+        made.add_trace(
+            go.Bar(
+                x=list(RATINGS),
+                y=list(arm.counts),
+                marker={"color": colour, "cornerradius": 3},
+                text=[str(n) if n else "" for n in arm.counts],
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate="rated %{x}: %{y} samples<extra></extra>",
+            ),
+            row=row,
+            col=1,
+        )
+        made.update_yaxes(title=name, range=[0, top], row=row, col=1, showticklabels=False, showgrid=False)
+        if arm.mean is not None:
+            made.add_vline(
+                x=arm.mean,
+                line={"width": 1.5, "dash": "dot", "color": colours.text},
+                annotation={"text": f"mean {number(arm.mean)}", "font": {"size": 11.5}, "yanchor": "top"},
+                row=row,
+                col=1,
+            )
+    made.update_xaxes(tickvals=list(RATINGS), range=[0.4, 5.8], showgrid=False)
+    made.update_xaxes(title="Rating", ticktext=[f"{n} {word}" for n, word in RATINGS.items()], row=2, col=1)
+    return made

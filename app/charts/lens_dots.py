@@ -1,0 +1,68 @@
+"""Measured F1 of each lens with its interval, beside the baselines that give it its meaning."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from app.charts.base import figure, plain
+from app.theme import Palette
+from app.viewmodels.concept import LensDots
+from app.viewmodels.words import number
+from engine.stats.estimate import Estimate
+
+_SYMBOLS = {
+    "always positive": "line-ns-open",
+    "shuffled labels": "x-thin-open",
+    "text only": "diamond-open",
+    "length only": "square-open",
+}
+
+
+def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) -> go.Figure:
+    """One row a lens that has an F1; the ceiling is a line with its interval as a band."""
+    measured = [row for row in rows if row.f1 is not None][::-1]
+    made = figure(colours, height=110 + 34 * len(measured))
+    made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
+    if ceiling.low is not None and ceiling.high is not None:
+        made.add_vrect(x0=ceiling.low, x1=ceiling.high, fillcolor=colours.accent, opacity=0.08, line_width=0, layer="below")
+    if ceiling.value is not None:
+        made.add_vline(x=ceiling.value, line={"width": 1.5, "dash": "dash", "color": colours.accent})
+    names = [plain(row.name) for row in measured]
+    for baseline, symbol in _SYMBOLS.items():
+        made.add_trace(
+            go.Scatter(
+                x=[dict(row.baselines)[baseline] for row in measured],
+                y=names,
+                mode="markers",
+                name=baseline,
+                marker={"symbol": symbol, "size": 10, "color": colours.muted, "line": {"width": 1.8, "color": colours.muted}},
+                hovertemplate=f"{baseline}: F1 %{{x:.2f}}<extra></extra>",
+            )
+        )
+    made.add_trace(
+        go.Scatter(
+            x=[row.f1 for row in measured],
+            y=names,
+            mode="markers",
+            name="lens",
+            marker={"size": 12, "color": colours.accent},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [_arm(row.high, row.f1) for row in measured],
+                "arrayminus": [_arm(row.f1, row.low) for row in measured],
+                "color": colours.accent,
+                "thickness": 1.6,
+                "width": 0,
+            },
+            hovertext=[f"F1 {number(r.f1)} [{number(r.low)}, {number(r.high)}], {r.n} samples" for r in measured],
+            hoverinfo="text",
+        )
+    )
+    made.update_xaxes(title="F1, out of fold (dashed: ceiling)", range=[0, 1.02], dtick=0.2, tickformat=".1f", zeroline=False)
+    made.update_yaxes(showgrid=False)
+    return made
+
+
+def _arm(high: float | None, low: float | None) -> float:
+    return high - low if high is not None and low is not None else 0.0

@@ -1,0 +1,111 @@
+"""One concept of a run, and the lenses that were measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.data.rows import fetch, read
+from db import connect
+from engine.stats.findings import LensResult
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """One meaning of a concept."""
+
+    sense_id: str
+    definition: str
+    aliases: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A concept that shares a parent; `in_run` tells whether this run studies it too."""
+
+    sibling: str
+    in_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptFacts:
+    """What the pack and the run's selection say of a concept."""
+
+    concept: str
+    definition: str
+    aliases: list[str]
+    parents: list[str]
+    pack_layer: int
+    quadrant: str | None
+    quadrant_reason: str | None
+    n_senses: int
+    n_siblings: int | None
+    sibling_count: str
+    senses_mean: str
+    pack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A concept with its senses and siblings."""
+
+    facts: ConceptFacts
+    senses: tuple[Sense, ...]
+    siblings: tuple[Sibling, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A trained lens and its measures out of fold, or why it has none."""
+
+    concept: str
+    family: str
+    layer: int
+    phase: str
+    mode: str
+    f1: float | None
+    f1_low: float | None
+    f1_high: float | None
+    precision: float | None
+    recall: float | None
+    auc: float | None
+    average_precision: float | None
+    always_positive_f1: float | None
+    shuffled_f1: float | None
+    text_only_f1: float | None
+    length_only_f1: float | None
+    n_positive: int
+    n_negative: int
+    n_excluded: int
+    reason: str | None
+    lens_id: str
+
+    @property
+    def result(self) -> LensResult:
+        """The lens as the statistics take it."""
+        return LensResult(
+            concept=self.concept,
+            f1=self.f1,
+            f1_low=self.f1_low,
+            f1_high=self.f1_high,
+            always_positive_f1=self.always_positive_f1,
+            shuffled_f1=self.shuffled_f1,
+            text_only_f1=self.text_only_f1,
+            length_only_f1=self.length_only_f1,
+            n=self.n_positive + self.n_negative,
+            reason=self.reason,
+        )
+
+
+def load_concept(folder: Path, run_id: str, concept: str) -> Concept | None:
+    """A concept with senses and siblings; None when the run does not have it."""
+    key = {"run_id": run_id, "concept": concept}
+    with connect(folder) as cursor:
+        facts = fetch(cursor, "concepts.concept", ConceptFacts, **key)
+        if not facts:
+            return None
+        senses = fetch(cursor, "concepts.senses", Sense, **key)
+        return Concept(facts[0], senses, fetch(cursor, "concepts.siblings", Sibling, **key))
+
+
+def load_lenses(folder: Path, run_id: str, *, concept: str | None = None) -> tuple[Lens, ...]:
+    """Lenses of the run, or of one concept."""
+    return read(folder, "findings.lenses", Lens, run_id=run_id, concept=concept)

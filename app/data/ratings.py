@@ -1,0 +1,124 @@
+"""What people say of samples. A rating is stored at once, under an id made when the sample was shown, so that a callback
+that fires twice adds one row; an undoing is a row too."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.data.rows import fetch, read
+from db import insert, transaction
+from db.rows import RatingRow
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One entry of a pair's history; an undoing has no rating."""
+
+    rating_id: str
+    reviewer: str
+    source: str
+    rating: int | None
+    reason: str | None
+    rated_at: datetime
+    undoes: str | None
+    is_undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A pair whose verdict is an override, beside the rating that would stand without it."""
+
+    concept: str
+    sample_id: str
+    arm: str
+    quadrant: str | None
+    override_rating: int
+    reviewer: str
+    reason: str | None
+    rated_at: datetime
+    judge_bin: int | None
+    form: str | None
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    rating_id: str
+    reviewer: str
+
+
+def load_history(folder: Path, run_id: str, *, concept: str, sample_id: str) -> tuple[Saying, ...]:
+    """All that people said of a pair, oldest first."""
+    return read(folder, "ratings.history", Saying, run_id=run_id, concept=concept, sample_id=sample_id)
+
+
+def load_corrections(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[Correction, ...]:
+    """Overrides in force, latest first."""
+    return read(folder, "ratings.corrections", Correction, run_id=run_id, judge_id=judge_id, form_rule=form_rule)
+
+
+def add_override(
+    folder: Path,
+    run_id: str,
+    *,
+    concept: str,
+    sample_id: str,
+    rating: int,
+    reviewer: str,
+    reason: str | None,
+    rating_id: str,
+) -> bool:
+    """Store an override; False when one with that id is stored already."""
+    row = _row(run_id, concept, sample_id, reviewer, rating_id=rating_id, rating=rating, reason=reason, undoes=None)
+    with transaction(folder) as cursor:
+        return insert(cursor, [row]) == 1
+
+
+def undo_override(folder: Path, run_id: str, *, concept: str, sample_id: str, reviewer: str, rating_id: str) -> bool:
+    """Take back the override in force; False when there is none or the undoing is stored already.
+
+    `rating_id` names the override to undo, so that pressing twice never undoes an older one too.
+    """
+    pair = {"run_id": run_id, "concept": concept, "sample_id": sample_id}
+    with transaction(folder) as cursor:
+        standing = fetch(cursor, "ratings.in_force", _InForce, **pair)
+        if not standing or standing[0].rating_id != rating_id:
+            return False
+        undoing = f"undo-{rating_id}"
+        row = _row(
+            run_id, concept, sample_id, reviewer, rating_id=undoing, rating=None, reason=None, undoes=rating_id
+        )
+        return insert(cursor, [row]) == 1
+
+
+def new_rating_id() -> str:
+    """An id for a rating that is about to be given."""
+    return uuid.uuid4().hex
+
+
+def _row(
+    run_id: str,
+    concept: str,
+    sample_id: str,
+    reviewer: str,
+    *,
+    rating_id: str,
+    rating: int | None,
+    reason: str | None,
+    undoes: str | None,
+) -> RatingRow:
+    return RatingRow(
+        rating_id=rating_id,
+        run_id=run_id,
+        concept=concept,
+        sample_id=sample_id,
+        reviewer=reviewer,
+        source="override",
+        rating=rating,
+        undoes=undoes,
+        inclusion_probability=None,
+        blind=False,
+        reason=reason or None,
+        rated_at=datetime.now(UTC).replace(tzinfo=None),
+    )

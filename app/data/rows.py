@@ -1,0 +1,23 @@
+"""Rows of a named query as frozen dataclasses, matched by column name."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from db import connect, query
+
+T = TypeVar("T")
+
+
+def fetch(cursor: duckdb.DuckDBPyConnection, name: str, kind: type[T], **parameters: Any) -> tuple[T, ...]:
+    """All rows of the query as instances of `kind`, whose fields are the query's columns."""
+    cursor.execute(query(name), parameters)
+    columns = [column[0] for column in cursor.description or ()]
+    return tuple(kind(**dict(zip(columns, row, strict=True))) for row in cursor.fetchall())
+
+
+def read(folder: Path, name: str, kind: type[T], **parameters: Any) -> tuple[T, ...]:
+    """As `fetch`, on a cursor of its own."""
+    with connect(folder) as cursor:
+        return fetch(cursor, name, kind, **parameters)

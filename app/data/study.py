@@ -1,0 +1,101 @@
+"""The study as a whole: its runs, judges and concepts, the counts behind every finding, and how far its stages are."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from app.data.rows import read
+from db import connect, query
+from engine.config import StudyConfig
+from engine.stats.findings import ConceptCounts, count_concepts
+
+_BANDS = ("senses_low", "senses_high", "siblings_low", "siblings_high")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the study; `config` is JSON."""
+
+    run_id: str
+    name: str
+    created_at: datetime
+    model: str
+    config: str
+    n_pairs: int
+    n_prompts: int
+    n_samples: int
+
+    @property
+    def bands(self) -> tuple[int, int, int, int]:
+        """Senses low and high, siblings low and high, as the run was set; the defaults where it does not say."""
+        settings = json.loads(self.config)
+        default = StudyConfig()
+        low, high, few, many = (int(settings.get(name, getattr(default, name))) for name in _BANDS)
+        return low, high, few, many
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A judge that rated pairs of the run."""
+
+    judge_id: str
+    backend: str
+    model: str
+    rubric: str
+    is_baseline: bool
+    n_votes: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A concept of the run with its counts, and its quadrant or why it has none."""
+
+    concept: str
+    quadrant: str | None
+    quadrant_reason: str | None
+    n_senses: int
+    n_siblings: int | None
+    sibling_count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a stage of the run is."""
+
+    stage: str
+    n_done: int
+    n_total: int
+    seconds: float
+    message: str | None
+    updated_at: datetime
+
+
+def load_runs(folder: Path) -> tuple[Run, ...]:
+    """Runs of the study, newest first."""
+    return read(folder, "findings.runs", Run)
+
+
+def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
+    """Judges of the run, most votes first."""
+    return read(folder, "findings.judges", Judge, run_id=run_id)
+
+
+def load_profiles(folder: Path, run_id: str) -> tuple[Profile, ...]:
+    """Concepts of the run in its order."""
+    return read(folder, "findings.quadrants", Profile, run_id=run_id)
+
+
+def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[ConceptCounts, ...]:
+    """The counts that every finding is computed from, concept by concept in the run's order."""
+    profiles = load_profiles(folder, run_id)
+    parameters = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule, "concept": None}
+    with connect(folder) as cursor:
+        rows = cursor.execute(query("findings.counts"), parameters).fetchall()
+    return tuple(count_concepts(rows, quadrants={profile.concept: profile.quadrant for profile in profiles}))
+
+
+def load_stages(folder: Path, run_id: str) -> tuple[Stage, ...]:
+    """Stages of the run, the one that moved last first."""
+    return read(folder, "concepts.progress", Stage, run_id=run_id)

@@ -1,0 +1,49 @@
+"""The dashboard's entry: `streamlit run app/main.py -- STUDY`. Draws the frame, then the screen that was asked for."""
+
+import streamlit as st
+
+from app import data, state, theme
+from app.context import load_context, study_folder
+from app.widgets import notices, sidebar
+
+
+def main() -> None:
+    """Draw the frame around the chosen screen; without a study or run, say what to do instead."""
+    st.set_page_config(
+        page_title="Lensgap",
+        page_icon=":material/lens_blur:",
+        layout="wide",
+        menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
+    )
+    pages = [
+        st.Page(path, title=title, icon=icon, default=i == 0)
+        for i, (path, title, icon) in enumerate(sidebar.PAGES)
+    ]
+    page = st.navigation(pages, position="hidden")
+    theme.apply()
+    state.leave_cookie()
+    folder = study_folder()
+    with st.sidebar:
+        sidebar.brand(folder)
+    with notices.expected_errors():
+        if folder is None:
+            notices.empty("No study chosen", "Start the dashboard on the folder of a study.", command="lensgap serve STUDY")
+            return
+        context = load_context(folder)
+        if context is None:
+            notices.empty(
+                "This study has no run yet",
+                "A run writes samples, captures activations, judges and trains. Start one, and it appears here.",
+                command=f"lensgap run {folder}",
+            )
+            return
+        lenses = data.load_lenses(folder, context.run.run_id)
+        with st.sidebar:
+            sidebar.pickers(context)
+            sidebar.lens_picker(lenses, sidebar.lens_setting(lenses))
+            sidebar.progress(data.load_stages(folder, context.run.run_id))
+        st.session_state["context"] = context
+        page.run()
+
+
+main()

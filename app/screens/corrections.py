@@ -1,0 +1,64 @@
+"""Every override in force, by whom and why, and what they have moved together."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import context, data, state
+from app.context import Context
+from app.viewmodels.effect import Override, effects, without
+from app.viewmodels.words import UNKNOWN, count
+from app.widgets import markup, notices
+from app.widgets.override import effect_table
+
+
+def show(here: Context) -> None:
+    """Draw the sum of all overrides, then each of them."""
+    st.html('<h1 class="lg-title">What people corrected</h1>')
+    corrections = data.load_corrections(here.folder, here.run.run_id, here.judge_id, form_rule=here.form_rule)
+    if not corrections:
+        notices.empty("No overrides yet", "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.")
+        return
+    reviewers = len({correction.reviewer for correction in corrections})
+    notices.note(
+        f"{count(len(corrections), 'override')} by {count(reviewers, 'reviewer')}, beside the judge alone. People look at suspicious "
+        "samples first, so overrides correct these samples and say nothing about the ones nobody opened."
+    )
+    _sum(here, corrections)
+    _table(corrections)
+
+
+def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
+    counts = here.counts()
+    overrides = [Override(c.concept, c.arm, c.form, c.override_rating, c.judge_bin) for c in corrections]
+    after, before = here.find(counts), here.find(without(counts, overrides))
+    rows = [
+        effect
+        for quadrant in after.quadrants
+        for effect in effects(before, after, concept=None, quadrant=quadrant)
+        if effect.name != "Whole study"
+    ]
+    rows.extend(effects(before, after, concept=None, quadrant=None))
+    with st.container(border=True, key="panel-effects"):
+        notices.heading("Judge alone → with overrides")
+        st.html(effect_table(rows, moved=True))
+
+
+def _table(corrections: Sequence[data.Correction]) -> None:
+    notices.heading("Overrides, latest first")
+    for i, correction in enumerate(corrections[:200]):
+        with st.container(key=f"row-{i}-shut"):
+            was = correction.judge_bin or UNKNOWN
+            reason = f"<q>{markup.text(correction.reason)}</q>" if correction.reason else ""
+            st.html(
+                f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}<b>{markup.text(correction.concept)}</b>'
+                f"{markup.badge(correction.arm, kind=correction.arm)}<span></span>{was} → <b>{correction.override_rating}</b></header>"
+                f'<p>{markup.text(correction.excerpt) or "<em>nothing written</em>"}</p>'
+                f'<p class="lg-note"><b>{markup.text(correction.reviewer)}</b> {correction.rated_at:%d %b %Y, %H:%M} UTC {reason}</p></div>'
+            )
+            if st.button(markup.markdown(f"Open {correction.concept} {i + 1}"), key=f"pick-{i}", width="stretch"):
+                opened = f"{correction.concept}:{correction.sample_id}"
+                st.switch_page("screens/samples.py", query_params=state.link(by="override", open=opened))
+
+
+show(context.current())

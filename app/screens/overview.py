@@ -1,0 +1,99 @@
+"""The study at a glance: where its concepts lie, how far their arms are apart, and what F1 that permits."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import charts, context, data, state, theme
+from app.context import Context
+from app.viewmodels import overview
+from app.viewmodels.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count
+from app.widgets import cards, notices, sidebar
+
+
+def show(here: Context) -> None:
+    """Draw the overview, or what is missing for it."""
+    if here.run.n_samples == 0:
+        notices.empty(
+            "No samples yet",
+            f"{here.run.n_prompts:,} prompts are planned; the model has not written to any of them. Run the study again and "
+            "it continues where it stopped.",
+            command=f"lensgap run {here.folder}",
+        )
+        return
+    counts = here.counts()
+    lenses = data.load_lenses(here.folder, here.run.run_id)
+    chosen = overview.lenses_of(lenses, sidebar.lens_setting(lenses))
+    profiles = data.load_profiles(here.folder, here.run.run_id)
+    view = overview.overview(here.find(counts), counts, profiles, chosen)
+    colours = theme.palette()
+    st.html('<h1 class="lg-title">Can this data support the F1 you ask for?</h1>')
+    cards.headline(view.overall, ceiling=CEILINGS[here.settings.model].lower())
+    _missing(here, has_lenses=bool(lenses))
+    wide, narrow = st.columns([1.75, 1], gap="medium")
+    with wide:
+        _map(here, view, profiles, colours)
+    with narrow:
+        _forest(view, colours)
+    notices.heading("Quadrants", help_text=QUADRANT)
+    _cards(view, colours)
+
+
+def _missing(here: Context, *, has_lenses: bool) -> None:
+    if here.judge is None:
+        notices.note(f"Nothing is rated yet, so there is no gap: lensgap judge {here.folder}")
+    elif not has_lenses:
+        notices.note(f"No lens is trained yet, so there is no measured F1: lensgap train {here.folder}")
+
+
+def _map(here: Context, view: overview.Overview, profiles: tuple[data.Profile, ...], colours: theme.Palette) -> None:
+    notices.heading("Quadrant map", help_text=f"{QUADRANT} Dot size: samples. Ring: the interval is missing or reaches zero.")
+    counted = {"distinct": "Siblings", "study": "Siblings, as the study counts them"}
+    made = charts.quadrant_map(
+        view.points,
+        bands=here.run.bands,
+        largest_gap=view.largest_gap,
+        sibling_title=counted[profiles[0].sibling_count] if profiles else "Siblings",
+        colours=colours,
+        height=470,
+    )
+    _open_concept(_clickable(made, key="map"))
+    if view.unplaced:
+        notices.note(f"Not on the map, for their siblings are unknown: {', '.join(view.unplaced)}")
+
+
+def _forest(view: overview.Overview, colours: theme.Palette) -> None:
+    notices.heading("Gap by concept", help_text=f"{GAP} Click a dot to open its concept.")
+    with st.container(height=478, border=False, key="forest-box"):
+        _open_concept(_clickable(charts.forest(view.points, colours=colours), key="forest"))
+
+
+def _clickable(made: Any, *, key: str) -> Any:
+    return st.plotly_chart(
+        made, theme=None, key=key, on_select="rerun", selection_mode="points", config={"displayModeBar": False}
+    )
+
+
+def _open_concept(picked: Any) -> None:
+    points = picked.selection.points if picked else []
+    named = [point["customdata"] for point in points if point.get("customdata")]
+    if named:
+        concept = named[0][0] if isinstance(named[0], list | tuple) else named[0]
+        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
+
+
+def _cards(view: overview.Overview, colours: theme.Palette) -> None:
+    if not view.cards:
+        notices.note("No concept of this run lies in a quadrant.")
+        return
+    for column, card in zip(st.columns(len(view.cards), gap="small"), view.cards, strict=True):
+        with column, st.container(key=f"card-{card.letter}"):
+            st.html(cards.quadrant(card, largest_gap=view.largest_gap, colours=colours))
+            if st.button(f"Samples of quadrant {card.letter}", key=f"open-{card.letter}", width="stretch"):
+                st.switch_page("screens/samples.py", query_params=state.link(quadrant=card.letter))
+    outside = sum(1 for point in view.points if point.quadrant is None)
+    if outside:
+        notices.note(f"{count(outside, 'concept')} between the bands count in the study's numbers, but in no quadrant ({UNKNOWN}).")
+
+
+show(context.current())

@@ -1,0 +1,131 @@
+"""Browse what the model wrote, beside what judge, lenses and people say of it, and correct the judge."""
+
+import streamlit as st
+
+from app import context, data, state
+from app.context import Context
+from app.data.samples import PAGE_ROWS
+from app.viewmodels.words import count
+from app.widgets import filters, markup, notices, override, sample
+
+
+def show(here: Context) -> None:
+    """Draw the filter bar, the list and the open sample."""
+    if here.run.n_samples == 0:
+        notices.empty(
+            "No samples yet",
+            "The model has not written anything in this run. Run the study again and it continues where it stopped.",
+            command=f"lensgap run {here.folder}",
+        )
+        return
+    profiles = data.load_profiles(here.folder, here.run.run_id)
+    concepts = [profile.concept for profile in profiles]
+    chosen, sort, number = filters.read(concepts)
+    filters.bar(concepts, chosen, sort)
+    page = data.load_page(
+        here.folder, here.run.run_id, here.judge_id, chosen, number=number, sort=sort, form_rule=here.form_rule
+    )
+    listed, detail = st.columns([1, 1.45], gap="medium")
+    opened = _opened(page)
+    with listed:
+        _list(page, opened)
+    with detail:
+        _detail(here, page, opened, search=chosen.text)
+
+
+def _key(row: data.PageRow) -> str:
+    return f"{row.concept}:{row.sample_id}"
+
+
+def _opened(page: data.PairPage) -> str | None:
+    """The open sample: the one in the address, or the page's first; `last` is its last."""
+    wanted = state.given("open")
+    if wanted == "last" and page.rows:
+        return _key(page.rows[-1])
+    return wanted if wanted and wanted != "first" else (_key(page.rows[0]) if page.rows else None)
+
+
+def _list(page: data.PairPage, opened: str | None) -> None:
+    first = (page.number - 1) * PAGE_ROWS + 1
+    shown = f" · {first}–{first + len(page.rows) - 1}" if page.rows else ""
+    st.html(f'<p class="lg-count"><b>{count(page.n_total, "sample")}</b>{shown}</p>')
+    if not page.rows:
+        notices.empty("Nothing passes these filters", "Take one away, or show everything.")
+        return
+    with st.container(key="list", gap=None):
+        for i, row in enumerate(page.rows):
+            _row(i, row, is_open=_key(row) == opened)
+    if page.n_pages > 1:
+        state.bound(
+            st.pagination, "", name="page", value=page.number, default=1, clears=("open",), num_pages=page.n_pages, max_visible_pages=5
+        )
+
+
+def _row(i: int, row: data.PageRow, *, is_open: bool) -> None:
+    kind = f" · {row.negative_kind}" if row.negative_kind else ""
+    source = markup.badge("override", kind="override") if row.verdict_source == "override" else ""
+    excerpt = row.excerpt.strip()
+    body = markup.marked(excerpt, loop=None, search=state.given("q")) if excerpt else '<em class="lg-muted">nothing written</em>'
+    form = "" if row.form == "good" else markup.badge(row.form or "form not measured", kind=f"form-{row.form or 'none'}")
+    with st.container(key=f"row-{i}-{'open' if is_open else 'shut'}"):
+        st.html(
+            f'<div class="lg-row"><header>{markup.letter(row.quadrant)}<b>{markup.text(row.concept)}</b>'
+            f"{markup.badge(row.arm + kind, kind=row.arm)}{form}{source}<span></span>{markup.rating_dots(row.verdict)}</header>"
+            f"<p>{body}</p></div>"
+        )
+        label = markup.markdown(f"Open {row.arm} {i + 1} of {row.concept}")
+        st.button(label, key=f"pick-{i}", on_click=state.change, kwargs={"open": _key(row)}, width="stretch")
+
+
+def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: str | None) -> None:
+    if opened is None:
+        return
+    concept, _, sample_id = opened.rpartition(":")
+    pair = data.load_pair(
+        here.folder, here.run.run_id, here.judge_id, concept=concept, sample_id=sample_id, form_rule=here.form_rule
+    )
+    if pair is None:
+        notices.empty("No such sample", "This run has no sample under that address. Choose one from the list.")
+        return
+    with st.container(key="detail", border=True):
+        _steps(page, opened)
+        sample.head(pair.detail)
+        sample.output(pair.detail, search=search)
+        override.panel(here, pair.detail)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            sample.judge(pair.topics, pair.judgments, name=here.judge.model if here.judge else "none")
+            st.page_link(
+                "screens/concept.py",
+                label=markup.markdown(f"All about {concept}"),
+                icon=":material/arrow_forward:",
+                query_params=state.link(concept=concept),
+            )
+        with right:
+            sample.measures(pair.detail)
+            sample.scores(pair.scores)
+
+
+def _steps(page: data.PairPage, opened: str) -> None:
+    keys = [_key(row) for row in page.rows]
+    at = keys.index(opened) if opened in keys else None
+    before = {"open": keys[at - 1]} if at else {"page": page.number - 1, "open": "last"} if at == 0 and page.number > 1 else None
+    after = None
+    if at is not None:
+        more = page.number < page.n_pages
+        after = {"open": keys[at + 1]} if at + 1 < len(keys) else {"page": page.number + 1, "open": "first"} if more else None
+    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
+        place = (page.number - 1) * PAGE_ROWS + at + 1 if at is not None else None
+        where = f"{place:,} of {page.n_total:,}" if place else "not in this list"
+        st.html(f'<span class="lg-note">Sample {where}</span>', width="stretch")
+        _step("Previous", "P", before)
+        _step("Next", "N", after)
+
+
+def _step(label: str, key: str, to: dict[str, object] | None) -> None:
+    st.button(
+        label, key=f"step-{label}", shortcut=key, type="tertiary", disabled=to is None, on_click=state.change, kwargs=to or {}
+    )
+
+
+show(context.current())

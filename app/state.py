@@ -1,0 +1,106 @@
+"""The address bar is the state: every filter, page, setting and open sample is a query parameter, so any view can be linked.
+
+A widget shows what the address says and writes there when a person changes it. Parameters at their default are left out.
+Only what must not travel with a link (the reviewer's name) lives elsewhere, in the session and a cookie.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+GLOBAL: Final = ("run", "judge", "lens", "k", "s", "target", "ceiling", "form_rule")
+"""Parameters that every screen keeps when one goes to another."""
+COOKIE: Final = "lensgap_reviewer"
+
+T = TypeVar("T")
+
+
+def given(name: str) -> str | None:
+    """A parameter's value, None when the address does not have it."""
+    value = st.query_params.get(name)
+    return value if value else None
+
+
+def given_all(name: str) -> tuple[str, ...]:
+    """All values of a repeated parameter."""
+    return tuple(st.query_params.get_all(name))
+
+
+def given_number(name: str, *, default: float, low: float, high: float) -> float:
+    """A numeric parameter, kept within its bounds; the default where it is no number."""
+    try:
+        value = float(given(name) or default)
+    except ValueError:
+        return default
+    return min(max(value, low), high) if value == value else default
+
+
+def link(**changes: Any) -> dict[str, Any]:
+    """Parameters of a link: the global ones as they are, and these."""
+    kept = {name: value for name in GLOBAL if (value := given(name))}
+    return kept | {name: value for name, value in changes.items() if value not in (None, "", (), [])}
+
+
+def change(**changes: Any) -> None:
+    """Put parameters into the address; None, empty text and empty lists take one out."""
+    for name, value in changes.items():
+        if value in (None, "", (), []):
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = [str(v) for v in value] if isinstance(value, tuple | list) else str(value)
+
+
+def bound(
+    widget: Callable[..., Any], label: str, *, name: str, value: T, default: Any = None, clears: Iterable[str] = (), **kw: Any
+) -> T:
+    """Draw a widget that shows `value` and writes its changes to the parameter `name`; `clears` names others to take out.
+
+    The widget's own state is set only where it differs: setting it on every run would overwrite what is being typed.
+    """
+    key = f"widget-{name}"
+    if st.session_state.get(key, _UNSET) != value:
+        st.session_state[key] = value
+
+    def keep() -> None:
+        chosen = st.session_state[key]
+        change(**{name: None if chosen == default else chosen}, **dict.fromkeys(clears))
+
+    return cast(T, widget(label, key=key, on_change=keep, **kw))
+
+
+def one_of(name: str, options: Sequence[str], *, default: str | None = None) -> str | None:
+    """The parameter if it is one of the options, else the default."""
+    value = given(name)
+    return value if value in options else default
+
+
+def some_of(name: str, options: Sequence[str]) -> list[str]:
+    """Those of the parameter's values that are among the options, in the options' order."""
+    values = given_all(name)
+    return [option for option in options if option in values]
+
+
+def reviewer() -> str:
+    """The name that ratings are stored under; empty while nobody has given one in this browser."""
+    if COOKIE in st.session_state:
+        return str(st.session_state[COOKIE])
+    return unquote(st.context.cookies.get(COOKIE, "")).strip()
+
+
+def remember_reviewer(name: str) -> None:
+    """Keep the reviewer's name for this session."""
+    st.session_state[COOKIE] = name.strip()
+
+
+def leave_cookie() -> None:
+    """Let this browser remember the reviewer's name for its next session, if one was given in this one."""
+    name = st.session_state.get(COOKIE)
+    if name is not None:
+        # Percent-encoding leaves nothing that could end the string, the cookie or the script.
+        cookie = f"{COOKIE}={quote(name, safe='')}; path=/; max-age=31536000; samesite=strict"
+        st.html(f'<script>document.cookie = "{cookie}"</script>', unsafe_allow_javascript=True)
+
+
+_UNSET: Final = object()

@@ -1,0 +1,1 @@
+"""From rows and findings to what a screen shows: plain values and finished texts, no Streamlit, no SQL, no statistics."""

@@ -1,0 +1,102 @@
+"""What an override does: findings as they are beside findings as they would be without it.
+
+The override's count is moved back to the rating that would stand otherwise, so the comparison needs no memory of an earlier
+screen and is the same after a reload and for every reviewer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from app.data import ConceptCounts
+from app.viewmodels.words import CEILINGS, signed
+from app.viewmodels.words import number as write
+from engine.stats.ceiling_models import CeilingName
+from engine.stats.findings import ArmCounts, Finding, Findings
+from engine.stats.histogram import RatingHistogram
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """An override in force: where its count is, and the rating that would stand without it (None: no rating)."""
+
+    concept: str
+    arm: str
+    form: str | None
+    rating: int
+    otherwise: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One number before and after, as written; `delta` is empty where nothing moved."""
+
+    label: str
+    before: str
+    after: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The changes of one concept, quadrant or study."""
+
+    name: str
+    changes: tuple[Change, ...]
+
+
+def without(counts: Sequence[ConceptCounts], overrides: Iterable[Override]) -> tuple[ConceptCounts, ...]:
+    """The counts as they would be without these overrides."""
+    by_concept: dict[str, list[Override]] = {}
+    for override in overrides:
+        by_concept.setdefault(override.concept, []).append(override)
+    return tuple(_undone(concept, by_concept.get(concept.concept, [])) for concept in counts)
+
+
+def effects(before: Findings, after: Findings, *, concept: str | None, quadrant: str | None) -> tuple[Effect, ...]:
+    """Gap, ceiling and target before and after, for the concept and quadrant that are given and for the study."""
+    pairs = [("Whole study", before.overall, after.overall)]
+    if quadrant in after.quadrants and quadrant is not None:
+        pairs.insert(0, (f"Quadrant {quadrant}", before.quadrants[quadrant], after.quadrants[quadrant]))
+    if concept is not None:
+        pairs.insert(0, (concept, before.concepts[concept], after.concepts[concept]))
+    model = after.settings.model
+    return tuple(Effect(name, _changes(old, new, model)) for name, old, new in pairs)
+
+
+def _changes(old: Finding, new: Finding, model: CeilingName) -> tuple[Change, ...]:
+    return (
+        _change("Gap", old.best_gap.value, new.best_gap.value),
+        _change(f"Ceiling, {CEILINGS[model].lower()}", old.ceilings[model].estimate.value, new.ceilings[model].estimate.value),
+        _change("Recommended F1", old.target.value, new.target.value),
+    )
+
+
+def _change(label: str, before: float | None, after: float | None) -> Change:
+    if before is None or after is None:
+        delta = "" if before == after else "changed"
+    else:
+        delta = signed(after - before) if round(after - before, 2) else ""
+    return Change(label, write(before), write(after), delta)
+
+
+def _undone(concept: ConceptCounts, overrides: Sequence[Override]) -> ConceptCounts:
+    for override in overrides:
+        arm = concept.positive if override.arm == "positive" else concept.negative
+        concept = replace(concept, **{override.arm: _moved(arm, override)})
+    return concept
+
+
+def _moved(arm: ArmCounts, override: Override) -> ArmCounts:
+    moved = tuple(
+        (form, _take_back(histogram, override) if form == override.form else histogram)
+        for form, histogram in arm.verdicts
+    )
+    return replace(arm, verdicts=moved)
+
+
+def _take_back(histogram: RatingHistogram, override: Override) -> RatingHistogram:
+    counts = list(histogram.counts)
+    counts[override.rating - 1] -= 1
+    if override.otherwise is not None:
+        counts[override.otherwise - 1] += 1
+    return RatingHistogram((counts[0], counts[1], counts[2], counts[3], counts[4]))

@@ -1,0 +1,150 @@
+"""The study at a glance: the map's points, the quadrants' cards and the headline."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.data import ConceptCounts, Lens, Profile
+from engine.stats.estimate import Estimate
+from engine.stats.findings import Finding, Findings, LensResult, LensSummary, summarise_lenses
+
+LensSetting = tuple[str, int, str]
+"""family, layer, phase"""
+
+
+@dataclass(frozen=True, slots=True)
+class MapPoint:
+    """A concept on the map. `weak` marks a gap whose interval is missing or reaches zero."""
+
+    concept: str
+    n_senses: int
+    n_siblings: int
+    quadrant: str | None
+    reason: str | None
+    gap: Estimate
+    weak: bool
+    n_pairs: int
+    f1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuadrantCard:
+    """What is known of one quadrant."""
+
+    letter: str
+    n_concepts: int
+    n_samples: int
+    gap: Estimate
+    weak: bool
+    good: float | None
+    ceiling: Estimate
+    lenses: LensSummary
+    target: float | None
+    tier: str
+    target_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on the overview; `unplaced` are concepts without a sibling count, which the map cannot show."""
+
+    points: tuple[MapPoint, ...]
+    unplaced: tuple[str, ...]
+    cards: tuple[QuadrantCard, ...]
+    overall: QuadrantCard
+    largest_gap: float
+
+
+def overview(
+    findings: Findings, counts: Sequence[ConceptCounts], profiles: Sequence[Profile], lenses: Sequence[Lens]
+) -> Overview:
+    """Gather the overview; `lenses` are those of one setting, at most one a concept."""
+    results = {lens.concept: lens.result for lens in lenses}
+    members = {q: [c.concept for c in counts if c.quadrant == q] for q in findings.quadrants}
+    cards = tuple(_card(q, finding, findings, results, members[q]) for q, finding in findings.quadrants.items())
+    everyone = [c.concept for c in counts]
+    points = tuple(_point(p, findings.concepts[p.concept], results) for p in profiles if p.n_siblings is not None)
+    highs = [card.gap.high if card.gap.high is not None else card.gap.value for card in cards]
+    return Overview(
+        points=points,
+        unplaced=tuple(p.concept for p in profiles if p.n_siblings is None),
+        cards=cards,
+        overall=_card("overall", findings.overall, findings, results, everyone),
+        largest_gap=max([1.0, *(abs(high) for high in highs if high is not None)]),
+    )
+
+
+def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
+    """Every family, layer and phase that was trained, that with the highest mean F1 first."""
+    f1s: dict[LensSetting, list[float]] = {}
+    for lens in lenses:
+        measured = f1s.setdefault((lens.family, lens.layer, lens.phase), [])
+        measured.extend([lens.f1] if lens.f1 is not None else [])
+    return tuple(sorted(f1s, key=lambda setting: (-_mean(f1s[setting]), setting)))
+
+
+def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:
+    """The lenses of one setting."""
+    return tuple(lens for lens in lenses if (lens.family, lens.layer, lens.phase) == setting)
+
+
+def setting_name(setting: LensSetting) -> str:
+    """How a lens setting is written."""
+    family, layer, phase = setting
+    return f"{family} · layer {layer} · {phase}"
+
+
+def spread(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
+    """Offsets, in parts of a unit, that keep points of equal counts apart: a small sunflower around their place."""
+    seen: dict[tuple[int, int], int] = {}
+    offsets = []
+    for point in points:
+        place = (point.n_senses, point.n_siblings)
+        i = seen[place] = seen.get(place, -1) + 1
+        radius, angle = math.sqrt(i), i * math.pi * (3 - math.sqrt(5))
+        offsets.append((radius * math.cos(angle), radius * math.sin(angle)))
+    return offsets
+
+
+def _point(profile: Profile, finding: Finding, results: Mapping[str, LensResult]) -> MapPoint:
+    lens = results.get(profile.concept)
+    return MapPoint(
+        concept=profile.concept,
+        n_senses=profile.n_senses,
+        n_siblings=profile.n_siblings or 0,
+        quadrant=profile.quadrant,
+        reason=profile.quadrant_reason,
+        gap=finding.gap,
+        weak=is_weak(finding.gap),
+        n_pairs=finding.positive.n + finding.negative.n,
+        f1=lens.f1 if lens else None,
+    )
+
+
+def is_weak(gap: Estimate) -> bool:
+    """Whether a known gap has no interval, or one that reaches zero."""
+    if gap.value is None:
+        return False
+    return gap.low is None or gap.high is None or gap.low <= 0 <= gap.high
+
+
+def _card(
+    letter: str, finding: Finding, findings: Findings, results: Mapping[str, LensResult], members: Sequence[str]
+) -> QuadrantCard:
+    return QuadrantCard(
+        letter=letter,
+        n_concepts=finding.n_concepts,
+        n_samples=finding.positive.n + finding.negative.n,
+        gap=finding.best_gap,
+        weak=bool(finding.cluster and finding.cluster.weak),
+        good=finding.positive.form_shares()["good"],
+        ceiling=finding.ceilings[findings.settings.model].estimate,
+        lenses=summarise_lenses(results[concept] for concept in members if concept in results),
+        target=finding.target.value,
+        tier=finding.target.tier,
+        target_reason=finding.target.reason,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else -1.0

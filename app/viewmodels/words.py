@@ -1,0 +1,100 @@
+"""How numbers are written, and what our words mean to someone who reads them for the first time."""
+
+from typing import Final
+
+from engine.stats.estimate import Estimate
+
+MINUS: Final = "\u2212"
+UNKNOWN: Final = "–"
+
+PROFILES: Final = {
+    "A": "few senses · few siblings",
+    "B": "few senses · many siblings",
+    "C": "many senses · many siblings",
+    "D": "many senses · few siblings",
+}
+RATINGS: Final = {1: "Off topic", 2: "Tangential", 3: "Same area", 4: "On topic", 5: "Focused"}
+KINDS: Final = {"sibling": "sibling", "unrelated": "unrelated", "opposite": "opposite"}
+CEILINGS: Final = {
+    "label_noise": "Label noise",
+    "propagation": "Propagation",
+    "published": "Published",
+    "gap_linear": "Gap, linear",
+}
+TIERS: Final = {
+    "asked": "as asked for",
+    "primary": "first fallback",
+    "falloff": "second fallback",
+    "minimum": "lowest tier",
+    "none": "no tier holds",
+}
+
+GAP: Final = (
+    "Relevance gap: mean rating of the positives minus mean rating of the negatives, on the 1–5 scale. "
+    "0 means the two arms read alike; the bracket is a 95 % interval."
+)
+CEILING: Final = (
+    "The best F1 that these labels permit, even for a perfect classifier. Several models of it exist and disagree; "
+    "the one that sets targets is chosen under Assumptions."
+)
+TARGET: Final = (
+    "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, else the next tier below that it does support."
+)
+ARM: Final = "Positives are texts that should be about the concept, negatives are texts that should not."
+QUADRANT: Final = (
+    "Concepts sorted by how many senses their word has and how many siblings share their parent. "
+    "Counts between the bands belong to no quadrant."
+)
+FORM: Final = (
+    "Form says how a text is made, not what it is about: empty (under 10 characters), short (under 100), "
+    "repetitive (it loops), else good."
+)
+LENS: Final = (
+    "A lens is a small classifier on the model's activations. Its F1 is measured on samples that it was not trained on, "
+    "and says something only beside that of a classifier that always answers yes."
+)
+GOOD: Final = "Share of positives whose form is good: not empty, short or repetitive."
+
+
+def number(value: float | None, *, digits: int = 2) -> str:
+    """A number with a true minus sign; a dash when unknown."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def signed(value: float | None, *, digits: int = 2) -> str:
+    """A difference, with its sign; ±0.00 when it is none."""
+    if value is None:
+        return UNKNOWN
+    text = number(value, digits=digits)
+    if float(f"{value:.{digits}f}") == 0:
+        return f"±{text}"
+    return text if text.startswith(MINUS) else f"+{text}"
+
+
+def interval(estimate: Estimate) -> str:
+    """The interval as [low, high]; empty when there is none."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def with_interval(estimate: Estimate) -> str:
+    """Value and interval, or the reason why there is no value."""
+    if estimate.value is None:
+        return f"unknown: {estimate.reason}"
+    return f"{number(estimate.value)} {interval(estimate) or '(no interval)'}"
+
+
+def percent(share: float | None) -> str:
+    """A share as whole percent."""
+    return UNKNOWN if share is None else f"{share:.0%}".replace("%", "\u202f%")
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """A count with its noun."""
+    return f"{n:,}".replace(",", "\u202f") + f" {one if n == 1 else many or one + 's'}"

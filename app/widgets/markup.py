@@ -1,0 +1,82 @@
+"""The only place where text of a study becomes HTML or Markdown: everything is escaped, control characters are made visible."""
+
+import html
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from app.viewmodels.words import RATINGS, UNKNOWN
+from engine.stats.estimate import Estimate
+
+SHOWN_CHARS: Final = 20_000
+Span = tuple[int, int]
+
+# C0 controls but tab, line feed and carriage return; a browser would drop or misread them.
+_CONTROLS: Final = {code: 0x2400 + code for code in range(32) if code not in (9, 10, 13)} | {127: 0x2421}
+_PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def text(value: str) -> str:
+    """Text as HTML that shows exactly that text."""
+    return html.escape(value.translate(_CONTROLS))
+
+
+def markdown(value: str) -> str:
+    """Text as Markdown that shows exactly that text, on one line; for labels of buttons and links."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(value.translate(_CONTROLS).split()))
+
+
+def badge(label: str, *, kind: str = "plain", title: str = "") -> str:
+    """A small label; `kind` is a CSS class of ours."""
+    hint = f' title="{text(title)}"' if title else ""
+    return f'<span class="lg-badge lg-{kind}"{hint}>{text(label)}</span>'
+
+
+def letter(quadrant: str | None) -> str:
+    """A quadrant's letter in its hue."""
+    return f'<span class="lg-letter lg-q-{(quadrant or "none").lower()}">{quadrant or UNKNOWN}</span>'
+
+
+def rating_dots(rating: float | None) -> str:
+    """A rating as five dots and its number."""
+    if rating is None:
+        return '<span class="lg-rating lg-muted">unrated</span>'
+    dots = "".join(f'<i class="{"on" if n <= round(rating) else ""}"></i>' for n in RATINGS)
+    shown = f"{rating:.0f}" if rating == round(rating) else f"{rating:.1f}"
+    return f'<span class="lg-rating" title="{text(RATINGS[min(5, max(1, round(rating)))])}">{dots}<b>{shown}</b></span>'
+
+
+def interval_bar(estimate: Estimate, *, low: float, high: float, colour: str) -> str:
+    """A value with its interval on a track from `low` to `high`, with a tick at zero; empty when unknown."""
+    if estimate.value is None:
+        return '<div class="lg-track lg-unknown"></div>'
+
+    def at(value: float) -> float:
+        return 100 * (min(max(value, low), high) - low) / (high - low)
+
+    span = ""
+    if estimate.low is not None and estimate.high is not None:
+        left, right = at(estimate.low), at(estimate.high)
+        span = f'<u style="left:{left:.1f}%;width:{right - left:.1f}%;background:{colour}"></u>'
+    zero = f'<s style="left:{at(0):.1f}%"></s>' if low < 0 < high else ""
+    dot = f'<b style="left:{at(estimate.value):.1f}%;background:{colour}"></b>'
+    return f'<div class="lg-track">{zero}{span}{dot}</div>'
+
+
+def marked(value: str, *, loop: Span | None, search: str | None) -> str:
+    """A text as HTML with its looping end and every hit of a search marked; hits inside the loop are marked too."""
+    hits = [m.span() for m in re.finditer(re.escape(search), value, re.IGNORECASE)] if search else []
+    cuts = sorted({0, len(value), *(loop or ()), *(end for hit in hits for end in hit)})
+    parts = []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        part = text(value[start:end])
+        if _within(start, hits):
+            part = f'<mark class="lg-hit">{part}</mark>'
+        if loop and loop[0] <= start < loop[1]:
+            part = f'<span class="lg-loop">{part}</span>'
+        parts.append(part)
+    return "".join(parts)
+
+
+def _within(position: int, spans: Iterable[Span]) -> bool:
+    return any(start <= position < end for start, end in spans)

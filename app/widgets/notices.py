@@ -1,0 +1,45 @@
+"""Calm sentences where something is missing or went wrong; never a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from app.widgets import markup
+from db.errors import ExpectedError
+
+
+def empty(title: str, sentence: str, *, command: str | None = None, icon: str = "○") -> None:
+    """An empty state: what is missing, and what to do."""
+    code = f"<code>{markup.text(command)}</code>" if command else ""
+    st.html(
+        f'<div class="lg-empty"><div class="lg-empty-icon">{icon}</div><h3>{markup.text(title)}</h3>'
+        f"<p>{markup.text(sentence)}</p>{code}</div>"
+    )
+
+
+def told(error: ExpectedError) -> None:
+    """An expected error as a title and one sentence."""
+    empty(error.title, str(error), icon="!")
+    st.button("Try again", key="try-again", width="content")
+
+
+@contextmanager
+def expected_errors() -> Iterator[None]:
+    """Show an expected error in place of what could not be drawn, and end the run of the script there."""
+    try:
+        yield
+    except ExpectedError as error:
+        told(error)
+        st.stop()
+
+
+def note(sentence: str) -> None:
+    """A muted line of our own words."""
+    st.html(f'<p class="lg-note">{markup.text(sentence)}</p>')
+
+
+def heading(title: str, *, help_text: str | None = None) -> None:
+    """A section's title with an explanation on hover."""
+    hint = f'<span class="lg-hint" tabindex="0" title="{markup.text(help_text)}">?</span>' if help_text else ""
+    st.html(f'<h4 class="lg-heading">{markup.text(title)}{hint}</h4>')

@@ -1,0 +1,213 @@
+"""Rate the sample on screen: 1–5 by key or click, U to undo, the reason, the history, and what the rating moved.
+
+Streamlit may run a callback late, twice, or for a screen that has gone. So each sample is shown with the id that its next
+rating will have; a callback must bring that id back, and a spent one is refused. The row is stored before anything is drawn.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import streamlit as st
+
+from app import data, state
+from app.context import Context
+from app.viewmodels.effect import Effect, Override, effects, without
+from app.viewmodels.words import MINUS, RATINGS
+from app.widgets import markup, notices
+from db.errors import ExpectedError
+
+_SHOWN: Final = "shown-pair"
+_NOTICE: Final = "rating-notice"
+_LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Please press it again."
+
+
+class Shown(NamedTuple):
+    """The pair on screen and the id of its next rating."""
+
+    concept: str
+    sample_id: str
+    rating_id: str
+
+
+def panel(context: Context, pair: data.PairDetail) -> None:
+    """Draw the whole panel."""
+    shown = _show(pair)
+    history = data.load_history(
+        context.folder, context.run.run_id, concept=pair.concept, sample_id=pair.sample_id
+    )
+    notices.heading("Your rating", help_text="Replaces the judge's rating of this sample and concept, nothing else. Press 1–5.")
+    _notice()
+    name = _name()
+    _buttons(context, pair, shown, history, name)
+    _effect(context, pair)
+    _history(history)
+
+
+def _show(pair: data.PairDetail) -> Shown:
+    shown = st.session_state.get(_SHOWN)
+    if shown is None or (shown.concept, shown.sample_id) != (pair.concept, pair.sample_id):
+        shown = st.session_state[_SHOWN] = Shown(pair.concept, pair.sample_id, data.new_rating_id())
+    return shown  # type: ignore[no-any-return]
+
+
+def _name() -> str:
+    name = state.reviewer()
+    with st.container(horizontal=True, vertical_alignment="center", key="reviewer"):
+        if name:
+            st.html(f'<span class="lg-note">Rating as <b>{markup.text(name)}</b></span>', width="content")
+            with st.popover("Change", type="tertiary"):
+                _ask_name()
+        else:
+            _ask_name()
+    return name
+
+
+def _ask_name() -> None:
+    st.text_input(
+        "Your name",
+        key="reviewer-name",
+        max_chars=60,
+        placeholder="Name that ratings are stored under, then Enter",
+        label_visibility="collapsed",
+        on_change=_keep_name,
+    )
+
+
+def _keep_name() -> None:
+    name = str(st.session_state["reviewer-name"] or "").strip()
+    if name:
+        state.remember_reviewer(name)
+
+
+def _buttons(
+    context: Context, pair: data.PairDetail, shown: Shown, history: Sequence[data.Saying], name: str
+) -> None:
+    with st.container(horizontal=True, key="ratings", gap="small"):
+        for rating, word in RATINGS.items():
+            st.button(
+                f"{rating} {word}",
+                key=f"rate-{rating}",
+                shortcut=str(rating),
+                disabled=not name,
+                type="primary" if pair.verdict_source == "override" and pair.bin == rating else "secondary",
+                on_click=_rate,
+                args=(context, shown, rating, name),
+            )
+        mine = _standing(history)
+        st.button(
+            "Undo",
+            key="undo",
+            shortcut="U",
+            icon=":material/undo:",
+            type="tertiary",
+            disabled=not name or mine is None,
+            help="Takes back the override in force; the history keeps both.",
+            on_click=_undo,
+            args=(context, shown, mine.rating_id if mine else "", name),
+        )
+    st.text_input(
+        "Reason",
+        key=f"reason-{shown.concept}-{shown.sample_id}",
+        placeholder="Reason, stored with the rating (optional; write it first, then press Enter and 1–5)",
+        label_visibility="collapsed",
+        max_chars=500,
+    )
+
+
+def _standing(history: Sequence[data.Saying]) -> data.Saying | None:
+    """The override in force."""
+    standing = [s for s in history if s.source == "override" and s.undoes is None and not s.is_undone]
+    return standing[-1] if standing else None
+
+
+def _rate(context: Context, shown: Shown, rating: int, name: str) -> None:
+    if st.session_state.get(_SHOWN) != shown:
+        st.session_state[_NOTICE] = _LATE
+        return
+    reason_key = f"reason-{shown.concept}-{shown.sample_id}"
+    try:
+        data.add_override(
+            context.folder,
+            context.run.run_id,
+            concept=shown.concept,
+            sample_id=shown.sample_id,
+            rating=rating,
+            reviewer=name,
+            reason=str(st.session_state.get(reason_key) or "").strip() or None,
+            rating_id=shown.rating_id,
+        )
+    except ExpectedError as error:
+        # The id stays, so that pressing again stores this same rating once.
+        st.session_state[_NOTICE] = f"The rating was not stored. {error}"
+        return
+    st.session_state[_NOTICE] = None
+    st.session_state[reason_key] = ""
+    st.session_state[_SHOWN] = shown._replace(rating_id=data.new_rating_id())
+
+
+def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
+    if st.session_state.get(_SHOWN) != shown:
+        st.session_state[_NOTICE] = _LATE
+        return
+    try:
+        data.undo_override(
+            context.folder,
+            context.run.run_id,
+            concept=shown.concept,
+            sample_id=shown.sample_id,
+            reviewer=name,
+            rating_id=rating_id,
+        )
+    except ExpectedError as error:
+        st.session_state[_NOTICE] = f"The rating was not undone. {error}"
+        return
+    st.session_state[_NOTICE] = None
+    st.session_state[_SHOWN] = shown._replace(rating_id=data.new_rating_id())
+
+
+def _notice() -> None:
+    if sentence := st.session_state.get(_NOTICE):
+        st.html(f'<p class="lg-warning" role="alert">{markup.text(sentence)}</p>')
+
+
+def _effect(context: Context, pair: data.PairDetail) -> None:
+    counts = context.counts()
+    after = context.find(counts)
+    overridden = pair.verdict_source == "override" and pair.bin is not None
+    if overridden and pair.bin is not None:
+        undone = Override(pair.concept, pair.arm, pair.form, pair.bin, pair.judge_bin)
+        before = context.find(without(counts, [undone]))
+        judge = f"rated {pair.judge_bin}" if pair.judge_bin else "unrated"
+        notices.note(f"What changing it from {judge} to {pair.bin} moved:")
+    else:
+        before = after
+        notices.note("Where things stand; a rating updates these at once:")
+    st.html(effect_table(effects(before, after, concept=pair.concept, quadrant=pair.quadrant), moved=overridden))
+
+
+def effect_table(shown: Sequence[Effect], *, moved: bool) -> str:
+    """Effects as a small table: a row a grain, a column a number, before → after with the difference as a chip."""
+    head = "".join(f"<th>{markup.text(change.label)}</th>" for change in shown[0].changes)
+    rows = ""
+    for effect in shown:
+        cells = ""
+        for change in effect.changes:
+            kind = "down" if change.delta.startswith(MINUS) else "up"
+            chip = f'<span class="lg-delta lg-{kind}">{markup.text(change.delta)}</span>' if change.delta else ""
+            before = f'<span class="lg-before">{change.before} →</span> ' if moved and change.delta else ""
+            cells += f"<td>{before}<b>{change.after}</b> {chip}</td>"
+        rows += f"<tr><th>{markup.text(effect.name)}</th>{cells}</tr>"
+    return f'<table class="lg-effects"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _history(history: Sequence[data.Saying]) -> None:
+    if not history:
+        return
+    items = ""
+    for saying in reversed(history):
+        when = f"{saying.rated_at:%d %b %Y, %H:%M} UTC"
+        what = f"rated {saying.rating}" if saying.rating else "took the last rating back"
+        kind = " class=lg-undone" if saying.is_undone else ""
+        reason = f"<q>{markup.text(saying.reason)}</q>" if saying.reason else ""
+        items += f"<li{kind}><b>{markup.text(saying.reviewer)}</b> {what} <time>{when}</time>{reason}</li>"
+    st.html(f'<h5 class="lg-heading">History</h5><ol class="lg-history">{items}</ol>')

@@ -1,0 +1,94 @@
+"""One sample: what was asked, what the model wrote, how it is formed, what judge and lenses say of it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import data
+from app.data.samples import JudgmentVote, LensScore, TopicVote
+from app.viewmodels.words import FORM, LENS, UNKNOWN, number, percent
+from app.widgets import markup, notices
+from engine.stats.form import looping_span
+
+
+def head(pair: data.PairDetail) -> None:
+    """Concept, quadrant, arm, form and rating in one line."""
+    kind = f" · {pair.negative_kind}" if pair.negative_kind else ""
+    st.html(
+        f'<div class="lg-head">{markup.letter(pair.quadrant)}<h3>{markup.text(pair.concept)}</h3>'
+        f"{markup.badge(pair.arm + kind, kind=pair.arm)}"
+        f"{markup.badge(pair.form or 'form not measured', kind='form-' + (pair.form or 'none'))}"
+        f"{markup.rating_dots(pair.verdict)}"
+        f'<span class="lg-muted">{markup.text(pair.verdict_source or "")}</span></div>'
+    )
+
+
+def output(pair: data.PairDetail, *, search: str | None) -> None:
+    """The prompt and the text, its loop and the search's hits marked; very long texts are cut, and can be had whole."""
+    shown = pair.output[: markup.SHOWN_CHARS]
+    body = markup.marked(shown, loop=looping_span(shown), search=search) if shown else ""
+    rest = len(pair.output) - len(shown)
+    more = f'<p class="lg-note">… and {rest:,} more characters</p>' if rest else ""
+    empty = "" if pair.output.strip() else '<em class="lg-muted">The model wrote nothing.</em>'
+    about = "" if pair.prompt_concept == pair.concept else f" about <b>{markup.text(pair.prompt_concept)}</b>"
+    st.html(
+        f'<div class="lg-prompt"><span>Prompt{about}</span>{markup.text(pair.prompt)}</div>'
+        f'<div class="lg-output" tabindex="0">{body}{empty}{more}</div>'
+    )
+    if rest:
+        st.download_button("Whole text", pair.output, file_name=f"{pair.sample_id}.txt", type="tertiary", icon=":material/download:")
+
+
+def judge(topics: Sequence[TopicVote], judgments: Sequence[JudgmentVote], *, name: str) -> None:
+    """The judge's topic, rating and explanation, vote by vote."""
+    notices.heading(f"Judge · {name}")
+    if not topics and not judgments:
+        notices.note("This sample has not been judged yet.")
+        return
+    parts = []
+    for topic in topics:
+        said = f"<b>{markup.text(topic.topic)}</b>" if topic.topic is not None else _reason(topic.unscored_reason)
+        near = f' <span class="lg-muted">similarity {number(topic.similarity)}</span>' if topic.similarity is not None else ""
+        parts.append(f"<dt>Topic</dt><dd>{said}{near}</dd>")
+    for vote in judgments:
+        parts.append(f"<dt>Rating</dt><dd>{markup.rating_dots(vote.rating)} {_reason(vote.unscored_reason)}</dd>")
+        if vote.explanation:
+            parts.append(f"<dt>Because</dt><dd>{markup.text(vote.explanation)}</dd>")
+    st.html(f'<dl class="lg-facts lg-wide">{"".join(parts)}</dl>')
+
+
+def measures(pair: data.PairDetail) -> None:
+    """The numbers behind the sample's form."""
+    notices.heading("Form", help_text=FORM)
+    if pair.n_chars is None:
+        notices.note("The form of this sample has not been measured yet.")
+        return
+    facts = (
+        ("Characters", f"{pair.n_chars:,}"),
+        ("Words", f"{pair.n_words:,}"),
+        ("Ends in a loop", percent(pair.tail_loop_share)),
+        ("Repeated 4-grams", percent(pair.repeated_4gram_share)),
+        ("Distinct 2-grams", percent(pair.distinct_2)),
+        ("Opening recurs", f"{pair.first30_count}×"),
+        ("Stopped by", {"stop": "the model", "length": "the length limit"}.get(pair.finish_reason, UNKNOWN)),
+    )
+    st.html('<dl class="lg-tiles">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>")
+
+
+def scores(found: Sequence[LensScore]) -> None:
+    """What each lens says of the sample, measured while it was held out."""
+    notices.heading("Lenses, out of fold", help_text=LENS)
+    if not found:
+        notices.note("No lens has scored this sample.")
+        return
+    rows = "".join(
+        f"<tr><td>{markup.text(score.family)}</td><td>layer {score.layer}</td>"
+        f'<td><div class="lg-probability"><i style="width:{100 * score.probability:.0f}%"></i></div></td>'
+        f"<td>{number(score.probability)}</td><td>{markup.badge('fires', kind='fires') if score.fires else ''}</td></tr>"
+        for score in found
+    )
+    st.html(f'<table class="lg-scores">{rows}</table>')
+
+
+def _reason(reason: str | None) -> str:
+    return f'<span class="lg-muted">{markup.text(reason)}</span>' if reason else ""

@@ -1,0 +1,193 @@
+"""The frame of every screen: name, way to the screens, run, judge, and the assumptions behind every number."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from app import data, state
+from app.context import CEILING_MODELS, DEFAULTS, Context
+from app.viewmodels import overview
+from app.viewmodels.words import CEILING, CEILINGS, FORM, LENS, TARGET, count
+from app.widgets import markup
+
+PAGES: Final = (
+    ("screens/overview.py", "Overview", ":material/grid_view:"),
+    ("screens/samples.py", "Samples", ":material/article:"),
+    ("screens/concept.py", "Concept", ":material/lens_blur:"),
+    ("screens/corrections.py", "Corrections", ":material/edit_note:"),
+)
+_LIVE_S: Final = 60.0
+NEW_SAMPLES: Final = ("open", "page")
+
+
+def brand(folder: Path | None) -> None:
+    """Our name and the study's, and the links to the screens."""
+    name = folder.resolve().name if folder else "no study"
+    path = str(folder.resolve()) if folder else ""
+    st.html(
+        f'<div class="lg-brand"><span class="lg-mark"><i></i><i></i><i></i><i></i></span><b>Lensgap</b></div>'
+        f'<div class="lg-study" title="{markup.text(path)}">{markup.text(name)}</div>'
+    )
+    with st.container(key="nav", gap=None):
+        for page, label, icon in PAGES:
+            st.page_link(page, label=label, icon=icon, query_params=state.link(), width="stretch")
+
+
+def pickers(context: Context) -> None:
+    """Which run and judge, which lens, and under which assumptions."""
+    _run_picker(context)
+    _judge_picker(context)
+    with st.popover("Assumptions", icon=":material/tune:", width="stretch"):
+        _assumptions(context)
+
+
+def lens_setting(lenses: Sequence[data.Lens]) -> overview.LensSetting | None:
+    """The lens setting that is shown: the one in the address, else the one with the highest mean F1."""
+    settings = overview.lens_settings(lenses)
+    wanted = state.given("lens")
+    return next((s for s in settings if overview.setting_name(s) == wanted), settings[0] if settings else None)
+
+
+def lens_picker(lenses: Sequence[data.Lens], setting: overview.LensSetting | None) -> None:
+    """Choose the lens whose F1 is shown."""
+    if setting is None:
+        return
+    names = [overview.setting_name(s) for s in overview.lens_settings(lenses)]
+    state.bound(
+        st.selectbox,
+        "Lens",
+        name="lens",
+        value=overview.setting_name(setting),
+        default=names[0],
+        options=names,
+        help=f"{LENS} The list begins with the highest mean F1, which flatters it a little.",
+    )
+
+
+def progress(stages: Sequence[data.Stage]) -> None:
+    """A strip for the stage that is at work, if one moved within the last minute."""
+    unfinished = [stage for stage in stages if stage.n_done < stage.n_total]
+    if not unfinished:
+        return
+    stage = unfinished[0]
+    age = (datetime.now(UTC).replace(tzinfo=None) - stage.updated_at).total_seconds()
+    word = "at work" if age < _LIVE_S else f"stopped {_ago(age)} ago"
+    share = stage.n_done / stage.n_total
+    st.html(
+        f'<div class="lg-progress"><span>{markup.text(stage.stage)} <em>{word}</em></span>'
+        f"<span>{stage.n_done:,} / {stage.n_total:,}</span>"
+        f'<div><i style="width:{100 * share:.1f}%"></i></div></div>'
+    )
+
+
+def _run_picker(context: Context) -> None:
+    names = {run.run_id: f"{run.name} · {Path(run.model).name} · {run.created_at:%d %b %H:%M}" for run in context.runs}
+    if len(names) == 1:
+        run = context.run
+        st.html(
+            f'<dl class="lg-facts"><dt>Run</dt><dd title="{markup.text(run.run_id)}">{markup.text(run.name)}</dd>'
+            f"<dt>Model</dt><dd>{markup.text(Path(run.model).name)}</dd>"
+            f"<dt>Samples</dt><dd>{run.n_samples:,} of {run.n_prompts:,}</dd></dl>"
+        )
+        return
+    state.bound(
+        st.selectbox,
+        "Run",
+        name="run",
+        value=context.run.run_id,
+        default=context.runs[0].run_id,
+        clears=("judge", "concept", *NEW_SAMPLES),
+        options=list(names),
+        format_func=names.__getitem__,
+    )
+
+
+def _judge_picker(context: Context) -> None:
+    if context.judge is None:
+        st.html('<p class="lg-note">No judge has rated this run yet.</p>')
+        return
+    names = {judge.judge_id: f"{judge.backend} · {judge.model}" for judge in context.judges}
+    if len(names) > 1:
+        state.bound(
+            st.selectbox,
+            "Judge",
+            name="judge",
+            value=context.judge.judge_id,
+            default=context.judges[0].judge_id,
+            options=list(names),
+            format_func=names.__getitem__,
+        )
+    else:
+        st.html(f'<dl class="lg-facts"><dt>Judge</dt><dd>{markup.text(names[context.judge.judge_id])}</dd></dl>')
+    if context.judge.is_baseline:
+        st.html(
+            '<div class="lg-baseline"><b>Offline baseline judge</b>Ratings come from word statistics, not from a reader. '
+            "Good for a rehearsal, not for a decision.</div>"
+        )
+
+
+def _assumptions(context: Context) -> None:
+    settings = context.settings
+    state.bound(
+        st.slider,
+        "A rating of at most this is off topic (k)",
+        name="k",
+        value=settings.k,
+        default=DEFAULTS.k,
+        min_value=1,
+        max_value=4,
+        help="Positives rated k or less count as wrong labels, negatives rated above k too. Moves the label-noise ceiling.",
+    )
+    state.bound(
+        st.slider,
+        "Activations survive bad output with probability (s)",
+        name="s",
+        value=settings.stability,
+        default=DEFAULTS.stability,
+        min_value=0.0,
+        max_value=1.0,
+        step=0.05,
+        help="How often the model's activations are still about the concept where its text is not. "
+        "Used by the propagation ceiling only; the report assumed 0.75.",
+    )
+    state.bound(
+        st.slider,
+        "F1 that you want",
+        name="target",
+        value=settings.user_target,
+        default=DEFAULTS.user_target,
+        min_value=0.5,
+        max_value=1.0,
+        step=0.01,
+        help=TARGET,
+    )
+    state.bound(
+        st.selectbox,
+        "Ceiling that sets targets",
+        name="ceiling",
+        value=settings.model,
+        default=DEFAULTS.model,
+        options=list(CEILING_MODELS),
+        format_func=CEILINGS.__getitem__,
+        help=CEILING,
+    )
+    state.bound(
+        st.segmented_control,
+        "Rule for repetitive",
+        name="form_rule",
+        value=context.form_rule,
+        default="loop",
+        required=True,
+        options=["loop", "study"],
+        help=f"{FORM} The loop rule looks for a looping end or repeated phrases; the study rule counts how often "
+        "the first 30 characters come back.",
+    )
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 3600:
+        return count(int(seconds // 60), "minute")
+    return count(int(seconds // 3600), "hour") if seconds < 86_400 else count(int(seconds // 86_400), "day")
