@@ -82,8 +82,8 @@ def test_held_lock_is_one_error_that_names_the_holder(study: Path) -> None:
 def test_idle_process_lets_others_in(study: Path) -> None:
     with connect(study) as cursor:
         cursor.execute("select 1")
+    time.sleep(1)
     with child(hold_lock, study / DATABASE) as (_, pipe):
-        time.sleep(0.5)
         # A foreign program does not queue, so it must find the database free at once.
         assert pipe.recv() == "held"
 

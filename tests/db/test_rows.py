@@ -72,6 +72,16 @@ def test_literals_are_the_values_that_the_schema_allows(schema: duckdb.DuckDBPyC
         assert set(allowed.split("'")[1::2]) == values
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.key], ids=lambda kind: kind.table)
+def test_key_is_the_primary_key(schema: duckdb.DuckDBPyConnection, kind: type[Row]) -> None:
+    keys = schema.execute(
+        "select constraint_column_names from duckdb_constraints() "
+        "where constraint_type = 'PRIMARY KEY' and table_name = $table",
+        {"table": kind.table},
+    ).fetchall()
+    assert keys == [(list(kind.key),)]
+
+
 def test_every_table_has_a_row_class(schema: duckdb.DuckDBPyConnection) -> None:
     tables = {name for (name,) in schema.execute("select table_name from duckdb_tables()").fetchall()}
     assert tables - WITHOUT_ROW_CLASS == {kind.table for kind in KINDS}
