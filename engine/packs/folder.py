@@ -118,9 +118,8 @@ def _read_object(file: Path) -> dict[str, Any]:
 
 
 def _text(entry: dict[str, Any], field: str, file: Path, place: str = "") -> str:
-    value = entry.get(field)
+    value, where = entry.get(field), f"{place}.{field}" if place else field
     if not isinstance(value, str) or not value.strip():
-        where = f"{place}.{field}" if place else field
         raise PackError(f'{file}: field "{where}" must be a non-empty text, not {value!r}.')
     _refuse_surrogates(value, f'{file}: field "{where}"')
     return value
