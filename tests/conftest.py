@@ -1,0 +1,62 @@
+"""Fixtures for all tests: no network, one thread, and small random models of two architectures."""
+
+import os
+
+# Before anything imports torch or transformers; processes that tests start inherit it.
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.hand_made import HAND_MADE, write_pack
+from tests.support.tiny_models import build_tiny_model
+
+if TYPE_CHECKING:
+    from engine.subject.load import Subject
+
+
+@pytest.fixture(scope="session")
+def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of three blocks whose tokenizer puts an opening token before a text."""
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "llama", style="llama")
+
+
+@pytest.fixture(scope="session")
+def gpt2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random GPT-2 of three blocks whose tokenizer adds nothing, with learned positions."""
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "gpt2", style="gpt2")
+
+
+@pytest.fixture(scope="session")
+def load(llama_folder: Path, gpt2_folder: Path) -> Callable[[str], "Subject"]:
+    """Loads a tiny model by its style, once."""
+    from engine.subject.load import load_subject
+
+    folders, loaded = {"llama": llama_folder, "gpt2": gpt2_folder}, {}
+
+    def subject(style: str) -> "Subject":
+        if style not in loaded:
+            loaded[style] = load_subject(str(folders[style]), device="cpu")
+        return loaded[style]
+
+    return subject
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def subject(request: pytest.FixtureRequest, load: Callable[[str], "Subject"]) -> "Subject":
+    """Each of the tiny models in turn."""
+    return load(request.param)
+
+
+@pytest.fixture
+def hand_made(tmp_path: Path) -> Path:
+    """The folder of a small pack whose every fact is known by hand."""
+    return write_pack(tmp_path / "pack", HAND_MADE)
