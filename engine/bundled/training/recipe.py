@@ -8,19 +8,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what the training does."""
+    """Everything that decides what the training does.
+
+    Three stages: all nouns until `broad_until` tokens, mostly the pack and the words around it until `focus_until`, then
+    mostly all nouns again, so that the model gains fluency and breadth without learning the pack by heart. `focus_` and
+    `wide_` fields are parts of the documents; what they leave is drawn from all nouns.
+    """
 
     tokens: int = 28_000_000
-    minutes: float = 90.0
-    broad_tokens: int = 2_000_000
+    minutes: float = 87.0
+    broad_until: int = 2_000_000
+    focus_until: int = 6_000_000
     checkpoint_tokens: int = 1_500_000
     learning_rate: float = 2.5e-3
     warmup_tokens: int = 200_000
     weight_decay: float = 0.02
     rows: int = 8
     prompt_loss: float = 0.1
-    pack_share: float = 0.30
-    around_share: float = 0.60
+    focus_pack: float = 0.30
+    focus_around: float = 0.60
+    wide_pack: float = 0.08
+    wide_around: float = 0.22
     n_focus_terms: int = 1000
     tokenizer_blocks: int = 160
     n_layers: int = 4

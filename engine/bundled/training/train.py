@@ -1,7 +1,6 @@
-"""Training: a small Llama, AdamW, one cosine over two stages of documents.
+"""Training: a small Llama, AdamW, one cosine over three stages of documents (see `Recipe`).
 
-The first stage reads all of WordNet for fluency, the second mostly the pack and the words around it. Every block of
-documents is a function of seed and number, and state is saved between blocks, so a killed training continues as if
+Every block of documents is a function of seed and number, and state is saved between blocks, so a killed training continues as if
 nothing had happened. Learning rate and end follow the tokens seen or the minutes spent, whichever is further along.
 """
 
@@ -30,8 +29,8 @@ def train(vocabulary: Vocabulary, recipe: Recipe, work: Path) -> list[Path]:
     work.mkdir(parents=True, exist_ok=True)
     save_recipe(work, recipe)
     templates = load_templates(TEMPLATE_SET).templates
-    stages = broad_pools(vocabulary), focus_pools(vocabulary, recipe)
-    tokenizer = _tokenizer(vocabulary, (*stages[0], *stages[1]), templates, recipe, work)
+    broad, focus, wide = stage_pools(vocabulary, recipe)
+    tokenizer = _tokenizer(vocabulary, (*broad, *focus), templates, recipe, work)
     torch.manual_seed(recipe.seed)
     model: Any = LlamaForCausalLM(model_config(recipe, tokenizer))
     optimizer = torch.optim.AdamW(
@@ -39,7 +38,9 @@ def train(vocabulary: Vocabulary, recipe: Recipe, work: Path) -> list[Path]:
     )
     position = restore(work, model, optimizer)
     while position.share(recipe) < 1.0:
-        pools = stages[position.tokens >= recipe.broad_tokens]
+        pools = (
+            broad if position.tokens < recipe.broad_until else focus if position.tokens < recipe.focus_until else wide
+        )
         block = write_block(vocabulary, pools, templates, seed=recipe.seed, number=position.block)
         packed = pack_rows(block, tokenizer, multiple=recipe.rows, prompt_loss=recipe.prompt_loss)
         _train_block(model, optimizer, packed, recipe, position)
@@ -50,17 +51,17 @@ def train(vocabulary: Vocabulary, recipe: Recipe, work: Path) -> list[Path]:
     return checkpoints(work)
 
 
-def broad_pools(vocabulary: Vocabulary) -> tuple[Pool, ...]:
-    """Return the first stage's single pool: every noun of WordNet."""
-    return (Pool(1.0, tuple(vocabulary.all_terms())),)
-
-
-def focus_pools(vocabulary: Vocabulary, recipe: Recipe) -> tuple[Pool, ...]:
-    """Return the second stage's pools: the pack, the words around it, and the rest of WordNet for variety."""
+def stage_pools(vocabulary: Vocabulary, recipe: Recipe) -> tuple[tuple[Pool, ...], ...]:
+    """Return the pools of the three stages: the pack, the words around it, and every noun of WordNet, as shared out."""
     pack = tuple(vocabulary.pack)
     around = tuple(term for term in vocabulary.neighbourhood(size=recipe.n_focus_terms) if term not in vocabulary.pack)
-    rest = 1.0 - recipe.pack_share - recipe.around_share
-    return Pool(recipe.pack_share, pack), Pool(recipe.around_share, around), Pool(rest, tuple(vocabulary.all_terms()))
+    nouns = tuple(vocabulary.all_terms())
+    shares = ((recipe.focus_pack, recipe.focus_around), (recipe.wide_pack, recipe.wide_around))
+    mixed = (
+        (Pool(of_pack, pack), Pool(of_around, around), Pool(1.0 - of_pack - of_around, nouns))
+        for of_pack, of_around in shares
+    )
+    return (Pool(1.0, nouns),), *mixed
 
 
 def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:

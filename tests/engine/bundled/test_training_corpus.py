@@ -138,7 +138,8 @@ def test_killed_training_ends_with_the_weights_of_an_undisturbed_one(tmp_path: P
     recipe = Recipe(
         tokens=50_000,
         minutes=60,
-        broad_tokens=12_000,
+        broad_until=12_000,
+        focus_until=30_000,
         checkpoint_tokens=12_000,
         warmup_tokens=1000,
         tokenizer_blocks=1,
