@@ -34,7 +34,7 @@ check: environment-dev ## Format, lint, types, import contracts, Dockerfile.
 bench: environment-dev ## Measure against peers, side by side, in one table.
 	@$(BIN)/python -m bench
 
-subject-model: environment-dev ## Train the bundled subject model anew (WordNet needed, about an hour).
+subject-model: environment-dev ## Train the bundled subject model anew (WordNet needed; takes long).
 	$(BIN)/python -m engine.bundled.training
 
 screenshots: environment-dev test-system ## Photograph every screen for the docs.
