@@ -195,3 +195,27 @@ def test_choice_prefers_the_wanted_mix_among_well_formed_candidates() -> None:
     late = candidate(3, good=0.9, on_topic=0.99)
     assert choose([early, middle, late]) is middle
     assert choose([early]) is early
+
+
+def test_card_shows_the_measured_numbers_and_leaves_no_field_open(tmp_path: Path) -> None:
+    import torch
+
+    from engine.bundled.training.card import write_card
+    from engine.bundled.training.checkpoint import STATE, save_recipe
+    from engine.bundled.training.choice import Candidate
+    from engine.bundled.training.measure import Measurement
+
+    folder = tmp_path / "tokens-000001234"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"vocab_size": 4096}')
+    (folder / "model.safetensors").write_bytes(b"0" * 1000)
+    save_recipe(tmp_path, Recipe())
+    torch.save({"position": vars(Position(tokens=5678))}, tmp_path / STATE)
+    fields: dict[str, Any] = {field.name: 0.25 for field in dataclasses.fields(Measurement)}
+    measurement = Measurement(**{**fields, "n_texts": 4321, "ratings": (0.1, 0.2, 0.3, 0.15, 0.25), "lens_f1": 0.87})
+    candidate = Candidate(folder, measurement)
+    write_card(tmp_path / "card.md", chosen=candidate, candidates=[candidate], measurement=measurement, work=tmp_path)
+    card = (tmp_path / "card.md").read_text()
+    assert "$" not in card
+    assert all(number in card for number in ("4,321", "0.10 / 0.20 / 0.30 / 0.15 / 0.25", "0.87", "1,234", "5,678"))
+    assert "WordNet 3.0 Copyright 2006 by Princeton University" in card
