@@ -11,14 +11,12 @@ def main() -> None:
     """Draw the frame around the chosen screen; without a study or run, say what to do instead."""
     st.set_page_config(
         page_title="Lensgap",
-        page_icon=":material/lens_blur:",
+        page_icon=theme.icon(),
         layout="wide",
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
-    pages = [
-        st.Page(path, title=title, icon=icon, default=i == 0)
-        for i, (path, title, icon) in enumerate(sidebar.PAGES)
-    ]
+    # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.
+    pages = [st.Page(path, title=title, default=i == 0) for i, (path, title, _) in enumerate(sidebar.PAGES)]
     page = st.navigation(pages, position="hidden")
     theme.apply()
     state.leave_cookie()
@@ -27,7 +25,9 @@ def main() -> None:
         sidebar.brand(folder)
     with notices.expected_errors():
         if folder is None:
-            notices.empty("No study chosen", "Start the dashboard on the folder of a study.", command="lensgap serve STUDY")
+            notices.empty(
+                "No study chosen", "Start the dashboard on the folder of a study.", command="lensgap serve STUDY"
+            )
             return
         context = load_context(folder)
         if context is None:

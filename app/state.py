@@ -53,7 +53,13 @@ def change(**changes: Any) -> None:
 
 
 def bound(
-    widget: Callable[..., Any], label: str, *, name: str, value: T, default: Any = None, clears: Iterable[str] = (), **kw: Any
+    widget: Callable[..., Any],
+    *label: str,
+    name: str,
+    value: T,
+    default: Any = None,
+    clears: Iterable[str] = (),
+    **kw: Any,
 ) -> T:
     """Draw a widget that shows `value` and writes its changes to the parameter `name`; `clears` names others to take out.
 
@@ -67,7 +73,7 @@ def bound(
         chosen = st.session_state[key]
         change(**{name: None if chosen == default else chosen}, **dict.fromkeys(clears))
 
-    return cast(T, widget(label, key=key, on_change=keep, **kw))
+    return cast(T, widget(*label, key=key, on_change=keep, **kw))
 
 
 def one_of(name: str, options: Sequence[str], *, default: str | None = None) -> str | None:

@@ -7,6 +7,7 @@ scale of their own that runs from brown (negatives are the more relevant) over g
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -69,6 +70,17 @@ def palette() -> Palette:
 def hue(quadrant: str | None, colours: Palette) -> str:
     """The hue of a quadrant, or that of concepts without one."""
     return colours.quadrants.get(quadrant or "", colours.none)
+
+
+def icon() -> str:
+    """The browser tab's icon as a data URI: the four quadrants in their hues."""
+    places = {"B": (1, 1), "C": (9, 1), "A": (1, 9), "D": (9, 9)}
+    squares = "".join(
+        f'<rect x="{x}" y="{y}" width="6" height="6" rx="{3 if letter == "C" else 1.2}" fill="{LIGHT.quadrants[letter]}"/>'
+        for letter, (x, y) in places.items()
+    )
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{squares}</svg>'
+    return f"data:image/svg+xml,{quote(drawing)}"
 
 
 def apply() -> None:

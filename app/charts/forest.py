@@ -37,7 +37,9 @@ def forest(points: Sequence[MapPoint], *, colours: Palette) -> go.Figure:
                 "width": 0,
             },
             customdata=[[point.concept] for point in ordered],
-            hovertext=[f"<b>{plain(p.concept)}</b><br>Gap {with_interval(p.gap)}<br>{p.n_pairs} samples" for p in ordered],
+            hovertext=[
+                f"<b>{plain(p.concept)}</b><br>Gap {with_interval(p.gap)}<br>{p.n_pairs} samples" for p in ordered
+            ],
             hoverinfo="text",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
@@ -45,7 +47,11 @@ def forest(points: Sequence[MapPoint], *, colours: Palette) -> go.Figure:
     )
     labels = [f"{plain(point.concept, at_most=20)}  <b>{point.quadrant or '–'}</b>" for point in ordered]
     made.update_yaxes(
-        tickvals=list(range(len(ordered))), ticktext=labels, range=[-0.7, len(ordered) - 0.3], showgrid=False, zeroline=False
+        tickvals=list(range(len(ordered))),
+        ticktext=labels,
+        range=[-0.7, len(ordered) - 0.3],
+        showgrid=False,
+        zeroline=False,
     )
     made.update_xaxes(title="Gap (rating points), 95 % interval", zeroline=False)
     return made

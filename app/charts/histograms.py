@@ -30,15 +30,15 @@ def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, c
             row=row,
             col=1,
         )
-        made.update_yaxes(title=name, range=[0, top], row=row, col=1, showticklabels=False, showgrid=False)
+        mean = "" if arm.mean is None else f"<br>mean {number(arm.mean)}"
+        made.update_yaxes(title=f"{name}{mean}", range=[0, top], row=row, col=1, showticklabels=False, showgrid=False)
         if arm.mean is not None:
             made.add_vline(
                 x=arm.mean,
                 line={"width": 1.5, "dash": "dot", "color": colours.text},
-                annotation={"text": f"mean {number(arm.mean)}", "font": {"size": 11.5}, "yanchor": "top"},
                 row=row,
                 col=1,
             )
-    made.update_xaxes(tickvals=list(RATINGS), range=[0.4, 5.8], showgrid=False)
-    made.update_xaxes(title="Rating", ticktext=[f"{n} {word}" for n, word in RATINGS.items()], row=2, col=1)
+    made.update_xaxes(tickvals=list(RATINGS), range=[0.4, 5.6], showgrid=False, tickangle=0)
+    made.update_xaxes(title="Rating", ticktext=[f"1<br>{RATINGS[1].lower()}", "2", "3", "4", f"5<br>{RATINGS[5].lower()}"], row=2, col=1)
     return made

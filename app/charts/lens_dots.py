@@ -11,7 +11,7 @@ from app.viewmodels.words import number
 from engine.stats.estimate import Estimate
 
 _SYMBOLS = {
-    "always positive": "line-ns-open",
+    "always positive": "triangle-up-open",
     "shuffled labels": "x-thin-open",
     "text only": "diamond-open",
     "length only": "square-open",
@@ -24,7 +24,9 @@ def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) 
     made = figure(colours, height=110 + 34 * len(measured))
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
     if ceiling.low is not None and ceiling.high is not None:
-        made.add_vrect(x0=ceiling.low, x1=ceiling.high, fillcolor=colours.accent, opacity=0.08, line_width=0, layer="below")
+        made.add_vrect(
+            x0=ceiling.low, x1=ceiling.high, fillcolor=colours.accent, opacity=0.08, line_width=0, layer="below"
+        )
     if ceiling.value is not None:
         made.add_vline(x=ceiling.value, line={"width": 1.5, "dash": "dash", "color": colours.accent})
     names = [plain(row.name) for row in measured]
@@ -35,7 +37,12 @@ def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) 
                 y=names,
                 mode="markers",
                 name=baseline,
-                marker={"symbol": symbol, "size": 10, "color": colours.muted, "line": {"width": 1.8, "color": colours.muted}},
+                marker={
+                    "symbol": symbol,
+                    "size": 10,
+                    "color": colours.muted,
+                    "line": {"width": 1.8, "color": colours.muted},
+                },
                 hovertemplate=f"{baseline}: F1 %{{x:.2f}}<extra></extra>",
             )
         )
@@ -59,7 +66,9 @@ def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) 
             hoverinfo="text",
         )
     )
-    made.update_xaxes(title="F1, out of fold (dashed: ceiling)", range=[0, 1.02], dtick=0.2, tickformat=".1f", zeroline=False)
+    made.update_xaxes(
+        title="F1, out of fold (dashed: ceiling)", range=[0, 1.02], dtick=0.2, tickformat=".1f", zeroline=False
+    )
     made.update_yaxes(showgrid=False)
     return made
 

@@ -16,7 +16,9 @@ from app.viewmodels.words import number as write
 
 Bands = tuple[int, int, int, int]
 _TICKS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
-_LABELLED_UP_TO = 24
+# About what a map has in a window of 1,440 pixels; labels need it only to keep clear of each other.
+_WIDTH_PX = 540.0
+_Box = tuple[float, float, float, float]
 
 
 def place(n: float) -> float:
@@ -30,10 +32,16 @@ def quadrant_map(
     """The map; each point's customdata is its concept."""
     senses_low, senses_high, siblings_low, siblings_high = bands
     xs = (place(0) - 0.35, place(senses_low + 0.5), place(senses_high - 0.5), _end(points, "n_senses", senses_high))
-    ys = (place(0) - 0.35, place(siblings_low + 0.5), place(siblings_high - 0.5), _end(points, "n_siblings", siblings_high))
+    ys = (
+        place(0) - 0.35,
+        place(siblings_low + 0.5),
+        place(siblings_high - 0.5),
+        _end(points, "n_siblings", siblings_high),
+    )
     made = figure(colours, height=height, showlegend=False)
     _draw_regions(made, xs, ys, colours)
     _draw_points(made, points, largest_gap, colours)
+    _label_points(made, points, xs, ys, colours, height)
     made.update_xaxes(title="Senses of the word (log scale)", showgrid=False, zeroline=False, **_axis(xs))
     made.update_yaxes(title=f"{sibling_title} (log scale)", showgrid=False, zeroline=False, **_axis(ys))
     return made
@@ -41,7 +49,7 @@ def quadrant_map(
 
 def _end(points: Sequence[MapPoint], count: str, high: int) -> float:
     largest = max((getattr(point, count) for point in points), default=0)
-    return place(max(largest, 2.2 * high)) + 0.35
+    return place(max(largest, 2.2 * high)) + 0.7
 
 
 def _axis(ends: tuple[float, float, float, float]) -> dict[str, object]:
@@ -59,35 +67,47 @@ def _draw_regions(made: go.Figure, xs: Sequence[float], ys: Sequence[float], col
             mode="lines",
             line={"width": 0},
             fill="toself",
-            fillpattern={"shape": "/", "size": 7, "solidity": 0.14, "fgcolor": colours.none, "bgcolor": "rgba(0,0,0,0)"},
+            fillpattern={
+                "shape": "/",
+                "size": 7,
+                "solidity": 0.12,
+                "fgcolor": colours.line,
+                "bgcolor": "rgba(0,0,0,0)",
+            },
             hoverinfo="skip",
         )
     )
     corners = {"A": (0, 0), "B": (0, 2), "C": (2, 2), "D": (2, 0)}
     for letter, (i, j) in corners.items():
         hue = colours.quadrants[letter]
+        right, top = i == 2, j == 2
         box = {"x0": xs[i], "x1": xs[i + 1], "y0": ys[j], "y1": ys[j + 1]}
         made.add_shape(
-            type="rect", layer="below", fillcolor=translucent(hue, 0.07), line={"width": 1, "color": translucent(hue, 0.35)}, **box
+            type="rect",
+            layer="below",
+            fillcolor=translucent(hue, 0.07),
+            line={"width": 1, "color": translucent(hue, 0.35)},
+            **box,
         )
         made.add_annotation(
-            x=box["x0"],
-            y=box["y1"],
+            x=box["x1" if right else "x0"],
+            y=box["y1" if top else "y0"],
             text=f"<b>{letter}</b>  <span style='font-size:11.5px'>{PROFILES[letter]}</span>",
             font={"size": 15, "color": hue},
             showarrow=False,
-            xanchor="left",
-            yanchor="top",
-            xshift=4,
-            yshift=-2,
+            xanchor="right" if right else "left",
+            yanchor="top" if top else "bottom",
+            xshift=-6 if right else 6,
+            yshift=-3 if top else 3,
         )
     made.add_annotation(
-        x=(xs[1] + xs[2]) / 2,
+        x=xs[0],
         y=(ys[1] + ys[2]) / 2,
-        text="between the bands:<br>no quadrant",
+        text="between the bands: no quadrant",
         font={"size": 11, "color": colours.muted},
         bgcolor=colours.page,
-        opacity=0.85,
+        xanchor="left",
+        xshift=6,
         showarrow=False,
     )
 
@@ -95,9 +115,8 @@ def _draw_regions(made: go.Figure, xs: Sequence[float], ys: Sequence[float], col
 def _draw_points(made: go.Figure, points: Sequence[MapPoint], largest_gap: float, colours: Palette) -> None:
     if not points:
         return
-    offsets = spread(points)
-    x = [place(point.n_senses) + 0.11 * dx for point, (dx, _) in zip(points, offsets, strict=True)]
-    y = [place(point.n_siblings) + 0.13 * dy for point, (_, dy) in zip(points, offsets, strict=True)]
+    places = _places(points)
+    x, y = [px for px, _ in places], [py for _, py in places]
     most = max(point.n_pairs for point in points) or 1
     sizes = [9 + 11 * math.sqrt(point.n_pairs / most) for point in points]
     weak = [i for i, point in enumerate(points) if point.weak]
@@ -139,11 +158,13 @@ def _draw_points(made: go.Figure, points: Sequence[MapPoint], largest_gap: float
             go.Scatter(
                 x=[x[i] for i in chosen],
                 y=[y[i] for i in chosen],
-                mode="markers+text" if len(points) <= _LABELLED_UP_TO else "markers",
-                text=[plain(points[i].concept, at_most=22) for i in chosen],
-                textposition=["top center" if i % 2 else "bottom center" for i in chosen],
-                textfont={"size": 11.5, "color": colours.text},
-                marker={"size": [sizes[i] for i in chosen], "line": {"width": 1, "color": colours.muted}, "opacity": 1, **look},
+                mode="markers",
+                marker={
+                    "size": [sizes[i] for i in chosen],
+                    "line": {"width": 1, "color": colours.muted},
+                    "opacity": 1,
+                    **look,
+                },
                 customdata=[[points[i].concept] for i in chosen],
                 hovertext=[_hover(points[i]) for i in chosen],
                 hoverinfo="text",
@@ -152,6 +173,48 @@ def _draw_points(made: go.Figure, points: Sequence[MapPoint], largest_gap: float
                 cliponaxis=False,
             )
         )
+
+
+def _places(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
+    return [
+        (place(point.n_senses) + 0.11 * dx, place(point.n_siblings) + 0.13 * dy)
+        for point, (dx, dy) in zip(points, spread(points), strict=True)
+    ]
+
+
+def _label_points(
+    made: go.Figure, points: Sequence[MapPoint], xs: Sequence[float], ys: Sequence[float], colours: Palette, height: int
+) -> None:
+    """Write each concept's name above, below or beside its dot, wherever it covers nothing; leave it out where it must."""
+    x_px, y_px = _WIDTH_PX / (xs[3] - xs[0]), (height - 60) / (ys[3] - ys[0])
+    dots = [((x - xs[0]) * x_px, (y - ys[0]) * y_px) for x, y in _places(points)]
+    top, strip = (ys[3] - ys[0]) * y_px, ((ys[1] + ys[2]) / 2 - ys[0]) * y_px
+    taken: list[_Box] = [(0, 185, strip - 9, strip + 9)]
+    taken += [(x, x + 185, y, y + 24) for x in (0, _WIDTH_PX - 185) for y in (0, top - 24)]
+    taken += [(x - 11, x + 11, y - 11, y + 11) for x, y in dots]
+    for point, (x, y) in zip(points, dots, strict=True):
+        name = plain(point.concept, at_most=22)
+        half = 3.1 * min(len(point.concept), 22)
+        for dx, dy, anchor in ((0, 21, "center"), (0, -21, "center"), (16, 0, "left"), (-16, 0, "right")):
+            middle = x + dx + {"center": 0.0, "left": half, "right": -half}[anchor]
+            box = (middle - half, middle + half, y + dy - 7, y + dy + 7)
+            if box[0] >= 0 and box[1] <= _WIDTH_PX and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                made.add_annotation(
+                    x=xs[0] + x / x_px,
+                    y=ys[0] + y / y_px,
+                    text=name,
+                    font={"size": 11.5, "color": colours.text},
+                    showarrow=False,
+                    xanchor=anchor,
+                    xshift=dx,
+                    yshift=dy,
+                )
+                break
+
+
+def _overlap(one: _Box, other: _Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
 
 
 def _hover(point: MapPoint) -> str:

@@ -86,9 +86,7 @@ def undo_override(folder: Path, run_id: str, *, concept: str, sample_id: str, re
         if not standing or standing[0].rating_id != rating_id:
             return False
         undoing = f"undo-{rating_id}"
-        row = _row(
-            run_id, concept, sample_id, reviewer, rating_id=undoing, rating=None, reason=None, undoes=rating_id
-        )
+        row = _row(run_id, concept, sample_id, reviewer, rating_id=undoing, rating=None, reason=None, undoes=rating_id)
         return insert(cursor, [row]) == 1
 
 

@@ -150,15 +150,11 @@ def load_page(
     return PairPage(rows, number, max(1, -(-n_total // PAGE_ROWS)), n_total)
 
 
-def load_pair(
-    folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str
-) -> Pair | None:
+def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str) -> Pair | None:
     """Everything about one pair; None when the run has no such pair, or it has no output yet."""
     judged = {"judge_id": judge_id, "sample_id": sample_id}
     with connect(folder) as cursor:
-        found = fetch(
-            cursor, "samples.pair", PairDetail, run_id=run_id, concept=concept, form_rule=form_rule, **judged
-        )
+        found = fetch(cursor, "samples.pair", PairDetail, run_id=run_id, concept=concept, form_rule=form_rule, **judged)
         if not found:
             return None
         return Pair(

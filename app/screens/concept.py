@@ -18,7 +18,9 @@ def show(here: Context) -> None:
     """Draw the concept in the address, or the run's first."""
     profiles = data.load_profiles(here.folder, here.run.run_id)
     if not profiles:
-        notices.empty("No concepts yet", "This run has not selected its concepts.", command=f"lensgap run {here.folder}")
+        notices.empty(
+            "No concepts yet", "This run has not selected its concepts.", command=f"lensgap run {here.folder}"
+        )
         return
     names = [profile.concept for profile in profiles]
     letters = {profile.concept: profile.quadrant or words.UNKNOWN for profile in profiles}
@@ -50,13 +52,15 @@ def _head(concept: data.Concept, names: Sequence[str], letters: dict[str, str]) 
     title, picker = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
     with title:
         why = f" ({facts.quadrant_reason})" if facts.quadrant_reason else ""
-        placed = f"Quadrant {facts.quadrant}, {words.PROFILES[facts.quadrant]}" if facts.quadrant else f"No quadrant{why}"
-        siblings = words.UNKNOWN if facts.n_siblings is None else f"{facts.n_siblings:,}"
+        placed = (
+            f"Quadrant {facts.quadrant}, {words.PROFILES[facts.quadrant]}" if facts.quadrant else f"No quadrant{why}"
+        )
+        siblings = "siblings unknown" if facts.n_siblings is None else count(facts.n_siblings, "sibling")
         st.html(
             f'<div class="lg-head lg-large">{markup.letter(facts.quadrant)}<h1>{markup.text(facts.concept)}</h1></div>'
             f'<p class="lg-definition">{markup.text(facts.definition)}</p>'
             f'<p class="lg-note">{markup.text(placed)} · {count(facts.n_senses, "sense")} '
-            f'({markup.text(facts.senses_mean)}) · {siblings} siblings · pack layer {facts.pack_layer}</p>'
+            f"({markup.text(facts.senses_mean)}) · {siblings} · pack layer {facts.pack_layer}</p>"
         )
     with picker:
         state.bound(
@@ -69,7 +73,9 @@ def _head(concept: data.Concept, names: Sequence[str], letters: dict[str, str]) 
         )
     senses, siblings_box = st.columns([1, 1], gap="medium")
     with senses, st.expander(f"Senses in the pack ({len(concept.senses)})"):
-        items = "".join(f"<li>{markup.text(s.definition)} <code>{markup.text(s.sense_id)}</code></li>" for s in concept.senses)
+        items = "".join(
+            f"<li>{markup.text(s.definition)} <code>{markup.text(s.sense_id)}</code></li>" for s in concept.senses
+        )
         st.html(f'<ol class="lg-senses">{items}</ol>' if items else '<p class="lg-note">The pack lists none.</p>')
     with siblings_box, st.expander(f"Siblings ({len(concept.siblings)})"):
         _siblings(concept.siblings)
@@ -80,7 +86,9 @@ def _siblings(siblings: Sequence[data.Sibling]) -> None:
         for sibling in siblings:
             if sibling.in_run:
                 st.page_link(
-                    "screens/concept.py", label=markup.markdown(sibling.sibling), query_params=state.link(concept=sibling.sibling)
+                    "screens/concept.py",
+                    label=markup.markdown(sibling.sibling),
+                    query_params=state.link(concept=sibling.sibling),
                 )
     others = "".join(markup.badge(sibling.sibling) for sibling in siblings if not sibling.in_run)
     if others:
@@ -95,7 +103,12 @@ def _gap(finding: Finding, colours: theme.Palette) -> None:
     rows = (
         ("Gap", finding.gap, colours.accent, words.GAP),
         ("Topicality part", parts.topicality, colours.positive, "The gap among good outputs alone."),
-        ("Degeneracy part", parts.degeneracy, colours.warning, "What empty, short and repetitive outputs add to the gap or take from it."),
+        (
+            "Degeneracy part",
+            parts.degeneracy,
+            colours.warning,
+            "What empty, short and repetitive outputs add to the gap or take from it.",
+        ),
     )
     reach = max([1.0, *(abs(end) for _, e, _, _ in rows for end in (e.low, e.high, e.value) if end is not None)])
     cells = "".join(
@@ -141,9 +154,9 @@ def _lenses(lenses: Sequence[data.Lens], finding: Finding, here: Context, colour
         ceiling = finding.ceilings[here.settings.model].estimate
         made = charts.lens_plot(rows, ceiling=ceiling, colours=colours)
         st.plotly_chart(made, theme=None, key="lenses", config={"displayModeBar": False})
-    for row in rows:
-        if row.reason:
-            notices.note(f"{row.name}: no F1, for {row.reason}.")
+    for reason in dict.fromkeys(row.reason for row in rows if row.reason):
+        names = "; ".join(row.name for row in rows if row.reason == reason)
+        notices.note(f"No F1 for {names}: {reason}.")
 
 
 def _ceilings(finding: Finding, here: Context) -> None:

@@ -17,7 +17,10 @@ def show(here: Context) -> None:
     st.html('<h1 class="lg-title">What people corrected</h1>')
     corrections = data.load_corrections(here.folder, here.run.run_id, here.judge_id, form_rule=here.form_rule)
     if not corrections:
-        notices.empty("No overrides yet", "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.")
+        notices.empty(
+            "No overrides yet",
+            "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.",
+        )
         return
     reviewers = len({correction.reviewer for correction in corrections})
     notices.note(
@@ -53,7 +56,7 @@ def _table(corrections: Sequence[data.Correction]) -> None:
             st.html(
                 f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}<b>{markup.text(correction.concept)}</b>'
                 f"{markup.badge(correction.arm, kind=correction.arm)}<span></span>{was} → <b>{correction.override_rating}</b></header>"
-                f'<p>{markup.text(correction.excerpt) or "<em>nothing written</em>"}</p>'
+                f"<p>{markup.text(correction.excerpt) or '<em>nothing written</em>'}</p>"
                 f'<p class="lg-note"><b>{markup.text(correction.reviewer)}</b> {correction.rated_at:%d %b %Y, %H:%M} UTC {reason}</p></div>'
             )
             if st.button(markup.markdown(f"Open {correction.concept} {i + 1}"), key=f"pick-{i}", width="stretch"):

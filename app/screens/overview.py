@@ -8,7 +8,7 @@ from app import charts, context, data, state, theme
 from app.context import Context
 from app.viewmodels import overview
 from app.viewmodels.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count
-from app.widgets import cards, notices, sidebar
+from app.widgets import cards, markup, notices, sidebar
 
 
 def show(here: Context) -> None:
@@ -27,14 +27,19 @@ def show(here: Context) -> None:
     profiles = data.load_profiles(here.folder, here.run.run_id)
     view = overview.overview(here.find(counts), counts, profiles, chosen)
     colours = theme.palette()
-    st.html('<h1 class="lg-title">Can this data support the F1 you ask for?</h1>')
+    short, because = overview.answer(view.overall, asked=here.settings.user_target, model=here.settings.model)
+    st.html(
+        '<h1 class="lg-title">Can this data support the F1 you ask for?</h1>'
+        f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
+    )
     cards.headline(view.overall, ceiling=CEILINGS[here.settings.model].lower())
     _missing(here, has_lenses=bool(lenses))
-    wide, narrow = st.columns([1.75, 1], gap="medium")
-    with wide:
-        _map(here, view, profiles, colours)
-    with narrow:
-        _forest(view, colours)
+    with st.container(key="charts"):
+        wide, narrow = st.columns([1.75, 1], gap="medium")
+        with wide:
+            _map(here, view, profiles, colours)
+        with narrow:
+            _forest(view, colours)
     notices.heading("Quadrants", help_text=QUADRANT)
     _cards(view, colours)
 
@@ -47,7 +52,9 @@ def _missing(here: Context, *, has_lenses: bool) -> None:
 
 
 def _map(here: Context, view: overview.Overview, profiles: tuple[data.Profile, ...], colours: theme.Palette) -> None:
-    notices.heading("Quadrant map", help_text=f"{QUADRANT} Dot size: samples. Ring: the interval is missing or reaches zero.")
+    notices.heading(
+        "Quadrant map", help_text=f"{QUADRANT} Dot size: samples. Ring: the interval is missing or reaches zero."
+    )
     counted = {"distinct": "Siblings", "study": "Siblings, as the study counts them"}
     made = charts.quadrant_map(
         view.points,
@@ -93,7 +100,9 @@ def _cards(view: overview.Overview, colours: theme.Palette) -> None:
                 st.switch_page("screens/samples.py", query_params=state.link(quadrant=card.letter))
     outside = sum(1 for point in view.points if point.quadrant is None)
     if outside:
-        notices.note(f"{count(outside, 'concept')} between the bands count in the study's numbers, but in no quadrant ({UNKNOWN}).")
+        notices.note(
+            f"{count(outside, 'concept')} between the bands count in the study's numbers, but in no quadrant ({UNKNOWN})."
+        )
 
 
 show(context.current())

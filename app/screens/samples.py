@@ -56,17 +56,27 @@ def _list(page: data.PairPage, opened: str | None) -> None:
         for i, row in enumerate(page.rows):
             _row(i, row, is_open=_key(row) == opened)
     if page.n_pages > 1:
-        state.bound(
-            st.pagination, "", name="page", value=page.number, default=1, clears=("open",), num_pages=page.n_pages, max_visible_pages=5
-        )
+        # Its number is its default and part of its key, for Streamlit complains of a default beside a value in its state.
+        key = f"widget-page-{page.number}-{page.n_pages}"
+        st.pagination(page.n_pages, default=page.number, key=key, max_visible_pages=5, on_change=_turn, args=(key,))
+
+
+def _turn(key: str) -> None:
+    state.change(page=st.session_state[key], open=None)
 
 
 def _row(i: int, row: data.PageRow, *, is_open: bool) -> None:
     kind = f" · {row.negative_kind}" if row.negative_kind else ""
     source = markup.badge("override", kind="override") if row.verdict_source == "override" else ""
     excerpt = row.excerpt.strip()
-    body = markup.marked(excerpt, loop=None, search=state.given("q")) if excerpt else '<em class="lg-muted">nothing written</em>'
-    form = "" if row.form == "good" else markup.badge(row.form or "form not measured", kind=f"form-{row.form or 'none'}")
+    body = (
+        markup.marked(excerpt, loop=None, search=state.given("q"))
+        if excerpt
+        else '<em class="lg-muted">nothing written</em>'
+    )
+    form = (
+        "" if row.form == "good" else markup.badge(row.form or "form not measured", kind=f"form-{row.form or 'none'}")
+    )
     with st.container(key=f"row-{i}-{'open' if is_open else 'shut'}"):
         st.html(
             f'<div class="lg-row"><header>{markup.letter(row.quadrant)}<b>{markup.text(row.concept)}</b>'
@@ -109,11 +119,8 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
 def _steps(page: data.PairPage, opened: str) -> None:
     keys = [_key(row) for row in page.rows]
     at = keys.index(opened) if opened in keys else None
-    before = {"open": keys[at - 1]} if at else {"page": page.number - 1, "open": "last"} if at == 0 and page.number > 1 else None
-    after = None
-    if at is not None:
-        more = page.number < page.n_pages
-        after = {"open": keys[at + 1]} if at + 1 < len(keys) else {"page": page.number + 1, "open": "first"} if more else None
+    before = _step_to(keys, at, page, by=-1)
+    after = _step_to(keys, at, page, by=1)
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         place = (page.number - 1) * PAGE_ROWS + at + 1 if at is not None else None
         where = f"{place:,} of {page.n_total:,}" if place else "not in this list"
@@ -122,9 +129,25 @@ def _steps(page: data.PairPage, opened: str) -> None:
         _step("Next", "N", after)
 
 
+def _step_to(keys: list[str], at: int | None, page: data.PairPage, *, by: int) -> dict[str, object] | None:
+    """Where a step leads: a neighbour on this page, or the near end of the next one; None at the list's ends."""
+    if at is None:
+        return None
+    if 0 <= at + by < len(keys):
+        return {"open": keys[at + by]}
+    turned = page.number + by
+    return {"page": turned, "open": "first" if by > 0 else "last"} if 1 <= turned <= page.n_pages else None
+
+
 def _step(label: str, key: str, to: dict[str, object] | None) -> None:
     st.button(
-        label, key=f"step-{label}", shortcut=key, type="tertiary", disabled=to is None, on_click=state.change, kwargs=to or {}
+        label,
+        key=f"step-{label}",
+        shortcut=key,
+        type="tertiary",
+        disabled=to is None,
+        on_click=state.change,
+        kwargs=to or {},
     )
 
 

@@ -66,7 +66,11 @@ def effects(before: Findings, after: Findings, *, concept: str | None, quadrant:
 def _changes(old: Finding, new: Finding, model: CeilingName) -> tuple[Change, ...]:
     return (
         _change("Gap", old.best_gap.value, new.best_gap.value),
-        _change(f"Ceiling, {CEILINGS[model].lower()}", old.ceilings[model].estimate.value, new.ceilings[model].estimate.value),
+        _change(
+            f"Ceiling, {CEILINGS[model].lower()}",
+            old.ceilings[model].estimate.value,
+            new.ceilings[model].estimate.value,
+        ),
         _change("Recommended F1", old.target.value, new.target.value),
     )
 
@@ -81,8 +85,10 @@ def _change(label: str, before: float | None, after: float | None) -> Change:
 
 def _undone(concept: ConceptCounts, overrides: Sequence[Override]) -> ConceptCounts:
     for override in overrides:
-        arm = concept.positive if override.arm == "positive" else concept.negative
-        concept = replace(concept, **{override.arm: _moved(arm, override)})
+        if override.arm == "positive":
+            concept = replace(concept, positive=_moved(concept.positive, override))
+        else:
+            concept = replace(concept, negative=_moved(concept.negative, override))
     return concept
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.data import ConceptCounts, Lens, Profile
+from app.viewmodels.words import CEILINGS, interval, number
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings, LensResult, LensSummary, summarise_lenses
 
@@ -72,6 +73,18 @@ def overview(
         overall=_card("overall", findings.overall, findings, results, everyone),
         largest_gap=max([1.0, *(abs(high) for high in highs if high is not None)]),
     )
+
+
+def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
+    """The answer to the page's question in a word or two, and the reason."""
+    if card.ceiling.value is None:
+        return "Not known yet", f"there is no ceiling, for {card.ceiling.reason}."
+    ceiling = f"the {CEILINGS[model].lower()} ceiling is {number(card.ceiling.value)} {interval(card.ceiling)}".rstrip()
+    if card.target is None:
+        return f"Not {number(asked)}, nor any lower tier", f"{ceiling}, and its lower end supports none."
+    if card.target >= asked:
+        return f"Yes, {number(asked)}", f"{ceiling}."
+    return f"Not {number(asked)}, but {number(card.target)}", f"{ceiling}."
 
 
 def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:

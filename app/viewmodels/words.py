@@ -37,9 +37,7 @@ CEILING: Final = (
     "The best F1 that these labels permit, even for a perfect classifier. Several models of it exist and disagree; "
     "the one that sets targets is chosen under Assumptions."
 )
-TARGET: Final = (
-    "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, else the next tier below that it does support."
-)
+TARGET: Final = "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, else the next tier below that it does support."
 ARM: Final = "Positives are texts that should be about the concept, negatives are texts that should not."
 QUADRANT: Final = (
     "Concepts sorted by how many senses their word has and how many siblings share their parent. "

@@ -20,7 +20,9 @@ def headline(card: QuadrantCard, *, ceiling: str) -> None:
         _tile("Good positives", percent(card.good), count(card.n_samples, "sample"), words.GOOD),
         _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}", words.CEILING),
         _tile("Measured lens F1", number(f1.value), f"{interval(f1)} always-yes {number(floor.value)}", words.LENS),
-        _tile("Recommended F1", number(card.target), words.TIERS[card.tier], f"{words.TARGET} Here: {card.target_reason}."),
+        _tile(
+            "Recommended F1", number(card.target), words.TIERS[card.tier], f"{words.TARGET} Here: {card.target_reason}."
+        ),
     )
     st.html(f'<div class="lg-headline">{"".join(tiles)}</div>')
 
@@ -31,7 +33,12 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
     rows = (
         ("Good positives", percent(card.good), "", words.GOOD),
         ("F1 ceiling", number(card.ceiling.value), interval(card.ceiling), words.CEILING),
-        ("Lens F1", number(card.lenses.f1.value), f"always-yes {number(card.lenses.always_positive.value)}", words.LENS),
+        (
+            "Lens F1",
+            number(card.lenses.f1.value),
+            f"always-yes {number(card.lenses.always_positive.value)}",
+            words.LENS,
+        ),
         ("Recommended", number(card.target), words.TIERS[card.tier], f"{words.TARGET} Here: {card.target_reason}."),
     )
     facts = "".join(
@@ -40,7 +47,7 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
     )
     return (
         f'<div class="lg-card lg-card-{card.letter.lower()}">'
-        f'<header>{markup.letter(card.letter)}<span>{words.PROFILES[card.letter]}</span></header>'
+        f"<header>{markup.letter(card.letter)}<span>{words.PROFILES[card.letter]}</span></header>"
         f'<p class="lg-muted">{count(card.n_concepts, "concept")} · {count(card.n_samples, "sample")}</p>'
         f'<div class="lg-gap" title="{markup.text(words.GAP)}"><b>{number(card.gap.value)}</b>'
         f"<span>gap {_under(card.gap, weak=card.weak)}</span></div>{bar}<dl>{facts}</dl></div>"
@@ -53,9 +60,7 @@ def facts(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def _tile(name: str, value: str, under: str, hint: str) -> str:
-    return (
-        f'<div title="{markup.text(hint)}"><span>{name}<i>?</i></span><b>{value}</b><small>{markup.text(under)}</small></div>'
-    )
+    return f'<div title="{markup.text(hint)}"><span>{name}<i>?</i></span><b>{value}</b><small>{markup.text(under)}</small></div>'
 
 
 def _under(gap: Estimate, *, weak: bool) -> str:

@@ -72,7 +72,13 @@ def bar(concepts: Sequence[str], filters: data.Filters, sort: Sort) -> None:
         _pills("Negative", "kind", filters.kinds, tuple(KINDS), help="How a negative was chosen.")
         _pills("Form", "form", filters.forms, FORMS, help=FORM)
         ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
-        _pills("Rating", "rating", ratings, RATINGS, help="The verdict: an override, else an audit, else the judge. – is unrated.")
+        _pills(
+            "Rating",
+            "rating",
+            ratings,
+            RATINGS,
+            help="The verdict: an override, else an audit, else the judge. – is unrated.",
+        )
         _pick(
             st.selectbox,
             "Rated by",
@@ -83,7 +89,16 @@ def bar(concepts: Sequence[str], filters: data.Filters, sort: Sort) -> None:
             placeholder="Anyone",
             width=120,
         )
-        _pick(st.selectbox, "Order", "sort", sort, default="run", options=list(SORTS), format_func=SORTS.__getitem__, width=180)
+        _pick(
+            st.selectbox,
+            "Order",
+            "sort",
+            sort,
+            default="run",
+            options=list(SORTS),
+            format_func=SORTS.__getitem__,
+            width=180,
+        )
 
 
 def _text(filters: data.Filters) -> None:

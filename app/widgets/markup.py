@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from app.viewmodels.words import RATINGS, UNKNOWN
@@ -11,19 +12,19 @@ from engine.stats.estimate import Estimate
 SHOWN_CHARS: Final = 20_000
 Span = tuple[int, int]
 
-# C0 controls but tab, line feed and carriage return; a browser would drop or misread them.
-_CONTROLS: Final = {code: 0x2400 + code for code in range(32) if code not in (9, 10, 13)} | {127: 0x2421}
+# Controls but tab, line feed and carriage return; a browser would drop or misread them.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def text(value: str) -> str:
     """Text as HTML that shows exactly that text."""
-    return html.escape(value.translate(_CONTROLS))
+    return _CONTROLS.sub(lambda m: f'<span class="lg-control">{ord(m[0]):02X}</span>', html.escape(value))
 
 
 def markdown(value: str) -> str:
     """Text as Markdown that shows exactly that text, on one line; for labels of buttons and links."""
-    return _PUNCTUATION.sub(r"\\\1", " ".join(value.translate(_CONTROLS).split()))
+    return _PUNCTUATION.sub(r"\\\1", " ".join(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value).split()))
 
 
 def badge(label: str, *, kind: str = "plain", title: str = "") -> str:
@@ -68,7 +69,7 @@ def marked(value: str, *, loop: Span | None, search: str | None) -> str:
     hits = [m.span() for m in re.finditer(re.escape(search), value, re.IGNORECASE)] if search else []
     cuts = sorted({0, len(value), *(loop or ()), *(end for hit in hits for end in hit)})
     parts = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         part = text(value[start:end])
         if _within(start, hits):
             part = f'<mark class="lg-hit">{part}</mark>'

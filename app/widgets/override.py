@@ -32,22 +32,23 @@ class Shown(NamedTuple):
 def panel(context: Context, pair: data.PairDetail) -> None:
     """Draw the whole panel."""
     shown = _show(pair)
-    history = data.load_history(
-        context.folder, context.run.run_id, concept=pair.concept, sample_id=pair.sample_id
-    )
-    notices.heading("Your rating", help_text="Replaces the judge's rating of this sample and concept, nothing else. Press 1–5.")
-    _notice()
-    name = _name()
-    _buttons(context, pair, shown, history, name)
-    _effect(context, pair)
-    _history(history)
+    history = data.load_history(context.folder, context.run.run_id, concept=pair.concept, sample_id=pair.sample_id)
+    with st.container(key="rating-panel"):
+        notices.heading(
+            "Your rating", help_text="Replaces the judge's rating of this sample and concept, nothing else. Keys 1–5."
+        )
+        _notice()
+        name = _name()
+        _buttons(context, pair, shown, history, name)
+        _effect(context, pair)
+        _history(history)
 
 
 def _show(pair: data.PairDetail) -> Shown:
     shown = st.session_state.get(_SHOWN)
     if shown is None or (shown.concept, shown.sample_id) != (pair.concept, pair.sample_id):
         shown = st.session_state[_SHOWN] = Shown(pair.concept, pair.sample_id, data.new_rating_id())
-    return shown  # type: ignore[no-any-return]
+    return shown
 
 
 def _name() -> str:
@@ -79,13 +80,11 @@ def _keep_name() -> None:
         state.remember_reviewer(name)
 
 
-def _buttons(
-    context: Context, pair: data.PairDetail, shown: Shown, history: Sequence[data.Saying], name: str
-) -> None:
+def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Sequence[data.Saying], name: str) -> None:
     with st.container(horizontal=True, key="ratings", gap="small"):
         for rating, word in RATINGS.items():
             st.button(
-                f"{rating} {word}",
+                f"**{rating}** {word}",
                 key=f"rate-{rating}",
                 shortcut=str(rating),
                 disabled=not name,

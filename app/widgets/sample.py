@@ -36,7 +36,9 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
         f'<div class="lg-output" tabindex="0">{body}{empty}{more}</div>'
     )
     if rest:
-        st.download_button("Whole text", pair.output, file_name=f"{pair.sample_id}.txt", type="tertiary", icon=":material/download:")
+        st.download_button(
+            "Whole text", pair.output, file_name=f"{pair.sample_id}.txt", type="tertiary", icon=":material/download:"
+        )
 
 
 def judge(topics: Sequence[TopicVote], judgments: Sequence[JudgmentVote], *, name: str) -> None:
@@ -48,7 +50,11 @@ def judge(topics: Sequence[TopicVote], judgments: Sequence[JudgmentVote], *, nam
     parts = []
     for topic in topics:
         said = f"<b>{markup.text(topic.topic)}</b>" if topic.topic is not None else _reason(topic.unscored_reason)
-        near = f' <span class="lg-muted">similarity {number(topic.similarity)}</span>' if topic.similarity is not None else ""
+        near = (
+            f' <span class="lg-muted">similarity {number(topic.similarity)}</span>'
+            if topic.similarity is not None
+            else ""
+        )
         parts.append(f"<dt>Topic</dt><dd>{said}{near}</dd>")
     for vote in judgments:
         parts.append(f"<dt>Rating</dt><dd>{markup.rating_dots(vote.rating)} {_reason(vote.unscored_reason)}</dd>")
@@ -72,7 +78,11 @@ def measures(pair: data.PairDetail) -> None:
         ("Opening recurs", f"{pair.first30_count}×"),
         ("Stopped by", {"stop": "the model", "length": "the length limit"}.get(pair.finish_reason, UNKNOWN)),
     )
-    st.html('<dl class="lg-tiles">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>")
+    st.html(
+        '<dl class="lg-tiles">'
+        + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+        + "</dl>"
+    )
 
 
 def scores(found: Sequence[LensScore]) -> None:

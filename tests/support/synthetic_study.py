@@ -31,7 +31,14 @@ from db.rows import (
 )
 from engine.config import StudyConfig
 from engine.stats.form import classify_form, measure_form
-from tests.support.synthetic_texts import ABOUT, HOSTILE_CONCEPT, HOSTILE_OUTPUTS, HOSTILE_SAYINGS, TEMPLATES, write_text
+from tests.support.synthetic_texts import (
+    ABOUT,
+    HOSTILE_CONCEPT,
+    HOSTILE_OUTPUTS,
+    HOSTILE_SAYINGS,
+    TEMPLATES,
+    write_text,
+)
 
 RUN = "synthetic0001"
 JUDGE = "offline-tfidf"
@@ -174,7 +181,9 @@ def _sample_rows(
             sample_id = f"sample-{c:03d}-{draw:04d}"
             name, template = TEMPLATES[draw % len(TEMPLATES)]
             prompt = template.format(term=subject.concept)
-            output = outputs.pop(0) if outputs and draw < 4 else write_text(subject.concept, subject.definition, good, rng)
+            output = (
+                outputs.pop(0) if outputs and draw < 4 else write_text(subject.concept, subject.definition, good, rng)
+            )
             prompts.append(PromptRow(sample_id, RUN, subject.concept, name, draw, prompt, c, seed=draw))
             when = START + timedelta(seconds=len(samples))
             samples.append(SampleRow(sample_id, output, rng.choice(("stop", "length")), (1, 2, 3), 7, when))

@@ -31,7 +31,8 @@ HOSTILE_CONCEPT = "R&D <lab> *x* $y$"
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE_OUTPUTS = (
     f"{SCRIPT}<img src=x onerror=alert(2)> A text that wants to be a program, and is a text all the same. " * 2,
-    "Sums such as $x^2$ and $$\\int_0^1 f$$, a [link](javascript:alert(3)), `code`, **stars**, :red[colour] and # titles. " * 2,
+    "Sums such as $x^2$ and $$\\int_0^1 f$$, a [link](javascript:alert(3)), `code`, **stars**, :red[colour] and # titles. "
+    * 2,
     "Before the NUL\x00and after it: all of this belongs to one sentence that goes on long enough to be called good. Fine.",
     "",
     "😀 Emoji 👩‍👩‍👧‍👦 families, flags 🇨🇭 and right-to-left שלום عالم with combining e\u0301 letters stay what they are in a text. Ok.",
