@@ -24,7 +24,7 @@ WAIT_S = 15.0
 
 _lenders: dict[Path, Lender] = {}
 _lenders_lock = threading.Lock()
-_left_to_the_parent: list[Lender] = []
+_inherited: dict[Path, Lender] = {}
 
 
 def create_study(folder: Path) -> None:
@@ -97,6 +97,9 @@ def _only_writer(folder: Path, *, wait_s: float) -> Iterator[None]:
 
 def _lender(folder: Path) -> Lender:
     file = folder.resolve() / DATABASE
+    if file in _inherited:
+        # DuckDB would hand the child its parent's database, without a lock.
+        raise RuntimeError(f"{file} was open when this process was forked; start the process by spawn or forkserver")
     with _lenders_lock:
         return _lenders.setdefault(file, Lender(file))
 
@@ -144,9 +147,9 @@ def _close_all() -> None:
 
 
 def _start_afresh() -> None:
-    """After a fork: the parent's connections are not ours to use or to close, and locks may be held by no one."""
+    """After a fork: forget the parent's lenders, but keep those alive that are open, for closing them would write."""
     global _lenders_lock
-    _left_to_the_parent.extend(_lenders.values())
+    _inherited.update((file, lender) for file, lender in _lenders.items() if lender.is_open)
     _lenders.clear()
     _lenders_lock = threading.Lock()
 

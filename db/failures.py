@@ -13,7 +13,8 @@ import duckdb
 from db.errors import ExpectedError, StudyFull, StudyLocked, StudyUnreadable
 
 _FULL = re.compile(r"no space left|file too large|disk quota exceeded|out of disk|there is not enough space", re.I)
-_DAMAGED = re.compile(r"corrupt|checksum|not a valid duckdb|failed to deserialize|wal file|serialization", re.I)
+_DAMAGED = re.compile(r"corrupt|checksum|not a valid duckdb|deserializ|serialization error|could not read", re.I)
+_OUR_FAULTS = duckdb.ProgrammingError | duckdb.DataError | duckdb.IntegrityError
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 
@@ -32,8 +33,7 @@ def in_use(error: duckdb.Error) -> ExpectedError | None:
     text = _first_line(error)
     if _FULL.search(text):
         return StudyFull(f"The study could not be written: {text}.", hint="Free some space and run it again.")
-    damaged = isinstance(error, duckdb.IOException | duckdb.SerializationException) and _DAMAGED.search(text)
-    return _damaged(text) if damaged else None
+    return _damaged(text) if _DAMAGED.search(text) and not isinstance(error, _OUR_FAULTS) else None
 
 
 def at_opening(error: duckdb.Error, *, file: Path) -> ExpectedError:

@@ -79,6 +79,11 @@ class Lender:
             if not self._borrowers:
                 self._changed.notify_all()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has the database open; takes no lock, so that a forked child may ask."""
+        return self._connection is not None
+
     def close(self) -> None:
         """Close the connection now, whoever uses it, and end its thread; for the end of the process."""
         with self._changed:

@@ -121,8 +121,8 @@ def test_an_engine_and_eight_reviewers_share_a_million_pairs(
 ) -> None:
     seconds = 60.0
     with (
-        child(run_engine, big_study, seconds, 0.5) as (_, engine_pipe),
-        child(run_app, big_study, seconds, 0.5) as (_, app_pipe),
+        child(run_engine, big_study, seconds, 1.0) as (_, engine_pipe),
+        child(run_app, big_study, seconds, 1.0) as (_, app_pipe),
     ):
         app: Report = app_pipe.recv()
         engine: Report = engine_pipe.recv()

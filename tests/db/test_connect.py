@@ -1,0 +1,288 @@
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from study_rows import rating_row
+
+from db import connect, create_study, insert, transaction
+from db.connect import DATABASE
+from db.errors import ExpectedError, StudyLocked, StudyMissing, StudyUnreadable
+from db.rows import PackRow
+
+
+def packs(folder: Path) -> list[str]:
+    with connect(folder) as cursor:
+        return [name for (name,) in cursor.execute("select name from packs order by name").fetchall()]
+
+
+def pack(name: str) -> PackRow:
+    return PackRow(name, name, "1", "", "", 1)
+
+
+def in_threads(n: int, work: Callable[[int], None]) -> list[BaseException]:
+    errors: list[BaseException] = []
+
+    def run(i: int) -> None:
+        try:
+            work(i)
+        except Exception as error:  # noqa: BLE001 - the caller asserts on whatever it was
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_new_study_is_made_with_its_folders_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b" / "study"
+    create_study(folder)
+    assert [file.name for file in folder.iterdir()] == [DATABASE]
+    assert packs(folder) == []
+
+
+def test_making_a_study_again_keeps_it(study: Path) -> None:
+    with transaction(study) as cursor:
+        insert(cursor, [pack("kept")])
+    create_study(study)
+    assert packs(study) == ["kept"]
+
+
+def test_threads_that_make_one_study_make_it_once(tmp_path: Path) -> None:
+    assert in_threads(6, lambda _: create_study(tmp_path / "study")) == []
+    assert [file.name for file in (tmp_path / "study").iterdir()] == [DATABASE]
+
+
+def test_transaction_keeps_all_or_nothing(study: Path) -> None:
+    with transaction(study) as cursor:
+        insert(cursor, [pack("a")])
+    with pytest.raises(KeyboardInterrupt), transaction(study) as cursor:  # noqa: PT012 - the body is what is tested
+        insert(cursor, [pack("b")])
+        raise KeyboardInterrupt
+    assert packs(study) == ["a"]
+
+
+def test_swallowed_failure_in_a_transaction_is_not_taken_for_success(study: Path) -> None:
+    def swallow() -> None:
+        with transaction(study) as cursor:
+            insert(cursor, [pack("a")])
+            with contextlib.suppress(duckdb.ConstraintException):
+                cursor.execute("insert into packs values (null, '', '', '', '', 1)")
+
+    with pytest.raises(duckdb.TransactionException, match="aborted"):
+        swallow()
+    assert packs(study) == []
+    with transaction(study) as cursor:
+        insert(cursor, [pack("b")])
+    assert packs(study) == ["b"]
+
+
+def test_eight_threads_write_without_conflict(study: Path) -> None:
+    def write(i: int) -> None:
+        for j in range(25):
+            with transaction(study) as cursor:
+                assert insert(cursor, [pack(f"{i}-{j:02d}")]) == 1
+                insert(cursor, [pack("shared")])
+
+    assert in_threads(8, write) == []
+    assert len(packs(study)) == 8 * 25 + 1
+
+
+def test_repeated_send_of_a_rating_from_many_threads_counts_once(study_with_run: Path) -> None:
+    n_new: list[int] = []
+
+    def send(_: int) -> None:
+        with transaction(study_with_run) as cursor:
+            n_new.append(insert(cursor, [rating_row("same", "s1", 4)]))
+
+    assert in_threads(8, send) == []
+    assert sorted(n_new) == [0] * 7 + [1]
+
+
+def test_thread_that_holds_a_cursor_may_borrow_another_beyond_the_longest_hold(study: Path) -> None:
+    with connect(study) as outer:
+        time.sleep(2.2)
+        with connect(study, wait_s=0.5) as inner:
+            assert inner.execute("select 1").fetchall() == outer.execute("select 1").fetchall()
+
+
+def test_other_threads_wait_for_a_cursor_that_is_out_too_long_and_are_told(study: Path) -> None:
+    errors: list[ExpectedError] = []
+
+    def borrow() -> None:
+        try:
+            with connect(study, wait_s=0.3):
+                pass
+        except StudyLocked as error:
+            errors.append(error)
+
+    with connect(study) as cursor:
+        time.sleep(2.2)
+        thread = threading.Thread(target=borrow)
+        thread.start()
+        thread.join()
+        assert cursor.execute("select 1").fetchall() == [(1,)], "cursors that are out are never cut off"
+    assert [str(os.getpid()) in str(error) for error in errors] == [True]
+    assert packs(study) == []
+
+
+def test_cursor_from_a_finished_thread_can_be_given_back_elsewhere(study: Path) -> None:
+    lent = connect(study)
+    thread = threading.Thread(target=lent.__enter__)
+    thread.start()
+    thread.join()
+    lent.__exit__(None, None, None)
+    time.sleep(0.4)
+    assert packs(study) == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda _: None], ids=["empty", "absent"])
+def test_missing_study_names_the_folder_and_what_to_do(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    folder = tmp_path / "nothing here"
+    make(folder)
+    with pytest.raises(StudyMissing, match=r"nothing here.*lensgap run"), connect(folder):
+        pass
+    assert not (folder / DATABASE).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 certainly no database" * 1_000], ids=["empty", "other"])
+def test_file_that_is_no_database_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / DATABASE).write_bytes(content)
+    with pytest.raises(StudyUnreadable, match=r"damaged or is no Lensgap study.*Restore"), connect(tmp_path):
+        pass
+    assert (tmp_path / DATABASE).read_bytes() == content
+
+
+@pytest.fixture
+def sound_bytes(tmp_path: Path) -> bytes:
+    """The database file of a study of two thousand packs."""
+    create_study(tmp_path / "sound")
+    with transaction(tmp_path / "sound") as cursor:
+        insert(cursor, [pack(f"pack-{i}") for i in range(2_000)])
+    time.sleep(0.6)
+    return (tmp_path / "sound" / DATABASE).read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
+def test_truncated_study_is_told_or_whole(tmp_path: Path, sound_bytes: bytes, share: float) -> None:
+    (tmp_path / DATABASE).write_bytes(sound_bytes[: int(len(sound_bytes) * share)])
+    with contextlib.suppress(StudyUnreadable):
+        assert len(packs(tmp_path)) == 2_000
+        assert share > 0.5
+
+
+def test_flipped_bytes_are_told_or_harmless(tmp_path: Path, sound_bytes: bytes) -> None:
+    draw = random.Random(3)
+    n_told = 0
+    for i in range(25):
+        folder = tmp_path / f"damaged-{i}"
+        folder.mkdir()
+        damaged = bytearray(sound_bytes)
+        start = draw.randrange(len(damaged) - 64)
+        damaged[start : start + 64] = draw.randbytes(64)
+        (folder / DATABASE).write_bytes(damaged)
+        try:
+            assert len(packs(folder)) == 2_000
+        except StudyUnreadable:
+            n_told += 1
+    assert n_told > 0
+
+
+@pytest.mark.parametrize("where", ["under a file", "in /proc"])
+def test_unwritable_folder_is_told(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    folder = tmp_path / "file" / "study" if where == "under a file" else Path("/proc/lensgap/study")
+    with pytest.raises(StudyUnreadable, match=r"cannot be written to.*Choose a writable folder"):
+        create_study(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_without_write_permission_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StudyUnreadable, match="Choose a writable folder"):
+        create_study(tmp_path)
+
+
+def test_faults_of_ours_pass_through(study: Path) -> None:
+    with pytest.raises(duckdb.CatalogException), connect(study) as cursor:
+        cursor.execute("select * from no_such_table")
+
+
+def test_connection_is_given_up_soon_and_its_thread_with_it(study: Path) -> None:
+    assert packs(study) == []
+    time.sleep(0.6)
+    assert [thread for thread in threading.enumerate() if thread.name == "lensgap-db-idle"] == []
+
+
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_process_that_ends_at_once_ends_quietly(study: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from db import connect, transaction
+with transaction(Path(sys.argv[1])) as cursor:
+    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1)")
+print("done")
+"""
+    ended = run_python(code, str(study))
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("done\n", "", 0)
+    assert packs(study) == ["a"]
+    assert not (study / f"{DATABASE}.wal").exists(), "the file alone must hold the study when nobody works on it"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_forked_child_cannot_touch_its_parents_open_study(study: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from db import connect, transaction
+folder = Path(sys.argv[1])
+with transaction(folder) as cursor:
+    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1)")
+    child = os.fork()
+    if not child:
+        try:
+            with connect(folder):
+                os._exit(1)
+        except RuntimeError as error:
+            os._exit(0 if "forked" in str(error) else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    ended = run_python(code, str(study))
+    assert (ended.stderr, ended.returncode) == ("", 0)
+    assert packs(study) == ["a"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_child_forked_from_an_idle_process_works(study: Path) -> None:
+    code = """
+import os, sys, time
+from pathlib import Path
+from db import connect, transaction
+folder = Path(sys.argv[1])
+with connect(folder):
+    pass
+time.sleep(0.6)
+child = os.fork()
+with transaction(folder) as cursor:
+    cursor.execute("insert into packs values ($name, 'x', '1', '', '', 1)", {"name": "parent" if child else "child"})
+    cursor.execute("update packs set name = pack_hash")
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    ended = run_python(code, str(study))
+    assert (ended.stderr, ended.returncode) == ("", 0)
+    assert packs(study) == ["child", "parent"]
