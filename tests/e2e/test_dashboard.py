@@ -1,0 +1,157 @@
+"""The dashboard as a person uses it, in a real browser, on a synthetic study with hostile texts."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.server import ROOT, open_browser, serve, settle
+from tests.support.synthetic_study import build_study
+from tests.support.synthetic_texts import HOSTILE_CONCEPT, SCRIPT
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_study(tmp_path_factory.mktemp("study") / "study")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(study: Path) -> Iterator[str]:
+    log = study.parent / "dashboard.log"
+    with serve(study, log=log) as address:
+        yield address
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    tab = context.new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("dialog", lambda dialog: (faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    tab.on("requestfailed", lambda request: faults.append(request.url) if "127.0.0.1" not in request.url else None)
+    tab.set_default_timeout(8_000)
+    yield tab
+    context.close()
+    assert faults == []
+
+
+def visit(tab: Page, address: str) -> None:
+    tab.goto(address)
+    settle(tab)
+
+
+def effect(tab: Page, row: str, column: int = 1) -> str:
+    found = tab.locator(".lg-effects tbody tr", has_text=row).locator("td").nth(column - 1)
+    return found.locator("b").inner_text()
+
+
+def test_overview_shows_map_cards_and_leads_to_a_quadrant(tab: Page, address: str) -> None:
+    visit(tab, address)
+    expect(tab.locator(".js-plotly-plot")).to_have_count(2)
+    expect(tab.locator(".lg-card")).to_have_count(4)
+    expect(tab.get_by_text("Offline baseline judge")).to_be_visible()
+    tab.locator(".st-key-card-C").click()
+    tab.wait_for_url("**/samples?quadrant=C")
+    settle(tab)
+    letters = tab.locator(".st-key-list .lg-letter").all_inner_texts()
+    assert letters
+    assert set(letters) == {"C"}
+
+
+def test_click_on_a_concept_opens_it(tab: Page, address: str) -> None:
+    visit(tab, address)
+    tab.locator(".st-key-forest .scatterlayer .point").first.click(force=True)
+    tab.wait_for_url("**/concept?concept=*")
+    settle(tab)
+    expect(tab.get_by_text("Lenses beside their baselines")).to_be_visible()
+
+
+def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> None:
+    visit(tab, f"{address}/samples")
+    tab.get_by_role("button", name="Degenerate").click()
+    settle(tab)
+    tab.locator(".st-key-pick-2 button").click()
+    settle(tab)
+    tab.get_by_placeholder("Text in output or prompt").fill("instance of")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**q=instance+of*")
+    settle(tab)
+    tab.locator(".st-key-pick-1 button").click()
+    tab.wait_for_url("**open=*")
+    settle(tab)
+    before = (tab.locator(".lg-count").inner_text(), tab.locator(".lg-output").inner_text())
+    link = tab.url
+    visit(tab, link)
+    assert (tab.locator(".lg-count").inner_text(), tab.locator(".lg-output").inner_text()) == before
+    assert "form=repetitive" in link
+    assert tab.locator(".lg-output mark").count() > 0
+    assert tab.locator(".lg-output .lg-loop").count() > 0
+
+
+def test_key_4_overrides_and_u_undoes_and_a_reload_keeps_both(tab: Page, address: str) -> None:
+    visit(tab, f"{address}/samples?concept=farm+building&arm=negative&form=good&rating=1")
+    assert tab.locator(".st-key-rate-4 button").is_disabled()
+    tab.get_by_placeholder("Name that ratings are stored under").fill("Ada <b>L</b>")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_text("Rating as Ada <b>L</b>")).to_be_visible()
+    settle(tab)
+    tab.locator(".st-key-pick-1 button").click()
+    tab.wait_for_url("**open=*")
+    settle(tab)
+    link, gap = tab.url, effect(tab, "farm building")
+    tab.get_by_placeholder("Reason").fill("it *is* about barns")
+    tab.keyboard.press("Enter")
+    settle(tab)
+    tab.locator(".lg-head h3").click()
+    tab.keyboard.press("4")
+    expect(tab.locator(".lg-history li")).to_have_count(1)
+    moved = effect(tab, "farm building")
+    assert moved != gap
+    assert tab.locator(".lg-effects .lg-delta").count() >= 3
+    expect(tab.locator(".lg-history q")).to_have_text("it *is* about barns")
+    visit(tab, link)
+    assert effect(tab, "farm building") == moved
+    expect(tab.get_by_text("Rating as Ada <b>L</b>")).to_be_visible()
+    tab.keyboard.press("u")
+    expect(tab.locator(".lg-history li")).to_have_count(2)
+    assert effect(tab, "farm building") == gap
+    assert tab.locator(".lg-effects .lg-delta").count() == 0
+
+
+def test_hostile_text_is_shown_as_text(tab: Page, address: str) -> None:
+    visit(tab, f"{address}/samples?open=sense+organ:sample-000-0000")
+    assert SCRIPT in tab.locator(".lg-output").inner_text()
+    visit(tab, f"{address}/samples?q=takes+over&open=voyage:sample-005-0000")
+    visit(tab, f"{address}/concept?concept={HOSTILE_CONCEPT.replace('&', '%26')}")
+    assert tab.locator("h1").first.inner_text() == HOSTILE_CONCEPT
+    visit(tab, address)
+    assert HOSTILE_CONCEPT in tab.locator(".st-key-forest").inner_text()
+
+
+def test_locked_database_is_one_sentence(tab: Page, address: str, study: Path) -> None:
+    script = f"import duckdb, sys; c = duckdb.connect({str(study / 'study.duckdb')!r}); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            tab.goto(f"{address}/samples")
+            expect(tab.get_by_text("The study is in use")).to_be_visible(timeout=30_000)
+            expect(tab.get_by_text(f"PID {holder.pid}")).to_be_visible()
+            assert tab.get_by_text("Traceback").count() == 0
+        finally:
+            holder.terminate()
+    tab.get_by_role("button", name="Try again").click()
+    expect(tab.locator(".st-key-list .lg-row").first).to_be_visible()
