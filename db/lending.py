@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from db import failures
-from db.errors import StudyMissing
+from db.errors import StudyMissing, StudyUnreadable
 from db.migrate import migrate
 from db.waiting import WaitingLine
 
@@ -126,8 +126,7 @@ class Lender:
             self._open()
 
     def _open(self) -> None:
-        if not self._file.exists():
-            raise missing(self._file)
+        _require(self._file)
         try:
             connection = open_database(self._file)
         except duckdb.Error as error:
@@ -185,9 +184,15 @@ def open_database(file: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def missing(file: Path) -> StudyMissing:
-    """The told error for a folder without a study."""
-    return StudyMissing(
-        f"{file.parent} holds no study (no {file.name}).",
-        hint="Make one with `lensgap run` or `lensgap demo`, or name another folder.",
-    )
+def _require(file: Path) -> None:
+    try:
+        exists = file.exists()
+    except OSError as error:
+        raise StudyUnreadable(
+            f"{file.parent} cannot be read: {error.strerror or error}.", hint="Name a folder that you may open."
+        ) from error
+    if not exists:
+        raise StudyMissing(
+            f"{file.parent} holds no study (no {file.name}).",
+            hint="Make one with `lensgap run` or `lensgap demo`, or name another folder.",
+        )

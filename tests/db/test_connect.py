@@ -206,6 +206,14 @@ def test_unwritable_folder_is_told(tmp_path: Path, where: str) -> None:
         create_study(folder)
 
 
+def test_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)
+    with pytest.raises(StudyUnreadable, match="cannot be read"), connect(folder):
+        pass
+    with pytest.raises(StudyUnreadable, match="cannot be written to"):
+        create_study(folder)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_folder_without_write_permission_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
