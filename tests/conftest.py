@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.command import Command, command_runner
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.tiny_models import build_tiny_model
 
@@ -60,3 +61,9 @@ def subject(request: pytest.FixtureRequest, load: Callable[[str], "Subject"]) ->
 def hand_made(tmp_path: Path) -> Path:
     """The folder of a small pack whose every fact is known by hand."""
     return write_pack(tmp_path / "pack", HAND_MADE)
+
+
+@pytest.fixture
+def lensgap(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command of the command line in this process."""
+    return command_runner(monkeypatch, capsys)

@@ -1,0 +1,241 @@
+"""The report: its documented shape, its numbers against loops over the raw rows, and its tables at any width."""
+
+import json
+import re
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db import connect, insert, transaction
+from db.rows import RatingRow
+from tests.support.command import Command
+from tests.support.synthetic_study import build_study
+
+Table = list[dict[str, Any]]
+FINDING = {
+    "n_positive": int,
+    "n_negative": int,
+    "positive_mean": float,
+    "negative_mean": float,
+    "gap": float,
+    "gap_low": float,
+    "gap_high": float,
+    "form": dict,
+    "ceilings": dict,
+    "lens": dict,
+}
+LENS = {"mean_f1", "low", "high", "always_positive_f1"}
+FORMS = {"empty", "short", "repetitive", "good"}
+CEILINGS = {"published", "propagation", "label_noise", "gap_linear"}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic study where a person has changed three verdicts and undone one of them."""
+    folder = build_study(tmp_path_factory.mktemp("report") / "study", n_concepts=8, n_pairs=16, seed=4)
+    pairs = read(folder, "select * from pairs order by concept, position limit 3")
+    rows = [override(f"r{i}", pair, 5) for i, pair in enumerate(pairs)]
+    rows.append(override("undo", pairs[2], None, undoes="r2"))
+    with transaction(folder) as cursor:
+        for row in rows:
+            insert(cursor, [row])
+    return folder
+
+
+def override(name: str, pair: dict[str, Any], rating: int | None, undoes: str | None = None) -> RatingRow:
+    place = (pair["run_id"], pair["concept"], pair["sample_id"])
+    return RatingRow(name, *place, "ann", "override", rating, undoes, None, False, None, datetime(2026, 1, 2))
+
+
+def read(study: Path, statement: str) -> Table:
+    with connect(study) as cursor:
+        result = cursor.execute(statement)
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@pytest.fixture
+def report(study: Path, lensgap: Command) -> dict[str, Any]:
+    found = lensgap("report", study, "--json")
+    assert found.status == 0
+    return json.loads(found.stdout)
+
+
+def check_finding(finding: dict[str, Any]) -> None:
+    for name, kind in FINDING.items():
+        assert finding[name] is None or isinstance(finding[name], kind), name
+    assert set(finding["form"]) == {"positive", "negative"}
+    for shares in finding["form"].values():
+        assert set(shares) == FORMS
+        assert sum(shares.values()) == pytest.approx(1)
+        assert all(0 <= share <= 1 for share in shares.values())
+    assert set(finding["ceilings"]) >= CEILINGS
+    for ceiling in finding["ceilings"].values():
+        assert ceiling["value"] is None or 0 <= ceiling["value"] <= 1
+
+
+def test_shape_is_the_documented_one(report: dict[str, Any]) -> None:
+    assert isinstance(report["n_samples"], int)
+    assert list(report["quadrants"]) == ["A", "B", "C", "D"]
+    for finding in [report["overall"], *report["quadrants"].values()]:
+        check_finding(finding)
+        assert set(finding["lens"]) >= LENS
+        assert 0 <= finding["lens"]["mean_f1"] <= 1
+    assert len(report["concepts"]) == 10
+    for concept in report["concepts"]:
+        check_finding(concept)
+        assert isinstance(concept["concept"], str)
+        assert concept["quadrant"] in {"A", "B", "C", "D", None}
+        assert (concept["quadrant"] is None) == (concept["quadrant_reason"] is not None)
+
+
+def verdicts(study: Path) -> dict[tuple[str, str], int | None]:
+    """The rating in force of each pair: a person's that is not undone, else the judge's."""
+    found = {(row["concept"], row["sample_id"]): row["rating"] for row in read(study, "select * from judgments")}
+    ratings = read(study, "select * from ratings order by order_number")
+    undone = {row["undoes"] for row in ratings}
+    for row in ratings:
+        if row["undoes"] is None and row["rating_id"] not in undone:
+            found[row["concept"], row["sample_id"]] = row["rating"]
+    return found
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def test_numbers_are_those_of_loops_over_the_rows(study: Path, report: dict[str, Any]) -> None:
+    in_force = verdicts(study)
+    pairs, forms = read(study, "select * from pairs"), read(study, "select * from forms")
+    form_of = {row["sample_id"]: row["form_loop"] for row in forms}
+    quadrant_of = {row["concept"]: row["quadrant"] for row in read(study, "select * from run_concepts")}
+    lenses = [row for row in read(study, "select * from lenses") if row["family"] == "logistic"]
+    deepest = max(row["layer"] for row in lenses)
+    assert report["n_samples"] == len(read(study, "select * from samples"))
+    assert report["lens"] == {"family": "logistic", "layer": deepest}
+
+    groups: dict[str, tuple[dict[str, Any], set[str]]] = {"overall": (report["overall"], set(quadrant_of))}
+    for name, finding in report["quadrants"].items():
+        groups[name] = (finding, {concept for concept, quadrant in quadrant_of.items() if quadrant == name})
+    for finding in report["concepts"]:
+        groups[f"concept {finding['concept']}"] = (finding, {finding["concept"]})
+
+    for name, (finding, concepts) in groups.items():
+        mine: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for pair in pairs:
+            if pair["concept"] in concepts:
+                mine[pair["arm"]].append(pair)
+        means = {}
+        for arm in ("positive", "negative"):
+            assert finding[f"n_{arm}"] == len(mine[arm])
+            rated = [in_force[pair["concept"], pair["sample_id"]] for pair in mine[arm]]
+            means[arm] = mean([float(rating) for rating in rated if rating is not None])
+            assert finding[f"{arm}_mean"] == pytest.approx(means[arm])
+            for form in FORMS:
+                share = mean([float(form_of[pair["sample_id"]] == form) for pair in mine[arm]])
+                assert finding["form"][arm][form] == pytest.approx(share)
+        assert finding["gap"] == pytest.approx(means["positive"] - means["negative"])
+        if finding["gap_low"] is not None:
+            assert finding["gap_low"] <= finding["gap"] <= finding["gap_high"]
+        f1 = [row["f1"] for row in lenses if row["concept"] in concepts and row["layer"] == deepest]
+        known = [value for value in f1 if value is not None]
+        value = finding["lens"]["f1" if name.startswith("concept") else "mean_f1"]
+        assert value == (pytest.approx(mean(known)) if known else None)
+
+
+def shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def expected_cells(finding: dict[str, Any]) -> list[str]:
+    lens = finding["lens"]
+    interval = (
+        ["–"] if finding["gap_low"] is None else [f"[{shown(finding['gap_low'])},", f"{shown(finding['gap_high'])}]"]
+    )
+    return [
+        str(finding["n_positive"] + finding["n_negative"]),
+        *(shown(finding[name]) for name in ("positive_mean", "negative_mean", "gap")),
+        *interval,
+        shown(finding["form"]["positive"]["good"]),
+        shown(finding["ceilings"]["label_noise"]["value"]),
+        shown(finding["target"]["value"]),
+        shown(lens["mean_f1"] if "mean_f1" in lens else lens["f1"]),
+        shown(lens["always_positive_f1"]),
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 120, None])
+def test_table_shows_every_number_whole_on_one_line(
+    study: Path, report: dict[str, Any], lensgap: Command, monkeypatch: pytest.MonkeyPatch, columns: int | None
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    found = lensgap("report", study)
+    lines = [line for line in found.stdout.splitlines() if re.match(r"(overall|quadrant [A-D]|[A-D–] \S)", line)]
+    findings = [report["overall"], *report["quadrants"].values(), *report["concepts"]]
+    assert len(lines) == len(findings)
+    for line, finding in zip(lines, findings, strict=True):
+        assert line.split()[-len(expected_cells(finding)) :] == expected_cells(finding)
+        assert len(line) <= (columns or 160)
+        if columns != 80 and "concept" in finding:
+            assert finding["concept"] in line
+
+
+def test_options_change_what_they_say(study: Path, report: dict[str, Any], lensgap: Command) -> None:
+    changed = json.loads(
+        lensgap("report", study, "--json", "--target", "0.5", "--form-rule", "study", "--k", "3").stdout
+    )
+    assert changed["settings"]["user_target"] == 0.5
+    assert changed["settings"]["k"] == 3
+    assert changed["form_rule"] == "study"
+    forms = {row["sample_id"]: row["form_study"] for row in read(study, "select * from forms")}
+    positives = [pair["sample_id"] for pair in read(study, "select * from pairs") if pair["arm"] == "positive"]
+    good = mean([float(forms[sample_id] == "good") for sample_id in positives])
+    assert changed["overall"]["form"]["positive"]["good"] == pytest.approx(good)
+
+
+def test_unjudged_study_reports_unknown_and_no_zero(tmp_path: Path, lensgap: Command) -> None:
+    study = build_study(tmp_path / "study", judged=False, lensed=False)
+    found = json.loads(lensgap("report", study, "--json").stdout)
+    overall = found["overall"]
+    assert found["judge"] is None
+    assert (overall["gap"], overall["positive_mean"], overall["lens"]["mean_f1"]) == (None, None, None)
+    assert overall["gap_reason"]
+    assert lensgap("report", study).status == 0
+
+
+def test_ungenerated_study_reports_and_shows_its_status(tmp_path: Path, lensgap: Command) -> None:
+    study = build_study(tmp_path / "study", generated=False)
+    found = json.loads(lensgap("report", study, "--json").stdout)
+    assert found["n_samples"] == 0
+    assert found["overall"]["form"]["positive"]["good"] is None
+    assert lensgap("report", study).status == 0
+    assert json.loads(lensgap("status", study, "--json").stdout)["runs"][0]["n_samples"] == 0
+
+
+def test_unknown_run_is_told(study: Path, lensgap: Command) -> None:
+    found = lensgap("report", study, "--run", "nope")
+    assert found.status == 1
+    assert "nope" in found.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 120, None])
+def test_status_counts_the_rows_and_keeps_them_whole(
+    study: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch, columns: int | None
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    [run] = json.loads(lensgap("status", study, "--json").stdout)["runs"]
+    n = {name: len(read(study, f"select * from {name}")) for name in ("run_concepts", "pairs", "samples", "lenses")}
+    assert (run["n_concepts"], run["n_pairs"], run["n_samples"], run["n_lenses"]) == tuple(n.values())
+    assert run["n_ratings_by_people"] == 3
+    shown_status = lensgap("status", study).stdout
+    assert all(len(line) <= (columns or 160) for line in shown_status.splitlines())
+    [line] = [line for line in shown_status.splitlines() if line.startswith(run["run"])]
+    samples = f"{n['samples']} of {len(read(study, 'select * from prompts'))}"
+    assert re.sub(r" +", " ", line).startswith(f"{run['run']} {n['run_concepts']} {n['pairs']} {samples} ")

@@ -1,0 +1,135 @@
+"""Findings against sums over single samples."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from engine.stats.findings import (
+    FORMS,
+    CountRow,
+    LensResult,
+    Settings,
+    count_concepts,
+    find,
+    summarise_lenses,
+)
+
+QUADRANTS = {"gin": "A", "rum": "A", "saw": "C", "elbow": None, "nothing": "D"}
+Sample = tuple[str, str, str, int | None]
+"""concept, arm, form, rating"""
+QUICK = Settings(n_resamples=50)
+
+
+def samples(seed: int) -> list[Sample]:
+    rng = random.Random(seed)
+    found: list[Sample] = []
+    for concept in ("gin", "rum", "saw", "elbow"):
+        for arm in ("positive", "negative"):
+            for _ in range(rng.randint(4, 15)):
+                rating = rng.choice((1, 2, 3, 4, 5, None)) if arm == "positive" else rng.choice((1, 1, 2, 3))
+                found.append((concept, arm, rng.choice(FORMS), rating))
+    return found
+
+
+def as_rows(found: list[Sample]) -> list[CountRow]:
+    """As the database counts them, in an order that means nothing."""
+    cells = Counter((concept, arm, form) for concept, arm, form, _ in found)
+    rows: list[CountRow] = []
+    for (concept, arm, form), n in cells.items():
+        ratings = Counter(rating for *cell, rating in found if tuple(cell) == (concept, arm, form))
+        rows.append((concept, arm, form, n, *(ratings[k] for k in range(1, 6))))  # type: ignore[arg-type]
+    return rows
+
+
+def mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_summary_is_a_sum_over_its_samples(seed: int) -> None:
+    everything = samples(seed)
+    found = find(count_concepts(as_rows(everything), quadrants=QUADRANTS), settings=QUICK)
+    assert list(found.concepts) == list(QUADRANTS)
+    assert list(found.quadrants) == ["A", "C", "D"]
+    groups = {"overall": (found.overall, set(QUADRANTS))}
+    groups |= {name: (finding, {name}) for name, finding in found.concepts.items()}
+    for quadrant, finding in found.quadrants.items():
+        groups[f"quadrant {quadrant}"] = (finding, {c for c, q in QUADRANTS.items() if q == quadrant})
+    for finding, concepts in groups.values():
+        assert finding.n_concepts == len(concepts)
+        means = {}
+        for arm in ("positive", "negative"):
+            mine = [sample for sample in everything if sample[0] in concepts and sample[1] == arm]
+            counts = finding.positive if arm == "positive" else finding.negative
+            assert counts.n == len(mine)
+            ratings = [float(sample[3]) for sample in mine if sample[3] is not None]
+            assert counts.histogram.n == len(ratings)
+            means[arm] = mean(ratings)
+            assert counts.histogram.mean == pytest.approx(means[arm])
+            shares = counts.form_shares()
+            for form in FORMS:
+                n_form = sum(sample[2] == form for sample in mine)
+                assert shares[form] == (pytest.approx(n_form / len(mine)) if mine else None)
+        if means["positive"] is None or means["negative"] is None:
+            assert finding.best_gap.value is None
+            assert finding.best_gap.reason
+        else:
+            assert finding.best_gap.value == pytest.approx(means["positive"] - means["negative"])
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    rows = as_rows(samples(1))
+    one = find(count_concepts(rows, quadrants=QUADRANTS), settings=QUICK)
+    assert find(count_concepts(rows[::-1], quadrants=QUADRANTS), settings=QUICK) == one
+
+
+def test_several_concepts_get_the_interval_over_concepts_and_one_gets_that_over_ratings() -> None:
+    found = find(count_concepts(as_rows(samples(2)), quadrants=QUADRANTS), settings=QUICK)
+    assert "concepts" in found.overall.best_gap.method
+    assert found.overall.cluster is not None
+    assert "Welch" in found.concepts["gin"].best_gap.method
+    assert "Welch" in found.quadrants["C"].best_gap.method
+
+
+def test_forms_that_are_not_measured_yet_are_no_zero() -> None:
+    rows: list[CountRow] = [("gin", "positive", None, 5, 0, 0, 0, 0, 0)]
+    found = find(count_concepts(rows, quadrants={"gin": "A"}), settings=QUICK).concepts["gin"]
+    assert found.positive.n == 5
+    assert set(found.positive.form_shares().values()) == {None}
+    assert found.gap.value is None
+    assert all(ceiling.estimate.value is None for ceiling in found.ceilings.values())
+
+
+def test_no_concepts_at_all_are_unknown_with_reasons() -> None:
+    found = find([], settings=QUICK)
+    assert found.overall.gap.value is None
+    assert found.overall.gap.reason
+    assert found.quadrants == {}
+
+
+def test_one_rating_moves_its_concept_its_quadrant_and_the_whole_alone() -> None:
+    everything = samples(3)
+    before = find(count_concepts(as_rows(everything), quadrants=QUADRANTS), settings=QUICK)
+    place = next(i for i, s in enumerate(everything) if s[:2] == ("gin", "positive") and s[3] in (1, 2, 3))
+    everything[place] = (*everything[place][:3], 5)
+    after = find(count_concepts(as_rows(everything), quadrants=QUADRANTS), settings=QUICK)
+    moved = {name for name in QUADRANTS if before.concepts[name] != after.concepts[name]}
+    assert moved == {"gin"}
+    assert {name for name in before.quadrants if before.quadrants[name] != after.quadrants[name]} == {"A"}
+    assert (after.overall.gap.value or 0) > (before.overall.gap.value or 0)
+
+
+def lens(concept: str, f1: float | None, text_only: float | None = None) -> LensResult:
+    reason = None if f1 is not None else "too few"
+    return LensResult(concept, f1, None, None, 2 / 3, None, text_only, None, 20, reason)
+
+
+def test_lens_means_are_over_measured_lenses_alone() -> None:
+    found = summarise_lenses([lens("a", 0.9, 0.5), lens("b", 0.7, None), lens("c", None, 0.1)])
+    assert found.f1.value == pytest.approx(0.8)
+    assert found.f1.n == 2
+    assert found.always_positive.value == pytest.approx(2 / 3)
+    assert (found.text_only.value, found.text_only.n) == (pytest.approx(0.5), 1)
+    assert found.shuffled.value is None
+    assert summarise_lenses([lens("c", None)]).f1.reason
