@@ -1,0 +1,107 @@
+"""Commands in processes of their own that end where a test wants them to: killed, interrupted, or with a full disk.
+
+A forkserver imports the engine once, so that a process costs a fork instead of seconds. What a test does to a process it
+does inside it, at a place that does not depend on how fast the machine is.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Moment = Literal["before the rows", "after the rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Signal the process as it adds rows of a stage for the `nth` time."""
+
+    stage: str
+    nth: int = 1
+    moment: Moment = "before the rows"
+    signal: int = signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class FullDisk:
+    """From its `nth` call on, a function of a module finds no room on the disk: no file may grow beyond a kilobyte."""
+
+    module: str
+    function: str
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Exit status of a process, negative for a signal, and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def run_command(folder: Path, arguments: Sequence[object], event: Ending | FullDisk | None = None) -> Ended:
+    """Run `lensgap` with these arguments in another process; small batches, and rows written after each of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.support.preload"])
+    folder.mkdir(parents=True, exist_ok=True)
+    out, err = folder / "stdout", folder / "stderr"
+    process = context.Process(target=_command, args=(list(map(str, arguments)), event, out, err))
+    process.start()
+    process.join(120)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return Ended(process.exitcode or 0, out.read_text(), err.read_text())
+
+
+def _command(arguments: list[str], event: Ending | FullDisk | None, out: Path, err: Path) -> None:
+    for stream, file in ((sys.stdout, out), (sys.stderr, err)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream.fileno())
+    # multiprocessing children of a shell without job control may ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    from engine import cli
+    from engine.stages import capture, judge, stage
+
+    capture.SHARD_SAMPLES, judge.BATCH, stage.WRITE_EVERY_S = 12, 12, 0.0
+    if isinstance(event, Ending):
+        stage.write_rows = _ending(stage.write_rows, event)  # type: ignore[assignment]
+    elif event:
+        module = sys.modules[event.module]
+        setattr(module, event.function, _without_room(getattr(module, event.function), event.nth))
+    sys.argv = ["lensgap", *arguments]
+    cli.main()
+
+
+def _ending(write_rows: Callable[..., None], event: Ending) -> Callable[..., None]:
+    n_calls = 0
+
+    def ending(study: Path, rows: Sequence[Any], progress: Any = None) -> None:
+        nonlocal n_calls
+        n_calls += progress is not None and progress._stage == event.stage
+        due = n_calls == event.nth and progress is not None and progress._stage == event.stage
+        if due and event.moment == "before the rows":
+            os.kill(os.getpid(), event.signal)
+        write_rows(study, rows, progress)
+        if due and event.moment == "after the rows":
+            os.kill(os.getpid(), event.signal)
+
+    return ending
+
+
+def _without_room(function: Callable[..., Any], nth: int) -> Callable[..., Any]:
+    n_calls = 0
+
+    def without_room(*arguments: Any, **options: Any) -> Any:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == nth:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+        return function(*arguments, **options)
+
+    return without_room
