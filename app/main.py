@@ -13,6 +13,7 @@ def main() -> None:
         page_title="Lensgap",
         page_icon=theme.icon(),
         layout="wide",
+        initial_sidebar_state=250,
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
     # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.

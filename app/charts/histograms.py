@@ -40,5 +40,10 @@ def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, c
                 col=1,
             )
     made.update_xaxes(tickvals=list(RATINGS), range=[0.4, 5.6], showgrid=False, tickangle=0)
-    made.update_xaxes(title="Rating", ticktext=[f"1<br>{RATINGS[1].lower()}", "2", "3", "4", f"5<br>{RATINGS[5].lower()}"], row=2, col=1)
+    made.update_xaxes(
+        title="Rating",
+        ticktext=[f"1<br>{RATINGS[1].lower()}", "2", "3", "4", f"5<br>{RATINGS[5].lower()}"],
+        row=2,
+        col=1,
+    )
     return made

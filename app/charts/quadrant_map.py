@@ -118,7 +118,9 @@ def _draw_points(made: go.Figure, points: Sequence[MapPoint], largest_gap: float
     places = _places(points)
     x, y = [px for px, _ in places], [py for _, py in places]
     most = max(point.n_pairs for point in points) or 1
-    sizes = [9 + 11 * math.sqrt(point.n_pairs / most) for point in points]
+    # Many concepts get smaller dots, as they would cover each other.
+    largest = 19 - 8 * min(1.0, len(points) / 80)
+    sizes = [largest * (0.45 + 0.55 * math.sqrt(point.n_pairs / most)) for point in points]
     weak = [i for i, point in enumerate(points) if point.weak]
     made.add_trace(
         go.Scatter(

@@ -1,15 +1,18 @@
 """Every override in force, by whom and why, and what they have moved together."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
 from app import context, data, state
 from app.context import Context
 from app.viewmodels.effect import Override, effects, without
-from app.viewmodels.words import UNKNOWN, count
+from app.viewmodels.words import UNKNOWN, count, integer
 from app.widgets import markup, notices
 from app.widgets.override import effect_table
+
+_SHOWN: Final = 100
 
 
 def show(here: Context) -> None:
@@ -22,10 +25,10 @@ def show(here: Context) -> None:
             "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.",
         )
         return
-    reviewers = len({correction.reviewer for correction in corrections})
+    n_reviewers = len({correction.reviewer for correction in corrections})
     notices.note(
-        f"{count(len(corrections), 'override')} by {count(reviewers, 'reviewer')}, beside the judge alone. People look at suspicious "
-        "samples first, so overrides correct these samples and say nothing about the ones nobody opened."
+        f"{count(len(corrections), 'override')} by {count(n_reviewers, 'reviewer')}, beside the judge alone. People look "
+        "at suspicious samples first, so overrides correct these samples and say nothing about the ones nobody opened."
     )
     _sum(here, corrections)
     _table(corrections)
@@ -49,19 +52,29 @@ def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
 
 def _table(corrections: Sequence[data.Correction]) -> None:
     notices.heading("Overrides, latest first")
-    for i, correction in enumerate(corrections[:200]):
-        with st.container(key=f"row-{i}-shut"):
-            was = correction.judge_bin or UNKNOWN
-            reason = f"<q>{markup.text(correction.reason)}</q>" if correction.reason else ""
-            st.html(
-                f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}<b>{markup.text(correction.concept)}</b>'
-                f"{markup.badge(correction.arm, kind=correction.arm)}<span></span>{was} → <b>{correction.override_rating}</b></header>"
-                f"<p>{markup.text(correction.excerpt) or '<em>nothing written</em>'}</p>"
-                f'<p class="lg-note"><b>{markup.text(correction.reviewer)}</b> {correction.rated_at:%d %b %Y, %H:%M} UTC {reason}</p></div>'
-            )
-            if st.button(markup.markdown(f"Open {correction.concept} {i + 1}"), key=f"pick-{i}", width="stretch"):
-                opened = f"{correction.concept}:{correction.sample_id}"
-                st.switch_page("screens/samples.py", query_params=state.link(by="override", open=opened))
+    with st.container(key="list", gap=None):
+        for i, correction in enumerate(corrections[:_SHOWN]):
+            with st.container(key=f"row-{i}-shut"):
+                st.html(_row(correction))
+                label = markup.markdown(f"Open {correction.sample_id} of {correction.concept}")
+                if st.button(label, key=f"pick-{i}", width="stretch"):
+                    opened = state.link(by="override", open=f"{correction.concept}:{correction.sample_id}")
+                    st.switch_page("screens/samples.py", query_params=opened)
+    if len(corrections) > _SHOWN:
+        notices.note(f"The latest {_SHOWN} of {integer(len(corrections))}; the rest are on Samples under Overridden.")
+
+
+def _row(correction: data.Correction) -> str:
+    was = correction.judge_bin or UNKNOWN
+    reason = f" <q>{markup.text(correction.reason)}</q>" if correction.reason else ""
+    arm = markup.badge(correction.arm, kind=correction.arm)
+    excerpt = markup.text(correction.excerpt.strip()) or "<em>nothing written</em>"
+    who = f"<b>{markup.text(correction.reviewer)}</b> {correction.rated_at:%d %b %Y, %H:%M} UTC"
+    return (
+        f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}<b>{markup.text(correction.concept)}</b>{arm}'
+        f"<span></span>{was} → <b>{correction.override_rating}</b></header><p>{excerpt}</p>"
+        f'<p class="lg-note">{who}{reason}</p></div>'
+    )
 
 
 show(context.current())

@@ -7,7 +7,7 @@ import streamlit as st
 from app import charts, context, data, state, theme
 from app.context import Context
 from app.viewmodels import overview
-from app.viewmodels.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count
+from app.viewmodels.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
 from app.widgets import cards, markup, notices, sidebar
 
 
@@ -16,8 +16,8 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.empty(
             "No samples yet",
-            f"{here.run.n_prompts:,} prompts are planned; the model has not written to any of them. Run the study again and "
-            "it continues where it stopped.",
+            f"{integer(here.run.n_prompts)} prompts are planned; the model has not written to any of them. "
+            "Run the study again and it continues where it stopped.",
             command=f"lensgap run {here.folder}",
         )
         return
@@ -71,6 +71,9 @@ def _map(here: Context, view: overview.Overview, profiles: tuple[data.Profile, .
 
 def _forest(view: overview.Overview, colours: theme.Palette) -> None:
     notices.heading("Gap by concept", help_text=f"{GAP} Click a dot to open its concept.")
+    if all(point.gap.value is None for point in view.points):
+        notices.note("Gaps appear here once samples are rated.")
+        return
     with st.container(height=478, border=False, key="forest-box"):
         _open_concept(_clickable(charts.forest(view.points, colours=colours), key="forest"))
 

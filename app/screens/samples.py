@@ -1,12 +1,14 @@
 """Browse what the model wrote, beside what judge, lenses and people say of it, and correct the judge."""
 
+from functools import partial
+
 import streamlit as st
 
 from app import context, data, state
 from app.context import Context
 from app.data.samples import PAGE_ROWS
-from app.viewmodels.words import count
-from app.widgets import filters, markup, notices, override, sample
+from app.viewmodels.words import count, integer
+from app.widgets import filters, markup, notices, override, rows, sample
 
 
 def show(here: Context) -> None:
@@ -33,16 +35,12 @@ def show(here: Context) -> None:
         _detail(here, page, opened, search=chosen.text)
 
 
-def _key(row: data.PageRow) -> str:
-    return f"{row.concept}:{row.sample_id}"
-
-
 def _opened(page: data.PairPage) -> str | None:
     """The open sample: the one in the address, or the page's first; `last` is its last."""
     wanted = state.given("open")
     if wanted == "last" and page.rows:
-        return _key(page.rows[-1])
-    return wanted if wanted and wanted != "first" else (_key(page.rows[0]) if page.rows else None)
+        return rows.address(page.rows[-1])
+    return wanted if wanted and wanted != "first" else (rows.address(page.rows[0]) if page.rows else None)
 
 
 def _list(page: data.PairPage, opened: str | None) -> None:
@@ -54,7 +52,9 @@ def _list(page: data.PairPage, opened: str | None) -> None:
         return
     with st.container(key="list", gap=None):
         for i, row in enumerate(page.rows):
-            _row(i, row, is_open=_key(row) == opened)
+            key = rows.address(row)
+            opening = partial(state.change, open=key)
+            rows.row(str(i), row, is_open=key == opened, search=state.given("q"), on_click=opening)
     if page.n_pages > 1:
         # Its number is its default and part of its key, for Streamlit complains of a default beside a value in its state.
         key = f"widget-page-{page.number}-{page.n_pages}"
@@ -63,28 +63,6 @@ def _list(page: data.PairPage, opened: str | None) -> None:
 
 def _turn(key: str) -> None:
     state.change(page=st.session_state[key], open=None)
-
-
-def _row(i: int, row: data.PageRow, *, is_open: bool) -> None:
-    kind = f" · {row.negative_kind}" if row.negative_kind else ""
-    source = markup.badge("override", kind="override") if row.verdict_source == "override" else ""
-    excerpt = row.excerpt.strip()
-    body = (
-        markup.marked(excerpt, loop=None, search=state.given("q"))
-        if excerpt
-        else '<em class="lg-muted">nothing written</em>'
-    )
-    form = (
-        "" if row.form == "good" else markup.badge(row.form or "form not measured", kind=f"form-{row.form or 'none'}")
-    )
-    with st.container(key=f"row-{i}-{'open' if is_open else 'shut'}"):
-        st.html(
-            f'<div class="lg-row"><header>{markup.letter(row.quadrant)}<b>{markup.text(row.concept)}</b>'
-            f"{markup.badge(row.arm + kind, kind=row.arm)}{form}{source}<span></span>{markup.rating_dots(row.verdict)}</header>"
-            f"<p>{body}</p></div>"
-        )
-        label = markup.markdown(f"Open {row.arm} {i + 1} of {row.concept}")
-        st.button(label, key=f"pick-{i}", on_click=state.change, kwargs={"open": _key(row)}, width="stretch")
 
 
 def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: str | None) -> None:
@@ -117,13 +95,13 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
 
 
 def _steps(page: data.PairPage, opened: str) -> None:
-    keys = [_key(row) for row in page.rows]
+    keys = [rows.address(row) for row in page.rows]
     at = keys.index(opened) if opened in keys else None
     before = _step_to(keys, at, page, by=-1)
     after = _step_to(keys, at, page, by=1)
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         place = (page.number - 1) * PAGE_ROWS + at + 1 if at is not None else None
-        where = f"{place:,} of {page.n_total:,}" if place else "not in this list"
+        where = f"{integer(place)} of {integer(page.n_total)}" if place else "not in this list"
         st.html(f'<span class="lg-note">Sample {where}</span>', width="stretch")
         _step("Previous", "P", before)
         _step("Next", "N", after)

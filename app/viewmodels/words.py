@@ -37,7 +37,10 @@ CEILING: Final = (
     "The best F1 that these labels permit, even for a perfect classifier. Several models of it exist and disagree; "
     "the one that sets targets is chosen under Assumptions."
 )
-TARGET: Final = "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, else the next tier below that it does support."
+TARGET: Final = (
+    "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, "
+    "else the next tier below that it does support."
+)
 ARM: Final = "Positives are texts that should be about the concept, negatives are texts that should not."
 QUADRANT: Final = (
     "Concepts sorted by how many senses their word has and how many siblings share their parent. "
@@ -93,6 +96,11 @@ def percent(share: float | None) -> str:
     return UNKNOWN if share is None else f"{share:.0%}".replace("%", "\u202f%")
 
 
+def integer(n: int | None) -> str:
+    """A whole number, its thousands apart."""
+    return UNKNOWN if n is None else f"{n:,}".replace(",", "\u202f")
+
+
 def count(n: int, one: str, many: str | None = None) -> str:
     """A count with its noun."""
-    return f"{n:,}".replace(",", "\u202f") + f" {one if n == 1 else many or one + 's'}"
+    return f"{integer(n)} {one if n == 1 else many or one + 's'}"

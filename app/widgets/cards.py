@@ -1,7 +1,5 @@
 """Cards and figures of the overview, as HTML of our own numbers and escaped names."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from app.theme import Palette, hue
@@ -19,10 +17,8 @@ def headline(card: QuadrantCard, *, ceiling: str) -> None:
         _tile("Relevance gap", number(card.gap.value), _under(card.gap, weak=card.weak), words.GAP),
         _tile("Good positives", percent(card.good), count(card.n_samples, "sample"), words.GOOD),
         _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}", words.CEILING),
-        _tile("Measured lens F1", number(f1.value), f"{interval(f1)} always-yes {number(floor.value)}", words.LENS),
-        _tile(
-            "Recommended F1", number(card.target), words.TIERS[card.tier], f"{words.TARGET} Here: {card.target_reason}."
-        ),
+        _tile("Measured lens F1", number(f1.value), _beside(interval(f1), floor), words.LENS),
+        _tile("Recommended F1", number(card.target), _tier(card), _target_hint(card)),
     )
     st.html(f'<div class="lg-headline">{"".join(tiles)}</div>')
 
@@ -30,40 +26,45 @@ def headline(card: QuadrantCard, *, ceiling: str) -> None:
 def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str:
     """One quadrant's card as HTML."""
     bar = markup.interval_bar(card.gap, low=-0.25 * largest_gap, high=largest_gap, colour=hue(card.letter, colours))
-    rows = (
-        ("Good positives", percent(card.good), "", words.GOOD),
-        ("F1 ceiling", number(card.ceiling.value), interval(card.ceiling), words.CEILING),
-        (
-            "Lens F1",
-            number(card.lenses.f1.value),
-            f"always-yes {number(card.lenses.always_positive.value)}",
-            words.LENS,
-        ),
-        ("Recommended", number(card.target), words.TIERS[card.tier], f"{words.TARGET} Here: {card.target_reason}."),
-    )
-    facts = "".join(
-        f'<div title="{markup.text(hint)}"><dt>{name}</dt><dd><b>{value}</b> <span>{detail}</span></dd></div>'
-        for name, value, detail, hint in rows
+    facts = (
+        _fact("Good positives", percent(card.good), "", words.GOOD),
+        _fact("F1 ceiling", number(card.ceiling.value), interval(card.ceiling), words.CEILING),
+        _fact("Lens F1", number(card.lenses.f1.value), _beside("", card.lenses.always_positive), words.LENS),
+        _fact("Recommended", number(card.target), _tier(card), _target_hint(card)),
     )
     return (
         f'<div class="lg-card lg-card-{card.letter.lower()}">'
         f"<header>{markup.letter(card.letter)}<span>{words.PROFILES[card.letter]}</span></header>"
         f'<p class="lg-muted">{count(card.n_concepts, "concept")} · {count(card.n_samples, "sample")}</p>'
         f'<div class="lg-gap" title="{markup.text(words.GAP)}"><b>{number(card.gap.value)}</b>'
-        f"<span>gap {_under(card.gap, weak=card.weak)}</span></div>{bar}<dl>{facts}</dl></div>"
+        f"<span>gap {markup.text(_under(card.gap, weak=card.weak))}</span></div>{bar}<dl>{''.join(facts)}</dl></div>"
     )
 
 
-def facts(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and values, the values escaped."""
-    return "".join(f"<dt>{name}</dt><dd>{markup.text(value)}</dd>" for name, value in rows)
-
-
 def _tile(name: str, value: str, under: str, hint: str) -> str:
-    return f'<div title="{markup.text(hint)}"><span>{name}<i>?</i></span><b>{value}</b><small>{markup.text(under)}</small></div>'
+    title = markup.text(hint)
+    return f'<div title="{title}"><span>{name}<i>?</i></span><b>{value}</b><small>{markup.text(under)}</small></div>'
+
+
+def _fact(name: str, value: str, detail: str, hint: str) -> str:
+    title = markup.text(hint)
+    return f'<div title="{title}"><dt>{name}</dt><dd><b>{value}</b> <span>{detail}</span></dd></div>'
 
 
 def _under(gap: Estimate, *, weak: bool) -> str:
     if gap.value is None:
-        return gap.reason or ""
+        return f"unknown: {gap.reason}"
     return (interval(gap) or "no interval") + (" few concepts" if weak else "")
+
+
+def _beside(before: str, floor: Estimate) -> str:
+    """The F1 of always answering yes after what stands before it."""
+    return before if floor.value is None else f"{before} always-yes {number(floor.value)}".strip()
+
+
+def _tier(card: QuadrantCard) -> str:
+    return "needs ratings" if card.ceiling.value is None else words.TIERS[card.tier]
+
+
+def _target_hint(card: QuadrantCard) -> str:
+    return f"{words.TARGET} Here: {card.target_reason}."

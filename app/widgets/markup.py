@@ -38,13 +38,15 @@ def letter(quadrant: str | None) -> str:
     return f'<span class="lg-letter lg-q-{(quadrant or "none").lower()}">{quadrant or UNKNOWN}</span>'
 
 
-def rating_dots(rating: float | None) -> str:
-    """A rating as five dots and its number."""
+def rating_dots(rating: float | None, *, edited: bool = False) -> str:
+    """A rating as five dots and its number; `edited` marks one that a person gave."""
     if rating is None:
         return '<span class="lg-rating lg-muted">unrated</span>'
     dots = "".join(f'<i class="{"on" if n <= round(rating) else ""}"></i>' for n in RATINGS)
     shown = f"{rating:.0f}" if rating == round(rating) else f"{rating:.1f}"
-    return f'<span class="lg-rating" title="{text(RATINGS[min(5, max(1, round(rating)))])}">{dots}<b>{shown}</b></span>'
+    title = RATINGS[min(5, max(1, round(rating)))] + (", by a person" if edited else "")
+    kind = "lg-rating lg-edited" if edited else "lg-rating"
+    return f'<span class="{kind}" title="{text(title)}">{dots}<b>{shown}</b></span>'
 
 
 def interval_bar(estimate: Estimate, *, low: float, high: float, colour: str) -> str:

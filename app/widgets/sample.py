@@ -6,8 +6,9 @@ import streamlit as st
 
 from app import data
 from app.data.samples import JudgmentVote, LensScore, TopicVote
-from app.viewmodels.words import FORM, LENS, UNKNOWN, number, percent
+from app.viewmodels.words import FORM, LENS, UNKNOWN, integer, number, percent
 from app.widgets import markup, notices
+from app.widgets.rows import BY_PEOPLE
 from engine.stats.form import looping_span
 
 
@@ -18,7 +19,7 @@ def head(pair: data.PairDetail) -> None:
         f'<div class="lg-head">{markup.letter(pair.quadrant)}<h3>{markup.text(pair.concept)}</h3>'
         f"{markup.badge(pair.arm + kind, kind=pair.arm)}"
         f"{markup.badge(pair.form or 'form not measured', kind='form-' + (pair.form or 'none'))}"
-        f"{markup.rating_dots(pair.verdict)}"
+        f"{markup.rating_dots(pair.verdict, edited=pair.verdict_source in BY_PEOPLE)}"
         f'<span class="lg-muted">{markup.text(pair.verdict_source or "")}</span></div>'
     )
 
@@ -28,7 +29,7 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
     shown = pair.output[: markup.SHOWN_CHARS]
     body = markup.marked(shown, loop=looping_span(shown), search=search) if shown else ""
     rest = len(pair.output) - len(shown)
-    more = f'<p class="lg-note">… and {rest:,} more characters</p>' if rest else ""
+    more = f'<p class="lg-note">… and {integer(rest)} more characters</p>' if rest else ""
     empty = "" if pair.output.strip() else '<em class="lg-muted">The model wrote nothing.</em>'
     about = "" if pair.prompt_concept == pair.concept else f" about <b>{markup.text(pair.prompt_concept)}</b>"
     st.html(
@@ -70,8 +71,8 @@ def measures(pair: data.PairDetail) -> None:
         notices.note("The form of this sample has not been measured yet.")
         return
     facts = (
-        ("Characters", f"{pair.n_chars:,}"),
-        ("Words", f"{pair.n_words:,}"),
+        ("Characters", integer(pair.n_chars)),
+        ("Words", integer(pair.n_words)),
         ("Ends in a loop", percent(pair.tail_loop_share)),
         ("Repeated 4-grams", percent(pair.repeated_4gram_share)),
         ("Distinct 2-grams", percent(pair.distinct_2)),

@@ -10,7 +10,7 @@ import streamlit as st
 from app import data, state
 from app.context import CEILING_MODELS, DEFAULTS, Context
 from app.viewmodels import overview
-from app.viewmodels.words import CEILING, CEILINGS, FORM, LENS, TARGET, count
+from app.viewmodels.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
 from app.widgets import markup
 
 PAGES: Final = (
@@ -78,7 +78,7 @@ def progress(stages: Sequence[data.Stage]) -> None:
     share = stage.n_done / stage.n_total
     st.html(
         f'<div class="lg-progress"><span>{markup.text(stage.stage)} <em>{word}</em></span>'
-        f"<span>{stage.n_done:,} / {stage.n_total:,}</span>"
+        f"<span>{integer(stage.n_done)} / {integer(stage.n_total)}</span>"
         f'<div><i style="width:{100 * share:.1f}%"></i></div></div>'
     )
 
@@ -90,7 +90,7 @@ def _run_picker(context: Context) -> None:
         st.html(
             f'<dl class="lg-facts"><dt>Run</dt><dd title="{markup.text(run.run_id)}">{markup.text(run.name)}</dd>'
             f"<dt>Model</dt><dd>{markup.text(Path(run.model).name)}</dd>"
-            f"<dt>Samples</dt><dd>{run.n_samples:,} of {run.n_prompts:,}</dd></dl>"
+            f"<dt>Samples</dt><dd>{integer(run.n_samples)} of {integer(run.n_prompts)}</dd></dl>"
         )
         return
     state.bound(

@@ -1,0 +1,109 @@
+"""The four panels of the concept screen: gap, ratings, lenses, ceilings."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import charts, data
+from app.context import Context
+from app.theme import Palette
+from app.viewmodels import words
+from app.viewmodels.concept import CeilingRow, ceiling_rows, lens_dots
+from app.viewmodels.words import count, interval, number, percent
+from app.widgets import markup, notices
+from engine.stats.estimate import Estimate
+from engine.stats.findings import FORMS, Finding
+
+_TOPICALITY = "The gap among good outputs alone."
+_DEGENERACY = "What empty, short and repetitive outputs add to the gap or take from it."
+_PLAIN = {"displayModeBar": False}
+
+
+def gap(finding: Finding, colours: Palette) -> None:
+    """The gap with its two parts on one scale, and the forms of both arms."""
+    notices.heading("Relevance gap", help_text=words.GAP)
+    parts = (
+        ("Gap", finding.gap, colours.accent, words.GAP),
+        ("Topicality part", finding.decomposition.topicality, colours.accent, _TOPICALITY),
+        ("Degeneracy part", finding.decomposition.degeneracy, colours.warning, _DEGENERACY),
+    )
+    ends = [end for _, part, _, _ in parts for end in (part.low, part.high, part.value) if end is not None]
+    reach = max([1.0, *(abs(end) for end in ends)])
+    st.html(f'<div class="lg-parts">{"".join(_part(*part, reach=reach) for part in parts)}</div>{_forms(finding)}')
+
+
+def _part(name: str, estimate: Estimate, colour: str, hint: str, *, reach: float) -> str:
+    why = interval(estimate) or estimate.reason or "no interval: the ratings do not vary"
+    return (
+        f'<div class="lg-part" title="{markup.text(hint)}"><span>{name}</span><b>{number(estimate.value)}</b>'
+        f"<small>{markup.text(why)}</small>{markup.interval_bar(estimate, low=-reach, high=reach, colour=colour)}</div>"
+    )
+
+
+def _forms(finding: Finding) -> str:
+    positive, negative = finding.positive.form_shares(), finding.negative.form_shares()
+    rows = "".join(
+        f"<tr><th>{form}</th><td>{percent(positive[form])}</td><td>{percent(negative[form])}</td></tr>"
+        for form in reversed(FORMS)
+    )
+    return (
+        f'<table class="lg-table"><thead><tr><th title="{markup.text(words.FORM)}">Form</th>'
+        f"<th>Positives ({finding.positive.n})</th><th>Negatives ({finding.negative.n})</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def ratings(finding: Finding, colours: Palette) -> None:
+    """The histograms of both arms."""
+    notices.heading("Ratings by arm", help_text=words.ARM)
+    positive, negative = finding.positive, finding.negative
+    n_rated = positive.histogram.n + negative.histogram.n
+    if not n_rated:
+        notices.note("Nothing of this concept is rated yet.")
+        return
+    made = charts.rating_histograms(positive.histogram, negative.histogram, colours=colours)
+    st.plotly_chart(made, theme=None, key="histograms", config=_PLAIN)
+    if unrated := positive.n + negative.n - n_rated:
+        notices.note(f"{count(unrated, 'sample')} without a rating.")
+
+
+def lenses(found: Sequence[data.Lens], finding: Finding, here: Context, colours: Palette) -> None:
+    """Every lens beside its baselines, and why some have no F1."""
+    notices.heading("Lenses beside their baselines", help_text=words.LENS)
+    dots = lens_dots(found)
+    if not dots:
+        notices.note(f"No lens of this concept is trained yet: lensgap train {here.folder}")
+        return
+    if any(row.f1 is not None for row in dots):
+        ceiling = finding.ceilings[here.settings.model].estimate
+        made = charts.lens_plot(dots, ceiling=ceiling, colours=colours)
+        st.plotly_chart(made, theme=None, key="lenses", config=_PLAIN)
+    for reason in dict.fromkeys(row.reason for row in dots if row.reason):
+        names = "; ".join(row.name for row in dots if row.reason == reason)
+        notices.note(f"No F1 for {names}: {reason}.")
+
+
+def ceilings(finding: Finding, here: Context) -> None:
+    """Every ceiling model with its formula and inputs, and the target that follows."""
+    notices.heading("F1 ceilings", help_text=words.CEILING)
+    target, asked = finding.target, number(here.settings.user_target)
+    tier = words.TIERS[target.tier]
+    rows = "".join(_ceiling(row) for row in ceiling_rows(finding, deciding=here.settings.model))
+    names = ("Model", "Ceiling", "95 % interval", "Formula and inputs", "Measured against", "Prevalence π", "Floor")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    st.html(
+        f'<p class="lg-target" title="{markup.text(words.TARGET)}">Recommended F1 <b>{number(target.value)}</b> '
+        f"<span>{tier}: you ask for {asked}, {markup.text(target.reason)}</span></p>"
+        f'<div class="lg-scroll"><table class="lg-table lg-ceilings"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+    notices.note("Floor: the F1 of a classifier that always answers yes. A lens below it shows no learning.")
+
+
+def _ceiling(row: CeilingRow) -> str:
+    name = f"{row.name}{markup.badge('sets target', kind='override')}" if row.deciding else row.name
+    return (
+        f"<tr><th>{name}</th><td><b>{row.value}</b></td><td>{markup.text(row.interval)}</td>"
+        f'<td class="lg-formula">{markup.text(row.formula)}<small>{markup.text(row.inputs)}</small></td>'
+        f'<td class="lg-words">{markup.text(row.labels)}</td><td>{row.prevalence}</td><td>{row.floor}</td></tr>'
+    )
