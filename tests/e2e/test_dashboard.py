@@ -142,8 +142,11 @@ def test_hostile_text_is_shown_as_text(tab: Page, address: str) -> None:
 
 
 def test_locked_database_is_one_sentence(tab: Page, address: str, study: Path) -> None:
-    script = f"import duckdb, sys; c = duckdb.connect({str(study / 'study.duckdb')!r}); print('held', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as holder:
+    file = str(study / "study.duckdb")
+    script = f"import duckdb, sys; c = duckdb.connect({file!r}); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as holder:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"held\n"

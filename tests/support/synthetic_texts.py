@@ -35,7 +35,8 @@ HOSTILE_OUTPUTS = (
     * 2,
     "Before the NUL\x00and after it: all of this belongs to one sentence that goes on long enough to be called good. Fine.",
     "",
-    "😀 Emoji 👩‍👩‍👧‍👦 families, flags 🇨🇭 and right-to-left שלום عالم with combining e\u0301 letters stay what they are in a text. Ok.",
+    "😀 Emoji 👩‍👩‍👧‍👦 families, flags 🇨🇭 and right-to-left שלום عالم with combining e\u0301 letters "
+    "stay what they are in a text. Ok.",
     "A page that never ends. " + " ".join(f"word{i}" for i in range(14_000)),
     "an instance of: probability theory, " * 18,
     "</div></div><style>*{display:none}</style><h1>Taken over</h1> and the page stands as before, every word of it visible.",

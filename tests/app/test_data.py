@@ -1,0 +1,125 @@
+from pathlib import Path
+
+import pytest
+
+from app import data
+from app.data.samples import PAGE_ROWS
+from db import connect
+from tests.support.synthetic_study import JUDGE, RUN
+
+
+def page_of(folder: Path, filters: data.Filters, *, number: int = 1, sort: data.Sort = "run") -> data.PairPage:
+    return data.load_page(folder, RUN, JUDGE, filters, number=number, sort=sort, form_rule="loop")
+
+
+def everything(folder: Path, filters: data.Filters, *, sort: data.Sort = "run") -> list[data.PageRow]:
+    first = page_of(folder, filters, sort=sort)
+    return [row for i in range(first.n_pages) for row in page_of(folder, filters, number=i + 1, sort=sort).rows]
+
+
+def test_pages_hold_every_pair_once(full_study: Path) -> None:
+    rows = everything(full_study, data.Filters())
+    assert len(rows) == len({(row.concept, row.sample_id) for row in rows}) == rows[0].n_total == 14 * 20
+
+
+@pytest.mark.parametrize(
+    ("filters", "holds"),
+    [
+        (data.Filters(quadrants=("C",)), lambda row: row.quadrant == "C"),
+        (data.Filters(quadrants=("none", "A")), lambda row: row.quadrant in (None, "A")),
+        (data.Filters(concept="vodka"), lambda row: row.concept == "vodka"),
+        (data.Filters(arm="negative"), lambda row: row.arm == "negative"),
+        (data.Filters(kinds=("sibling", "opposite")), lambda row: row.negative_kind in ("sibling", "opposite")),
+        (data.Filters(forms=("empty", "repetitive")), lambda row: row.form in ("empty", "repetitive")),
+        (data.Filters(ratings=(0, 5)), lambda row: row.bin in (None, 5)),
+        (data.Filters(source="override"), lambda row: row.verdict_source == "override"),
+    ],
+)
+def test_a_filter_passes_exactly_what_it_says(full_study: Path, filters: data.Filters, holds) -> None:  # type: ignore[no-untyped-def]
+    passing = {(row.concept, row.sample_id) for row in everything(full_study, filters)}
+    wanted = {(row.concept, row.sample_id) for row in everything(full_study, data.Filters()) if holds(row)}
+    assert passing == wanted
+
+
+def test_search_takes_its_text_literally_and_finds_it_in_output_or_prompt(full_study: Path) -> None:
+    with connect(full_study) as cursor:
+        texts = cursor.execute(
+            "select output, prompt, sample_id from samples join prompts using (sample_id)"
+        ).fetchall()
+    for needle in ("<SCRIPT>", "%", "_", "$x^2$", "Describe", "\x00"):
+        found = {row.sample_id for row in everything(full_study, data.Filters(text=needle))}
+        wanted = {
+            s for output, prompt, s in texts if needle.lower() in output.lower() or needle.lower() in prompt.lower()
+        }
+        assert found == wanted, needle
+
+
+def test_a_page_beyond_the_last_is_the_last(full_study: Path) -> None:
+    last = page_of(full_study, data.Filters(), number=10_000)
+    assert last.number == last.n_pages == -(-14 * 20 // PAGE_ROWS)
+    assert page_of(full_study, data.Filters(text="no such text"), number=7).n_total == 0
+
+
+@pytest.mark.parametrize("sort", ["lowest", "highest"])
+def test_sorted_pages_are_in_order_and_unrated_come_last(full_study: Path, sort: data.Sort) -> None:
+    verdicts = [row.verdict for row in everything(full_study, data.Filters(), sort=sort)]
+    rated = [verdict for verdict in verdicts if verdict is not None]
+    assert rated == sorted(rated, reverse=sort == "highest")
+    assert verdicts[len(rated) :] == [None] * (len(verdicts) - len(rated))
+
+
+def test_hostile_outputs_come_back_whole(full_study: Path) -> None:
+    from tests.support.synthetic_texts import HOSTILE_OUTPUTS
+
+    for i, output in enumerate(HOSTILE_OUTPUTS[:4]):
+        pair = data.load_pair(
+            full_study, RUN, JUDGE, concept="sense organ", sample_id=f"sample-000-{i:04d}", form_rule="loop"
+        )
+        assert pair is not None
+        assert pair.detail.output == output
+
+
+def test_a_rating_sent_twice_is_stored_once(study: Path) -> None:
+    row = page_of(study, data.Filters()).rows[0]
+    sent = {"concept": row.concept, "sample_id": row.sample_id, "rating": 4, "reviewer": "Ada", "reason": None}
+    assert data.add_override(study, RUN, rating_id="once", **sent)  # type: ignore[arg-type]
+    assert not data.add_override(study, RUN, rating_id="once", **sent)  # type: ignore[arg-type]
+    history = data.load_history(study, RUN, concept=row.concept, sample_id=row.sample_id)
+    assert [(s.rating, s.reviewer, s.is_undone) for s in history] == [(4, "Ada", False)]
+
+
+def test_undo_brings_back_what_stood_before_and_keeps_the_history(study: Path) -> None:
+    row = page_of(study, data.Filters()).rows[0]
+    pair = {"concept": row.concept, "sample_id": row.sample_id}
+    for rating, rating_id in ((4, "first"), (2, "second")):
+        data.add_override(study, RUN, **pair, rating=rating, reviewer="Ada", reason="so", rating_id=rating_id)
+
+    def verdict() -> tuple[float | None, str | None]:
+        found = data.load_pair(study, RUN, JUDGE, **pair, form_rule="loop")
+        assert found is not None
+        return found.detail.verdict, found.detail.verdict_source
+
+    assert verdict() == (2, "override")
+    assert data.undo_override(study, RUN, **pair, reviewer="Grace", rating_id="second")
+    assert verdict() == (4, "override")
+    assert not data.undo_override(study, RUN, **pair, reviewer="Grace", rating_id="second")
+    assert verdict() == (4, "override")
+    assert data.undo_override(study, RUN, **pair, reviewer="Grace", rating_id="first")
+    assert verdict() == (row.verdict, row.verdict_source)
+    assert len(data.load_history(study, RUN, **pair)) == 4
+
+
+def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
+    row = page_of(study, data.Filters(ratings=(1,))).rows[0]
+    data.add_override(
+        study,
+        RUN,
+        concept=row.concept,
+        sample_id=row.sample_id,
+        rating=5,
+        reviewer="Ada",
+        reason="why",
+        rating_id="one",
+    )
+    (correction,) = data.load_corrections(study, RUN, JUDGE, form_rule="loop")
+    assert (correction.judge_bin, correction.override_rating, correction.reason) == (1, 5, "why")

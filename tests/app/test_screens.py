@@ -1,0 +1,180 @@
+"""Each screen run without a browser: it draws what the study says, and one calm sentence where the study says nothing."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import data, state
+from tests.support.synthetic_study import JUDGE, RUN, build_study
+from tests.support.synthetic_texts import HOSTILE_CONCEPT
+
+MAIN = str(Path(__file__).parents[2] / "app" / "main.py")
+SCREENS = ("overview", "samples", "concept", "corrections")
+
+
+def open_screen(study: Path | None, monkeypatch: pytest.MonkeyPatch, screen: str = "overview", **query: str) -> AppTest:
+    if study is None:
+        monkeypatch.delenv("LENSGAP_STUDY", raising=False)
+        monkeypatch.setattr("sys.argv", ["main.py"])
+    else:
+        monkeypatch.setenv("LENSGAP_STUDY", str(study))
+    app = AppTest.from_file(MAIN, default_timeout=30)
+    # AppTest has no cookies, which is where the name would be looked for otherwise.
+    app.session_state[state.COOKIE] = ""
+    app.run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    if screen != "overview":
+        app.switch_page(f"screens/{screen}.py")
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def html_of(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_draws_a_full_study(full_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
+    app = open_screen(full_study, monkeypatch, screen)
+    assert "Offline baseline judge" in html_of(app)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("lacking", ["generated", "judged", "lensed"])
+def test_every_screen_draws_a_study_that_lacks_a_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: str, lacking: str
+) -> None:
+    study = build_study(tmp_path / "study", n_concepts=4, n_pairs=6, **{lacking: False})
+    shown = html_of(open_screen(study, monkeypatch, screen))
+    if lacking == "generated" and screen in ("overview", "samples"):
+        assert "No samples yet" in shown
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_says_what_to_do_in_an_empty_study(
+    empty_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str
+) -> None:
+    shown = html_of(open_screen(empty_study, monkeypatch, screen))
+    assert "This study has no run yet" in shown
+    assert f"lensgap run {empty_study}" in shown
+
+
+def test_without_a_study_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "lensgap serve STUDY" in html_of(open_screen(None, monkeypatch))
+
+
+def test_a_folder_without_a_study_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_screen(tmp_path / "nothing", monkeypatch)
+    assert "No study here" in html_of(app)
+
+
+def test_a_damaged_database_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "study.duckdb").write_bytes(b"this is no database" * 500)
+    assert "cannot be opened" in html_of(open_screen(tmp_path, monkeypatch))
+
+
+def test_numbers_on_the_overview_are_those_of_the_findings(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.viewmodels.words import number
+    from engine.stats.findings import Settings, find
+
+    counts = data.load_counts(full_study, RUN, JUDGE, form_rule="loop")
+    findings = find(counts, settings=Settings())
+    shown = html_of(open_screen(full_study, monkeypatch))
+    for finding in (findings.overall, *findings.quadrants.values()):
+        assert number(finding.best_gap.value) in shown
+        assert number(finding.ceilings["label_noise"].estimate.value) in shown
+
+
+def test_settings_in_the_address_move_the_ceiling(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = html_of(open_screen(full_study, monkeypatch))
+    strict = html_of(open_screen(full_study, monkeypatch, k="4", target="0.8"))
+    assert usual != strict
+    assert "0.80" in strict
+
+
+@pytest.mark.parametrize("k", ["nan", "", "9", "-3", "<script>", "1e400"])
+def test_nonsense_in_the_address_is_no_fault(full_study: Path, monkeypatch: pytest.MonkeyPatch, k: str) -> None:
+    open_screen(full_study, monkeypatch, k=k, s=k, target=k, ceiling=k, run=k, judge=k, lens=k, form_rule=k)
+    open_screen(full_study, monkeypatch, "samples", page=k, rating=k, form=k, open=k, sort=k, arm=k, q=k)
+    open_screen(full_study, monkeypatch, "concept", concept=k)
+
+
+def test_an_address_opens_a_sample_even_outside_the_filter(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_screen(full_study, monkeypatch, "samples", concept="vodka", open="sense organ:sample-000-0000")
+    assert "not in this list" in html_of(app)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html_of(app)
+
+
+def test_no_screen_hands_raw_markup_of_the_study_to_the_browser(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for screen, query in (
+        ("overview", {}),
+        ("samples", {"open": "sense organ:sample-000-0000"}),
+        ("samples", {"open": f"{HOSTILE_CONCEPT}:sample-012-0001"}),
+        ("concept", {"concept": HOSTILE_CONCEPT}),
+    ):
+        shown = html_of(open_screen(full_study, monkeypatch, screen, **query))
+        for raw in ("<script>alert", "<img", "<b onmouseover", "<lab>", "<h1>Taken"):
+            assert raw not in shown, (screen, raw)
+
+
+def rated(study: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, data.PageRow]:
+    row = data.load_page(study, RUN, JUDGE, data.Filters(ratings=(1,)), number=1, sort="run", form_rule="loop").rows[0]
+    app = open_screen(study, monkeypatch, "samples", open=f"{row.concept}:{row.sample_id}")
+    return app, row
+
+
+def history(study: Path, row: data.PageRow) -> list[tuple[int | None, str, str | None]]:
+    found = data.load_history(study, RUN, concept=row.concept, sample_id=row.sample_id)
+    return [(saying.rating, saying.reviewer, saying.reason) for saying in found]
+
+
+def test_rating_needs_a_name_and_is_stored_with_reason_and_undone(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, row = rated(study, monkeypatch)
+    assert app.button(key="rate-4").disabled
+    app.text_input(key="reviewer-name").input("Ada").run()
+    assert not app.button(key="rate-4").disabled
+    app.text_input(key=f"reason-{row.concept}-{row.sample_id}").input("it is").run()
+    app.button(key="rate-4").click().run()
+    assert history(study, row) == [(4, "Ada", "it is")]
+    assert "lg-delta" in html_of(app)
+    app.button(key="undo").click().run()
+    assert history(study, row) == [(4, "Ada", "it is"), (None, "Ada", None)]
+    assert app.button(key="undo").disabled
+
+
+def test_a_late_key_for_another_sample_stores_nothing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.widgets import override
+
+    app, row = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada").run()
+    shown = app.session_state["shown-pair"]
+    app.session_state["shown-pair"] = override.Shown("another", "sample", shown.rating_id)
+    app.button(key="rate-4").click().run()
+    assert history(study, row) == []
+    assert "nothing was stored" in html_of(app)
+
+
+def test_a_rating_that_cannot_be_stored_is_told_and_can_be_sent_again(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from db.errors import StudyLocked
+
+    app, row = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada").run()
+    real = data.add_override
+
+    def locked(*args: object, **options: object) -> bool:
+        raise StudyLocked("It is in use.")
+
+    monkeypatch.setattr(data, "add_override", locked)
+    app.button(key="rate-4").click().run()
+    assert "The rating was not stored. It is in use." in html_of(app)
+    monkeypatch.setattr(data, "add_override", real)
+    app.button(key="rate-4").click().run()
+    assert history(study, row) == [(4, "Ada", None)]
+    assert "not stored" not in html_of(app)

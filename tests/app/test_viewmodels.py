@@ -1,0 +1,145 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from app import data
+from app.viewmodels import effect, overview, words
+from app.viewmodels.concept import ceiling_rows, lens_dots
+from engine.stats.estimate import known, unknown, without_interval
+from engine.stats.findings import Settings, find
+from tests.support.synthetic_study import JUDGE, RUN
+
+
+def counts_of(folder: Path) -> tuple[data.ConceptCounts, ...]:
+    return data.load_counts(folder, RUN, JUDGE, form_rule="loop")
+
+
+def override(folder: Path, row: data.PageRow, rating: int) -> str:
+    rating_id = data.new_rating_id()
+    stored = data.add_override(
+        folder,
+        RUN,
+        concept=row.concept,
+        sample_id=row.sample_id,
+        rating=rating,
+        reviewer="Ada",
+        reason=None,
+        rating_id=rating_id,
+    )
+    assert stored
+    return rating_id
+
+
+def rows_of(folder: Path, **filters: object) -> tuple[data.PageRow, ...]:
+    chosen = data.Filters(**filters)  # type: ignore[arg-type]
+    return data.load_page(folder, RUN, JUDGE, chosen, number=1, sort="run", form_rule="loop").rows
+
+
+def test_numbers_have_true_signs_and_two_digits() -> None:
+    assert words.number(-0.5) == "\u22120.50"
+    assert words.number(-0.001) == "0.00"
+    assert words.number(None) == "–"
+    assert words.signed(0.25) == "+0.25"
+    assert words.signed(-0.25) == "\u22120.25"
+    assert words.signed(0.0004) == "±0.00"
+    assert words.count(1234, "sample") == "1\u202f234 samples"
+    assert words.count(1, "sample") == "1 sample"
+
+
+def test_an_estimate_is_written_with_its_interval_or_its_reason() -> None:
+    assert words.with_interval(known(1, 0.5, 1.5, n=9, method="t")) == "1.00 [0.50, 1.50]"
+    assert words.with_interval(unknown("no rating", method="t")) == "unknown: no rating"
+    assert words.interval(without_interval(1, n=1, method="t", because="one")) == ""
+
+
+@pytest.mark.parametrize("otherwise", ["judge", "none"])
+def test_without_an_override_counts_are_what_they_were_before_it(study: Path, otherwise: str) -> None:
+    rows = [row for row in rows_of(study) if (row.bin is None) == (otherwise == "none")]
+    row, before = rows[0], counts_of(study)
+    new = 5 if row.bin != 5 else 1
+    override(study, row, new)
+    moved = effect.Override(row.concept, row.arm, row.form, new, row.bin)
+    assert counts_of(study) != before
+    assert find(effect.without(counts_of(study), [moved]), settings=Settings(n_resamples=50)) == find(
+        before, settings=Settings(n_resamples=50)
+    )
+
+
+def test_effects_say_what_an_override_moved_and_what_it_did_not(study: Path) -> None:
+    row = rows_of(study, arm="positive", ratings=(1, 2))[0]
+    before = find(counts_of(study), settings=Settings(n_resamples=50))
+    override(study, row, 5)
+    after = find(counts_of(study), settings=Settings(n_resamples=50))
+    concept, quadrant, overall = effect.effects(before, after, concept=row.concept, quadrant=row.quadrant)
+    assert [concept.name, quadrant.name, overall.name] == [row.concept, f"Quadrant {row.quadrant}", "Whole study"]
+    for shown in (concept, quadrant, overall):
+        assert shown.changes[0].delta.startswith("+")
+    untouched = effect.effects(after, after, concept=row.concept, quadrant=None)
+    assert [change.delta for shown in untouched for change in shown.changes] == [""] * 6
+
+
+def test_a_gap_is_weak_when_its_interval_reaches_zero_or_is_missing() -> None:
+    assert overview.is_weak(known(0.3, -0.1, 0.7, n=9, method="t"))
+    assert overview.is_weak(without_interval(0.3, n=1, method="t", because="one"))
+    assert not overview.is_weak(known(0.3, 0.1, 0.7, n=9, method="t"))
+    assert not overview.is_weak(unknown("no rating", method="t"))
+
+
+def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study: Path) -> None:
+    counts, profiles = counts_of(full_study), data.load_profiles(full_study, RUN)
+    lenses = data.load_lenses(full_study, RUN)
+    setting = overview.lens_settings(lenses)[0]
+    chosen = overview.lenses_of(lenses, setting)
+    view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, chosen)
+    assert [point.concept for point in view.points] == [profile.concept for profile in profiles]
+    assert [card.letter for card in view.cards] == ["A", "B", "C", "D"]
+    assert sum(card.n_samples for card in view.cards) < view.overall.n_samples == 14 * 20
+    measured = [lens.f1 for lens in chosen if lens.f1 is not None]
+    assert view.overall.lenses.f1.value == pytest.approx(sum(measured) / len(measured))
+
+
+def test_the_first_lens_setting_has_the_highest_mean_f1(full_study: Path) -> None:
+    lenses = data.load_lenses(full_study, RUN)
+    settings = overview.lens_settings(lenses)
+
+    def mean(setting: overview.LensSetting) -> float:
+        f1s = [lens.f1 for lens in overview.lenses_of(lenses, setting) if lens.f1 is not None]
+        return sum(f1s) / len(f1s)
+
+    assert mean(settings[0]) == max(mean(setting) for setting in settings)
+
+
+def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:
+    profiles = [p for p in data.load_profiles(full_study, RUN) if p.n_siblings is not None] * 3
+    counts = counts_of(full_study)
+    view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
+    offsets = overview.spread(view.points)
+    placed = [(p.n_senses + 0.01 * x, p.n_siblings + 0.01 * y) for p, (x, y) in zip(view.points, offsets, strict=True)]
+    nearest = min(math.dist(a, b) for i, a in enumerate(placed) for b in placed[:i])
+    assert nearest > 0.005
+
+
+@pytest.mark.parametrize(("asked", "start"), [(0.5, "Yes"), (1.0, "Not 1.00")])
+def test_the_answer_follows_from_target_and_ceiling(full_study: Path, asked: float, start: str) -> None:
+    counts, profiles = counts_of(full_study), data.load_profiles(full_study, RUN)
+    settings = Settings(n_resamples=50, user_target=asked)
+    view = overview.overview(find(counts, settings=settings), counts, profiles, [])
+    short, because = overview.answer(view.overall, asked=asked, model=settings.model)
+    assert short.startswith(start)
+    assert words.number(view.overall.ceiling.value) in because
+
+
+def test_ceiling_rows_begin_with_the_deciding_model_and_show_formula_and_inputs(full_study: Path) -> None:
+    finding = find(counts_of(full_study), settings=Settings(n_resamples=50)).overall
+    shown = ceiling_rows(finding, deciding="gap_linear")
+    assert [row.deciding for row in shown] == [True, False, False, False]
+    assert shown[0].inputs == f"gap = {words.number(finding.gap.value)}"
+    assert {row.name for row in shown} == set(words.CEILINGS.values())
+
+
+def test_lens_dots_keep_unmeasured_lenses_with_their_reason(full_study: Path) -> None:
+    dots = lens_dots(data.load_lenses(full_study, RUN))
+    assert all((row.f1 is None) == (row.reason is not None) for row in dots)
+    assert any(row.reason for row in dots)
+    assert all(dict(row.baselines)["always positive"] == pytest.approx(2 / 3) for row in dots if row.f1 is not None)
