@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from engine.errors import ConfigError, StudyUnreadable
 from engine.pipeline import run
 from engine.stages import capture as capture_stage
 from engine.stages.train import load_training_set
+from engine.subject.capture import Captured
 from engine.subject.load import Subject
+from engine.subject.shards import read_vectors
 from tests.support.planted import clean_text, copy_study, half_loops, plant, snapshot
 
 ALL = ("judge", "capture", "train")
@@ -181,7 +184,7 @@ def test_loops_lower_gap_and_f1(config: StudyConfig, load: Callable[[str], Subje
     from engine.exchange.report import build_report
 
     settings = StudyConfig(
-        model=config.model, per_quadrant=2, n_positive=12, n_negative=12, layers=(1,), lenses=("logistic",), folds=4
+        model=config.model, per_quadrant=2, n_positive=24, n_negative=24, layers=(0,), lenses=("logistic",), folds=4
     )
     reports = {}
     for name, write in (("clean", clean_text), ("loops", half_loops)):
@@ -231,3 +234,34 @@ def test_hostile_texts_go_through_every_stage_and_come_back(
     assert stored == {text.replace("\ud83d", "\ufffd") for text in HOSTILE}
     reasons = {row[-1] for row in snapshot(study)["activations"]}
     assert reasons == {None, "the output has no tokens"}
+
+
+def test_a_vector_that_is_not_finite_is_missing_with_the_reason(tmp_path: Path) -> None:
+    sound, broken = np.ones(4, np.float32), np.array([1, np.inf, 0, 0], np.float32)
+    captured = [
+        Captured({(0, "prompt"): sound, (0, "output"): broken}),
+        Captured({(0, "prompt"): sound, (0, "output"): 2 * sound}),
+        Captured({(0, "prompt"): sound, (0, "output"): None}),
+    ]
+    rows = list(capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context"))
+    found = {row.sample_id: row for row in rows if row.phase == "output"}
+    assert {name: row.missing_reason for name, row in found.items()} == {
+        "a": "the activation is not finite",
+        "b": None,
+        "c": "the output has no tokens",
+    }
+    [vector] = read_vectors(tmp_path, "0.output", [(found["b"].shard or "", found["b"].shard_row or 0)])
+    assert np.array_equal(vector, 2 * sound)
+
+
+def test_a_batch_that_lacks_a_sample_runs_whole_and_gives_the_same_text(config: StudyConfig, tmp_path: Path) -> None:
+    settings = replace(config, max_new_tokens=8, batch_size=8)
+    run(tmp_path / "study", settings, only=("select", "generate"), quiet=True)
+    before = snapshot(tmp_path / "study")
+    with transaction(tmp_path / "study") as cursor:
+        cursor.execute("delete from forms")
+    with transaction(tmp_path / "study") as cursor:
+        cursor.execute("delete from samples where sample_id in (select min(sample_id) from prompts where batch = 0)")
+    done = run(tmp_path / "study", settings, only=("generate",), quiet=True).n_done
+    assert done["generate"] == 8
+    assert snapshot(tmp_path / "study") == before
