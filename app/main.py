@@ -42,7 +42,7 @@ def main() -> None:
         with st.sidebar:
             sidebar.pickers(context)
             sidebar.lens_picker(lenses, sidebar.lens_setting(lenses))
-            sidebar.progress(data.load_stages(folder, context.run.run_id))
+            sidebar.progress(folder, context.run.run_id)
         st.session_state["context"] = context
         page.run()
 

@@ -84,7 +84,7 @@ def icon() -> str:
 
 
 def apply() -> None:
-    """Put the style sheet on the page, with the palette as CSS variables."""
+    """Put the style sheet on the page, with the palette as CSS variables, and keep up when the reader changes the theme."""
     colours = palette()
     variables = {
         "text": colours.text,
@@ -100,3 +100,27 @@ def apply() -> None:
     declared = "".join(f"--lg-{name}:{value};" for name, value in variables.items())
     sheet = (Path(__file__).parent / "theme.css").read_text("utf-8")
     st.html(f"<style>:root{{{declared}}}{sheet}</style>")
+    _follow("dark" if colours is DARK else "light")
+
+
+def _follow(shown: str) -> None:
+    """Run again when the theme is another than the one shown: Streamlit does not, and charts have their colours from here."""
+    st.button("Follow the theme", key="follow-theme")
+    st.html(f"<script>{_FOLLOW.replace('SHOWN', shown)}</script>", unsafe_allow_javascript=True)
+
+
+# Presses the hidden button above, once for each change, so that a theme that is told wrongly cannot make it run for ever.
+_FOLLOW: Final = """(() => {
+  const app = document.querySelector(".stApp");
+  const now = () => (getComputedStyle(app).colorScheme.includes("dark") ? "dark" : "light");
+  const follow = () => {
+    if (now() === "SHOWN") { window.lensgapFollowed = null; return; }
+    if (window.lensgapFollowed === now()) return;
+    window.lensgapFollowed = now();
+    document.querySelector(".st-key-follow-theme button")?.click();
+  };
+  window.lensgapTheme?.disconnect();
+  window.lensgapTheme = new MutationObserver(follow);
+  window.lensgapTheme.observe(app, { attributes: true });
+  follow();
+})()"""

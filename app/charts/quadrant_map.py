@@ -18,6 +18,7 @@ Bands = tuple[int, int, int, int]
 _TICKS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
 # About what a map has in a window of 1,440 pixels; labels need it only to keep clear of each other.
 _WIDTH_PX = 540.0
+_LABELLED_UP_TO = 120
 _Box = tuple[float, float, float, float]
 
 
@@ -41,7 +42,8 @@ def quadrant_map(
     made = figure(colours, height=height, showlegend=False)
     _draw_regions(made, xs, ys, colours)
     _draw_points(made, points, largest_gap, colours)
-    _label_points(made, points, xs, ys, colours, height)
+    if len(points) <= _LABELLED_UP_TO:
+        _label_points(made, points, xs, ys, colours, height)
     made.update_xaxes(title="Senses of the word (log scale)", showgrid=False, zeroline=False, **_axis(xs))
     made.update_yaxes(title=f"{sibling_title} (log scale)", showgrid=False, zeroline=False, **_axis(ys))
     return made

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.data.memory import remembered
 from app.data.rows import fetch, read
 from db import connect
 from engine.stats.findings import LensResult
@@ -108,4 +109,5 @@ def load_concept(folder: Path, run_id: str, concept: str) -> Concept | None:
 
 def load_lenses(folder: Path, run_id: str, *, concept: str | None = None) -> tuple[Lens, ...]:
     """Lenses of the run, or of one concept."""
-    return read(folder, "findings.lenses", Lens, run_id=run_id, concept=concept)
+    key = ("lenses", run_id, concept)
+    return remembered(folder, key, lambda: read(folder, "findings.lenses", Lens, run_id=run_id, concept=concept))

@@ -1,10 +1,14 @@
 """The study as a whole: its runs, judges and concepts, the counts behind every finding, and how far its stages are."""
 
 import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
+from app.data.memory import remembered
 from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
@@ -74,26 +78,55 @@ class Stage:
 
 def load_runs(folder: Path) -> tuple[Run, ...]:
     """Runs of the study, newest first."""
-    return read(folder, "findings.runs", Run)
+    return remembered(folder, "runs", lambda: read(folder, "findings.runs", Run))
 
 
 def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
     """Judges of the run, most votes first."""
-    return read(folder, "findings.judges", Judge, run_id=run_id)
+    return remembered(folder, ("judges", run_id), lambda: read(folder, "findings.judges", Judge, run_id=run_id))
 
 
 def load_profiles(folder: Path, run_id: str) -> tuple[Profile, ...]:
     """Concepts of the run in its order."""
-    return read(folder, "findings.quadrants", Profile, run_id=run_id)
+    return remembered(folder, ("profiles", run_id), lambda: read(folder, "findings.quadrants", Profile, run_id=run_id))
 
 
 def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[ConceptCounts, ...]:
-    """The counts that every finding is computed from, concept by concept in the run's order."""
-    profiles = load_profiles(folder, run_id)
-    parameters = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule, "concept": None}
-    with connect(folder) as cursor:
-        rows = cursor.execute(query("findings.counts"), parameters).fetchall()
-    return tuple(count_concepts(rows, quadrants={profile.concept: profile.quadrant for profile in profiles}))
+    """The counts that every finding is computed from, concept by concept in the run's order.
+
+    All are counted once; after that, only concepts that people rated since.
+    """
+    counted = remembered(folder, ("counts", run_id, judge_id, form_rule), _Counted)
+    quadrants = {profile.concept: profile.quadrant for profile in load_profiles(folder, run_id)}
+    chosen = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule}
+    with counted.lock, connect(folder) as cursor:
+        # Read before counting: a rating that comes in between is counted now and once more next time.
+        last = int((cursor.execute(query("changes.last_rating")).fetchone() or (0,))[0])
+        if counted.last_rating is None:
+            counted.counts = _count(cursor, quadrants, concept=None, **chosen)
+        elif last > counted.last_rating:
+            since = {"run_id": run_id, "last_rating": counted.last_rating}
+            for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall():
+                one = _count(cursor, {concept: quadrants.get(concept)}, concept=concept, **chosen)
+                counted.counts = counted.counts | one
+        counted.last_rating = last
+        return tuple(counted.counts.values())
+
+
+@dataclass
+class _Counted:
+    """Counts by concept as of a rating, shared by the threads that hold its lock."""
+
+    last_rating: int | None = None
+    counts: dict[str, ConceptCounts] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def _count(
+    cursor: duckdb.DuckDBPyConnection, quadrants: dict[str, str | None], *, concept: str | None, **chosen: str
+) -> dict[str, ConceptCounts]:
+    rows = cursor.execute(query("findings.counts"), {**chosen, "concept": concept}).fetchall()
+    return {counts.concept: counts for counts in count_concepts(rows, quadrants=quadrants)}
 
 
 def load_stages(folder: Path, run_id: str) -> tuple[Stage, ...]:

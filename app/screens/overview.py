@@ -1,6 +1,6 @@
 """The study at a glance: where its concepts lie, how far their arms are apart, and what F1 that permits."""
 
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -9,6 +9,8 @@ from app.context import Context
 from app.viewmodels import overview
 from app.viewmodels.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
 from app.widgets import cards, markup, notices, sidebar
+
+_ROWS: Final = 60
 
 
 def show(here: Context) -> None:
@@ -74,8 +76,11 @@ def _forest(view: overview.Overview, colours: theme.Palette) -> None:
     if all(point.gap.value is None for point in view.points):
         notices.note("Gaps appear here once samples are rated.")
         return
+    shown = overview.smallest_gaps(view.points, _ROWS)
     with st.container(height=478, border=False, key="forest-box"):
-        _open_concept(_clickable(charts.forest(view.points, colours=colours), key="forest"))
+        _open_concept(_clickable(charts.forest(shown, colours=colours), key="forest"))
+    if len(shown) < len(view.points):
+        notices.note(f"The {_ROWS} smallest gaps of {count(len(view.points), 'concept')}.")
 
 
 def _clickable(made: Any, *, key: str) -> Any:

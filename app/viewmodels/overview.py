@@ -107,6 +107,12 @@ def setting_name(setting: LensSetting) -> str:
     return f"{family} · layer {layer} · {phase}"
 
 
+def smallest_gaps(points: Sequence[MapPoint], at_most: int) -> tuple[MapPoint, ...]:
+    """The points with the smallest known gaps, those without one last; all of them while they are few."""
+    ordered = sorted(points, key=lambda point: (point.gap.value is None, point.gap.value or 0.0))
+    return tuple(ordered[:at_most])
+
+
 def spread(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
     """Offsets, in parts of a unit, that keep points of equal counts apart: a small sunflower around their place."""
     seen: dict[tuple[int, int], int] = {}

@@ -20,6 +20,7 @@ PAGES: Final = (
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
 )
 _LIVE_S: Final = 60.0
+_REFRESH_S: Final = 3.0
 NEW_SAMPLES: Final = ("open", "page")
 
 
@@ -67,14 +68,32 @@ def lens_picker(lenses: Sequence[data.Lens], setting: overview.LensSetting | Non
     )
 
 
-def progress(stages: Sequence[data.Stage]) -> None:
-    """A strip for the stage that is at work, if one moved within the last minute."""
-    unfinished = [stage for stage in stages if stage.n_done < stage.n_total]
-    if not unfinished:
-        return
-    stage = unfinished[0]
-    age = (datetime.now(UTC).replace(tzinfo=None) - stage.updated_at).total_seconds()
-    word = "at work" if age < _LIVE_S else f"stopped {_ago(age)} ago"
+def progress(folder: Path, run_id: str) -> None:
+    """A strip for the stage that is unfinished, if any; it moves by itself while the stage does."""
+    stage = _unfinished(folder, run_id)
+    if stage is not None and _age(stage) < _LIVE_S:
+        st.fragment(_live_strip, run_every=_REFRESH_S)(folder, run_id)
+    elif stage is not None:
+        _strip(stage, f"stopped {_ago(_age(stage))} ago")
+
+
+def _live_strip(folder: Path, run_id: str) -> None:
+    stage = _unfinished(folder, run_id)
+    if stage is None:
+        st.html('<p class="lg-note">All stages are done. Reload to see everything.</p>')
+    else:
+        _strip(stage, "at work")
+
+
+def _unfinished(folder: Path, run_id: str) -> data.Stage | None:
+    return next((stage for stage in data.load_stages(folder, run_id) if stage.n_done < stage.n_total), None)
+
+
+def _age(stage: data.Stage) -> float:
+    return (datetime.now(UTC).replace(tzinfo=None) - stage.updated_at).total_seconds()
+
+
+def _strip(stage: data.Stage, word: str) -> None:
     share = stage.n_done / stage.n_total
     st.html(
         f'<div class="lg-progress"><span>{markup.text(stage.stage)} <em>{word}</em></span>'
@@ -143,7 +162,7 @@ def _assumptions(context: Context) -> None:
     )
     state.bound(
         st.slider,
-        "Activations survive bad output with probability (s)",
+        "Activations survive bad output (s)",
         name="s",
         value=settings.stability,
         default=DEFAULTS.stability,

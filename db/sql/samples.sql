@@ -1,44 +1,57 @@
 -- name: page
 -- One page of a run's pairs with an output, filtered and sorted; `n_total` counts all that pass the filters.
 -- A filter that is null passes everything; quadrant and form 'none' stand for not assigned and not measured.
-with chosen as (
+-- Texts are joined to the rows of the page alone: they weigh more than all the rest.
+with passing as (
     select
         v.concept, v.sample_id, v.arm, v.negative_kind, v.position, v.bin, v.verdict, v.verdict_source, v.judge_rating,
-        v.n_unscored, c.quadrant, c.position as concept_position, q.prompt, q.prompt_concept, s.output,
-        case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
-        f.tail_loop_share, f.n_chars
+        c.quadrant, c.position as concept_position, f.tail_loop_share, f.n_chars,
+        case when $form_rule = 'study' then f.form_study else f.form_loop end as form
     from verdicts($run_id, $judge_id) v
-    join samples s on s.sample_id = v.sample_id
-    join prompts q on q.sample_id = v.sample_id
     join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
+    semi join (
+        select s.sample_id
+        from samples s
+        join prompts q on q.sample_id = s.sample_id
+        where
+            q.run_id = $run_id
+            and (
+                $text is null
+                or contains(lower(s.output), lower($text)) or contains(lower(q.prompt), lower($text))
+            )
+    ) written on written.sample_id = v.sample_id
     left join forms f on f.sample_id = v.sample_id
-),
-passing as (
-    select * from chosen
     where
-        ($quadrants is null or list_contains($quadrants::text[], coalesce(quadrant, 'none')))
-        and ($concept is null or concept = $concept)
-        and ($arm is null or arm = $arm)
-        and ($kinds is null or list_contains($kinds::text[], negative_kind))
+        ($quadrants is null or list_contains($quadrants::text[], coalesce(c.quadrant, 'none')))
+        and ($concept is null or v.concept = $concept)
+        and ($arm is null or v.arm = $arm)
+        and ($kinds is null or list_contains($kinds::text[], v.negative_kind))
         and ($forms is null or list_contains($forms::text[], coalesce(form, 'none')))
-        and ($ratings is null or list_contains($ratings::integer[], coalesce(bin, 0)))
-        and ($source is null or verdict_source = $source)
-        and (
-            $text is null
-            or contains(lower(output), lower($text)) or contains(lower(prompt), lower($text))
-        )
+        and ($ratings is null or list_contains($ratings::integer[], coalesce(v.bin, 0)))
+        and ($source is null or v.verdict_source = $source)
+),
+page as (
+    select *, row_number() over () as row_order
+    from (
+        select *
+        from passing
+        order by
+            case $sort when 'lowest' then verdict when 'highest' then -verdict end nulls last,
+            case $sort when 'loop' then -tail_loop_share when 'longest' then -n_chars when 'shortest' then n_chars end
+                nulls last,
+            concept_position, position
+        limit $n_rows offset $n_skipped
+    )
 )
 select
-    concept, sample_id, arm, negative_kind, quadrant, form, bin, verdict, verdict_source, judge_rating, prompt,
-    prompt_concept, n_chars,
-    substr(output, greatest(1, strpos(lower(output), lower(coalesce($text, ''))) - 60)::bigint, 240) as excerpt,
-    count(*) over () as n_total
-from passing
-order by
-    case $sort when 'lowest' then verdict when 'highest' then -verdict end nulls last,
-    case $sort when 'loop' then -tail_loop_share when 'longest' then -n_chars when 'shortest' then n_chars end nulls last,
-    concept_position, position
-limit $n_rows offset $n_skipped;
+    p.concept, p.sample_id, p.arm, p.negative_kind, p.quadrant, p.form, p.bin, p.verdict, p.verdict_source,
+    p.judge_rating, q.prompt, q.prompt_concept, p.n_chars,
+    substr(s.output, greatest(1, strpos(lower(s.output), lower(coalesce($text, ''))) - 60)::bigint, 240) as excerpt,
+    (select count(*) from passing) as n_total
+from page p
+join samples s on s.sample_id = p.sample_id
+join prompts q on q.sample_id = p.sample_id
+order by p.row_order;
 
 -- name: pair
 -- One pair with its sample, form and verdict; `judge_bin` is the rating in force were there no override.

@@ -123,3 +123,30 @@ def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
     )
     (correction,) = data.load_corrections(study, RUN, JUDGE, form_rule="loop")
     assert (correction.judge_bin, correction.override_rating, correction.reason) == (1, 5, "why")
+
+
+def test_counts_that_are_kept_follow_every_rating_and_new_work(study: Path) -> None:
+    from app.data import memory
+
+    def kept_and_fresh() -> tuple[object, object]:
+        kept = data.load_counts(study, RUN, JUDGE, form_rule="loop")
+        memory._kept.clear()
+        return kept, data.load_counts(study, RUN, JUDGE, form_rule="loop")
+
+    rows = everything(study, data.Filters())
+    before, _ = kept_and_fresh()
+    for i, row in enumerate(rows[:6]):
+        pair = {"concept": row.concept, "sample_id": row.sample_id}
+        data.add_override(study, RUN, **pair, rating=1 + i % 5, reviewer="Ada", reason=None, rating_id=str(i))
+        kept, fresh = kept_and_fresh()
+        assert kept == fresh
+    for i, row in enumerate(rows[:6]):
+        pair = {"concept": row.concept, "sample_id": row.sample_id}
+        data.undo_override(study, RUN, **pair, reviewer="Ada", rating_id=str(i))
+        kept, fresh = kept_and_fresh()
+        assert kept == fresh
+    assert kept == before
+    with connect(study) as cursor:
+        cursor.execute("delete from judgments where concept = ?", [rows[0].concept])
+    kept, fresh = kept_and_fresh()
+    assert kept == fresh != before

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.server import ROOT, open_browser, serve, settle
+from tests.support.dashboard import ROOT, open_browser, serve, settle
 from tests.support.synthetic_study import build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT, SCRIPT
 
@@ -158,3 +158,19 @@ def test_locked_database_is_one_sentence(tab: Page, address: str, study: Path) -
             holder.terminate()
     tab.get_by_role("button", name="Try again").click()
     expect(tab.locator(".st-key-list .lg-row").first).to_be_visible()
+
+
+def test_charts_and_cards_follow_the_theme_at_once(tab: Page, address: str) -> None:
+    visit(tab, address)
+
+    def colour(selector: str, name: str) -> str:
+        return str(tab.locator(selector).first.evaluate(f"element => getComputedStyle(element).{name}"))
+
+    light = colour(".lg-card", "backgroundColor"), colour(".xtick text", "fill")
+    tab.locator("[data-testid=stMainMenu] button").click()
+    tab.locator("[data-testid=stMainMenuPopover]").get_by_text("Dark").last.click()
+    expect(tab.locator(".lg-card").first).not_to_have_css("background-color", light[0])
+    settle(tab)
+    dark = colour(".lg-card", "backgroundColor"), colour(".xtick text", "fill")
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
