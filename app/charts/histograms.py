@@ -33,8 +33,13 @@ def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, c
         mean = "" if arm.mean is None else f"<br>mean {number(arm.mean)}"
         made.update_yaxes(title=f"{name}{mean}", range=[0, top], row=row, col=1, showticklabels=False, showgrid=False)
         if arm.mean is not None:
-            made.add_vline(
-                x=arm.mean,
+            # No higher than the highest bar, whose count stands above it.
+            made.add_shape(
+                type="line",
+                x0=arm.mean,
+                x1=arm.mean,
+                y0=0,
+                y1=top / 1.25,
                 line={"width": 1.5, "dash": "dot", "color": colours.text},
                 row=row,
                 col=1,

@@ -18,6 +18,7 @@ from db.errors import ExpectedError
 
 _SHOWN: Final = "shown-pair"
 _NOTICE: Final = "rating-notice"
+_MOVED_ON: Final = "Someone has changed this rating since, so nothing was undone. Here is how it stands now."
 _LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Please press it again."
 
 
@@ -149,7 +150,7 @@ def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
         st.session_state[_NOTICE] = _LATE
         return
     try:
-        data.undo_override(
+        undone = data.undo_override(
             context.folder,
             context.run.run_id,
             concept=shown.concept,
@@ -160,7 +161,7 @@ def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
     except ExpectedError as error:
         st.session_state[_NOTICE] = f"The rating was not undone. {error}"
         return
-    st.session_state[_NOTICE] = None
+    st.session_state[_NOTICE] = None if undone else _MOVED_ON
     st.session_state[_SHOWN] = shown._replace(rating_id=data.new_rating_id())
 
 

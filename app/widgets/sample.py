@@ -62,6 +62,12 @@ def judge(topics: Sequence[TopicVote], judgments: Sequence[JudgmentVote], *, nam
         if vote.explanation:
             parts.append(f"<dt>Because</dt><dd>{markup.text(vote.explanation)}</dd>")
     st.html(f'<dl class="lg-facts lg-wide">{"".join(parts)}</dl>')
+    replies = [vote.raw_reply for vote in judgments if vote.raw_reply]
+    if replies:
+        with st.expander("What the judge replied, word for word"):
+            st.html(
+                "".join(f'<pre class="lg-raw">{markup.text(reply[: markup.SHOWN_CHARS])}</pre>' for reply in replies)
+            )
 
 
 def measures(pair: data.PairDetail) -> None:

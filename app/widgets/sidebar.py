@@ -109,7 +109,7 @@ def _run_picker(context: Context) -> None:
         st.html(
             f'<dl class="lg-facts"><dt>Run</dt><dd title="{markup.text(run.run_id)}">{markup.text(run.name)}</dd>'
             f"<dt>Model</dt><dd>{markup.text(Path(run.model).name)}</dd>"
-            f"<dt>Samples</dt><dd>{integer(run.n_samples)} of {integer(run.n_prompts)}</dd></dl>"
+            f"<dt>Texts</dt><dd>{integer(run.n_samples)} of {integer(run.n_prompts)}</dd></dl>"
         )
         return
     state.bound(

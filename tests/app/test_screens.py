@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data, state
+from db import transaction
 from tests.support.synthetic_study import JUDGE, RUN, build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
 
@@ -178,3 +179,36 @@ def test_a_rating_that_cannot_be_stored_is_told_and_can_be_sent_again(
     app.button(key="rate-4").click().run()
     assert history(study, row) == [(4, "Ada", None)]
     assert "not stored" not in html_of(app)
+
+
+def test_undoing_what_someone_else_has_replaced_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, row = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada").run()
+    app.button(key="rate-4").click().run()
+    pair = {"concept": row.concept, "sample_id": row.sample_id}
+    data.add_override(study, RUN, **pair, rating=2, reviewer="Grace", reason=None, rating_id="later")
+    app.button(key="undo").click().run()
+    assert "Someone has changed this rating since" in html_of(app)
+    assert [saying[:2] for saying in history(study, row)] == [(4, "Ada"), (2, "Grace")]
+
+
+def test_the_newest_run_is_shown_until_another_is_chosen(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction(study) as cursor:
+        cursor.execute(
+            "insert into runs select 'newer', 'newer run', '2027-01-01', config, model, model_fingerprint, pack_hash, "
+            "template_set, template_hash, seed, versions from runs"
+        )
+    assert "No samples yet" in html_of(open_screen(study, monkeypatch))
+    assert "Quadrant map" in html_of(open_screen(study, monkeypatch, run=RUN))
+
+
+def test_a_stage_at_work_and_one_that_stopped_are_shown(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction(study) as cursor:
+        cursor.execute("insert into progress values (?, 'train', 3, 10, 1, null, '2026-01-01')", [RUN])
+    assert "3 / 10" in html_of(open_screen(study, monkeypatch))
+    assert "stopped" in html_of(open_screen(study, monkeypatch))
+    with transaction(study) as cursor:
+        cursor.execute("update progress set n_done = 4, updated_at = now() at time zone 'UTC'")
+    shown = html_of(open_screen(study, monkeypatch))
+    assert "4 / 10" in shown
+    assert "at work" in shown

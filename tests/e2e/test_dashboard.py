@@ -71,9 +71,10 @@ def test_overview_shows_map_cards_and_leads_to_a_quadrant(tab: Page, address: st
     assert set(letters) == {"C"}
 
 
-def test_click_on_a_concept_opens_it(tab: Page, address: str) -> None:
+@pytest.mark.parametrize("chart", ["map", "forest"])
+def test_click_on_a_concept_opens_it(tab: Page, address: str, chart: str) -> None:
     visit(tab, address)
-    tab.locator(".st-key-forest .scatterlayer .point").first.click(force=True)
+    tab.locator(f".st-key-{chart} .scatterlayer .point").last.click(force=True)
     tab.wait_for_url("**/concept?concept=*")
     settle(tab)
     expect(tab.get_by_text("Lenses beside their baselines")).to_be_visible()
