@@ -27,7 +27,7 @@ def head(pair: data.PairDetail) -> None:
 def output(pair: data.PairDetail, *, search: str | None) -> None:
     """The prompt and the text, its loop and the search's hits marked; very long texts are cut, and can be had whole."""
     shown = pair.output[: markup.SHOWN_CHARS]
-    body = markup.marked(shown, loop=looping_span(shown), search=search) if shown else ""
+    body = markup.marked(shown, loop=_loop_within(pair.output, len(shown)), search=search) if shown else ""
     rest = len(pair.output) - len(shown)
     more = f'<p class="lg-note">… and {integer(rest)} more characters</p>' if rest else ""
     empty = "" if pair.output.strip() else '<em class="lg-muted">The model wrote nothing.</em>'
@@ -40,6 +40,12 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
         st.download_button(
             "Whole text", pair.output, file_name=f"{pair.sample_id}.txt", type="tertiary", icon=":material/download:"
         )
+
+
+def _loop_within(output: str, n_shown: int) -> markup.Span | None:
+    """The loop that the whole text ends in, as far as it is shown."""
+    loop = looping_span(output)
+    return (loop[0], min(loop[1], n_shown)) if loop and loop[0] < n_shown else None
 
 
 def judge(topics: Sequence[TopicVote], judgments: Sequence[JudgmentVote], *, name: str) -> None:
