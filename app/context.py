@@ -15,6 +15,7 @@ from engine.stats.findings import Findings, Settings, find
 
 CEILING_MODELS: Final = get_args(CeilingName)
 DEFAULTS: Final = Settings()
+_MANY_CONCEPTS: Final = 500
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Context:
 
     def find(self, counts: Sequence[data.ConceptCounts]) -> Findings:
         """Findings on these counts under the reader's settings."""
-        return find(counts, settings=self.settings)
+        if len(counts) <= _MANY_CONCEPTS:
+            return find(counts, settings=self.settings)
+        with st.spinner(f"Working out gaps and ceilings of {len(counts):,} concepts; the first time takes a while"):
+            return find(counts, settings=self.settings)
 
 
 def study_folder() -> Path | None:

@@ -1,4 +1,4 @@
-"""Gaps of many concepts as dots with their intervals, largest at the top."""
+"""Gaps of many concepts as dots with their intervals, smallest at the top, for that is where the trouble is."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ ROW_PX = 24
 
 def forest(points: Sequence[MapPoint], *, colours: Palette) -> go.Figure:
     """One row a concept; a hollow dot is a gap without an interval, a dash in the label one that is unknown."""
-    ordered = sorted(points, key=lambda point: (point.gap.value is not None, point.gap.value or 0.0))
+    ordered = sorted(points, key=lambda point: (point.gap.value is not None, -(point.gap.value or 0.0)))
     made = figure(colours, height=64 + ROW_PX * len(ordered), showlegend=False)
     made.add_vline(x=0, line={"width": 1, "color": colours.muted})
     made.add_trace(

@@ -5,6 +5,7 @@ Counts are placed at log2(1 + n), so that 1, 10 and 60 all read well and 0 has a
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
@@ -19,6 +20,9 @@ _TICKS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
 # About what a map has in a window of 1,440 pixels; labels need it only to keep clear of each other.
 _WIDTH_PX = 540.0
 _LABELLED_UP_TO = 120
+_RINGED_UP_TO = 400
+_APART = 0.36
+_INSIDE = 0.02
 _Box = tuple[float, float, float, float]
 
 
@@ -41,7 +45,7 @@ def quadrant_map(
     )
     made = figure(colours, height=height, showlegend=False)
     _draw_regions(made, xs, ys, colours)
-    _draw_points(made, points, largest_gap, colours)
+    _draw_points(made, points, xs, ys, largest_gap, colours)
     if len(points) <= _LABELLED_UP_TO:
         _label_points(made, points, xs, ys, colours, height)
     made.update_xaxes(title="Senses of the word (log scale)", showgrid=False, zeroline=False, **_axis(xs))
@@ -114,16 +118,23 @@ def _draw_regions(made: go.Figure, xs: Sequence[float], ys: Sequence[float], col
     )
 
 
-def _draw_points(made: go.Figure, points: Sequence[MapPoint], largest_gap: float, colours: Palette) -> None:
+def _draw_points(
+    made: go.Figure,
+    points: Sequence[MapPoint],
+    xs: Sequence[float],
+    ys: Sequence[float],
+    largest_gap: float,
+    colours: Palette,
+) -> None:
     if not points:
         return
-    places = _places(points)
+    places = _places(points, xs, ys)
     x, y = [px for px, _ in places], [py for _, py in places]
     most = max(point.n_pairs for point in points) or 1
     # Many concepts get smaller dots, as they would cover each other.
-    largest = 19 - 8 * min(1.0, len(points) / 80)
+    largest = min(19.0, max(5.0, 19 - 3.2 * math.log2(len(points) / 16)))
     sizes = [largest * (0.45 + 0.55 * math.sqrt(point.n_pairs / most)) for point in points]
-    weak = [i for i, point in enumerate(points) if point.weak]
+    weak = [i for i, point in enumerate(points) if point.weak and len(points) <= _RINGED_UP_TO]
     made.add_trace(
         go.Scatter(
             x=[x[i] for i in weak],
@@ -179,11 +190,20 @@ def _draw_points(made: go.Figure, points: Sequence[MapPoint], largest_gap: float
         )
 
 
-def _places(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
+def _places(points: Sequence[MapPoint], xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
+    """Where each dot is drawn: at its counts, moved aside from its equals, but never out of its band."""
     return [
-        (place(point.n_senses) + 0.11 * dx, place(point.n_siblings) + 0.13 * dy)
+        (
+            _within(place(point.n_senses), _APART * dx, xs),
+            _within(place(point.n_siblings), _APART * dy, ys),
+        )
         for point, (dx, dy) in zip(points, spread(points), strict=True)
     ]
+
+
+def _within(at: float, offset: float, edges: Sequence[float]) -> float:
+    low, high = next(pair for pair in pairwise(edges) if at <= pair[1])
+    return min(max(at + offset, low + _INSIDE), high - _INSIDE)
 
 
 def _label_points(
@@ -191,7 +211,7 @@ def _label_points(
 ) -> None:
     """Write each concept's name above, below or beside its dot, wherever it covers nothing; leave it out where it must."""
     x_px, y_px = _WIDTH_PX / (xs[3] - xs[0]), (height - 60) / (ys[3] - ys[0])
-    dots = [((x - xs[0]) * x_px, (y - ys[0]) * y_px) for x, y in _places(points)]
+    dots = [((x - xs[0]) * x_px, (y - ys[0]) * y_px) for x, y in _places(points, xs, ys)]
     top, strip = (ys[3] - ys[0]) * y_px, ((ys[1] + ys[2]) / 2 - ys[0]) * y_px
     taken: list[_Box] = [(0, 185, strip - 9, strip + 9)]
     taken += [(x, x + 185, y, y + 24) for x in (0, _WIDTH_PX - 185) for y in (0, top - 24)]

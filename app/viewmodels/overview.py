@@ -1,6 +1,7 @@
 """The study at a glance: the map's points, the quadrants' cards and the headline."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -114,13 +115,19 @@ def smallest_gaps(points: Sequence[MapPoint], at_most: int) -> tuple[MapPoint, .
 
 
 def spread(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
-    """Offsets, in parts of a unit, that keep points of equal counts apart: a small sunflower around their place."""
-    seen: dict[tuple[int, int], int] = {}
+    """Offsets that keep points of equal counts apart: a sunflower of radius at most 1 around their place.
+
+    A few neighbours are a third of the radius apart; many fill the circle evenly.
+    """
+    places = [(point.n_senses, point.n_siblings) for point in points]
+    crowd = Counter(places)
+    seen: Counter[tuple[int, int]] = Counter()
     offsets = []
-    for point in points:
-        place = (point.n_senses, point.n_siblings)
-        i = seen[place] = seen.get(place, -1) + 1
-        radius, angle = math.sqrt(i), i * math.pi * (3 - math.sqrt(5))
+    for place in places:
+        i, n = seen[place], crowd[place]
+        seen[place] += 1
+        radius = min(1 / 3, 1 / math.sqrt(n)) * math.sqrt(i)
+        angle = i * math.pi * (3 - math.sqrt(5))
         offsets.append((radius * math.cos(angle), radius * math.sin(angle)))
     return offsets
 
