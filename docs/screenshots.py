@@ -1,17 +1,23 @@
-"""Photograph every screen of a study in both themes and two widths: `python -m docs.screenshots STUDY [FOLDER]`.
+"""Photograph every screen of a study in both themes and two widths: `python docs/screenshots.py [STUDY] [FOLDER]`.
 
-Run from the root of the repository; `make screenshots` does. Images are named screen-theme-width.png.
+Without a study it is the demo's, made first where there is none. Images are named screen-theme-width.png.
 """
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser
 
-from tests.support.dashboard import open_browser, serve, settle
+ROOT = Path(__file__).parents[1]
+# The helpers that start a dashboard belong to the tests, which are not installed.
+sys.path.insert(0, str(ROOT))
+from tests.support.dashboard import open_browser, serve, settle  # noqa: E402
 
+DEMO = ROOT / "studies" / "demo"
 SCREENS = {"overview": "", "samples": "samples", "concept": "concept", "corrections": "corrections"}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((1440, 900), (1100, 720))
@@ -50,9 +56,13 @@ def _all_screens(
 def main() -> None:
     """Read the arguments and photograph."""
     parser = argparse.ArgumentParser(description="Photograph every screen of a study.")
-    parser.add_argument("study", type=Path, help="folder of the study")
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/images"), help="where images go")
+    parser.add_argument("study", type=Path, nargs="?", default=DEMO, help="folder of the study")
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "docs" / "images", help="where images go")
     arguments = parser.parse_args()
+    if arguments.study == DEMO:
+        # Finished work is not done again, so this costs little where the demo is there already.
+        command = [sys.executable, "-m", "engine.cli", "demo", "--no-serve", "--study", str(DEMO)]
+        subprocess.run(command, check=True)
     for file in photograph(arguments.study.resolve(), arguments.folder):
         print(file)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app import data
+from app import charts, data, theme
 from app.viewmodels import effect, overview, words
 from app.viewmodels.concept import ceiling_rows, lens_dots
 from engine.stats.estimate import known, unknown, without_interval
@@ -115,9 +115,36 @@ def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:
     counts = counts_of(full_study)
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
     offsets = overview.spread(view.points)
-    placed = [(p.n_senses + 0.01 * x, p.n_siblings + 0.01 * y) for p, (x, y) in zip(view.points, offsets, strict=True)]
-    nearest = min(math.dist(a, b) for i, a in enumerate(placed) for b in placed[:i])
-    assert nearest > 0.005
+    assert max(math.hypot(x, y) for x, y in offsets) <= 1
+    by_place: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for point, offset in zip(view.points, offsets, strict=True):
+        by_place.setdefault((point.n_senses, point.n_siblings), []).append(offset)
+    for equals in by_place.values():
+        assert min(math.dist(a, b) for i, a in enumerate(equals) for b in equals[:i]) > 0.2
+
+
+@pytest.mark.parametrize("copies", [1, 40])
+def test_no_dot_of_the_map_leaves_its_quadrant(full_study: Path, copies: int) -> None:
+    profiles = data.load_profiles(full_study, RUN) * copies
+    counts = counts_of(full_study)
+    view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
+    made = charts.quadrant_map(
+        view.points, bands=(2, 5, 3, 10), largest_gap=2, sibling_title="Siblings", colours=theme.LIGHT, height=400
+    )
+    quadrants = {profile.concept: profile.quadrant for profile in profiles}
+    dots = [trace for trace in made.data if trace.customdata is not None]
+    assert sum(len(trace.x) for trace in dots) == len(profiles)
+    for trace in dots:
+        for x, y, (concept,) in zip(trace.x, trace.y, trace.customdata, strict=True):
+            many_senses, many_siblings = x > math.log2(4.5 + 1), y > math.log2(9.5 + 1)
+            few_senses, few_siblings = x < math.log2(2.5 + 1), y < math.log2(3.5 + 1)
+            seen = {
+                (few_senses, few_siblings): "A",
+                (few_senses, many_siblings): "B",
+                (many_senses, many_siblings): "C",
+                (many_senses, few_siblings): "D",
+            }.get((True, True))
+            assert seen == quadrants[concept]
 
 
 @pytest.mark.parametrize(("asked", "start"), [(0.5, "Yes"), (1.0, "Not 1.00")])
