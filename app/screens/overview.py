@@ -35,6 +35,8 @@ def show(here: Context) -> None:
         f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
     )
     cards.headline(view.overall, ceiling=CEILINGS[here.settings.model].lower())
+    if doubt := overview.suspicion(view.overall):
+        notices.note(doubt)
     _missing(here, has_lenses=bool(lenses))
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")

@@ -89,12 +89,24 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
 
 
 def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
-    """Every family, layer and phase that was trained, that with the highest mean F1 first."""
-    f1s: dict[LensSetting, list[float]] = {}
-    for lens in lenses:
-        measured = f1s.setdefault((lens.family, lens.layer, lens.phase), [])
-        measured.extend([lens.f1] if lens.f1 is not None else [])
-    return tuple(sorted(f1s, key=lambda setting: (-_mean(f1s[setting]), setting)))
+    """Every family, layer and phase that was trained: the linear lens first, outputs before prompts, deepest layer first.
+
+    The order is fixed before any F1 is seen, and the same as the report's; the highest of several would flatter.
+    """
+    settings = {(lens.family, lens.layer, lens.phase) for lens in lenses}
+    return tuple(sorted(settings, key=lambda s: (s[0] != "logistic", s[0], s[2] != "output", -s[1])))
+
+
+def suspicion(card: QuadrantCard) -> str | None:
+    """What to think of lenses that measure better than the ceiling's upper bound; None where they do not."""
+    f1, ceiling = card.lenses.f1, card.ceiling
+    if f1.low is None or ceiling.high is None or f1.low <= ceiling.high:
+        return None
+    return (
+        f"Lenses measure {number(f1.value)}, above what the ratings permit ({number(ceiling.value)}). "
+        "They tell the arms apart by something that the judge does not see in the text, such as traces of the prompt: "
+        "do not read this F1 as knowledge of the concept."
+    )
 
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:
@@ -170,7 +182,3 @@ def _card(
         tier=finding.target.tier,
         target_reason=finding.target.reason,
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else -1.0

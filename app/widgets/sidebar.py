@@ -46,7 +46,7 @@ def pickers(context: Context) -> None:
 
 
 def lens_setting(lenses: Sequence[data.Lens]) -> overview.LensSetting | None:
-    """The lens setting that is shown: the one in the address, else the one with the highest mean F1."""
+    """The lens setting that is shown: the one in the address, else the first of a fixed order."""
     settings = overview.lens_settings(lenses)
     wanted = state.given("lens")
     return next((s for s in settings if overview.setting_name(s) == wanted), settings[0] if settings else None)
@@ -64,7 +64,7 @@ def lens_picker(lenses: Sequence[data.Lens], setting: overview.LensSetting | Non
         value=overview.setting_name(setting),
         default=names[0],
         options=names,
-        help=f"{LENS} The list begins with the highest mean F1, which flatters it a little.",
+        help=f"{LENS} The first choice is the linear lens at the deepest layer, whatever it measured.",
     )
 
 

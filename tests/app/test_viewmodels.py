@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,15 +100,23 @@ def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study:
     assert view.overall.lenses.f1.value == pytest.approx(sum(measured) / len(measured))
 
 
-def test_the_first_lens_setting_has_the_highest_mean_f1(full_study: Path) -> None:
+def test_the_first_lens_setting_is_the_deepest_linear_one_whatever_it_measured(full_study: Path) -> None:
     lenses = data.load_lenses(full_study, RUN)
-    settings = overview.lens_settings(lenses)
+    deepest = max(lens.layer for lens in lenses if lens.family == "logistic")
+    worse = [replace(lens, f1=0.0) if lens.family == "logistic" else lens for lens in lenses]
+    for measured in (lenses, worse, lenses[::-1]):
+        assert overview.lens_settings(measured)[0] == ("logistic", deepest, "output")
 
-    def mean(setting: overview.LensSetting) -> float:
-        f1s = [lens.f1 for lens in overview.lenses_of(lenses, setting) if lens.f1 is not None]
-        return sum(f1s) / len(f1s)
 
-    assert mean(settings[0]) == max(mean(setting) for setting in settings)
+@pytest.mark.parametrize(("f1", "told"), [((0.8, 0.7, 0.9), False), ((0.97, 0.93, 0.99), True)])
+def test_lenses_above_the_ceiling_are_called_suspect(
+    full_study: Path, f1: tuple[float, float, float], told: bool
+) -> None:
+    counts, profiles = counts_of(full_study), data.load_profiles(full_study, RUN)
+    card = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, []).overall
+    lenses = replace(card.lenses, f1=known(*f1, n=12, method="t"))
+    ceiling = known(0.8, 0.75, 0.9, n=12, method="t")
+    assert (overview.suspicion(replace(card, lenses=lenses, ceiling=ceiling)) is not None) is told
 
 
 def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:
