@@ -5,6 +5,7 @@ are put back, so the caller's order changes nothing, to the last bit. The interv
 support is unknown with a reason, never an F1 of 0.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -100,7 +101,7 @@ def evaluate(
     fold = grouped_stratified_folds(rows.y, rows.groups, n_folds=n_folds, seed=seed)
     if isinstance(fold, TooLittleData):
         return _without_scores(family.name, rows, fold.reason)
-    labels = [rows.y, _shuffled(rows.y, fold, seed)]
+    labels = [rows.y, _shuffled(rows, fold, seed)]
     probability, fires = out_of_fold(family, lambda _: rows.X, labels, groups=rows.groups, fold=fold, seed=seed)
     if baselines is None:
         beside = text_baselines(rows.y, groups=rows.groups, fold=fold, texts=rows.texts, seed=seed)
@@ -158,11 +159,16 @@ def _check(X: AnyFloats, y: IntArray, groups: IntArray, texts: Sequence[str]) ->
         raise ValueError(f"activations of {len(bad)} rows are not finite: {named}")
 
 
-def _shuffled(y: IntArray, fold: IntArray, seed: int) -> IntArray:
-    """Permute labels over rows with the folds unmoved, again until every training part holds both arms."""
-    rng = np.random.default_rng([seed, len(y)])
+def _shuffled(rows: _Rows, fold: IntArray, seed: int) -> IntArray:
+    """Permute labels over rows with the folds unmoved, again until every training part holds both arms.
+
+    The permutation follows from the texts: one that all concepts of a size shared would agree with the truth equally often
+    in each of them, a chance that no mean over concepts evens out.
+    """
+    texts = hashlib.blake2b("\0".join(rows.texts).encode(errors="surrogatepass"), digest_size=8).digest()
+    rng = np.random.default_rng([seed, int.from_bytes(texts, "big")])
     while True:
-        permuted = rng.permutation(y)
+        permuted = rng.permutation(rows.y)
         if trains_both_arms(permuted, fold):
             return permuted
 

@@ -46,6 +46,16 @@ def test_shuffled_labels_are_at_chance_however_strong_the_direction(name):
     assert 0.3 < np.mean([e.shuffled_f1.value for e in found]) < 0.7
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_shuffled_labels_differ_between_concepts_of_one_size_so_their_mean_is_at_chance(seed):
+    found = []
+    for concept in range(12):
+        X, y, _, texts = rows(20, 8.0, seed=100 + concept)
+        groups = np.repeat(np.arange(10), 2)
+        found.append(evaluate(Logistic(), X, y, groups=groups, texts=texts, seed=seed).shuffled_f1.value)
+    assert 0.35 < np.mean(found) < 0.55
+
+
 @families
 def test_measures_equal_sklearn_on_the_held_out_scores(name):
     X, y, groups, texts = rows(50, 1.0)
