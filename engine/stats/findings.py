@@ -7,7 +7,7 @@ Summaries are cached by content: recomputing a study after one rating costs one 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, cast, get_args
 
 from engine.stats.ceiling import Ceiling, Target, ceilings_from_counts, recommended_target
@@ -23,6 +23,7 @@ FORMS: tuple[Form, ...] = ("empty", "short", "repetitive", "good")
 ARMS: tuple[Arm, ...] = get_args(Arm)
 
 
+FiveCounts = tuple[int, int, int, int, int]
 CountRow = tuple[str, str, str | None, int, int, int, int, int, int]
 """concept, arm, form (null: not measured yet), n_samples, n_1 … n_5"""
 
@@ -63,8 +64,22 @@ class ArmCounts:
         n = self.n_measured
         return {form: self.n_of(form) / n if n else None for form in FORMS}
 
-    def __add__(self, other: "ArmCounts") -> "ArmCounts":
-        return ArmCounts(self.n_samples + other.n_samples, self.verdicts + other.verdicts)
+    @classmethod
+    def merge(cls, parts: Iterable["ArmCounts"]) -> "ArmCounts":
+        """The counts of several concepts as one, cell by cell."""
+        n_samples: dict[Form | None, int] = {}
+        verdicts: dict[Form | None, list[int]] = {}
+        for part in parts:
+            for form, n in part.n_samples:
+                n_samples[form] = n_samples.get(form, 0) + n
+            for form, histogram in part.verdicts:
+                totals = verdicts.setdefault(form, [0] * 5)
+                for i, count in enumerate(histogram.counts):
+                    totals[i] += count
+        return cls(
+            tuple(n_samples.items()),
+            tuple((form, RatingHistogram(cast(FiveCounts, tuple(totals)))) for form, totals in verdicts.items()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +104,70 @@ class Settings:
     n_resamples: int = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finding:
-    """All that is stated about one concept, quadrant or study. `gap` treats ratings, `cluster` concepts as the units."""
+    """All that is stated about one concept, quadrant or study. `gap` treats ratings, `cluster` concepts as the units.
+
+    Worked out when first asked for: a map of 5,000 concepts needs their gaps, not their ceilings.
+    """
 
     name: str
-    n_concepts: int
-    positive: ArmCounts
-    negative: ArmCounts
-    gap: Estimate
-    decomposition: GapDecomposition
-    ceilings: Mapping[CeilingName, Ceiling]
-    target: Target
-    cluster: ClusterGap | None = None
+    concepts: tuple[ConceptCounts, ...]
+    settings: Settings
+
+    @property
+    def n_concepts(self) -> int:
+        """Concepts that this is about."""
+        return len(self.concepts)
+
+    @cached_property
+    def positive(self) -> ArmCounts:
+        """Positives of all the concepts."""
+        return ArmCounts.merge(concept.positive for concept in self.concepts)
+
+    @cached_property
+    def negative(self) -> ArmCounts:
+        """Negatives of all the concepts."""
+        return ArmCounts.merge(concept.negative for concept in self.concepts)
+
+    @cached_property
+    def gap(self) -> Estimate:
+        """The gap with ratings as the units."""
+        return relevance_gap(self.positive.histogram, self.negative.histogram)
+
+    @cached_property
+    def cluster(self) -> ClusterGap | None:
+        """The gap with concepts as the units; None for a single concept."""
+        if len(self.concepts) < 2:
+            return None
+        histograms = [(concept.positive.histogram, concept.negative.histogram) for concept in self.concepts]
+        return cluster_gap(histograms, n_resamples=self.settings.n_resamples, seed=self.settings.seed)
+
+    @cached_property
+    def decomposition(self) -> GapDecomposition:
+        """The gap among good outputs, and the rest."""
+        arms = (self.positive.histogram, self.negative.histogram)
+        return decompose_gap(*arms, self.positive.good, self.negative.good)
+
+    @cached_property
+    def ceilings(self) -> Mapping[CeilingName, Ceiling]:
+        """Every named ceiling."""
+        return ceilings_from_counts(
+            positive=self.positive.histogram,
+            negative=self.negative.histogram,
+            good_positive=self.positive.n_of("good"),
+            n_positive=self.positive.n_measured,
+            k=self.settings.k,
+            stability=self.settings.stability,
+            n_resamples=self.settings.n_resamples,
+            seed=self.settings.seed,
+        )
+
+    @cached_property
+    def target(self) -> Target:
+        """The F1 to ask for, from the chosen ceiling's lower bound."""
+        low = self.ceilings[self.settings.model].estimate.low
+        return recommended_target(low, user_target=self.settings.user_target)
 
     @property
     def best_gap(self) -> Estimate:
@@ -150,7 +216,7 @@ def count_concepts(rows: Iterable[CountRow], *, quadrants: Mapping[str, str | No
     """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
     arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
     for concept, arm, form, n, *counts in rows:
-        histogram = RatingHistogram(cast(tuple[int, int, int, int, int], tuple(counts)))
+        histogram = RatingHistogram(cast(FiveCounts, tuple(counts)))
         arms.setdefault((concept, arm), []).append((cast(Form | None, form), n, histogram))
 
     def arm_counts(concept: str, arm: Arm) -> ArmCounts:
@@ -179,35 +245,8 @@ def find(concepts: Sequence[ConceptCounts], *, settings: Settings) -> Findings:
 
 @lru_cache(maxsize=20_000)
 def summarise(name: str, concepts: tuple[ConceptCounts, ...], settings: Settings) -> Finding:
-    """Findings on these concepts together; several concepts get the cluster interval too."""
-    positive = sum((concept.positive for concept in concepts), ArmCounts())
-    negative = sum((concept.negative for concept in concepts), ArmCounts())
-    ceilings = ceilings_from_counts(
-        positive=positive.histogram,
-        negative=negative.histogram,
-        good_positive=positive.n_of("good"),
-        n_positive=positive.n_measured,
-        k=settings.k,
-        stability=settings.stability,
-        n_resamples=settings.n_resamples,
-        seed=settings.seed,
-    )
-    return Finding(
-        name=name,
-        n_concepts=len(concepts),
-        positive=positive,
-        negative=negative,
-        gap=relevance_gap(positive.histogram, negative.histogram),
-        decomposition=decompose_gap(positive.histogram, negative.histogram, positive.good, negative.good),
-        ceilings=ceilings,
-        target=recommended_target(ceilings[settings.model].estimate.low, user_target=settings.user_target),
-        cluster=_cluster(concepts, settings) if len(concepts) > 1 else None,
-    )
-
-
-def _cluster(concepts: Sequence[ConceptCounts], settings: Settings) -> ClusterGap:
-    histograms = [(concept.positive.histogram, concept.negative.histogram) for concept in concepts]
-    return cluster_gap(histograms, n_resamples=settings.n_resamples, seed=settings.seed)
+    """Findings on these concepts together, the same object for the same counts."""
+    return Finding(name, concepts, settings)
 
 
 def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
