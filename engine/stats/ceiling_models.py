@@ -1,7 +1,8 @@
 """The formulas of the ceiling models, each for a number or for an array of draws.
 
 The models disagree, and that is the point: `published` and `gap_linear` are the report's habits, `propagation` is what
-its stated argument gives, `label_noise` is a theorem about noisy labels. Against clean labels class-conditional noise
+its stated argument gives, `label_noise` is a theorem about noisy labels, which holds while off-topic positives look like
+negatives: a lens that tells them apart by anything else passes it. Against clean labels class-conditional noise
 does not lower the best attainable F1 (Menon et al. 2015; Lipton et al., arXiv 1402.1892), so none of them speaks of that.
 """
 
