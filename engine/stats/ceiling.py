@@ -109,11 +109,13 @@ def ceilings_from_counts(
 
 
 def recommended_target(
-    ceiling_low: float | None, *, user_target: float = 0.95, tiers: Sequence[float] = TIERS
+    ceiling_low: float | None, *, user_target: float = 0.95, tiers: Sequence[float] = TIERS, floor: float | None = None
 ) -> Target:
     """Return min(user's target, ceiling's lower bound), rounded down to the tiers, of which the user's target is the first.
 
-    Tiers above the user's target are left out. No target when the bound is unknown or below every tier.
+    Tiers above the user's target are left out, and so are those up to ``floor``, the always-positive F1: falling back to them
+    would ask for nothing. (A user's target that low stands, and the reason says so.) No target when the bound is unknown or
+    below every tier that is left.
     """
     if ceiling_low is None:
         return Target(None, "none", "the ceiling's lower bound is unknown")
@@ -121,8 +123,13 @@ def recommended_target(
     steps = [("asked", user_target)] + [(_tier_name(t, ordered), t) for t in ordered if t < user_target]
     for tier, value in steps:
         # A bound that equals a tier except for rounding in its last digits supports that tier.
-        if ceiling_low >= value - 1e-9:
-            return Target(value, tier, f"the ceiling's lower bound is {ceiling_low:.3f}")
+        if ceiling_low < value - 1e-9:
+            continue
+        reason = f"the ceiling's lower bound is {ceiling_low:.3f}"
+        if floor is not None and value <= floor:
+            reason += f", and always answering yes reaches {floor:.3f}"
+        stands = tier == "asked" or floor is None or value > floor
+        return Target(value, tier, reason) if stands else Target(None, "none", reason)
     lowest = steps[-1][1]
     return Target(None, "none", f"the ceiling's lower bound {ceiling_low:.3f} is below the lowest tier {lowest:.2f}")
 

@@ -166,8 +166,8 @@ class Finding:
     @cached_property
     def target(self) -> Target:
         """The F1 to ask for, from the chosen ceiling's lower bound."""
-        low = self.ceilings[self.settings.model].estimate.low
-        return recommended_target(low, user_target=self.settings.user_target)
+        ceiling = self.ceilings[self.settings.model]
+        return recommended_target(ceiling.estimate.low, user_target=self.settings.user_target, floor=ceiling.floor)
 
     @property
     def best_gap(self) -> Estimate:

@@ -244,6 +244,24 @@ def test_a_higher_bound_never_lowers_the_target(first, second):
     assert values[0] <= values[1]
 
 
+@given(st.floats(0, 1), st.floats(0.5, 1), st.floats(0, 1))
+def test_a_target_that_nobody_asked_for_exceeds_what_always_answering_yes_reaches(low, user, floor):
+    target = recommended_target(low, user_target=user, floor=floor)
+    assert target.value is None or target.value > floor or target.tier == "asked"
+    assert target.value is None or target.value > floor or "always answering yes" in target.reason
+
+
+def test_positives_that_are_all_off_topic_support_no_target_however_many_they_are():
+    wrong, right = RatingHistogram((40, 0, 0, 0, 0)), RatingHistogram((10, 0, 0, 0, 0))
+    ceiling = ceilings_from_counts(positive=wrong, negative=right, good_positive=40, n_positive=40, seed=0)[
+        "label_noise"
+    ]
+    assert ceiling.estimate.low == pytest.approx(ceiling.floor) == pytest.approx(8 / 9)
+    target = recommended_target(ceiling.estimate.low, floor=ceiling.floor)
+    assert (target.value, target.tier) == (None, "none")
+    assert "always answering yes" in target.reason
+
+
 def test_an_overview_of_twelve_concepts_and_four_quadrants_costs_less_than_150_ms():
     rng = np.random.default_rng(0)
 
