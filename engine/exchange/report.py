@@ -24,6 +24,7 @@ from engine.stats.findings import (
     summarise_lenses,
 )
 from engine.stats.form import FormRule
+from engine.stats.gap import WEAK_BELOW_CONCEPTS
 
 Json = dict[str, Any]
 
@@ -225,15 +226,20 @@ def report_table(report: Json) -> Group:
     table.add_column("")
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_row(_label("overall"), *_cells(report["overall"]), style="bold", end_section=True)
+    overall = report["overall"]
+    table.add_row(_label(f"overall{_mark(overall)}"), *_cells(overall), style="bold", end_section=True)
     for name, finding in report["quadrants"].items():
-        table.add_row(_label(f"quadrant {name}"), *_cells(finding))
+        table.add_row(_label(f"quadrant {name}{_mark(finding)}"), *_cells(finding))
     table.add_section()
     for concept in report["concepts"]:
         lens = {**concept["lens"], "mean_f1": concept["lens"]["f1"]}
         label = _label(f"{concept['quadrant'] or '–'} {concept['concept']}")
         table.add_row(label, *_cells({**concept, "lens": lens}))
     return Group(Text("Relevance gap, ceiling and measured F1\n", style="italic"), table, _legend(report))
+
+
+def _mark(finding: Json) -> str:
+    return "*" if finding["gap_weak"] else ""
 
 
 def _label(text: str) -> Text:
@@ -245,10 +251,12 @@ def _legend(report: Json) -> Text:
     name = f"{judge['backend']} ({judge['model']})" if judge else "none yet"
     caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
     family, layer = report["lens"]["family"], report["lens"]["layer"]
+    weak = any(_mark(finding) for finding in (report["overall"], *report["quadrants"].values()))
+    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the interval is too narrow." if weak else ""
     return Text(
         f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the F1 that the data permit "
         f"(label_noise). ask: recommended target. F1: measured out of fold, {family} lens, layer "
-        f"{layer if layer is not None else '–'}. base: F1 of always saying yes.\nJudge: {name}{caution}.",
+        f"{layer if layer is not None else '–'}. base: F1 of always saying yes.{few}\nJudge: {name}{caution}.",
         style="dim",
     )
 

@@ -185,6 +185,17 @@ def test_table_shows_every_number_whole_on_one_line(
             assert finding["concept"] in line
 
 
+def test_intervals_over_few_concepts_are_marked_and_the_mark_is_explained(
+    study: Path, report: dict[str, Any], lensgap: Command
+) -> None:
+    shown_report = lensgap("report", study).stdout
+    marked = {name for name in report["quadrants"] if f"quadrant {name}*" in shown_report}
+    assert marked == {name for name, finding in report["quadrants"].items() if 1 < finding["n_concepts"] < 8} != set()
+    assert "overall*" not in shown_report
+    assert report["overall"]["n_concepts"] >= 8
+    assert "*: under 8 concepts" in re.sub(r"\s+", " ", shown_report)
+
+
 def test_options_change_what_they_say(study: Path, report: dict[str, Any], lensgap: Command) -> None:
     changed = json.loads(
         lensgap("report", study, "--json", "--target", "0.5", "--form-rule", "study", "--k", "3").stdout
