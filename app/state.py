@@ -44,12 +44,13 @@ def link(**changes: Any) -> dict[str, Any]:
 
 
 def change(**changes: Any) -> None:
-    """Put parameters into the address; None, empty text and empty lists take one out."""
+    """Put parameters into the address, in one step of the browser's history; None and empty values take one out."""
+    given_now: dict[str, list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
     for name, value in changes.items():
-        if value in (None, "", (), []):
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = [str(v) for v in value] if isinstance(value, tuple | list) else str(value)
+        given_now.pop(name, None)
+        if value not in (None, "", (), []):
+            given_now[name] = [str(v) for v in value] if isinstance(value, tuple | list) else [str(value)]
+    st.query_params.from_dict(given_now)
 
 
 def bound(

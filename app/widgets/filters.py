@@ -135,8 +135,7 @@ def _pills(label: str, name: str, value: Sequence[str] | None, options: Sequence
 
 
 def _apply(preset: dict[str, Any]) -> None:
-    state.change(**dict.fromkeys((*_NAMES, *NEW_SAMPLES)))
-    state.change(**preset)
+    state.change(**(dict.fromkeys((*_NAMES, *NEW_SAMPLES)) | preset))
 
 
 def _type(preset: dict[str, Any]) -> Any:

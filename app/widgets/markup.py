@@ -12,8 +12,9 @@ from engine.stats.estimate import Estimate
 SHOWN_CHARS: Final = 20_000
 Span = tuple[int, int]
 
-# Controls but tab, line feed and carriage return; a browser would drop or misread them.
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Controls but tab, line feed and carriage return, which a browser would drop or misread, and those that turn the order of
+# the text around them, so that it could pass for another.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
 
 

@@ -21,6 +21,16 @@ _NOTICE: Final = "rating-notice"
 _MOVED_ON: Final = "Someone has changed this rating since, so nothing was undone. Here is how it stands now."
 _LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Please press it again."
 
+# Streamlit leaves the cursor in a field after Enter, where the next digit would be typed instead of rate.
+_LEAVE_ON_ENTER: Final = """(() => {
+  if (window.lensgapLeaves) return;
+  window.lensgapLeaves = true;
+  document.addEventListener("keyup", (event) => {
+    const field = event.target;
+    if (event.key === "Enter" && field.closest?.('[class*="st-key-reason-"]')) field.blur();
+  });
+})()"""
+
 
 class Shown(NamedTuple):
     """The pair on screen and the id of its next rating."""
@@ -112,6 +122,7 @@ def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Seq
         label_visibility="collapsed",
         max_chars=500,
     )
+    st.html(f"<script>{_LEAVE_ON_ENTER}</script>", unsafe_allow_javascript=True)
 
 
 def _standing(history: Sequence[data.Saying]) -> data.Saying | None:

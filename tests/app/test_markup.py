@@ -30,7 +30,9 @@ class Reader(HTMLParser):
 
 
 def without_controls(value: str) -> str:
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", lambda m: f"{ord(m[0]):02X}", value)
+    return re.sub(
+        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"{ord(m[0]):02X}", value
+    )
 
 
 @given(TEXTS)
@@ -53,6 +55,12 @@ def test_marks_never_change_the_text(value: str, search: str, start: int, length
     loop = (start, min(start + length, len(value))) if length else None
     seen = Reader(markup.marked(value, loop=loop, search=search))
     assert seen.shown == without_controls(value)
+
+
+@pytest.mark.parametrize("turn", [chr(n) for n in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))])
+def test_marks_that_turn_the_order_of_text_are_written_out(turn: str) -> None:
+    assert Reader(markup.text(f"a{turn}b")).shown == f"a{ord(turn):04X}b"
+    assert turn not in markup.markdown(f"a{turn}b")
 
 
 def test_search_hits_and_loop_are_marked_where_they_are() -> None:

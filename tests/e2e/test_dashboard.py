@@ -116,7 +116,6 @@ def test_key_4_overrides_and_u_undoes_and_a_reload_keeps_both(tab: Page, address
     tab.get_by_placeholder("Reason").fill("it *is* about barns")
     tab.keyboard.press("Enter")
     settle(tab)
-    tab.locator(".lg-head h3").click()
     tab.keyboard.press("4")
     expect(tab.locator(".lg-history li")).to_have_count(1)
     moved = effect(tab, "farm building")
@@ -130,6 +129,17 @@ def test_key_4_overrides_and_u_undoes_and_a_reload_keeps_both(tab: Page, address
     expect(tab.locator(".lg-history li")).to_have_count(2)
     assert effect(tab, "farm building") == gap
     assert tab.locator(".lg-effects .lg-delta").count() == 0
+
+
+def test_one_step_back_undoes_a_preset(tab: Page, address: str) -> None:
+    visit(tab, f"{address}/samples?quadrant=A")
+    before = tab.locator(".lg-count").inner_text()
+    tab.get_by_role("button", name="Off-topic positives").click()
+    tab.wait_for_url("**sort=lowest*")
+    settle(tab)
+    tab.go_back()
+    tab.wait_for_url("**/samples?quadrant=A")
+    expect(tab.locator(".lg-count")).to_have_text(before)
 
 
 def test_hostile_text_is_shown_as_text(tab: Page, address: str) -> None:
