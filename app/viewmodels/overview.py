@@ -98,15 +98,20 @@ def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
 
 
 def suspicion(card: QuadrantCard) -> str | None:
-    """What to think of lenses that measure better than the ceiling's upper bound; None where they do not."""
-    f1, ceiling = card.lenses.f1, card.ceiling
-    if f1.low is None or ceiling.high is None or f1.low <= ceiling.high:
+    """What to think of lenses that measure clearly better than the ceiling; None where they do not."""
+    f1, words, ceiling = card.lenses.f1, card.lenses.text_only, card.ceiling
+    if f1.low is None or ceiling.value is None or f1.low <= (ceiling.high or ceiling.value):
         return None
-    return (
-        f"Lenses measure {number(f1.value)}, above what the ratings permit ({number(ceiling.value)}). "
-        "They tell the arms apart by something that the judge does not see in the text, such as traces of the prompt: "
-        "do not read this F1 as knowledge of the concept."
+    told = (
+        f"Lenses measure {number(f1.value)}, above this ceiling of {number(ceiling.value)}, which assumes that "
+        "off-topic positives look like negatives. "
     )
+    if words.value is not None and words.value > ceiling.value:
+        return (
+            f"{told}They do not here: words alone reach {number(words.value)}. "
+            "The arms differ in more than relevance, so part of this F1 is not knowledge of the concept."
+        )
+    return f"{told}They do not here, and words alone do not tell why: the prompt may show in the activations."
 
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:

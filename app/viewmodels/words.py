@@ -34,8 +34,8 @@ GAP: Final = (
     "0 means the two arms read alike; the bracket is a 95 % interval."
 )
 CEILING: Final = (
-    "The best F1 that these labels permit, even for a perfect classifier. Several models of it exist and disagree; "
-    "the one that sets targets is chosen under Assumptions."
+    "The best F1 against the given labels if off-topic positives look like negatives: a lens above it reads something "
+    "else. Of several concepts, their mean. Models of it disagree; the one for targets is chosen under Assumptions."
 )
 TARGET: Final = (
     "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, "
@@ -52,7 +52,7 @@ FORM: Final = (
 )
 LENS: Final = (
     "A lens is a small classifier on the model's activations. Its F1 is measured on samples that it was not trained on, "
-    "and says something only beside that of a classifier that always answers yes."
+    "and says something only beside that of always answering yes, and of a classifier that sees the words alone."
 )
 GOOD: Final = "Share of positives whose form is good: not empty, short or repetitive."
 

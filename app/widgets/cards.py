@@ -8,16 +8,17 @@ from app.viewmodels.overview import QuadrantCard
 from app.viewmodels.words import count, interval, number, percent
 from app.widgets import markup
 from engine.stats.estimate import Estimate
+from engine.stats.findings import LensSummary
 
 
 def headline(card: QuadrantCard, *, ceiling: str) -> None:
     """The study's five numbers in one strip."""
-    f1, floor = card.lenses.f1, card.lenses.always_positive
+    f1 = card.lenses.f1
     tiles = (
         _tile("Relevance gap", number(card.gap.value), _under(card.gap, weak=card.weak), words.GAP),
         _tile("Good positives", percent(card.good), count(card.n_samples, "sample"), words.GOOD),
         _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}", words.CEILING),
-        _tile("Measured lens F1", number(f1.value), _beside(interval(f1), floor), words.LENS),
+        _tile("Measured lens F1", number(f1.value), _beside(interval(f1), card.lenses), words.LENS),
         _tile("Recommended F1", number(card.target), _tier(card), _target_hint(card)),
     )
     st.html(f'<div class="lg-headline">{"".join(tiles)}</div>')
@@ -29,7 +30,7 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
     facts = (
         _fact("Good positives", percent(card.good), "", words.GOOD),
         _fact("F1 ceiling", number(card.ceiling.value), interval(card.ceiling), words.CEILING),
-        _fact("Lens F1", number(card.lenses.f1.value), _beside("", card.lenses.always_positive), words.LENS),
+        _fact("Lens F1", number(card.lenses.f1.value), _beside("", card.lenses), words.LENS),
         _fact("Recommended", number(card.target), _tier(card), _target_hint(card)),
     )
     return (
@@ -57,9 +58,15 @@ def _under(gap: Estimate, *, weak: bool) -> str:
     return (interval(gap) or "no interval") + (" few concepts" if weak else "")
 
 
-def _beside(before: str, floor: Estimate) -> str:
-    """The F1 of always answering yes after what stands before it."""
-    return before if floor.value is None else f"{before} always-yes {number(floor.value)}".strip()
+def _beside(before: str, lenses: LensSummary) -> str:
+    """The F1 of always answering yes and of the words alone after what stands before them."""
+    floor, text = lenses.always_positive.value, lenses.text_only.value
+    parts = (
+        before,
+        f"yes {number(floor)}" if floor is not None else "",
+        f"words {number(text)}" if text is not None else "",
+    )
+    return " · ".join(part for part in parts if part)
 
 
 def _tier(card: QuadrantCard) -> str:

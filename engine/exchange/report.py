@@ -197,6 +197,7 @@ def _lens_summary(lenses: Iterable[LensResult]) -> Json:
         "always_positive_f1": summary.always_positive.value,
         "shuffled_f1": summary.shuffled.value,
         "text_only_f1": summary.text_only.value,
+        "over_text_only": _estimate(summary.over_text),
         "length_only_f1": summary.length_only.value,
     }
 
@@ -254,8 +255,8 @@ def _legend(report: Json) -> Text:
     weak = any(_mark(finding) for finding in (report["overall"], *report["quadrants"].values()))
     few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the interval is too narrow." if weak else ""
     return Text(
-        f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the F1 that the data permit "
-        f"(label_noise). ask: recommended target. F1: measured out of fold, {family} lens, layer "
+        f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the label-noise "
+        f"ceiling, of several concepts their mean. ask: recommended target. F1: measured out of fold, {family} lens, layer "
         f"{layer if layer is not None else '–'}. base: F1 of always saying yes.{few}\nJudge: {name}{caution}.",
         style="dim",
     )

@@ -10,7 +10,7 @@ an arm and 1 % noise it lay below the truth in 18 %.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,10 +26,11 @@ from engine.stats.ceiling_models import (
     published_ceiling,
 )
 from engine.stats.classification import always_positive_f1
-from engine.stats.estimate import Estimate, known, unknown
+from engine.stats.estimate import Estimate, known, unknown, without_interval
 from engine.stats.gap import multinomial_bootstrap_gap
 from engine.stats.histogram import RatingHistogram
 from engine.stats.resampling import FloatArray, percentile_estimate
+from engine.stats.summary import mean_estimate
 
 TIERS = (0.85, 0.75, 0.70)
 
@@ -106,6 +107,51 @@ def ceilings_from_counts(
         _gap_linear(gap, prevalence),
     )
     return {ceiling.name: ceiling for ceiling in models}
+
+
+def ceiling_values(
+    *,
+    positive: RatingHistogram,
+    negative: RatingHistogram,
+    good_positive: int,
+    n_positive: int,
+    k: int = 2,
+    stability: float = 0.75,
+) -> dict[CeilingName, float | None]:
+    """Return the values of `ceilings_from_counts` without intervals, a hundred times as fast; None where unknown."""
+    good = good_positive / n_positive if n_positive else None
+    prevalence = positive.n / (positive.n + negative.n) if positive.n and negative.n else None
+    values: dict[CeilingName, float | None] = {
+        "published": None if good is None else published_ceiling(good),
+        "propagation": None,
+        "label_noise": None,
+        "gap_linear": None,
+    }
+    if prevalence is None or positive.mean is None or negative.mean is None:
+        return values
+    if good is not None:
+        values["propagation"] = float(propagation_ceiling(good, prevalence=prevalence, stability=stability))
+    off_topic = positive.count_at_most(k) / positive.n
+    on_topic = 1 - negative.count_at_most(k) / negative.n
+    values["label_noise"] = float(label_noise_ceiling(off_topic, on_topic, prevalence=prevalence))
+    values["gap_linear"] = gap_linear_target(positive.mean - negative.mean)
+    return values
+
+
+def mean_ceilings(
+    concepts: Sequence[Mapping[CeilingName, float | None]], pooled: Mapping[CeilingName, Ceiling]
+) -> dict[CeilingName, Ceiling]:
+    """Return the mean over concepts of each model's ceiling, comparable with a mean F1, with concepts as the units.
+
+    The formulas are not linear, so the ceiling of the pooled counts (`pooled`, whose inputs, prevalence and floor are kept)
+    is not the mean; and its interval would leave out that concepts differ. Student's t over concepts, not below the floor.
+    """
+    means: dict[CeilingName, Ceiling] = {}
+    for name, ceiling in pooled.items():
+        values = [value for concept in concepts if (value := concept[name]) is not None]
+        lowest = min(ceiling.floor or 0.0, *values) if values else 0.0
+        means[name] = replace(ceiling, estimate=mean_estimate(values, bounds=(lowest, 1.0))) if values else ceiling
+    return means
 
 
 def recommended_target(
@@ -200,6 +246,9 @@ def _label_noise(
     value = label_noise_ceiling(off_topic.value, on_topic.value, prevalence=prevalence)
     draws = label_noise_ceiling(off_topic.draws, on_topic.draws, prevalence=prevalence)
     estimate = percentile_estimate(float(value), draws, n=n, confidence=confidence, method=method)
+    if estimate.low == estimate.high:
+        because = "every draw lies at the floor of always answering yes, which says nothing of the data"
+        estimate = without_interval(float(value), n=n, method=method, because=because)
     return _ceiling("label_noise", estimate, inputs, prevalence)
 
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Literal, cast, get_args
 
-from engine.stats.ceiling import Ceiling, Target, ceilings_from_counts, recommended_target
+from engine.stats.ceiling import (
+    Ceiling,
+    Target,
+    ceiling_values,
+    ceilings_from_counts,
+    mean_ceilings,
+    recommended_target,
+)
 from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate, unknown
 from engine.stats.form import Form
@@ -151,7 +158,24 @@ class Finding:
 
     @cached_property
     def ceilings(self) -> Mapping[CeilingName, Ceiling]:
-        """Every named ceiling."""
+        """Every named ceiling: of several concepts the mean, since that is what a mean F1 can be held against."""
+        pooled = self._pooled_ceilings()
+        if len(self.concepts) < 2:
+            return pooled
+        values = [
+            ceiling_values(
+                positive=concept.positive.histogram,
+                negative=concept.negative.histogram,
+                good_positive=concept.positive.n_of("good"),
+                n_positive=concept.positive.n_measured,
+                k=self.settings.k,
+                stability=self.settings.stability,
+            )
+            for concept in self.concepts
+        ]
+        return mean_ceilings(values, pooled)
+
+    def _pooled_ceilings(self) -> Mapping[CeilingName, Ceiling]:
         return ceilings_from_counts(
             positive=self.positive.histogram,
             negative=self.negative.histogram,
@@ -193,13 +217,14 @@ class LensResult:
 
 @dataclass(frozen=True)
 class LensSummary:
-    """Means over concepts that have the value, each with its interval and n."""
+    """Means over concepts that have the value, each with its interval and n; `over_text` is the mean of F1 − text-only F1."""
 
     f1: Estimate
     always_positive: Estimate
     shuffled: Estimate
     text_only: Estimate
     length_only: Estimate
+    over_text: Estimate
 
 
 @dataclass(frozen=True)
@@ -253,9 +278,9 @@ def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
     """Mean F1 and mean baselines over the concepts that have an F1."""
     measured = [lens for lens in lenses if lens.f1 is not None]
 
-    def mean(values: Iterable[float | None]) -> Estimate:
+    def mean(values: Iterable[float | None], bounds: tuple[float, float] = (0, 1)) -> Estimate:
         known = [value for value in values if value is not None]
-        return mean_estimate(known, bounds=(0, 1)) if known else unknown("no lens has been measured", method="mean")
+        return mean_estimate(known, bounds=bounds) if known else unknown("no lens has been measured", method="mean")
 
     return LensSummary(
         f1=mean(lens.f1 for lens in measured),
@@ -263,4 +288,10 @@ def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
         shuffled=mean(lens.shuffled_f1 for lens in measured),
         text_only=mean(lens.text_only_f1 for lens in measured),
         length_only=mean(lens.length_only_f1 for lens in measured),
+        over_text=mean(_advantages(measured), bounds=(-1, 1)),
     )
+
+
+def _advantages(lenses: Iterable[LensResult]) -> list[float]:
+    """By how much each lens beats the classifier that sees only the words, on the same folds."""
+    return [x.f1 - x.text_only_f1 for x in lenses if x.f1 is not None and x.text_only_f1 is not None]

@@ -256,9 +256,12 @@ def test_positives_that_are_all_off_topic_support_no_target_however_many_they_ar
     ceiling = ceilings_from_counts(positive=wrong, negative=right, good_positive=40, n_positive=40, seed=0)[
         "label_noise"
     ]
-    assert ceiling.estimate.low == pytest.approx(ceiling.floor) == pytest.approx(8 / 9)
-    target = recommended_target(ceiling.estimate.low, floor=ceiling.floor)
-    assert (target.value, target.tier) == (None, "none")
+    assert ceiling.estimate.value == pytest.approx(ceiling.floor) == pytest.approx(8 / 9)
+    assert ceiling.estimate.low is None
+    assert "always answering yes" in ceiling.estimate.method
+    for low in (ceiling.estimate.low, ceiling.floor):
+        target = recommended_target(low, floor=ceiling.floor)
+        assert (target.value, target.tier) == (None, "none")
     assert "always answering yes" in target.reason
 
 

@@ -3,8 +3,11 @@
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
 
+from engine.stats.ceiling import ceiling_values, ceilings_from_counts
+from engine.stats.ceiling_models import label_noise_ceiling
 from engine.stats.findings import (
     FORMS,
     CountRow,
@@ -14,6 +17,8 @@ from engine.stats.findings import (
     find,
     summarise_lenses,
 )
+from engine.stats.histogram import RatingHistogram
+from engine.stats.summary import mean_estimate
 
 QUADRANTS = {"gin": "A", "rum": "A", "saw": "C", "elbow": None, "nothing": "D"}
 Sample = tuple[str, str, str, int | None]
@@ -133,3 +138,41 @@ def test_lens_means_are_over_measured_lenses_alone() -> None:
     assert (found.text_only.value, found.text_only.n) == (pytest.approx(0.5), 1)
     assert found.shuffled.value is None
     assert summarise_lenses([lens("c", None)]).f1.reason
+
+
+def test_the_ceiling_of_several_concepts_is_the_mean_of_theirs_not_that_of_their_pooled_counts() -> None:
+    clean = [("clean", "positive", "good", 40, 0, 0, 0, 0, 40), ("clean", "negative", "good", 40, 40, 0, 0, 0, 0)]
+    mixed = [("mixed", "positive", "good", 40, 30, 0, 0, 0, 10), ("mixed", "negative", "good", 40, 38, 0, 2, 0, 0)]
+    found = find(count_concepts([*clean, *mixed], quadrants={"clean": "A", "mixed": "A"}), settings=Settings())
+    for name, ceiling in found.overall.ceilings.items():
+        alone = [concept.ceilings[name].estimate.value for concept in found.concepts.values()]
+        assert ceiling.estimate.value == pytest.approx(sum(v for v in alone if v is not None) / 2), name
+        assert ceiling.estimate.n == 2
+    pooled = ceilings_from_counts(
+        positive=found.overall.positive.histogram,
+        negative=found.overall.negative.histogram,
+        good_positive=80,
+        n_positive=80,
+        seed=0,
+    )
+    assert found.overall.ceilings["label_noise"].estimate.value != pytest.approx(
+        pooled["label_noise"].estimate.value, abs=0.02
+    )
+
+
+def test_mean_ceilings_cover_the_mean_of_concepts_that_differ() -> None:
+    """Concepts drawn from a population: the pooled interval covered .55 of the time in such a world."""
+    rng, covered = np.random.default_rng(1), 0
+    truth = np.mean([label_noise_ceiling(1 - share, 0.05, prevalence=0.5) for share in rng.beta(4, 1.2, 20_000)])
+    for _ in range(200):
+        concepts = []
+        for share in rng.beta(4, 1.2, 12):
+            on, off = rng.binomial(40, share), rng.binomial(40, 0.05)
+            histograms = RatingHistogram((40 - on, 0, 0, 0, on)), RatingHistogram((40 - off, 0, 0, 0, off))
+            concepts.append(
+                ceiling_values(positive=histograms[0], negative=histograms[1], good_positive=40, n_positive=40)
+            )
+        values = [value["label_noise"] for value in concepts]
+        interval = mean_estimate([v for v in values if v is not None], bounds=(0, 1))
+        covered += (interval.low or 1) <= truth <= (interval.high or 0)
+    assert covered >= 170
