@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app.theme import FONT, Palette
+from app.widgets import markup
 
 
 def template(colours: Palette) -> go.layout.Template:
@@ -46,8 +47,10 @@ def figure(colours: Palette, **layout: Any) -> go.Figure:
 
 
 def plain(text: str, *, at_most: int = 60) -> str:
-    """A text for a label or hover: escaped, and cut short with an ellipsis."""
-    shown = text if len(text) <= at_most else text[: at_most - 1] + "…"
+    """A text for a label or hover: escaped, control characters replaced, and cut short with an ellipsis."""
+    shown = markup.CONTROLS.sub(
+        "\N{REPLACEMENT CHARACTER}", text if len(text) <= at_most else text[: at_most - 1] + "…"
+    )
     # A text between dollar signs would be read as LaTeX.
     return html.escape(shown, quote=False).replace("$", "&#36;")
 

@@ -14,18 +14,18 @@ Span = tuple[int, int]
 
 # Controls but tab, line feed and carriage return, which a browser would drop or misread, and those that turn the order of
 # the text around them, so that it could pass for another.
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def text(value: str) -> str:
     """Text as HTML that shows exactly that text."""
-    return _CONTROLS.sub(lambda m: f'<span class="lg-control">{ord(m[0]):02X}</span>', html.escape(value))
+    return CONTROLS.sub(lambda m: f'<span class="lg-control">{ord(m[0]):02X}</span>', html.escape(value))
 
 
 def markdown(value: str) -> str:
     """Text as Markdown that shows exactly that text, on one line; for labels of buttons and links."""
-    return _PUNCTUATION.sub(r"\\\1", " ".join(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value).split()))
+    return _PUNCTUATION.sub(r"\\\1", " ".join(CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value).split()))
 
 
 def badge(label: str, *, kind: str = "plain", title: str = "") -> str:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.charts.base import plain
 from app.widgets import markup
 from engine.stats.estimate import known, unknown
 from tests.support.synthetic_texts import HOSTILE_OUTPUTS, HOSTILE_SAYINGS
@@ -61,6 +62,7 @@ def test_marks_never_change_the_text(value: str, search: str, start: int, length
 def test_marks_that_turn_the_order_of_text_are_written_out(turn: str) -> None:
     assert Reader(markup.text(f"a{turn}b")).shown == f"a{ord(turn):04X}b"
     assert turn not in markup.markdown(f"a{turn}b")
+    assert turn not in plain(f"a{turn}b")
 
 
 def test_search_hits_and_loop_are_marked_where_they_are() -> None:
