@@ -10,10 +10,10 @@ from pathlib import Path
 from db import create_study
 from db.rows import ConceptRow, PackRow, Row, RunConceptRow, RunRow, SenseRow, SiblingRow
 from engine.config import StudyConfig
-from engine.errors import PackError
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
-from engine.packs.quadrants import Bands, Profile, pick_study, profile_pack
+from engine.packs.pickers import choose_concepts
+from engine.packs.quadrants import Bands, Profile
 from engine.prompts.templates import TemplateSet, load_templates
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -48,15 +48,18 @@ def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
 
 
 def choose(prepared: PreparedRun) -> tuple[Profile, ...]:
-    """The concepts that the settings select from the pack, quadrant by quadrant."""
+    """The concepts that the settings select from the pack; PackError when there are none."""
     config = prepared.config
-    bands = Bands(config.senses_low, config.senses_high, config.siblings_low, config.siblings_high)
-    profiles = profile_pack(prepared.pack, bands=bands, siblings=config.siblings, pack_layer=config.pack_layer)
-    chosen = pick_study(profiles, per_quadrant=config.per_quadrant)
-    if not chosen:
-        where = f"pack layer {config.pack_layer} of " if config.pack_layer is not None else ""
-        raise PackError(f'No concept of {where}"{prepared.pack.name}" lies in any quadrant.')
-    return chosen
+    return choose_concepts(
+        prepared.pack,
+        bands=Bands(config.senses_low, config.senses_high, config.siblings_low, config.siblings_high),
+        siblings=config.siblings,
+        pack_layer=config.pack_layer,
+        picker=config.picker,
+        per_quadrant=config.per_quadrant,
+        seed=config.seed,
+        concepts=config.concepts,
+    )
 
 
 def _pack_rows(pack: Pack) -> Iterator[Row]:
