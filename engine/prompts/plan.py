@@ -5,10 +5,12 @@ negative for vodka is asked for once. A concept's negatives use the same templat
 the template says nothing about the arm. A negative is never about an ancestor, a descendant or another name of the concept.
 """
 
+import gc
 import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,7 +57,8 @@ class Planner:
 
     def plan(self, concepts: Sequence[str]) -> tuple[PlannedPair, ...]:
         """Pairs of all the concepts, concept by concept, positives first."""
-        return tuple(pair for concept in concepts for pair in self._plan_concept(concept, concepts))
+        with _collector_paused():
+            return tuple(pair for concept in concepts for pair in self._plan_concept(concept, concepts))
 
     def _plan_concept(self, concept: str, selected: Sequence[str]) -> Iterator[PlannedPair]:
         names = self._template_order(concept)
@@ -143,6 +146,18 @@ class Planner:
     def _pair(self, concept: str, sample: PlannedSample, kind: NegativeKind | None) -> PlannedPair:
         u = (_number(self.config.seed, "audit", concept, sample.sample_id) >> 10) / 2**53
         return PlannedPair(concept, sample, "negative" if kind else "positive", kind, u)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A plan is millions of objects without circles; looking for some among them takes as long as planning."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _number(*parts: object) -> int:
