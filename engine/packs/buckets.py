@@ -5,6 +5,7 @@ apart by lexicographer file, and then by clusters of definition vectors (TF-IDF)
 """
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -98,7 +99,7 @@ def _divide(
             buckets.append(Bucket(lexname.partition(".")[2] or lexname, "lexname", _terms(some)))
         else:
             left += some
-    buckets += cluster_definitions(left, settings)
+    buckets += cluster_definitions(left, settings, besides=names.parent)
     joined = _join_small(buckets, settings)
     return [replace(bucket, name=names.unique(bucket.name)) for bucket in joined]
 
@@ -147,11 +148,14 @@ def _terms(members: Sequence[Concept]) -> tuple[str, ...]:
     return tuple(concept.term for concept in members)
 
 
-def cluster_definitions(members: Sequence[Concept], settings: BucketSettings) -> list[Bucket]:
-    """Buckets of like definitions, none above the largest size; named by the words that set them apart."""
+def cluster_definitions(members: Sequence[Concept], settings: BucketSettings, *, besides: str = "") -> list[Bucket]:
+    """Buckets of like definitions, none above the largest size; named by the words that set them apart.
+
+    `besides` is the parent's name, whose words say nothing among its children.
+    """
     if not members:
         return []
-    vectors, words = _vectors(members)
+    vectors, words = _vectors(members, besides)
     clusters = _bounded(np.arange(len(members)), vectors, settings.max_size)
     means = [np.asarray(vectors[rows].mean(axis=0)) for rows in clusters]
     overall = np.asarray(vectors.mean(axis=0)) if len(clusters) > 1 else np.zeros(vectors.shape[1])
@@ -163,11 +167,12 @@ def cluster_definitions(members: Sequence[Concept], settings: BucketSettings) ->
     return buckets
 
 
-def _vectors(members: Sequence[Concept]) -> tuple[NDArray[np.float64], list[str]]:
+def _vectors(members: Sequence[Concept], besides: str) -> tuple[NDArray[np.float64], list[str]]:
     """TF-IDF of names and definitions, [n, n_words]; a single column of ones where there are no words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True, max_features=2000)
+    silent = sorted({*ENGLISH_STOP_WORDS, *re.findall(r"\w\w+", f"{besides} {besides.replace(' ', '')}".lower())})
+    vectorizer = TfidfVectorizer(stop_words=silent, sublinear_tf=True, max_features=2000)
     try:
         matrix = vectorizer.fit_transform([f"{c.name} {c.definition}" for c in members])
     except ValueError:

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
+from engine.config import StudyConfig
 from engine.errors import PackError
 from engine.packs.pack import Pack
 from engine.packs.quadrants import QUADRANTS, Bands, Profile, pick_study, profile_pack
@@ -60,24 +61,27 @@ def _near(name: str, by_name: dict[str, Profile]) -> str | None:
     return f"Near it: {', '.join(near)}." if near else None
 
 
-def choose_concepts(
-    pack: Pack,
-    *,
-    bands: Bands,
-    siblings: Literal["distinct", "study"],
-    pack_layer: int | None,
-    picker: Picker,
-    per_quadrant: int,
-    seed: int = 0,
-    concepts: Sequence[str] = (),
-) -> tuple[Profile, ...]:
-    """Profile the pack or one layer of it and choose; PackError with the reason when nothing can be chosen."""
-    profiles = profile_pack(pack, bands=bands, siblings=siblings, pack_layer=pack_layer)
-    where = f"pack layer {pack_layer} of " if pack_layer is not None else ""
+def configured_bands(config: StudyConfig) -> Bands:
+    """The bounds of low and high that the settings give."""
+    return Bands(config.senses_low, config.senses_high, config.siblings_low, config.siblings_high)
+
+
+def choose_configured(pack: Pack, config: StudyConfig) -> tuple[Profile, ...]:
+    """What the settings choose from the pack or from one layer of it; PackError with the reason when that is nothing."""
+    profiles = profile_pack(
+        pack, bands=configured_bands(config), siblings=config.siblings, pack_layer=config.pack_layer
+    )
     if not profiles:
         layers = ", ".join(str(layer) for layer in sorted({concept.pack_layer for concept in pack.concepts}))
-        raise PackError(f'"{pack.name}" has no pack layer {pack_layer}.', hint=f"Its pack layers: {layers}.")
-    chosen = pick(profiles, picker=picker, per_quadrant=per_quadrant, seed=seed, concepts=concepts)
+        raise PackError(f'"{pack.name}" has no pack layer {config.pack_layer}.', hint=f"Its pack layers: {layers}.")
+    chosen = pick(
+        profiles,
+        picker=config.picker,
+        per_quadrant=config.per_quadrant,
+        seed=config.seed,
+        concepts=config.concepts,
+    )
     if not chosen:
+        where = f"pack layer {config.pack_layer} of " if config.pack_layer is not None else ""
         raise PackError(f'No concept of {where}"{pack.name}" lies in any quadrant.')
     return chosen

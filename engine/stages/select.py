@@ -12,8 +12,8 @@ from db.rows import ConceptRow, PackRow, Row, RunConceptRow, RunRow, SenseRow, S
 from engine.config import StudyConfig
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
-from engine.packs.pickers import choose_concepts
-from engine.packs.quadrants import Bands, Profile
+from engine.packs.pickers import choose_configured
+from engine.packs.quadrants import Profile
 from engine.prompts.templates import TemplateSet, load_templates
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -49,17 +49,7 @@ def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
 
 def choose(prepared: PreparedRun) -> tuple[Profile, ...]:
     """The concepts that the settings select from the pack; PackError when there are none."""
-    config = prepared.config
-    return choose_concepts(
-        prepared.pack,
-        bands=Bands(config.senses_low, config.senses_high, config.siblings_low, config.siblings_high),
-        siblings=config.siblings,
-        pack_layer=config.pack_layer,
-        picker=config.picker,
-        per_quadrant=config.per_quadrant,
-        seed=config.seed,
-        concepts=config.concepts,
-    )
+    return choose_configured(prepared.pack, prepared.config)
 
 
 def _pack_rows(pack: Pack) -> Iterator[Row]:
