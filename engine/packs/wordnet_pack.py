@@ -5,7 +5,8 @@ aliases. `synset`: every synset is a concept. Either way pack layers are the sho
 a hypernym, and the senses of a concept are the noun synsets of the word that it is named by.
 """
 
-from collections import deque
+import re
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,12 +19,56 @@ Kind = Literal["lemma", "synset"]
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A noun synset by what a pack needs of it; `above` are names of synsets."""
+    """A noun synset by what a pack needs of it; `above` are offsets, `is_single` says that it is one thing, not a kind."""
 
     name: str
     sense: Sense
-    above: tuple[str, ...]
-    lemmas: tuple[str, ...]
+    above: tuple[int, ...]
+    is_single: bool
+
+
+class _Nouns:
+    """WordNet's noun synsets by offset, each read once."""
+
+    def __init__(self, wordnet: Any) -> None:
+        self._wordnet = wordnet
+        self._nodes: dict[int, _Node] = {}
+
+    def node(self, offset: int) -> _Node:
+        if offset not in self._nodes:
+            self._add(self._wordnet.synset_from_pos_and_offset("n", offset))
+        return self._nodes[offset]
+
+    def below(self, synset: Any, *, instances: bool) -> dict[int, _Node]:
+        """The synset and all below it, each reached by some way down."""
+        found, frontier = {}, [synset]
+        while frontier:
+            one = frontier.pop()
+            if one.offset() not in found:
+                found[one.offset()] = self._add(one)
+                frontier += [*one.hyponyms(), *(one.instance_hyponyms() if instances else ())]
+        return found
+
+    def _add(self, synset: Any) -> _Node:
+        classes, single = synset.hypernyms(), synset.instance_hypernyms()
+        lemmas = tuple(lemma.replace("_", " ") for lemma in synset.lemma_names())
+        sense = Sense(f"{synset.offset():08d}.n", synset.definition(), lemmas)
+        above = tuple(one.offset() for one in (*classes, *single))
+        node = _Node(synset.name(), sense, above, bool(single) and not classes)
+        return self._nodes.setdefault(synset.offset(), node)
+
+    def senses(self, lemma: str) -> tuple[int, ...]:
+        """Offsets of the noun synsets of a word, the most frequent first."""
+        # The reader's own index; asking it for synsets would try the word's inflections too.
+        return tuple(self._wordnet._lemma_pos_offset_map[lemma.replace(" ", "_").lower()].get("n", ()))
+
+    def head(self, offset: int, *, instances: bool) -> str | None:
+        """The first lemma that most often means this synset; None when each of them rather means another."""
+        for lemma in self.node(offset).sense.aliases:
+            kinds = (one for one in self.senses(lemma) if instances or not self.node(one).is_single)
+            if next(kinds, None) == offset:
+                return lemma
+        return None
 
 
 def build_wordnet_pack(
@@ -38,18 +83,15 @@ def build_wordnet_pack(
 
     `wordnet` is what `load_wordnet()` returns. PackError when it has no noun synset called `root`.
     """
-    nodes = _read_nodes(wordnet, instances=instances)
-    if root not in nodes:
-        raise PackError(f'WordNet has no noun synset "{root}".', hint="Synsets are named like food.n.02.")
-    below = _depths({name: node.above for name, node in nodes.items()}, root)
-    kept = {name: node for name, node in nodes.items() if name in below}
-    first = _first_senses(wordnet, nodes)
-    heads = {name: _head(node, first) for name, node in kept.items()}
+    top, nouns = _root(wordnet, root), _Nouns(wordnet)
+    nodes = nouns.below(top, instances=instances)
+    heads = {offset: nouns.head(offset, instances=instances) for offset in nodes}
     # The root of a subtree is a concept even where its word rather means something else.
-    named = {name: head or name for name, head in heads.items() if head or kind == "synset" or name == root}
-    named = named if kind == "lemma" else {name: name for name in named}
-    parents = {name: tuple(_parents(kept, named, name)) if name != root else () for name in named}
-    concepts = _concepts(wordnet, nodes, named, parents, _depths(parents, root), heads)
+    named = {offset: head or nodes[offset].name for offset, head in heads.items() if head or offset == top.offset()}
+    if kind == "synset":
+        named = {offset: node.name for offset, node in nodes.items()}
+    parents = {offset: _parents(nodes, named, offset) if offset != top.offset() else () for offset in named}
+    concepts = _concepts(nouns, named, parents, _depths(parents, top.offset()), heads)
     chosen = tuple(concept for concept in concepts if max_layer is None or concept.pack_layer <= max_layer)
     parameters = {"kind": kind, "root": root, "max_layer": max_layer, "instances": instances}
     return Pack(
@@ -62,88 +104,68 @@ def build_wordnet_pack(
     )
 
 
-def _read_nodes(wordnet: Any, *, instances: bool) -> dict[str, _Node]:
-    nodes = {}
-    for synset in wordnet.all_synsets("n"):
-        classes, single = synset.hypernyms(), synset.instance_hypernyms()
-        if single and not classes and not instances:
-            continue
-        lemmas = tuple(lemma.replace("_", " ") for lemma in synset.lemma_names())
-        sense = Sense(f"{synset.offset():08d}.n", synset.definition(), lemmas)
-        nodes[synset.name()] = _Node(synset.name(), sense, tuple(s.name() for s in (*classes, *single)), lemmas)
-    return nodes
+def _root(wordnet: Any, name: str) -> Any:
+    from nltk.corpus.reader.wordnet import WordNetError
+
+    try:
+        if re.fullmatch(r".+\.n\.\d+", name):
+            return wordnet.synset(name)
+    except WordNetError:
+        pass  # told like a name of another shape
+    raise PackError(f'WordNet has no noun synset "{name}".', hint="Synsets are named like food.n.02.")
 
 
-def _depths(above: Mapping[str, Iterable[str]], root: str) -> dict[str, int]:
+def _depths(above: Mapping[int, Iterable[int]], root: int) -> dict[int, int]:
     """The shortest way down from the root for everything below it."""
-    below: dict[str, list[str]] = {}
-    for name, parents in above.items():
+    below: dict[int, list[int]] = defaultdict(list)
+    for offset, parents in above.items():
         for parent in parents:
-            below.setdefault(parent, []).append(name)
+            below[parent].append(offset)
     depth, queue = {root: 0}, deque([root])
     while queue:
-        name = queue.popleft()
-        for child in below.get(name, ()):
+        offset = queue.popleft()
+        for child in below[offset]:
             if child not in depth:
-                depth[child] = depth[name] + 1
+                depth[child] = depth[offset] + 1
                 queue.append(child)
     return depth
 
 
-def _first_senses(wordnet: Any, nodes: Mapping[str, _Node]) -> dict[str, str]:
-    """The name of the most frequent noun synset of each lemma."""
-    by_offset = {int(node.sense.id[:8]): name for name, node in nodes.items()}
-    lemmas = {lemma for node in nodes.values() for lemma in node.lemmas}
-    senses = ((lemma, _senses(wordnet, lemma, by_offset)) for lemma in lemmas)
-    return {lemma: found[0] for lemma, found in senses if found}
-
-
-def _senses(wordnet: Any, lemma: str, by_offset: Mapping[int, str]) -> list[str]:
-    """Names of the noun synsets of a word, the most frequent first."""
-    # The reader's own index; asking it for synsets would parse every line of the dictionary anew.
-    offsets = wordnet._lemma_pos_offset_map[lemma.replace(" ", "_").lower()].get("n", ())
-    return [by_offset[offset] for offset in offsets if offset in by_offset]
-
-
-def _head(node: _Node, first: Mapping[str, str]) -> str | None:
-    """The first lemma that most often means this synset; None when each of them rather means another."""
-    return next((lemma for lemma in node.lemmas if first.get(lemma) == node.name), None)
-
-
-def _parents(nodes: Mapping[str, _Node], named: Mapping[str, str], name: str) -> Iterator[str]:
+def _parents(nodes: Mapping[int, _Node], named: Mapping[int, str], offset: int) -> tuple[int, ...]:
     """The nearest synsets above that are concepts, climbing over those that are none."""
-    seen: set[str] = set()
-    frontier = deque(nodes[name].above)
+    found: list[int] = []
+    seen: set[int] = set()
+    frontier = deque(nodes[offset].above)
     while frontier:
         above = frontier.popleft()
         if above in seen or above not in nodes:
             continue
         seen.add(above)
         if above in named:
-            yield above
+            found.append(above)
         else:
             frontier.extend(nodes[above].above)
+    return tuple(found)
 
 
 def _concepts(
-    wordnet: Any,
-    nodes: Mapping[str, _Node],
-    named: Mapping[str, str],
-    parents: Mapping[str, Iterable[str]],
-    layers: Mapping[str, int],
-    heads: Mapping[str, str | None],
+    nouns: _Nouns,
+    named: Mapping[int, str],
+    parents: Mapping[int, Iterable[int]],
+    layers: Mapping[int, int],
+    heads: Mapping[int, str | None],
 ) -> Iterator[Concept]:
-    by_offset = {int(node.sense.id[:8]): name for name, node in nodes.items()}
-    for name, term in named.items():
-        node = nodes[name]
-        word = heads[name] or node.lemmas[0]
-        senses = tuple(nodes[other].sense for other in _senses(wordnet, word, by_offset))
+    # The way to each synset decides nothing that a pack says, so concepts stand in WordNet's order.
+    for offset in sorted(named):
+        term, own = named[offset], nouns.node(offset).sense
+        word = heads[offset] or own.aliases[0]
+        senses = tuple(nouns.node(other).sense for other in nouns.senses(word))
         yield Concept(
             term=term,
-            pack_layer=layers[name],
-            parents=tuple(named[parent] for parent in parents[name]),
-            definition=node.sense.definition,
-            aliases=tuple(lemma for lemma in node.lemmas if lemma != word),
+            pack_layer=layers[offset],
+            parents=tuple(named[parent] for parent in parents[offset]),
+            definition=own.definition,
+            aliases=tuple(lemma for lemma in own.aliases if lemma != word),
             senses=senses,
             n_senses=len(senses),
             label=word if word != term else None,
