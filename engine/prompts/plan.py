@@ -81,7 +81,7 @@ class Planner:
                 f'"{concept}" has no definition, and every template of the set "{self.templates.name}" asks for one.',
                 hint="Choose another template set, or leave the concept out.",
             )
-        random.Random(_number(self.config.seed, "templates", concept)).shuffle(names)
+        random.Random(_number(f"{self.config.seed}|templates|{concept}")).shuffle(names)
         return names
 
     def _undefined_template(self, concept: str, n_uses: Counter[str]) -> tuple[str, int]:
@@ -92,7 +92,7 @@ class Planner:
 
     def _negatives(self, concept: str, selected: Sequence[str]) -> Iterator[tuple[NegativeKind, str]]:
         """Siblings and unrelated concepts in turn, each list shuffled and gone through before it repeats."""
-        rng = random.Random(_number(self.config.seed, "negatives", concept))
+        rng = random.Random(_number(f"{self.config.seed}|negatives|{concept}"))
         banned = self._relations.related(concept)
         siblings = [term for term in self.pack.siblings(concept) if term not in banned]
         unrelated = self._unrelated(concept, banned | set(siblings), selected, rng)
@@ -132,7 +132,7 @@ class Planner:
                 template=template,
                 draw=draw,
                 prompt=self._prompt(concept, template),
-                seed=_number(self.config.seed, "sample", concept, template, draw),
+                seed=_number(f"{self.config.seed}|sample|{concept}|{template}|{draw}"),
             )
         return self._samples[key]
 
@@ -144,7 +144,7 @@ class Planner:
         return self._prompts[concept, template]
 
     def _pair(self, concept: str, sample: PlannedSample, kind: NegativeKind | None) -> PlannedPair:
-        u = (_number(self.config.seed, "audit", concept, sample.sample_id) >> 10) / 2**53
+        u = (_number(f"{self.config.seed}|audit|{concept}|{sample.sample_id}") >> 10) / 2**53
         return PlannedPair(concept, sample, "negative" if kind else "positive", kind, u)
 
 
@@ -160,7 +160,6 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _number(*parts: object) -> int:
-    """A 63-bit number that depends on nothing but its parts."""
-    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+def _number(key: str) -> int:
+    """A 63-bit number that depends on nothing but the key."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") >> 1
