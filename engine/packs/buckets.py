@@ -7,7 +7,7 @@ apart by lexicographer file, and then by clusters of definition vectors (TF-IDF)
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -197,15 +197,11 @@ def _join_small(buckets: list[Bucket], settings: BucketSettings) -> list[Bucket]
     """Small buckets together where they fit: first with others of their kind, then with any that has room."""
     small = [bucket for bucket in buckets if len(bucket.terms) < settings.min_size]
     kept = [bucket for bucket in buckets if len(bucket.terms) >= settings.min_size]
-    prefer: Callable[[Bucket, Bucket], tuple[bool, int]] = lambda one, other: (  # noqa: E731
-        one.how == other.how,
-        -len(other.terms),
-    )
     for bucket in small:
         room = [i for i, other in enumerate(kept) if len(other.terms) + len(bucket.terms) <= settings.max_size]
         if not room:
             kept.append(bucket)
             continue
-        best = max(room, key=lambda i: prefer(bucket, kept[i]))
+        best = min(room, key=lambda i: (kept[i].how != bucket.how, len(kept[i].terms)))
         kept[best] = replace(kept[best], terms=(*kept[best].terms, *bucket.terms))
     return kept

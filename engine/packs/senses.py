@@ -105,30 +105,21 @@ def _groups_of(concept: Concept, synsets: Synsets, settings: SplitSettings) -> t
     unknown = [sense_id for sense_id in concept.sense_ids if sense_id not in resolved]
     largest = max(groups, key=len)
     labels = _labels(concept, groups, synsets)
-    own = {sense.id: sense for sense in concept.senses}
+    theirs = {sense_id: Sense(sense_id, found.definition, found.lemmas) for sense_id, found in resolved.items()}
+    known = theirs | {sense.id: sense for sense in concept.senses}
     return tuple(
-        _sense_group(label, group, ids, own, synsets, unknown if group is largest else [])
+        _sense_group(
+            label, group, [*chain.from_iterable(ids[name] for name in group)], known, group is largest, unknown
+        )
         for label, group in zip(labels, groups, strict=True)
     )
 
 
 def _sense_group(
-    label: str,
-    group: list[str],
-    ids: Mapping[str, list[str]],
-    own: Mapping[str, Sense],
-    synsets: Synsets,
-    unknown: list[str],
+    label: str, group: list[str], ids: list[str], known: Mapping[str, Sense], is_largest: bool, unknown: list[str]
 ) -> SenseGroup:
-    senses = tuple(own.get(sense_id) or _sense(sense_id, synsets) for name in group for sense_id in ids[name])
-    sense_ids = tuple(sense.id for sense in senses)
-    return SenseGroup(label, senses[0].definition, senses, (*sense_ids, *unknown), tuple(group))
-
-
-def _sense(sense_id: str, synsets: Synsets) -> Sense:
-    found = synsets.find(sense_id)
-    assert found is not None  # only resolved ids come here
-    return Sense(sense_id, found.definition, found.lemmas)
+    senses = tuple(known[sense_id] for sense_id in ids)
+    return SenseGroup(label, senses[0].definition, senses, (*ids, *(unknown if is_largest else ())), tuple(group))
 
 
 def _limit(groups: list[list[str]], synsets: Synsets, most: int) -> list[list[str]]:
