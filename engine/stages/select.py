@@ -43,7 +43,15 @@ def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
     """Choose concepts and record the run; doing it again changes nothing. PackError when no concept can be chosen."""
     chosen = choose(prepared)
     create_study(study)
-    write_rows(study, [*_pack_rows(prepared.pack), _run_row(prepared), *_choice_rows(prepared, chosen)])
+    write_rows(
+        study,
+        [
+            *_pack_rows(prepared.pack),
+            _run_row(prepared),
+            *_choice_rows(prepared, chosen),
+            *_sibling_rows(prepared.pack, chosen),
+        ],
+    )
     return chosen
 
 
@@ -68,8 +76,13 @@ def _pack_rows(pack: Pack) -> Iterator[Row]:
         )
         for position, sense in enumerate(concept.senses):
             yield SenseRow(pack.pack_hash, concept.term, sense.id, position, sense.definition, sense.aliases)
-        for sibling in pack.siblings(concept.term):
-            yield SiblingRow(pack.pack_hash, concept.term, sibling)
+
+
+def _sibling_rows(pack: Pack, chosen: tuple[Profile, ...]) -> Iterator[SiblingRow]:
+    """Siblings of the concepts that are chosen; those of a whole pack are millions, and follow from it."""
+    for profile in chosen:
+        for sibling in pack.siblings(profile.concept.term):
+            yield SiblingRow(pack.pack_hash, profile.concept.term, sibling)
 
 
 def _run_row(prepared: PreparedRun) -> RunRow:
