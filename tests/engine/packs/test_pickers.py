@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import StudyConfig, change_config
+from engine.config import StudyConfig, change_config, read_stored_config
 from engine.errors import ConfigError, PackError
 from engine.packs.folder import load_pack
 from engine.packs.pack import Concept, Pack
@@ -50,6 +50,7 @@ def test_list_needs_concepts_and_another_picker_lets_go_of_them() -> None:
     listed = change_config(StudyConfig(), {"concepts": ["a"]})
     assert listed.picker == "list"
     assert change_config(listed, {"picker": "random"}).concepts == ()
+    assert read_stored_config(listed.to_json()) == listed
 
 
 def test_a_missing_layer_names_those_that_are_there(starter: Pack) -> None:
