@@ -14,6 +14,7 @@ from rich.console import Console
 
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.options import with_settings
+from engine.pack_cli import app as pack_app
 
 app = typer.Typer(
     name="lensgap",
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(pack_app, name="pack")
 DEFAULT_STUDY = Path("studies/study")
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}

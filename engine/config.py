@@ -30,7 +30,8 @@ class StudyConfig:
     model: str = _run("bundled", "Subject model: 'bundled', a Hugging Face folder, or a hub id.")
     pack: str = _run("starter", "Concept pack: 'starter' or a folder.")
     pack_layer: int | None = _run(None, "Take concepts of this pack layer only; all layers if not given.", low=0)
-    picker: Literal["study"] = _run("study", "How concepts are chosen from each quadrant.")
+    picker: Literal["study", "random", "all", "list"] = _run("study", "How concepts are chosen.")
+    concepts: tuple[str, ...] = _run((), "Concepts of picker list, parted by commas.")
     per_quadrant: int = _run(3, "Concepts to choose from each quadrant.", low=1)
     siblings: Literal["distinct", "study"] = _run("distinct", "Which sibling count decides the quadrant.")
     senses_low: int = _run(2, "At most this many senses is low.", low=0)
@@ -60,6 +61,8 @@ class StudyConfig:
             raise ConfigError("senses_low must be below senses_high.")
         if self.siblings_low >= self.siblings_high:
             raise ConfigError("siblings_low must be below siblings_high.")
+        if (self.picker == "list") != bool(self.concepts):
+            raise ConfigError('picker "list" needs concepts, and no other picker takes any.')
         if self.layers is not None and (not self.layers or min(self.layers) < 0):
             raise ConfigError("layers must name at least one layer, counted from 0.")
         if self.mode == "output_only" and self.phase == "prompt":
@@ -122,7 +125,13 @@ def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfi
     unknown = [name for name in changes if name not in hints]
     if unknown:
         raise ConfigError(f'There is no setting "{unknown[0]}".', hint=f"Known settings: {', '.join(hints)}.")
-    return replace(config, **{name: _coerce(name, value, hints[name]) for name, value in changes.items()})
+    values = {name: _coerce(name, value, hints[name]) for name, value in changes.items()}
+    # Naming concepts is choosing them; another picker lets go of the concepts that an earlier one was given.
+    if values.get("concepts"):
+        values.setdefault("picker", "list")
+    elif values.get("picker", "list") != "list":
+        values["concepts"] = ()
+    return replace(config, **values)
 
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:

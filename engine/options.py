@@ -4,32 +4,45 @@ An option that is not given is None, so that the study's stored settings or stud
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, overload
 
 import typer
 
 from engine.config import StudyConfig
 
+Command = Callable[..., None]
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the settings to a command that takes them as `**settings`."""
-    hints = get_type_hints(StudyConfig)
-    added = [
-        inspect.Parameter(
-            setting.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=_annotation(hints[setting.name], setting.metadata["help"], setting.default),
-        )
-        for setting in fields(StudyConfig)
-    ]
-    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    signature = inspect.Signature([*own, *added])
-    command.__signature__ = signature  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return command
+
+@overload
+def with_settings(command: Command) -> Command: ...
+@overload
+def with_settings(*, only: Sequence[str]) -> Callable[[Command], Command]: ...
+def with_settings(
+    command: Command | None = None, *, only: Sequence[str] | None = None
+) -> Command | Callable[[Command], Command]:
+    """Add the settings, or only those that are named, to a command that takes them as `**settings`."""
+
+    def add(to: Command) -> Command:
+        hints = get_type_hints(StudyConfig)
+        added = [
+            inspect.Parameter(
+                setting.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=_annotation(hints[setting.name], setting.metadata["help"], setting.default),
+            )
+            for setting in fields(StudyConfig)
+            if only is None or setting.name in only
+        ]
+        own = [p for p in inspect.signature(to).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        signature = inspect.Signature([*own, *added])
+        to.__signature__ = signature  # type: ignore[attr-defined]
+        to.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+        return to
+
+    return add if command is None else add(command)
 
 
 def _annotation(hint: Any, text: str, default: Any) -> Any:

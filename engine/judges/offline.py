@@ -86,5 +86,5 @@ class OfflineJudge:
 
 def sense_texts(concept: Concept) -> list[str]:
     """One text a sense: the names it goes by, and its definition."""
-    main = " ".join((concept.term, *concept.aliases, concept.definition))
-    return [main, *(" ".join((concept.term, *sense.aliases, sense.definition)) for sense in concept.senses)]
+    main = " ".join((concept.name, *concept.aliases, concept.definition))
+    return [main, *(" ".join((concept.name, *sense.aliases, sense.definition)) for sense in concept.senses)]

@@ -38,7 +38,7 @@ class Profile:
 def assign_quadrant(n_senses: int, n_siblings: int | None, bands: Bands) -> tuple[Quadrant | None, str | None]:
     """Return the quadrant, or None with the reason."""
     if n_siblings is None:
-        return None, "no parent in the pack, so its siblings are unknown"
+        return None, "it names no parent, so its siblings are unknown"
     if bands.senses_low < n_senses < bands.senses_high:
         return (
             None,

@@ -10,10 +10,10 @@ from pathlib import Path
 from db import create_study
 from db.rows import ConceptRow, PackRow, Row, RunConceptRow, RunRow, SenseRow, SiblingRow
 from engine.config import StudyConfig
-from engine.errors import PackError
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
-from engine.packs.quadrants import Bands, Profile, pick_study, profile_pack
+from engine.packs.pickers import choose_configured
+from engine.packs.quadrants import Profile
 from engine.prompts.templates import TemplateSet, load_templates
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -43,20 +43,21 @@ def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
     """Choose concepts and record the run; doing it again changes nothing. PackError when no concept can be chosen."""
     chosen = choose(prepared)
     create_study(study)
-    write_rows(study, [*_pack_rows(prepared.pack), _run_row(prepared), *_choice_rows(prepared, chosen)])
+    write_rows(
+        study,
+        [
+            *_pack_rows(prepared.pack),
+            _run_row(prepared),
+            *_choice_rows(prepared, chosen),
+            *_sibling_rows(prepared.pack, chosen),
+        ],
+    )
     return chosen
 
 
 def choose(prepared: PreparedRun) -> tuple[Profile, ...]:
-    """The concepts that the settings select from the pack, quadrant by quadrant."""
-    config = prepared.config
-    bands = Bands(config.senses_low, config.senses_high, config.siblings_low, config.siblings_high)
-    profiles = profile_pack(prepared.pack, bands=bands, siblings=config.siblings, pack_layer=config.pack_layer)
-    chosen = pick_study(profiles, per_quadrant=config.per_quadrant)
-    if not chosen:
-        where = f"pack layer {config.pack_layer} of " if config.pack_layer is not None else ""
-        raise PackError(f'No concept of {where}"{prepared.pack.name}" lies in any quadrant.')
-    return chosen
+    """The concepts that the settings select from the pack; PackError when there are none."""
+    return choose_configured(prepared.pack, prepared.config)
 
 
 def _pack_rows(pack: Pack) -> Iterator[Row]:
@@ -75,8 +76,13 @@ def _pack_rows(pack: Pack) -> Iterator[Row]:
         )
         for position, sense in enumerate(concept.senses):
             yield SenseRow(pack.pack_hash, concept.term, sense.id, position, sense.definition, sense.aliases)
-        for sibling in pack.siblings(concept.term):
-            yield SiblingRow(pack.pack_hash, concept.term, sibling)
+
+
+def _sibling_rows(pack: Pack, chosen: tuple[Profile, ...]) -> Iterator[SiblingRow]:
+    """Siblings of the concepts that are chosen; those of a whole pack are millions, and follow from it."""
+    for profile in chosen:
+        for sibling in pack.siblings(profile.concept.term):
+            yield SiblingRow(pack.pack_hash, profile.concept.term, sibling)
 
 
 def _run_row(prepared: PreparedRun) -> RunRow:
