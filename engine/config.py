@@ -28,6 +28,15 @@ class StudyConfig:
     """Settings of one run; construct it directly, or with `read_config` from a TOML file and flags."""
 
     model: str = _run("bundled", "Subject model: 'bundled', a Hugging Face folder, or a hub id.")
+    revision: str | None = _run(None, "Commit, tag or branch of a model from a hub.")
+    trust_remote_code: bool = _run(False, "Run code that comes with a model from a hub or folder.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = _run(
+        "auto", "Precision of the weights; auto is float32 on a CPU, else the model's own."
+    )
+    quantize: Literal["none", "8bit", "4bit"] = _run("none", "Load quantised, through bitsandbytes.")
+    chat: Literal["auto", "on", "off"] = _run("auto", "Ask through the model's chat template; auto where it has one.")
+    device: str | None = _setting(None, "Device of the model, such as cpu or cuda:1; a GPU if there is one.")
+    device_map: str | None = _setting(None, "How to spread the model over devices, such as auto; needs accelerate.")
     pack: str = _run("starter", "Concept pack: 'starter' or a folder.")
     pack_layer: int | None = _run(None, "Take concepts of this pack layer only; all layers if not given.", low=0)
     picker: Literal["study"] = _run("study", "How concepts are chosen from each quadrant.")
@@ -43,6 +52,10 @@ class StudyConfig:
     template_set: str = _run("standard", "Prompt templates: a bundled set or a TOML file.")
     temperature: float = _run(0.7, "Sampling temperature.", low=0.01, high=10)
     top_p: float = _run(0.9, "Nucleus sampling: smallest set of tokens with this probability.", low=0.01, high=1)
+    top_k: int = _run(0, "Sample from this many likeliest tokens at most; 0 sets no limit.", low=0)
+    repetition_penalty: float = _run(1.0, "Divide the logits of tokens that were written or asked.", low=0.1, high=10)
+    min_new_tokens: int = _run(0, "Shortest output, in tokens: no text ends before.", low=0)
+    stop: tuple[str, ...] = _run((), "Text at which an output ends; it is not part of it. May be given several times.")
     max_new_tokens: int = _run(150, "Longest output, in tokens; less where the model's context ends first.", low=1)
     batch_size: int = _run(16, "Prompts generated together; part of a run, since a batch decides the last bits.", low=1)
     seed: int = _run(0, "Seed of everything random.", low=0, high=2**31 - 1)
@@ -60,6 +73,10 @@ class StudyConfig:
             raise ConfigError("senses_low must be below senses_high.")
         if self.siblings_low >= self.siblings_high:
             raise ConfigError("siblings_low must be below siblings_high.")
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ConfigError("min_new_tokens must not be above max_new_tokens.")
+        if "" in self.stop:
+            raise ConfigError("stop must not hold an empty text.")
         if self.layers is not None and (not self.layers or min(self.layers) < 0):
             raise ConfigError("layers must name at least one layer, counted from 0.")
         if self.mode == "output_only" and self.phase == "prompt":
@@ -136,7 +153,7 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
             return tuple(_coerce(name, item, get_args(option)[0]) for item in value)
         if option is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
-        if isinstance(option, type) and isinstance(value, option) and not isinstance(value, bool):
+        if isinstance(option, type) and isinstance(value, option) and (option is bool or not isinstance(value, bool)):
             return value
     raise ConfigError(f"{name} cannot be {value!r}.")
 

@@ -21,7 +21,7 @@ from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage, write_rows
 from engine.stages.train import choose_families, training
 from engine.subject.capture import choose_layers
-from engine.subject.load import Subject, load_subject
+from engine.subject.load import LoadOptions, Subject, load_subject
 
 StageName = Literal["select", "generate", "capture", "judge", "train"]
 LoadSubject = Callable[[], Subject]
@@ -43,7 +43,7 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
     prepared = prepare_run(config)
     judge = open_judge(config.judge, prepared.pack)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
-    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model))
+    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
     if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
         # A new run writes nothing down before its model has proved to be one.
         choose_layers(subject(), config.layers)
@@ -61,6 +61,19 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
     return RunSummary(prepared.run_id, len(chosen), n_done)
+
+
+def load_options(config: StudyConfig) -> LoadOptions:
+    """The settings that say how the subject model is loaded."""
+    return LoadOptions(
+        device=config.device,
+        device_map=config.device_map,
+        dtype=config.dtype,
+        quantize=config.quantize,
+        revision=config.revision,
+        trust_remote_code=config.trust_remote_code,
+        chat=config.chat,
+    )
 
 
 def _with_model(

@@ -14,7 +14,7 @@ from db.rows import ActivationRow
 from engine.stages.generate import count
 from engine.stages.stage import Stage, in_batches
 from engine.subject.capture import Captured, Mode, Phase, Replay, capture
-from engine.subject.generate import encode_prompt
+from engine.subject.encode import encode_prompt, opening_tokens
 from engine.subject.load import Subject
 from engine.subject.shards import write_shard
 
@@ -51,7 +51,7 @@ def capturing(
 
 
 def _replay(subject: Subject, item: PendingSample, mode: Mode) -> Replay:
-    prefix = encode_prompt(subject, item.prompt if mode == "in_context" else "")
+    prefix = encode_prompt(subject, item.prompt) if mode == "in_context" else opening_tokens(subject)
     return Replay(tuple(prefix), tuple(item.output_ids), pool_prefix=mode == "in_context")
 
 
