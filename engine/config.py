@@ -14,6 +14,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from engine.errors import ConfigError
 
+# Part of a run's identity: the same settings under another way of planning are another run.
+PLAN_VERSION = 2
+
 
 def _setting(default: Any, text: str, *, decides: Literal["run", "work"] = "work", **bounds: float) -> Any:
     return field(default=default, metadata={"help": text, "decides": decides, **bounds})
@@ -48,8 +51,16 @@ class StudyConfig:
     siblings_high: int = _run(10, "At least this many siblings is high.", low=1)
     n_positive: int = _run(10, "Positive samples for each concept.", low=1)
     n_negative: int = _run(10, "Negative samples for each concept.", low=1)
-    sibling_share: float = _run(0.5, "Share of negatives that are about a sibling.", low=0, high=1)
-    template_set: str = _run("standard", "Prompt templates: a bundled set or a TOML file.")
+    sibling_share: float = _run(0.4, "Share of negatives that are about a sibling.", low=0, high=1)
+    opposite_share: float = _run(
+        0.2,
+        "Share of negatives that are about an opposite, where the pack knows one; the rest is unrelated.",
+        low=0,
+        high=1,
+    )
+    template_set: str = _run(
+        "standard", "Prompt templates: standard, with-definition, definition-first, sense, or a file or folder."
+    )
     temperature: float = _run(0.7, "Sampling temperature.", low=0.01, high=10)
     top_p: float = _run(0.9, "Nucleus sampling: smallest set of tokens with this probability.", low=0.01, high=1)
     top_k: int = _run(0, "Sample from this many likeliest tokens at most; 0 sets no limit.", low=0)
@@ -73,6 +84,8 @@ class StudyConfig:
             raise ConfigError("senses_low must be below senses_high.")
         if self.siblings_low >= self.siblings_high:
             raise ConfigError("siblings_low must be below siblings_high.")
+        if self.sibling_share + self.opposite_share > 1 + 1e-9:
+            raise ConfigError("sibling_share and opposite_share must not add up to more than 1.")
         if self.min_new_tokens > self.max_new_tokens:
             raise ConfigError("min_new_tokens must not be above max_new_tokens.")
         if "" in self.stop:
@@ -96,6 +109,7 @@ class StudyConfig:
             "model": model_fingerprint,
             "pack": pack_hash,
             "template_set": template_hash,
+            "plan": PLAN_VERSION,
         }
         return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=6).hexdigest()
 

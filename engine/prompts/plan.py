@@ -3,19 +3,21 @@
 A sample is (prompt concept, template, draw): a natural key, so a text about gin that is a positive for gin and a
 negative for vodka is asked for once. A concept's negatives use the same templates as its positives, one for one, so that
 the template says nothing about the arm. A negative is never about an ancestor, a descendant or another name of the concept.
+A prompt is asked again (as the next draw) only when no other is left: texts of one prompt are less than texts of two.
 """
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.config import StudyConfig
+from engine.errors import ConfigError
 from engine.packs.pack import Concept, Pack
+from engine.prompts.negatives import Cycle, NegativeKind, kinds_in_turn
 from engine.prompts.templates import TemplateSet
-
-NegativeKind = Literal["sibling", "unrelated", "opposite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +58,58 @@ class Planner:
         for i in range(self.config.n_positive):
             template, draw = names[i % len(names)], i // len(names)
             yield self._pair(concept, self._sample(concept, template, draw), None)
-        for i, (kind, other) in enumerate(self._negatives(concept, selected)):
-            template, draw = names[i % len(names)], i // len(names)
-            yield self._pair(concept, self._sample(other, template, draw), kind)
+        used: Counter[tuple[str, str]] = Counter()
+        for kind, other, template in self._negatives(concept, names, selected):
+            yield self._pair(concept, self._sample(other, template, used[other, template]), kind)
+            used[other, template] += 1
 
     def _template_order(self, concept: str) -> list[str]:
-        names = list(self.templates.templates)
+        """The templates that suit the concept and give different prompts, shuffled."""
+        entry = self.pack.by_term[concept]
+        names = [name for name in self.templates.templates if self.templates.suits(name, entry)]
+        if not names:
+            raise ConfigError(
+                f'"{concept}" has no definition, and every template of the set "{self.templates.name}" names one.',
+                hint="Choose another template set, or give the concept a definition.",
+            )
         random.Random(_number(self.config.seed, "templates", concept)).shuffle(names)
-        return names
+        return list({self.templates.fill(name, entry): name for name in reversed(names)}.values())[::-1]
 
-    def _negatives(self, concept: str, selected: Sequence[str]) -> Iterator[tuple[NegativeKind, str]]:
-        """Siblings and unrelated concepts in turn, each list shuffled and gone through before it repeats."""
+    def _negatives(
+        self, concept: str, templates: Sequence[str], selected: Sequence[str]
+    ) -> Iterator[tuple[NegativeKind, str, str]]:
+        """Kind, concept and template of each negative; kinds in turn, each list shuffled and gone through before it repeats."""
+        cycles = self._candidates(concept, templates, selected)
+        opposite, sibling = self.config.opposite_share, self.config.sibling_share
+        shares: dict[NegativeKind, float] = {
+            "sibling": sibling,
+            "unrelated": max(0.0, 1 - sibling - opposite),
+            "opposite": opposite,
+        }
+        met: dict[str, set[str]] = {template: set() for template in templates}
+        for i, kind in enumerate(kinds_in_turn(self.config.n_negative, shares, set(cycles))):
+            template = templates[i % len(templates)]
+            other = cycles[kind].take(met[template])
+            met[template].add(other)
+            yield kind, other, template
+
+    def _candidates(self, concept: str, templates: Sequence[str], selected: Sequence[str]) -> dict[NegativeKind, Cycle]:
+        """The concepts of each kind that has any; none is of two kinds, and each suits all the templates."""
         rng = random.Random(_number(self.config.seed, "negatives", concept))
-        banned = self._related(concept)
-        siblings = [term for term in self.pack.siblings(concept) if term not in banned]
-        unrelated = self._unrelated(concept, banned | set(siblings), selected, rng)
+        entry, banned = self.pack.by_term[concept], self._related(concept)
+        banned |= {other.term for other in self.pack.concepts if not self._suits_all(templates, other)}
+        opposites = [term for term in entry.opposites if term in self.pack.by_term and term not in banned]
+        known = banned | (set(opposites) if self.config.opposite_share else set())
+        siblings = [term for term in self.pack.siblings(concept) if term not in known]
+        unrelated = self._unrelated(concept, known | set(siblings) | set(opposites), selected, rng)
         rng.shuffle(siblings)
-        n, n_siblings = self.config.n_negative, 0
-        for i in range(n):
-            take_sibling = round((i + 1) * self.config.sibling_share) > n_siblings
-            if siblings and (take_sibling or not unrelated):
-                yield "sibling", siblings[n_siblings % len(siblings)]
-                n_siblings += 1
-            elif unrelated:
-                yield "unrelated", unrelated[(i - n_siblings) % len(unrelated)]
+        found: dict[NegativeKind, list[str]] = {"sibling": siblings, "unrelated": unrelated}
+        if self.config.opposite_share:
+            found["opposite"] = opposites
+        return {kind: Cycle(terms) for kind, terms in found.items() if terms}
+
+    def _suits_all(self, templates: Sequence[str], concept: Concept) -> bool:
+        return concept.definition != "" or all(self.templates.suits(name, concept) for name in templates)
 
     def _unrelated(self, concept: str, banned: set[str], selected: Sequence[str], rng: random.Random) -> list[str]:
         """Concepts of the run first, since their texts exist already; the rest of the pack when they are too few."""
@@ -112,7 +142,7 @@ class Planner:
             prompt_concept=concept,
             template=template,
             draw=draw,
-            prompt=self.templates.templates[template].format(term=entry.term, definition=entry.definition),
+            prompt=self.templates.fill(template, entry),
             seed=_number(self.config.seed, "sample", concept, template, draw),
         )
 

@@ -39,10 +39,7 @@ def generate_batch(
     subject: Subject, prompts: Sequence[str], *, seeds: Sequence[int], sampling: Sampling
 ) -> list[Generation]:
     """Sample one output for each prompt; fewer tokens than asked for where the model's context ends."""
-    import torch
-
-    with torch.inference_mode():
-        return Writer(subject, sampling).write(prompts, seeds=seeds)
+    return Writer(subject, sampling).write(prompts, seeds=seeds)
 
 
 class Writer:
@@ -58,19 +55,22 @@ class Writer:
 
     def write(self, prompts: Sequence[str], *, seeds: Sequence[int]) -> list[Generation]:
         """One output for each prompt, run as one batch."""
+        import torch
+
         ids = [encode_prompt(self.subject, prompt) for prompt in prompts]
         for prompt, tokens in zip(prompts, ids, strict=True):
             self._check_length(prompt, len(tokens))
         budgets = [min(self.sampling.max_new_tokens, self.subject.context - len(tokens)) for tokens in ids]
         uniforms = [np.random.Generator(np.random.Philox(seed)).random(self.sampling.max_new_tokens) for seed in seeds]
-        batch = Batch(self.subject, ids)
         made: list[list[int]] = [[] for _ in ids]
-        while batch.rows:
-            step = len(made[batch.rows[0]])
-            tokens = self._next(batch, np.array([uniforms[row][step] for row in batch.rows]), step)
-            for row, token in zip(batch.rows, tokens, strict=True):
-                made[row].append(token)
-            batch.advance(tokens, gone={row for row in batch.rows if self._has_ended(made[row], budgets[row])})
+        with torch.inference_mode():
+            batch = Batch(self.subject, ids)
+            while batch.rows:
+                step = len(made[batch.rows[0]])
+                tokens = self._next(batch, np.array([uniforms[row][step] for row in batch.rows]), step)
+                for row, token in zip(batch.rows, tokens, strict=True):
+                    made[row].append(token)
+                batch.advance(tokens, gone={row for row in batch.rows if self._has_ended(made[row], budgets[row])})
         return [self._finish(tokens, len(prompt)) for tokens, prompt in zip(made, ids, strict=True)]
 
     def _check_length(self, prompt: str, n_tokens: int) -> None:

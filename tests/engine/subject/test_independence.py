@@ -48,10 +48,9 @@ def prompts() -> list[str]:
 def write(subject: Subject, prompts: list[str], *, size: int, sampling: Sampling, seed: int = 0) -> list[Generation]:
     """All texts, written in batches of that size."""
     writer, made = Writer(subject, sampling), []
-    with torch.inference_mode():
-        for start in range(0, len(prompts), size):
-            batch = prompts[start : start + size]
-            made += writer.write(batch, seeds=[seed + start + i for i in range(len(batch))])
+    for start in range(0, len(prompts), size):
+        batch = prompts[start : start + size]
+        made += writer.write(batch, seeds=[seed + start + i for i in range(len(batch))])
     return made
 
 
@@ -103,16 +102,14 @@ def test_the_tolerance_grows_with_what_is_seen(
 ) -> None:
     disturb(monkeypatch, 20.0)
     writer = Writer(bundled, SAMPLING)
-    with torch.inference_mode():
-        writer.write(prompts[:32], seeds=list(range(32)))
+    writer.write(prompts[:32], seeds=list(range(32)))
     assert writer.largest_deviation > 10 * generating.RELATIVE_TOLERANCE
     assert writer._tolerance == 2 * writer.largest_deviation
 
 
 def test_few_tokens_are_decided_alone(bundled: Subject, prompts: list[str]) -> None:
     writer = Writer(bundled, Sampling(temperature=0.7, top_p=0.9, max_new_tokens=30))
-    with torch.inference_mode():
-        writer.write(prompts[:64], seeds=list(range(64)))
+    writer.write(prompts[:64], seeds=list(range(64)))
     assert writer.n_alone < 0.03 * writer.n_tokens
     assert writer.largest_deviation < generating.RELATIVE_TOLERANCE / 2
 
@@ -225,8 +222,7 @@ def test_out_of_memory_halves_the_batch_and_changes_no_text(subject: Subject, pr
     writer, fitting = Writer(replace(subject, model=scarce), SAMPLING), FittingBatches()
 
     def work(items: Any) -> list[Generation]:
-        with torch.inference_mode():
-            return writer.write([prompts[i] for i in items], seeds=list(items))
+        return writer.write([prompts[i] for i in items], seeds=list(items))
 
     made = fitting.run(range(16), work) + fitting.run(range(16, 32), work)
     assert made == write(subject, prompts[:32], size=1, sampling=SAMPLING)
