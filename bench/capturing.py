@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.compare import Comparison, compare
-from engine.subject.capture import Phase, Replay, capture, choose_layers
+from engine.subject.capture import Phase, Replay, capture
+from engine.subject.layers import choose_layers
 from engine.subject.load import Subject
 
 N_SAMPLES, WIDTH, VOCABULARY, BATCH = 96, 256, 8_000, 16

@@ -70,11 +70,15 @@ class StudyConfig:
     max_new_tokens: int = _run(150, "Longest output, in tokens; less where the model's context ends first.", low=1)
     batch_size: int = _run(16, "Prompts generated together; part of a run, since a batch decides the last bits.", low=1)
     seed: int = _run(0, "Seed of everything random.", low=0, high=2**31 - 1)
-    layers: tuple[int, ...] | None = _setting(None, "Residual-stream layers to capture, 0 = after the first block.")
+    layers: tuple[int | float, ...] | None = _setting(
+        None, "Layers to capture: 0 is the first block's output, -1 the last one's, 0.5 that at half the depth."
+    )
+    activations: Literal["float16", "float32"] = _setting("float16", "Precision of stored activations.")
     mode: Literal["in_context", "output_only"] = _setting("in_context", "Capture outputs after their prompt, or alone.")
     judge: str = _setting("offline", "Judge: 'offline'.")
     lenses: tuple[str, ...] = _setting(("logistic", "mlp-study"), "Lens families to train.")
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
+    pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
     folds: int = _setting(5, "Folds of cross-validation.", low=2)
 
     def __post_init__(self) -> None:
@@ -90,8 +94,8 @@ class StudyConfig:
             raise ConfigError("min_new_tokens must not be above max_new_tokens.")
         if "" in self.stop:
             raise ConfigError("stop must not hold an empty text.")
-        if self.layers is not None and (not self.layers or min(self.layers) < 0):
-            raise ConfigError("layers must name at least one layer, counted from 0.")
+        if self.layers is not None and not self.layers:
+            raise ConfigError("layers must name at least one layer.")
         if self.mode == "output_only" and self.phase == "prompt":
             raise ConfigError('phase "prompt" has no activations in mode "output_only".')
 
@@ -158,6 +162,8 @@ def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfi
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:
     options = get_args(hint) if get_origin(hint) is not None else (hint,)
+    if hint == int | float and isinstance(value, str):
+        value = _number(name, value)
     if get_origin(hint) is Literal:
         if value not in options:
             raise ConfigError(f"{name} must be one of {', '.join(options)}, not {value!r}.")
@@ -165,11 +171,19 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
     for option in (hint,) if get_origin(hint) is tuple else options:
         if get_origin(option) is tuple and isinstance(value, (list, tuple)):
             return tuple(_coerce(name, item, get_args(option)[0]) for item in value)
-        if option is float and isinstance(value, int) and not isinstance(value, bool):
+        if option is float and int not in options and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if isinstance(option, type) and isinstance(value, option) and (option is bool or not isinstance(value, bool)):
             return value
     raise ConfigError(f"{name} cannot be {value!r}.")
+
+
+def _number(name: str, text: str) -> int | float:
+    """A number from the command line, where 1 and 1.0 mean different layers."""
+    try:
+        return float(text) if {".", "e"} & set(text) else int(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} cannot be {text!r}.") from error
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -121,6 +121,18 @@ select median(n_tokens / seconds) as tokens_per_second, count(*) as n_batches
 from timed
 where seconds > 0;
 
+-- name: shards
+-- The files that hold the run's activations in a mode.
+select distinct a.shard
+from activations a
+join prompts q on q.sample_id = a.sample_id
+where q.run_id = $run_id and a.mode = $mode and a.shard is not null
+order by a.shard;
+
+-- name: forget_shards
+-- Activations whose file is lost are pending again.
+delete from activations where list_contains($shards, shard);
+
 -- name: captured_layers
 select distinct a.layer
 from activations a

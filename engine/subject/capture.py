@@ -1,4 +1,4 @@
-"""Read the residual stream while the model runs over texts that it wrote, pooled to one mean vector a phase.
+"""Read the residual stream while the model runs over texts that it wrote, pooled to a mean and a last vector a phase.
 
 The tokens are replayed exactly as they were sampled, right-padded (a causal model needs no mask for that), sorted by length.
 Hooks multiply each layer's output by a pooling matrix on the spot, and the pass stops after the deepest layer asked for.
@@ -8,19 +8,22 @@ Layer i is the output of block i, before any final norm; the last sampled token 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ConfigError, ModelError
+from engine.errors import ModelError
 from engine.subject.load import Subject
+from engine.subject.memory import FittingBatches
 
 if TYPE_CHECKING:
     import torch
 
 Phase = Literal["prompt", "output"]
 Mode = Literal["in_context", "output_only"]
+PHASES: tuple[Phase, ...] = ("prompt", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,67 +37,64 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """Mean residuals by (layer, phase), each [d] float32; a phase without tokens is None."""
+    """Residuals by (layer, phase), each [d] float32; a phase without tokens is None.
+
+    `vectors` are means over the phase's tokens, `last` those of its last token.
+    """
 
     vectors: Mapping[tuple[int, Phase], NDArray[np.float32] | None]
+    last: Mapping[tuple[int, Phase], NDArray[np.float32] | None]
 
 
 class _Deepest(Exception):
     """Raised by the deepest hook: nothing above it is needed."""
 
 
-def choose_layers(subject: Subject, layers: Sequence[int] | None) -> tuple[int, ...]:
-    """The layers asked for, or three spread over the model with the last; ConfigError for one that it lacks."""
-    if layers is None:
-        n = subject.n_layers
-        return tuple(sorted({max(0, n // 3 - 1), max(0, 2 * n // 3 - 1), n - 1}))
-    for layer in layers:
-        if layer >= subject.n_layers:
-            raise ConfigError(f"Layer {layer} does not exist: {subject.name} has layers 0 to {subject.n_layers - 1}.")
-    return tuple(sorted(set(layers)))
-
-
 def capture(
     subject: Subject, replays: Sequence[Replay], *, layers: Sequence[int], batch_size: int = 16
 ) -> list[Captured]:
-    """Mean prompt and output residuals of each sample, in the order given; fp32 pooling whatever the model's dtype."""
+    """Prompt and output residuals of each sample, in the order given; fp32 pooling whatever the model's dtype.
+
+    What does not fit into memory is run in smaller batches.
+    """
     order = sorted(range(len(replays)), key=lambda i: len(replays[i].prefix) + len(replays[i].output))
-    captured: dict[int, Captured] = {}
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        pooled = _capture_batch(subject, [replays[i] for i in rows], layers)
-        for position, i in enumerate(rows):
-            captured[i] = _one(pooled, position, replays[i])
-    return [captured[i] for i in range(len(replays))]
+    work = partial(_capture_batch, subject, layers=layers)
+    captured = FittingBatches(limit=batch_size).run([replays[i] for i in order], work)
+    by_place = dict(zip(order, captured, strict=True))
+    return [by_place[i] for i in range(len(replays))]
 
 
 def _one(pooled: Mapping[int, NDArray[np.float32]], position: int, replay: Replay) -> Captured:
-    vectors: dict[tuple[int, Phase], NDArray[np.float32] | None] = {}
+    there = {"prompt": replay.pool_prefix and bool(replay.prefix), "output": bool(replay.output)}
+    means: dict[tuple[int, Phase], NDArray[np.float32] | None] = {}
+    lasts: dict[tuple[int, Phase], NDArray[np.float32] | None] = {}
     for layer, values in pooled.items():
-        vectors[layer, "prompt"] = values[position, 0] if replay.pool_prefix and replay.prefix else None
-        vectors[layer, "output"] = values[position, 1] if replay.output else None
-    return Captured(vectors)
+        for place, phase in enumerate(PHASES):
+            means[layer, phase] = values[position, place] if there[phase] else None
+            lasts[layer, phase] = values[position, 2 + place] if there[phase] else None
+    return Captured(means, lasts)
 
 
-def _capture_batch(
-    subject: Subject, replays: Sequence[Replay], layers: Sequence[int]
-) -> dict[int, NDArray[np.float32]]:
-    """Pooled residuals by layer, each [B, 2, d]: prompt, output."""
+def _capture_batch(subject: Subject, replays: Sequence[Replay], *, layers: Sequence[int]) -> list[Captured]:
+    """One batch; pooling is a product with [B, 4, T]: mean of prompt and output, last of prompt and output."""
     import torch
 
     lengths = [len(replay.prefix) + len(replay.output) for replay in replays]
     longest = max(1, *lengths)
     ids = torch.zeros(len(replays), longest, dtype=torch.long)
-    pool = torch.zeros(len(replays), 2, longest)
+    pool = torch.zeros(len(replays), 4, longest)
     for row, replay in enumerate(replays):
         ids[row, : lengths[row]] = torch.tensor([*replay.prefix, *replay.output])
         pool[row, 0, : len(replay.prefix)] = 1 / max(1, len(replay.prefix))
         pool[row, 1, len(replay.prefix) : lengths[row]] = 1 / max(1, len(replay.output))
+        pool[row, 2, len(replay.prefix) - 1] = 1
+        pool[row, 3, lengths[row] - 1] = 1
     pool = pool.to(subject.device)
-    hooks = residual_hooks(subject.model, layers, lambda residual: pool @ residual.float())
+    hooks = residual_hooks(subject.model, layers, lambda residual: pool.to(residual.device) @ residual.float())
     with torch.inference_mode(), hooks as pooled, suppress(_Deepest):
         subject.model(input_ids=ids.to(subject.device), use_cache=False)
-    return {layer: values.cpu().numpy() for layer, values in pooled.items()}
+    found = {layer: values.cpu().numpy() for layer, values in pooled.items()}
+    return [_one(found, position, replay) for position, replay in enumerate(replays)]
 
 
 @contextmanager

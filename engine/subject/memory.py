@@ -14,8 +14,8 @@ _SAID = ("can't allocate memory", "not enough memory", "out of memory")
 class FittingBatches:
     """Runs work over batches no larger than what has fitted so far; `limit` is None until something did not fit."""
 
-    def __init__(self) -> None:
-        self.limit: int | None = None
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
 
     def run(self, items: Sequence[Item], work: Callable[[Sequence[Item]], list[Result]]) -> list[Result]:
         """Results in the order of the items; ModelError when a single item does not fit."""

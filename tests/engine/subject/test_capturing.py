@@ -1,14 +1,18 @@
 """Capture against the hidden states of plain, unpadded forward passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import ConfigError, ModelError
-from engine.subject.capture import Replay, capture, choose_layers, decoder_blocks, residual_hooks
+from engine.subject import capture as capturing
+from engine.subject.capture import Replay, capture, decoder_blocks, residual_hooks
+from engine.subject.layers import choose_layers, resolve_layers
 from engine.subject.load import Subject
 
 TEXTS = [(5, 9), (1, 1), (30, 2), (3, 40), (8, 0), (2, 17), (7, 7)]
@@ -54,8 +58,11 @@ def test_means_equal_hidden_states_at_every_layer_in_padded_batches(subject: Sub
             assert close(one.vectors[layer, "prompt"], residual[:n].mean(axis=0))
             if replay.output:
                 assert close(one.vectors[layer, "output"], residual[n:].mean(axis=0))
+                assert close(one.last[layer, "output"], residual[-1])
             else:
                 assert one.vectors[layer, "output"] is None
+                assert one.last[layer, "output"] is None
+            assert close(one.last[layer, "prompt"], residual[n - 1])
 
 
 @pytest.mark.parametrize("prefix", [(1,), ()])
@@ -117,6 +124,43 @@ def test_layers_default_to_a_spread_with_the_last(load: Callable[[str], Subject]
     assert choose_layers(load("llama"), (2, 0, 2)) == (0, 2)
     with pytest.raises(ConfigError, match="Layer 3 does not exist"):
         choose_layers(load("llama"), (0, 3))
+
+
+@given(st.integers(1, 200), st.floats(0, 1))
+def test_layers_count_from_either_end_or_by_depth(n_layers: int, share: float) -> None:
+    def resolve(*layers: int | float) -> tuple[int, ...]:
+        return resolve_layers(layers, n_layers=n_layers, model="model")
+
+    assert resolve(-1) == resolve(n_layers - 1) == resolve(1.0) == (n_layers - 1,)
+    assert resolve(-n_layers) == resolve(0) == resolve(0.0) == (0,)
+    [found] = resolve(share)
+    assert 0 <= found < n_layers
+    assert abs((found + 1) - max(1, share * n_layers)) <= 0.5
+    for beyond in (n_layers, -n_layers - 1):
+        with pytest.raises(ConfigError, match=f"layers 0 to {n_layers - 1}, or -{n_layers} to -1"):
+            resolve(beyond)
+
+
+def test_share_of_the_depth_beyond_it_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"Layer 1\.5 is no share"):
+        resolve_layers([1.5], n_layers=4, model="model")
+
+
+def test_capture_goes_on_in_smaller_batches_when_memory_ends(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, seen = replays(), []
+    expected = capture(subject, samples, layers=[1])
+    run = capturing._capture_batch
+
+    def scarce(subject: Subject, batch: Sequence[Replay], **more: Any) -> Any:
+        seen.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return run(subject, batch, **more)
+
+    monkeypatch.setattr(capturing, "_capture_batch", scarce)
+    for one, other in zip(capture(subject, samples, layers=[1]), expected, strict=True):
+        assert close(one.vectors[1, "prompt"], other.vectors[1, "prompt"])  # type: ignore[arg-type]
+    assert max(seen[2:]) <= 3
 
 
 def test_a_model_without_blocks_is_told(load: Callable[[str], Subject], monkeypatch: pytest.MonkeyPatch) -> None:
