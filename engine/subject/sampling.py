@@ -3,7 +3,8 @@
 The logits of a row differ in their last bits with the batch that the row is computed in. `draw_tokens` therefore also says
 whether the token is *certain*: the same for all logits within a tolerance of the given ones. The bounds are exact, not
 sampled: with f = exp(tolerance / temperature), every unnormalised weight lies within a factor f of its own, and so does every
-sum of weights and every sum of the n largest. The likeliest tokens stand first; near-ties around the token are not certain.
+sum of weights, of the n largest, and of all but these; a share of the whole is the odds of two such sums, so its odds lie
+within f². The likeliest tokens stand first; near-ties around the token are not certain.
 """
 
 import math
@@ -89,7 +90,8 @@ def _n_sorted(z: "torch.Tensor", sampling: Sampling, slack: "torch.Tensor") -> i
     likeliest = z.topk(few).values
     weights = (likeliest - likeliest[:, :1]).exp()
     total = (z - likeliest[:, :1]).exp().sum(-1, keepdim=True)
-    reached = weights[:, :-1].sum(-1, keepdim=True) / (2 * slack).exp() >= sampling.top_p * total
+    before = weights[:, :-1].sum(-1, keepdim=True)
+    reached = _share(before / (2 * slack).exp(), total - before) >= sampling.top_p
     return few if bool(reached.all()) else n
 
 
@@ -108,10 +110,11 @@ def _invert(
     ff = (2 * slack).exp()
 
     def size(scale: "torch.Tensor | float") -> "torch.Tensor":
-        """Tokens in the nucleus if what lies before each weighed `scale` times as much against the whole."""
+        """Tokens in the nucleus if what lies before each weighed `scale` times as much against what follows."""
         if sampling.top_p >= 1:
             return (weights > 0).sum(-1, keepdim=True)
-        return ((before * scale < sampling.top_p * total) & (weights > 0)).sum(-1, keepdim=True).clamp(min=1)
+        share = _share(before * scale, (total - before).clamp(min=0))
+        return ((share < sampling.top_p) & (weights > 0)).sum(-1, keepdim=True).clamp(min=1)
 
     n = size(1.0)
     place = (cumulative <= u * cumulative.gather(-1, n - 1)).sum(-1, keepdim=True).minimum(n - 1)
@@ -121,6 +124,11 @@ def _invert(
     left = torch.where(place > 0, z.gather(-1, (place - 1).clamp(min=0)) - here, math.inf)
     right = torch.where(place + 1 < z.shape[1], here - z.gather(-1, (place + 1).clamp(max=z.shape[1] - 1)), math.inf)
     stands_alone = (left > 2 * slack) & (right > 2 * slack)
-    is_inside = (place == 0) | (above * ff < sampling.top_p * total) | (sampling.top_p >= 1)
-    is_hit = (above * ff <= u * smallest) & (through > u * largest * ff)
-    return place, stands_alone & is_inside & is_hit
+    is_inside = (place == 0) | (_share(above * ff, total - above) < sampling.top_p) | (sampling.top_p >= 1)
+    begins = _share(above * ff, (smallest - above).clamp(min=0))
+    ends = _share(through, (largest - through).clamp(min=0) * ff)
+    return place, stands_alone & is_inside & (begins <= u) & (ends > u)
+
+
+def _share(part: "torch.Tensor", rest: "torch.Tensor") -> "torch.Tensor":
+    return part / (part + rest)
