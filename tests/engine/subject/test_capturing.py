@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError, ModelError
 from engine.subject import capture as capturing
-from engine.subject.capture import Replay, capture, decoder_blocks, residual_hooks
+from engine.subject import hooks
+from engine.subject.capture import Replay, capture
+from engine.subject.hooks import decoder_blocks, residual_hooks
 from engine.subject.layers import choose_layers, resolve_layers
 from engine.subject.load import Subject
+from engine.subject.shared import group_by_prompt
 
 TEXTS = [(5, 9), (1, 1), (30, 2), (3, 40), (8, 0), (2, 17), (7, 7)]
 """Tokens of prompt and output of each sample: very different lengths, so that most rows are padded."""
@@ -168,3 +171,48 @@ def test_a_model_without_blocks_is_told(load: Callable[[str], Subject], monkeypa
     monkeypatch.setattr(model.config, "num_hidden_layers", 7)
     with pytest.raises(ModelError, match="decoder blocks"):
         decoder_blocks(model)
+
+
+def shared_replays() -> list[Replay]:
+    """Twenty samples of two long prompts and some of their own, all mixed, some without an output."""
+    rng = np.random.default_rng(4)
+    prompts = [tuple(rng.integers(3, 400, n).tolist()) for n in (25, 18)]
+    made = [
+        Replay(prompts[i % 2], tuple(rng.integers(3, 400, i * 2 % 31).tolist()), pool_prefix=True) for i in range(20)
+    ]
+    made += replays()
+    return [made[i] for i in rng.permutation(len(made))]
+
+
+def test_a_shared_prompt_is_run_once_and_changes_nothing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, widths = shared_replays(), []
+    run = hooks.pooled_residuals
+
+    def watched(subject: Subject, ids: torch.Tensor, *more: Any, **options: Any) -> Any:
+        widths.append(ids.numel())
+        return run(subject, ids, *more, **options)
+
+    monkeypatch.setattr(capturing, "pooled_residuals", watched)
+    found = capture(subject, samples, layers=[0, 2], batch_size=16)
+    n_shared, widths[:] = sum(widths), []
+    monkeypatch.setattr(capturing, "has_plain_cache", lambda _config: False)
+    capture(subject, samples, layers=[0, 2], batch_size=16)
+    assert n_shared < 0.85 * sum(widths)
+    for replay, one in zip(samples, found, strict=True):
+        plain, n = plain_residuals(subject, replay), len(replay.prefix)
+        for layer in (0, 2):
+            assert close(one.vectors[layer, "prompt"], plain[layer][:n].mean(axis=0))
+            assert close(one.last[layer, "prompt"], plain[layer][n - 1])
+            if replay.output:
+                assert close(one.vectors[layer, "output"], plain[layer][n:].mean(axis=0))
+                assert close(one.last[layer, "output"], plain[layer][-1])
+            else:
+                assert one.vectors[layer, "output"] is None
+
+
+def test_prompts_are_shared_only_where_that_saves_much() -> None:
+    long, short = (1,) * 40, (2,) * 4
+    prompts = [long] * 6 + [short] * 6 + [(3,) * 90]
+    assert group_by_prompt(prompts, [30] * 13) == ([[0, 1, 2, 3, 4, 5]], [*range(6, 13)])
+    assert group_by_prompt([long] * 3, [30] * 3) == ([], [0, 1, 2])
+    assert group_by_prompt([()] * 9, [0] * 9) == ([], [*range(9)])
