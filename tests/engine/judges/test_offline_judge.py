@@ -16,7 +16,26 @@ from engine.packs.folder import load_pack
 from engine.packs.pack import Concept, Pack, Sense
 from tests.support.hand_made import concept, write_pack
 
-STOP = {"a", "an", "the", "of", "in", "on", "to", "and", "that", "as", "is", "from", "with", "it", "for", "well", "out", "part"}
+STOP = {
+    "a",
+    "an",
+    "the",
+    "of",
+    "in",
+    "on",
+    "to",
+    "and",
+    "that",
+    "as",
+    "is",
+    "from",
+    "with",
+    "it",
+    "for",
+    "well",
+    "out",
+    "part",
+}
 """Those of sklearn's English stop words that these tests use."""
 
 
