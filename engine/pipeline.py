@@ -22,7 +22,7 @@ from engine.stages.stage import run_stage, write_rows
 from engine.stages.subject import remember_subject, stored_subject
 from engine.stages.train import choose_families, training
 from engine.subject.layers import choose_layers, resolve_layers
-from engine.subject.load import LoadOptions, Subject, load_subject
+from engine.subject.load import Subject, load_options, load_subject
 
 StageName = Literal["select", "generate", "capture", "judge", "train"]
 LoadSubject = Callable[[], Subject]
@@ -62,19 +62,6 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
     return RunSummary(prepared.run_id, len(chosen), n_done)
-
-
-def load_options(config: StudyConfig) -> LoadOptions:
-    """The settings that say how the subject model is loaded."""
-    return LoadOptions(
-        device=config.device,
-        device_map=config.device_map,
-        dtype=config.dtype,
-        quantize=config.quantize,
-        revision=config.revision,
-        trust_remote_code=config.trust_remote_code,
-        chat=config.chat,
-    )
 
 
 def _with_model(

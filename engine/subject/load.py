@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.config import StudyConfig
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
@@ -50,6 +51,19 @@ class LoadOptions:
     revision: str | None = None
     trust_remote_code: bool = False
     chat: Chat = "auto"
+
+
+def load_options(config: StudyConfig) -> LoadOptions:
+    """The settings that say how the subject model is loaded."""
+    return LoadOptions(
+        device=config.device,
+        device_map=config.device_map,
+        dtype=config.dtype,
+        quantize=config.quantize,
+        revision=config.revision,
+        trust_remote_code=config.trust_remote_code,
+        chat=config.chat,
+    )
 
 
 def load_subject(name: str, options: LoadOptions | None = None, *, device: str | None = None) -> Subject:

@@ -20,7 +20,9 @@ BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu"]
 
 def find_browser() -> str | None:
     """A browser of this machine; None leaves the choice to playwright."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
 
 
 @contextmanager
