@@ -1,99 +1,146 @@
-"""Capture of mean residuals: our hooks against `output_hidden_states`, on a random Llama of 4 layers."""
+"""Mean residuals of prompt and output at three of twelve layers: ours against what one would write with known tools."""
 
-from collections.abc import Sequence
+import copy
+import importlib.util
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.compare import Comparison, compare
-from engine.subject.capture import Phase, Replay, capture, choose_layers
+from bench.models import LAYERS, count_tokens, gemm_peak, operations_a_token, random_llama, random_replays
+from engine.subject.capture import PHASES, Replay, capture
 from engine.subject.load import Subject
 
-N_SAMPLES, WIDTH, VOCABULARY, BATCH = 96, 256, 8_000, 16
+N_SAMPLES, BATCH = 24, 8
 Vectors = NDArray[np.float32]
+Residuals = Callable[[torch.Tensor, torch.Tensor], dict[int, torch.Tensor]]
+PEERS = {"nnsight": "nnsight", "TransformerLens": "transformer_lens"}
 
 
-def capture_against_hidden_states() -> Comparison:
-    """Prompt and output means at three layers, fp32; the peer runs the model as it is and pools what it returns."""
-    subject, replays = _subject(), _replays(seed=0)
-    layers = choose_layers(subject, None)
-    ours = _stack(subject, replays, layers)
-    distance = float(np.abs(ours - hidden_states(subject, replays, layers, batch_size=BATCH)).max())
-    return compare(
-        f"capture, {N_SAMPLES} samples, layers {', '.join(map(str, layers))} of {subject.n_layers}",
-        {
-            "engine.subject.capture": lambda: capture(subject, replays, layers=layers, batch_size=BATCH),
-            f"output_hidden_states, batch {BATCH}": lambda: hidden_states(subject, replays, layers, batch_size=BATCH),
-            "output_hidden_states, batch 1": lambda: hidden_states(subject, replays, layers, batch_size=1),
-        },
+def capture_against_peers() -> Comparison:
+    """Every way pools the same means; peers pad batches as they come, ours sorts them by length and stops early."""
+    subject, replays = random_llama(), random_replays(N_SAMPLES, seed=0)
+    halved = replace(subject, model=copy.deepcopy(subject.model).to(torch.bfloat16))
+    ours = _stack(subject, replays)
+    there = {name for name, module in PEERS.items() if importlib.util.find_spec(module)}
+    ways: dict[str, Callable[[], Vectors]] = {"engine.subject.capture": lambda: _stack(subject, replays)}
+    for name, residuals, size in _peers(subject, there):
+        ways[name] = partial(pool_batches, replays, residuals, size)
+    distance = max(float(np.abs(ours - way()).max()) for way in ways.values())
+    half = _stack(halved, replays)
+    cosine = float((_unit(ours) * _unit(half)).sum(-1).min())
+    ways[f"engine.subject.capture, bf16 (cosine ≥ {cosine:.5f})"] = lambda: _stack(halved, replays)
+    found = compare(
+        f"capture, {N_SAMPLES} samples, {count_tokens(replays):,} tokens, layers {LAYERS} of {subject.n_layers}",
+        ways,
         agreement=f"largest difference {distance:.0e}",
-        n_repeats=5,
+        n_repeats=3,
+        absent=sorted(PEERS.keys() - there),
+        with_memory=True,
     )
+    rate = count_tokens(replays) / (found.timings[0].seconds or 1)
+    share = rate * operations_a_token(max(LAYERS) + 1) / gemm_peak()
+    return replace(found, agreement=f"{found.agreement}; ours {rate:,.0f} tokens/s, {share:.0%} of the GEMM peak")
 
 
-def hidden_states(subject: Subject, replays: Sequence[Replay], layers: Sequence[int], *, batch_size: int) -> Vectors:
-    """Means [n, layers, 2, d] by the plain way: right-padded batches as they come, all hidden states, then the means."""
-    # The last entry of hidden_states is after the final norm; a norm that does nothing keeps the residual itself.
-    norm, subject.model.model.norm = subject.model.model.norm, torch.nn.Identity()
-    try:
-        found = [
-            _hidden_batch(subject, replays[start : start + batch_size], layers)
-            for start in range(0, len(replays), batch_size)
-        ]
-    finally:
-        subject.model.model.norm = norm
-    return np.concatenate(found)
+def _unit(vectors: Vectors) -> Vectors:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-def _hidden_batch(subject: Subject, replays: Sequence[Replay], layers: Sequence[int]) -> Vectors:
-    texts = [torch.tensor([*replay.prefix, *replay.output]) for replay in replays]
-    ids = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True)
-    mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(text) for text in texts], batch_first=True)
-    with torch.inference_mode():
-        states = subject.model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-    means = [
-        [
-            torch.stack(
-                [
-                    states[layer + 1][row, : len(replay.prefix)].mean(0),
-                    states[layer + 1][row, len(replay.prefix) : len(texts[row])].mean(0),
-                ]
-            )
-            for layer in layers
-        ]
-        for row, replay in enumerate(replays)
-    ]
-    return np.asarray(torch.stack([torch.stack(row) for row in means]).numpy())
+def _stack(subject: Subject, replays: Sequence[Replay]) -> Vectors:
+    captured = capture(subject, replays, layers=LAYERS, batch_size=BATCH)
+    return np.array([[[one.vectors[layer, phase] for phase in PHASES] for layer in LAYERS] for one in captured])
 
 
-def _stack(subject: Subject, replays: Sequence[Replay], layers: Sequence[int]) -> Vectors:
-    captured = capture(subject, replays, layers=layers, batch_size=BATCH)
-    phases: tuple[Phase, ...] = ("prompt", "output")
-    return np.array([[[one.vectors[layer, phase] for phase in phases] for layer in layers] for one in captured])
+def _peers(subject: Subject, there: set[str]) -> list[tuple[str, Residuals, int]]:
+    plain = _hidden_states(subject.model)
+    found = [(f"output_hidden_states, batch {BATCH}", plain, BATCH), ("output_hidden_states, batch 1", plain, 1)]
+    if "nnsight" in there:
+        found.append((f"nnsight, batch {BATCH}", _nnsight(subject.model, stops=False), BATCH))
+        found.append((f"nnsight with stop, batch {BATCH}", _nnsight(subject.model, stops=True), BATCH))
+    if "TransformerLens" in there:
+        bridge = _bridge(subject)
+        found.append((f"TransformerLens names_filter, batch {BATCH}", _lens(bridge, stops=False), BATCH))
+        found.append((f"TransformerLens stop_at_layer, batch {BATCH}", _lens(bridge, stops=True), BATCH))
+    return found
 
 
-def _subject() -> Subject:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=WIDTH,
-        intermediate_size=4 * WIDTH,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-    )
-    model = LlamaForCausalLM(config)
-    model.eval()  # type: ignore[no-untyped-call]
-    return Subject("random-llama", "random", model, None, 4, WIDTH, 2048, torch.device("cpu"))
+def pool_batches(replays: Sequence[Replay], residuals: Residuals, size: int) -> Vectors:
+    """Means [n, layers, 2, d] of right-padded batches as they come."""
+    found = []
+    for start in range(0, len(replays), size):
+        batch = replays[start : start + size]
+        texts = [torch.tensor([*replay.prefix, *replay.output]) for replay in batch]
+        ids = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True)
+        mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(text) for text in texts], batch_first=True)
+        with torch.inference_mode():
+            states = residuals(ids, mask)
+        for row, replay in enumerate(batch):
+            n, end = len(replay.prefix), len(texts[row])
+            found.append([[states[k][row, :n].mean(0), states[k][row, n:end].mean(0)] for k in LAYERS])
+    return np.asarray(torch.stack([torch.stack([torch.stack(pair) for pair in row]) for row in found]).numpy())
 
 
-def _replays(*, seed: int) -> list[Replay]:
-    """Prompts of 5 to 12 and outputs of 20 to 120 tokens."""
-    rng = np.random.default_rng(seed)
+def _hidden_states(model: Any) -> Residuals:
+    def residuals(ids: torch.Tensor, mask: torch.Tensor) -> dict[int, torch.Tensor]:
+        states = model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        return {layer: states[layer + 1] for layer in LAYERS}
 
-    def tokens(low: int, high: int) -> tuple[int, ...]:
-        return tuple(rng.integers(1, VOCABULARY, size=rng.integers(low, high)).tolist())
+    return residuals
 
-    return [Replay(tokens(5, 13), tokens(20, 121), pool_prefix=True) for _ in range(N_SAMPLES)]
+
+def _nnsight(model: Any, *, stops: bool) -> Residuals:
+    from nnsight import NNsight
+
+    wrapped = NNsight(model)
+
+    def residuals(ids: torch.Tensor, mask: torch.Tensor) -> dict[int, torch.Tensor]:
+        low, middle, high = LAYERS
+        # What is traced is read from the source, so the three layers stand one by one.
+        if stops:
+            with wrapped.trace(input_ids=ids, attention_mask=mask) as tracer:
+                a = wrapped.model.layers[low].output.save()
+                b = wrapped.model.layers[middle].output.save()
+                c = wrapped.model.layers[high].output.save()
+                tracer.stop()
+        else:
+            with wrapped.trace(input_ids=ids, attention_mask=mask):
+                a = wrapped.model.layers[low].output.save()
+                b = wrapped.model.layers[middle].output.save()
+                c = wrapped.model.layers[high].output.save()
+        return {low: a, middle: b, high: c}
+
+    return residuals
+
+
+def _bridge(subject: Subject) -> Any:
+    """TransformerLens wraps the modules of the model that it is given, so it gets one of its own."""
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers import PreTrainedTokenizerFast
+
+    from engine.subject.load import BUNDLED
+
+    with tempfile.TemporaryDirectory() as folder:
+        subject.model.save_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(BUNDLED)
+        tokenizer.save_pretrained(folder)
+        return TransformerBridge.boot_transformers(
+            folder, device="cpu", hf_model=copy.deepcopy(subject.model), tokenizer=tokenizer
+        )
+
+
+def _lens(bridge: Any, *, stops: bool) -> Residuals:
+    names = {layer: f"blocks.{layer}.hook_out" for layer in LAYERS}
+    options = {"stop_at_layer": max(LAYERS) + 1} if stops else {}
+
+    def residuals(ids: torch.Tensor, _mask: torch.Tensor) -> dict[int, torch.Tensor]:
+        _, cache = bridge.run_with_cache(ids, names_filter=list(names.values()), **options)
+        return {layer: cache[name] for layer, name in names.items()}
+
+    return residuals

@@ -1,19 +1,26 @@
 """Times several ways of doing one job, in turns."""
 
 import gc
+import os
+import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Median CPU seconds of one way, and how many times as long as ours it takes."""
+    """Median CPU seconds of one way, and how many times as long as ours it takes; None where a peer is not installed.
+
+    `peak_mib` is the memory that one run of the way needs above what the process holds; None where it was not measured.
+    """
 
     way: str
-    seconds: float
-    times_ours: float
+    seconds: float | None
+    times_ours: float | None
+    peak_mib: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +32,17 @@ class Comparison:
     timings: tuple[Timing, ...]
 
 
-def compare(job: str, ways: Mapping[str, Callable[[], object]], *, agreement: str, n_repeats: int) -> Comparison:
-    """Run every way `n_repeats` times, in turns after one warm-up; the first way is ours."""
+def compare(
+    job: str,
+    ways: Mapping[str, Callable[[], object]],
+    *,
+    agreement: str,
+    n_repeats: int,
+    absent: Sequence[str] = (),
+    with_memory: bool = False,
+) -> Comparison:
+    """Run every way `n_repeats` times, in turns after one warm-up; the first way is ours, `absent` peers are named."""
+    peaks = {name: peak_memory(way) if with_memory else None for name, way in ways.items()}
     for way in ways.values():
         way()
     spent: dict[str, list[float]] = {name: [] for name in ways}
@@ -35,7 +51,31 @@ def compare(job: str, ways: Mapping[str, Callable[[], object]], *, agreement: st
             spent[name].append(_cpu_seconds(way))
     medians = {name: statistics.median(seconds) for name, seconds in spent.items()}
     ours = next(iter(medians.values()))
-    return Comparison(job, agreement, tuple(Timing(name, s, s / ours) for name, s in medians.items()))
+    timings = [Timing(name, s, s / ours, peaks[name]) for name, s in medians.items()]
+    timings += [Timing(f"{name}: not installed (pip install -e '.[bench]')", None, None) for name in absent]
+    return Comparison(job, agreement, tuple(timings))
+
+
+def peak_memory(way: Callable[[], object]) -> float:
+    """MiB that one run needs at its highest above what there was before, measured in a fork of this process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = _resident_mib()
+        way()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        os.write(writer, str(max(0.0, peak - before)).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return float(said)
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def _cpu_seconds(way: Callable[[], object]) -> float:

@@ -125,6 +125,22 @@ class RunRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectRow(Row):
+    """What a run's subject model turned out to be when it was first loaded."""
+
+    table: ClassVar[str] = "subjects"
+    key: ClassVar[tuple[str, ...]] = ("run_id",)
+    run_id: str
+    chat: bool
+    dtype: str
+    device: str
+    n_layers: int
+    width: int
+    context: int
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunConceptRow(Row):
     """A concept that a run selected, and its quadrant or why it has none."""
 
@@ -340,6 +356,7 @@ class LensRow(Row):
     length_only_f1: float | None
     reason: str | None
     trained_at: datetime
+    pool: str | None = "mean"
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,27 @@ def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **set
 @with_settings
 def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Choose the concepts and plan every prompt and pair, without loading the model."""
+    from engine.exchange.forecast import build_forecast, forecast_table
+
     _run(study, config, settings, only=("select",))
+    _wide_console(stderr=True).print(forecast_table(build_forecast(study, _settings(study, config, settings))))
+
+
+@app.command()
+@with_settings
+def plan(
+    study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
+) -> None:
+    """Tell what a run would ask for: prompts, pairs, texts that serve twice, tokens and time. Nothing is written."""
+    from dataclasses import asdict
+
+    from engine.exchange.forecast import build_forecast, forecast_table
+
+    found = build_forecast(study, _settings(study, config, settings))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+    else:
+        _wide_console().print(forecast_table(found))
 
 
 @app.command()

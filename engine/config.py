@@ -14,6 +14,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from engine.errors import ConfigError
 
+# Part of a run's identity: the same settings under another way of planning are another run.
+PLAN_VERSION = 2
+
 
 def _setting(default: Any, text: str, *, decides: Literal["run", "work"] = "work", **bounds: float) -> Any:
     return field(default=default, metadata={"help": text, "decides": decides, **bounds})
@@ -28,6 +31,15 @@ class StudyConfig:
     """Settings of one run; construct it directly, or with `read_config` from a TOML file and flags."""
 
     model: str = _run("bundled", "Subject model: 'bundled', a Hugging Face folder, or a hub id.")
+    revision: str | None = _run(None, "Commit, tag or branch of a model from a hub.")
+    trust_remote_code: bool = _run(False, "Run code that comes with a model from a hub or folder.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = _run(
+        "auto", "Precision of the weights; auto is float32 on a CPU, else the model's own."
+    )
+    quantize: Literal["none", "8bit", "4bit"] = _run("none", "Load quantised, through bitsandbytes.")
+    chat: Literal["auto", "on", "off"] = _run("auto", "Ask through the model's chat template; auto where it has one.")
+    device: str | None = _setting(None, "Device of the model, such as cpu or cuda:1; a GPU if there is one.")
+    device_map: str | None = _setting(None, "How to spread the model over devices, such as auto; needs accelerate.")
     pack: str = _run("starter", "Concept pack: 'starter' or a folder.")
     pack_layer: int | None = _run(None, "Take concepts of this pack layer only; all layers if not given.", low=0)
     picker: Literal["study", "random", "all", "list"] = _run("study", "How concepts are chosen.")
@@ -40,18 +52,34 @@ class StudyConfig:
     siblings_high: int = _run(10, "At least this many siblings is high.", low=1)
     n_positive: int = _run(10, "Positive samples for each concept.", low=1)
     n_negative: int = _run(10, "Negative samples for each concept.", low=1)
-    sibling_share: float = _run(0.5, "Share of negatives that are about a sibling.", low=0, high=1)
-    template_set: str = _run("standard", "Prompt templates: a bundled set or a TOML file.")
+    sibling_share: float = _run(0.4, "Share of negatives that are about a sibling.", low=0, high=1)
+    opposite_share: float = _run(
+        0.2,
+        "Share of negatives that are about an opposite, where the pack knows one; the rest is unrelated.",
+        low=0,
+        high=1,
+    )
+    template_set: str = _run(
+        "standard", "Prompt templates: standard, with-definition, definition-first, sense, or a file or folder."
+    )
     temperature: float = _run(0.7, "Sampling temperature.", low=0.01, high=10)
     top_p: float = _run(0.9, "Nucleus sampling: smallest set of tokens with this probability.", low=0.01, high=1)
+    top_k: int = _run(0, "Sample from this many likeliest tokens at most; 0 sets no limit.", low=0)
+    repetition_penalty: float = _run(1.0, "Divide the logits of tokens that were written or asked.", low=0.1, high=10)
+    min_new_tokens: int = _run(0, "Shortest output, in tokens: no text ends before.", low=0)
+    stop: tuple[str, ...] = _run((), "Text at which an output ends; it is not part of it. May be given several times.")
     max_new_tokens: int = _run(150, "Longest output, in tokens; less where the model's context ends first.", low=1)
     batch_size: int = _run(16, "Prompts generated together; part of a run, since a batch decides the last bits.", low=1)
     seed: int = _run(0, "Seed of everything random.", low=0, high=2**31 - 1)
-    layers: tuple[int, ...] | None = _setting(None, "Residual-stream layers to capture, 0 = after the first block.")
+    layers: tuple[int | float, ...] | None = _setting(
+        None, "Layers to capture: 0 is the first block's output, -1 the last one's, 0.5 that at half the depth."
+    )
+    activations: Literal["float16", "float32"] = _setting("float16", "Precision of stored activations.")
     mode: Literal["in_context", "output_only"] = _setting("in_context", "Capture outputs after their prompt, or alone.")
     judge: str = _setting("offline", "Judge: 'offline'.")
     lenses: tuple[str, ...] = _setting(("logistic", "mlp-study"), "Lens families to train.")
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
+    pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
     folds: int = _setting(5, "Folds of cross-validation.", low=2)
 
     def __post_init__(self) -> None:
@@ -63,8 +91,14 @@ class StudyConfig:
             raise ConfigError("siblings_low must be below siblings_high.")
         if (self.picker == "list") != bool(self.concepts):
             raise ConfigError('picker "list" needs concepts, and no other picker takes any.')
-        if self.layers is not None and (not self.layers or min(self.layers) < 0):
-            raise ConfigError("layers must name at least one layer, counted from 0.")
+        if self.sibling_share + self.opposite_share > 1 + 1e-9:
+            raise ConfigError("sibling_share and opposite_share must not add up to more than 1.")
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ConfigError("min_new_tokens must not be above max_new_tokens.")
+        if "" in self.stop:
+            raise ConfigError("stop must not hold an empty text.")
+        if self.layers is not None and not self.layers:
+            raise ConfigError("layers must name at least one layer.")
         if self.mode == "output_only" and self.phase == "prompt":
             raise ConfigError('phase "prompt" has no activations in mode "output_only".')
 
@@ -82,6 +116,7 @@ class StudyConfig:
             "model": model_fingerprint,
             "pack": pack_hash,
             "template_set": template_hash,
+            "plan": PLAN_VERSION,
         }
         return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=6).hexdigest()
 
@@ -136,6 +171,8 @@ def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfi
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:
     options = get_args(hint) if get_origin(hint) is not None else (hint,)
+    if hint == int | float and isinstance(value, str):
+        value = _number(name, value)
     if get_origin(hint) is Literal:
         if value not in options:
             raise ConfigError(f"{name} must be one of {', '.join(options)}, not {value!r}.")
@@ -143,11 +180,19 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
     for option in (hint,) if get_origin(hint) is tuple else options:
         if get_origin(option) is tuple and isinstance(value, (list, tuple)):
             return tuple(_coerce(name, item, get_args(option)[0]) for item in value)
-        if option is float and isinstance(value, int) and not isinstance(value, bool):
+        if option is float and int not in options and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
-        if isinstance(option, type) and isinstance(value, option) and not isinstance(value, bool):
+        if isinstance(option, type) and isinstance(value, option) and (option is bool or not isinstance(value, bool)):
             return value
     raise ConfigError(f"{name} cannot be {value!r}.")
+
+
+def _number(name: str, text: str) -> int | float:
+    """A number from the command line, where 1 and 1.0 mean different layers."""
+    try:
+        return float(text) if {".", "e"} & set(text) else int(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} cannot be {text!r}.") from error
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

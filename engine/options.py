@@ -57,7 +57,8 @@ def _option_type(hint: Any) -> Any:
     if get_origin(hint) is Literal:
         return hint | None
     if get_origin(hint) is tuple:
-        return list[get_args(hint)[0]] | None  # type: ignore[misc]
+        item = get_args(hint)[0]
+        return list[item if isinstance(item, type) else str] | None  # type: ignore[misc]
     members = [member for member in get_args(hint) if member is not type(None)]
     if members and get_origin(hint) is not tuple:
         return _option_type(members[0])

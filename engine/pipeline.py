@@ -11,7 +11,7 @@ from rich.progress import Progress
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyMissing
-from engine.stages.capture import capturing
+from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
 from engine.stages.judge import judge_row, open_judge, relevance, topics
@@ -19,9 +19,10 @@ from engine.stages.plan import plan
 from engine.stages.progress import progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage, write_rows
+from engine.stages.subject import remember_subject, stored_subject
 from engine.stages.train import choose_families, training
-from engine.subject.capture import choose_layers
-from engine.subject.load import Subject, load_subject
+from engine.subject.layers import choose_layers, resolve_layers
+from engine.subject.load import Subject, load_options, load_subject
 
 StageName = Literal["select", "generate", "capture", "judge", "train"]
 LoadSubject = Callable[[], Subject]
@@ -43,7 +44,7 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
     prepared = prepare_run(config)
     judge = open_judge(config.judge, prepared.pack)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
-    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model))
+    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
     if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
         # A new run writes nothing down before its model has proved to be one.
         choose_layers(subject(), config.layers)
@@ -67,25 +68,54 @@ def _with_model(
     study: Path, prepared: PreparedRun, subject: LoadSubject, only: Sequence[StageName], bar: Progress
 ) -> dict[str, int]:
     run_id, config, n_done = prepared.run_id, prepared.config, {}
+
+    @functools.cache
+    def remembered() -> Subject:
+        remember_subject(study, run_id, subject())
+        return subject()
+
     if "generate" in only:
-        n_done["generate"] = run_stage(study, run_id, generation(run_id, config, subject), bar)
+        n_done["generate"] = run_stage(study, run_id, generation(run_id, config, remembered), bar)
         n_done["form"] = run_stage(study, run_id, form(run_id), bar)
     if "capture" in only:
-        known = captured_layers(study, prepared)
-        layers = known if known and set(config.layers or ()) <= set(known) else choose_layers(subject(), config.layers)
-        stage = capturing(study, run_id, subject, layers=config.layers or layers, mode=config.mode)
+        layers = _layers_to_capture(study, prepared, remembered)
+        for shard, fault in drop_lost_shards(study, run_id, mode=config.mode).items():
+            bar.console.print(
+                f"{study / shard} is captured again: {fault}.", markup=False, highlight=False, soft_wrap=True
+            )
+        stage = capturing(study, run_id, remembered, layers=layers, mode=config.mode, dtype=config.activations)
         n_done["capture"] = run_stage(study, run_id, stage, bar)
     return n_done
+
+
+def _layers_to_capture(study: Path, prepared: PreparedRun, subject: LoadSubject) -> tuple[int, ...]:
+    """The layers asked for; else those that were captured before, or the spread over the model."""
+    asked = asked_layers(study, prepared, subject)
+    return asked or captured_layers(study, prepared) or choose_layers(subject(), None)
+
+
+def asked_layers(study: Path, prepared: PreparedRun, subject: LoadSubject | None = None) -> tuple[int, ...] | None:
+    """The layers that the settings name, as numbers; a model that was loaded once need not be loaded to know its depth."""
+    layers = prepared.config.layers
+    if layers is None:
+        return None
+    known = stored_subject(study, prepared.run_id)
+    if known:
+        return resolve_layers(layers, n_layers=known.n_layers, model=prepared.config.model)
+    if subject is None:
+        raise ConfigError("Nothing has been captured yet.", hint="Capture first: lensgap capture.")
+    return choose_layers(subject(), layers)
 
 
 def stored_layers(study: Path, prepared: PreparedRun) -> tuple[int, ...]:
     """The layers asked for, or all that have been captured in this mode; ConfigError when one has not been captured."""
     config, captured = prepared.config, captured_layers(study, prepared)
-    missing = sorted(set(config.layers or ()) - set(captured))
+    asked = asked_layers(study, prepared) if captured else None
+    missing = sorted(set(asked or ()) - set(captured))
     if missing or not captured:
         what = f"Layer {missing[0]} has" if missing else "Activations have"
         raise ConfigError(f"{what} not been captured in mode {config.mode}.", hint="Capture first: lensgap capture.")
-    return config.layers or captured
+    return asked or captured
 
 
 def captured_layers(study: Path, prepared: PreparedRun) -> tuple[int, ...]:

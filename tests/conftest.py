@@ -37,13 +37,15 @@ def gpt2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def load(llama_folder: Path, gpt2_folder: Path) -> Callable[[str], "Subject"]:
+def load(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path, gpt2_folder: Path) -> Callable[[str], "Subject"]:
     """Loads a tiny model by its style, once."""
     from engine.subject.load import load_subject
 
     folders, loaded = {"llama": llama_folder, "gpt2": gpt2_folder}, {}
 
     def subject(style: str) -> "Subject":
+        if style not in folders:
+            folders[style] = build_tiny_model(tmp_path_factory.mktemp("models") / style, style=style)  # type: ignore[arg-type]
         if style not in loaded:
             loaded[style] = load_subject(str(folders[style]), device="cpu")
         return loaded[style]
@@ -51,7 +53,7 @@ def load(llama_folder: Path, gpt2_folder: Path) -> Callable[[str], "Subject"]:
     return subject
 
 
-@pytest.fixture(params=["llama", "gpt2"])
+@pytest.fixture(params=["llama", "gpt2", "qwen", "gemma"])
 def subject(request: pytest.FixtureRequest, load: Callable[[str], "Subject"]) -> "Subject":
     """Each of the tiny models in turn."""
     return load(request.param)

@@ -92,6 +92,47 @@ select run_id, config from runs order by created_at desc limit 1;
 -- name: run
 select run_id, config from runs where run_id = $run_id;
 
+-- name: subject
+-- What the run's subject model was when it was first loaded.
+select chat, dtype, device, n_layers, width, context from subjects where run_id = $run_id;
+
+-- name: generated
+-- How many of the run's samples have a text, their mean length in tokens, and that of their prompts.
+select count(*) as n_samples, avg(len(s.output_ids)) as mean_output_tokens, avg(s.n_prompt_tokens) as mean_prompt_tokens
+from samples s
+join prompts q on q.sample_id = s.sample_id
+where q.run_id = $run_id;
+
+-- name: generation_rate
+-- Output tokens a second of a model in this study, the median over its batches: a pause between two commands is one gap of many.
+with batches as (
+    select q.run_id, q.batch, max(s.generated_at) as finished_at, sum(len(s.output_ids)) as n_tokens
+    from samples s
+    join prompts q on q.sample_id = s.sample_id
+    join runs r on r.run_id = q.run_id
+    where r.model_fingerprint = $model_fingerprint
+    group by q.run_id, q.batch
+),
+timed as (
+    select n_tokens, epoch(finished_at - lag(finished_at) over (partition by run_id order by finished_at)) as seconds
+    from batches
+)
+select median(n_tokens / seconds) as tokens_per_second, count(*) as n_batches
+from timed
+where seconds > 0;
+
+-- name: shards
+-- The files that hold the run's activations in a mode.
+select distinct a.shard
+from activations a
+join prompts q on q.sample_id = a.sample_id
+where q.run_id = $run_id and a.mode = $mode and a.shard is not null
+order by a.shard;
+
+-- name: forget_shards
+-- Activations whose file is lost are pending again.
+delete from activations where list_contains($shards, shard);
+
 -- name: captured_layers
 select distinct a.layer
 from activations a

@@ -3,6 +3,7 @@
 A sample is (prompt concept, template, draw): a natural key, so a text about gin that is a positive for gin and a
 negative for vodka is asked for once. A concept's negatives use the same templates as its positives, one for one, so that
 the template says nothing about the arm. A negative is never about an ancestor, a descendant or another name of the concept.
+A prompt is asked again (as the next draw) only when no other is left: texts of one prompt are less than texts of two.
 """
 
 import gc
@@ -15,12 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.config import StudyConfig
-from engine.errors import PackError
-from engine.packs.pack import Pack
+from engine.errors import ConfigError
+from engine.packs.pack import Concept, Pack
+from engine.prompts.negatives import Cycle, NegativeKind, kinds_in_turn
 from engine.prompts.related import Relations
 from engine.prompts.templates import TemplateSet
-
-NegativeKind = Literal["sibling", "unrelated", "opposite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Planner:
         self.pack, self.templates, self.config, self.run_id = pack, templates, config, run_id
         self._relations = Relations(pack)
         self._samples: dict[tuple[str, str, int], PlannedSample] = {}
-        self._prompts: dict[tuple[str, str], str] = {}
+        self._undefined = [concept for concept in pack.concepts if not concept.definition]
 
     def plan(self, concepts: Sequence[str]) -> tuple[PlannedPair, ...]:
         """Pairs of all the concepts, concept by concept, positives first."""
@@ -65,46 +65,58 @@ class Planner:
         for i in range(self.config.n_positive):
             template, draw = names[i % len(names)], i // len(names)
             yield self._pair(concept, self._sample(concept, template, draw), None)
-        n_uses: Counter[str] = Counter()
-        for i, (kind, other) in enumerate(self._negatives(concept, selected)):
-            template, draw = names[i % len(names)], i // len(names)
-            if not self.pack.by_term[other].definition:
-                template, draw = self._undefined_template(other, n_uses)
-            yield self._pair(concept, self._sample(other, template, draw), kind)
+        used: Counter[tuple[str, str]] = Counter()
+        for kind, other, template in self._negatives(concept, names, selected):
+            yield self._pair(concept, self._sample(other, template, used[other, template]), kind)
+            used[other, template] += 1
 
     def _template_order(self, concept: str) -> list[str]:
-        """The templates in an order of the concept's own; without a definition, those that need none."""
-        has_definition = bool(self.pack.by_term[concept].definition)
-        names = [n for n, text in self.templates.templates.items() if has_definition or "{definition" not in text]
+        """The templates that suit the concept and give different prompts, shuffled."""
+        entry = self.pack.by_term[concept]
+        names = [name for name in self.templates.templates if self.templates.suits(name, entry)]
         if not names:
-            raise PackError(
-                f'"{concept}" has no definition, and every template of the set "{self.templates.name}" asks for one.',
-                hint="Choose another template set, or leave the concept out.",
+            raise ConfigError(
+                f'"{concept}" has no definition, and every template of the set "{self.templates.name}" names one.',
+                hint="Choose another template set, or give the concept a definition.",
             )
         random.Random(_number(f"{self.config.seed}|templates|{concept}")).shuffle(names)
-        return names
+        return list({self.templates.fill(name, entry): name for name in reversed(names)}.values())[::-1]
 
-    def _undefined_template(self, concept: str, n_uses: Counter[str]) -> tuple[str, int]:
-        """Template and draw for the next text about a concept without definition, by how often it has been used."""
-        names, i = self._template_order(concept), n_uses[concept]
-        n_uses[concept] += 1
-        return names[i % len(names)], i // len(names)
+    def _negatives(
+        self, concept: str, templates: Sequence[str], selected: Sequence[str]
+    ) -> Iterator[tuple[NegativeKind, str, str]]:
+        """Kind, concept and template of each negative; kinds in turn, each list shuffled and gone through before it repeats."""
+        cycles = self._candidates(concept, templates, selected)
+        opposite, sibling = self.config.opposite_share, self.config.sibling_share
+        shares: dict[NegativeKind, float] = {
+            "sibling": sibling,
+            "unrelated": max(0.0, 1 - sibling - opposite),
+            "opposite": opposite,
+        }
+        met: dict[str, set[str]] = {template: set() for template in templates}
+        for i, kind in enumerate(kinds_in_turn(self.config.n_negative, shares, set(cycles))):
+            template = templates[i % len(templates)]
+            other = cycles[kind].take(met[template])
+            met[template].add(other)
+            yield kind, other, template
 
-    def _negatives(self, concept: str, selected: Sequence[str]) -> Iterator[tuple[NegativeKind, str]]:
-        """Siblings and unrelated concepts in turn, each list shuffled and gone through before it repeats."""
+    def _candidates(self, concept: str, templates: Sequence[str], selected: Sequence[str]) -> dict[NegativeKind, Cycle]:
+        """The concepts of each kind that has any; none is of two kinds, and each suits all the templates."""
         rng = random.Random(_number(f"{self.config.seed}|negatives|{concept}"))
-        banned = self._relations.related(concept)
-        siblings = [term for term in self.pack.siblings(concept) if term not in banned]
-        unrelated = self._unrelated(concept, banned | set(siblings), selected, rng)
+        entry, banned = self.pack.by_term[concept], self._relations.related(concept)
+        banned |= {other.term for other in self._undefined if not self._suits_all(templates, other)}
+        opposites = [term for term in entry.opposites if term in self.pack.by_term and term not in banned]
+        known = banned | (set(opposites) if self.config.opposite_share else set())
+        siblings = [term for term in self.pack.siblings(concept) if term not in known]
+        unrelated = self._unrelated(concept, known | set(siblings) | set(opposites), selected, rng)
         rng.shuffle(siblings)
-        n, n_siblings = self.config.n_negative, 0
-        for i in range(n):
-            take_sibling = round((i + 1) * self.config.sibling_share) > n_siblings
-            if siblings and (take_sibling or not unrelated):
-                yield "sibling", siblings[n_siblings % len(siblings)]
-                n_siblings += 1
-            elif unrelated:
-                yield "unrelated", unrelated[(i - n_siblings) % len(unrelated)]
+        found: dict[NegativeKind, list[str]] = {"sibling": siblings, "unrelated": unrelated}
+        if self.config.opposite_share:
+            found["opposite"] = opposites
+        return {kind: Cycle(terms) for kind, terms in found.items() if terms}
+
+    def _suits_all(self, templates: Sequence[str], concept: Concept) -> bool:
+        return all(self.templates.suits(name, concept) for name in templates)
 
     def _unrelated(self, concept: str, banned: set[str], selected: Sequence[str], rng: random.Random) -> list[str]:
         """Concepts of the run first, since their texts exist already; the rest of the pack when they are too few."""
@@ -131,17 +143,10 @@ class Planner:
                 prompt_concept=concept,
                 template=template,
                 draw=draw,
-                prompt=self._prompt(concept, template),
+                prompt=self.templates.fill(template, self.pack.by_term[concept]),
                 seed=_number(f"{self.config.seed}|sample|{concept}|{template}|{draw}"),
             )
         return self._samples[key]
-
-    def _prompt(self, concept: str, template: str) -> str:
-        if (concept, template) not in self._prompts:
-            entry = self.pack.by_term[concept]
-            text = self.templates.templates[template].format(term=entry.name, definition=entry.definition)
-            self._prompts[concept, template] = text
-        return self._prompts[concept, template]
 
     def _pair(self, concept: str, sample: PlannedSample, kind: NegativeKind | None) -> PlannedPair:
         u = (_number(f"{self.config.seed}|audit|{concept}|{sample.sample_id}") >> 10) / 2**53

@@ -1,4 +1,7 @@
-"""Replay the samples through the subject model and store their mean residuals, keyed by sample."""
+"""Replay the samples through the subject model and store their residuals, keyed by sample.
+
+A shard that is missing or damaged loses its rows before anything is pending, so that the same command captures it again.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,17 +12,16 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from db import query
+from db import connect, query, transaction
 from db.rows import ActivationRow
 from engine.stages.generate import count
 from engine.stages.stage import Stage, in_batches
-from engine.subject.capture import Captured, Mode, Phase, Replay, capture
-from engine.subject.generate import encode_prompt
+from engine.subject.capture import PHASES, Captured, Mode, Phase, Replay, capture
+from engine.subject.encode import encode_prompt, opening_tokens
 from engine.subject.load import Subject
-from engine.subject.shards import write_shard
+from engine.subject.shards import ShardDtype, find_fault, write_shard
 
 SHARD_SAMPLES = 128
-PHASES: tuple[Phase, ...] = ("prompt", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,13 @@ class PendingSample:
 
 
 def capturing(
-    study: Path, run_id: str, subject: Callable[[], Subject], *, layers: Sequence[int], mode: Mode
+    study: Path,
+    run_id: str,
+    subject: Callable[[], Subject],
+    *,
+    layers: Sequence[int],
+    mode: Mode,
+    dtype: ShardDtype = "float16",
 ) -> Stage[PendingSample]:
     """The stage that captures these layers in this mode, one shard a batch."""
 
@@ -45,18 +53,36 @@ def capturing(
         model = subject()
         captured = capture(model, [_replay(model, item, mode) for item in batch], layers=layers)
         ids = [item.sample_id for item in batch]
-        return list(_store(study, ids, captured, layers=layers, mode=mode))
+        return list(_store(study, ids, captured, layers=layers, mode=mode, dtype=dtype))
 
     return Stage("capture", pending, work, lambda cursor: count(cursor, run_id, "n_samples"))
 
 
+def drop_lost_shards(study: Path, run_id: str, *, mode: Mode) -> dict[str, str]:
+    """Forget the activations of shards that are missing or damaged; what was wrong, by shard."""
+    values = {"run_id": run_id, "mode": mode}
+    with connect(study) as cursor:
+        shards = [row[0] for row in cursor.execute(query("stages.shards"), values).fetchall()]
+    lost = {shard: fault for shard in shards if (fault := find_fault(study, shard))}
+    if lost:
+        with transaction(study) as cursor:
+            cursor.execute(query("stages.forget_shards"), {"shards": list(lost)})
+    return lost
+
+
 def _replay(subject: Subject, item: PendingSample, mode: Mode) -> Replay:
-    prefix = encode_prompt(subject, item.prompt if mode == "in_context" else "")
+    prefix = encode_prompt(subject, item.prompt) if mode == "in_context" else opening_tokens(subject)
     return Replay(tuple(prefix), tuple(item.output_ids), pool_prefix=mode == "in_context")
 
 
 def _store(
-    study: Path, ids: Sequence[str], captured: Sequence[Captured], *, layers: Sequence[int], mode: Mode
+    study: Path,
+    ids: Sequence[str],
+    captured: Sequence[Captured],
+    *,
+    layers: Sequence[int],
+    mode: Mode,
+    dtype: ShardDtype,
 ) -> Iterator[ActivationRow]:
     """Write the shard, then say where each vector is, or why there is none."""
     tensors, places = {}, {}
@@ -65,8 +91,10 @@ def _store(
             found = [(i, vector) for i, one in enumerate(captured) if _is_usable(vector := one.vectors[layer, phase])]
             if found:
                 tensors[f"{layer}.{phase}"] = np.stack([vector for _, vector in found])
+                lasts = [captured[i].last[layer, phase] for i, _ in found]
+                tensors[f"{layer}.{phase}-last"] = np.stack([vector for vector in lasts if vector is not None])
             places[layer, phase] = {i: row for row, (i, _) in enumerate(found)}
-    shard = write_shard(study, f"{mode} {list(layers)}", tensors, sample_ids=ids) if tensors else None
+    shard = write_shard(study, f"{mode} {list(layers)}", tensors, sample_ids=ids, dtype=dtype) if tensors else None
     for (layer, phase), rows in places.items():
         for i, sample_id in enumerate(ids):
             if i in rows:

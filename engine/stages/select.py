@@ -17,7 +17,7 @@ from engine.packs.quadrants import Profile
 from engine.prompts.templates import TemplateSet, load_templates
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
-from engine.subject.load import fingerprint
+from engine.subject.load import fingerprint, load_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PreparedRun:
 def prepare_run(config: StudyConfig) -> PreparedRun:
     """Read pack and templates and identify the model; every fault of the settings shows here, before any work."""
     pack, templates = load_pack(config.pack), load_templates(config.template_set)
-    model = fingerprint(config.model)
+    model = fingerprint(config.model, load_options(config))
     run_id = config.run_id(model_fingerprint=model, pack_hash=pack.pack_hash, template_hash=templates.hash)
     return PreparedRun(run_id, config, pack, templates, model)
 

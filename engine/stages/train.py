@@ -91,6 +91,8 @@ def choose_families(names: Sequence[str]) -> dict[str, LensFamily]:
 def lens_id(run_id: str, config: StudyConfig, concept: str, family: str, layer: int, pairs_hash: str) -> str:
     """Identity of a lens: hash of what it is trained on and how it is measured."""
     content = [run_id, concept, family, layer, config.phase, config.mode, config.folds, config.seed, pairs_hash]
+    if config.pool != "mean":
+        content.append(config.pool)
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
@@ -101,7 +103,8 @@ def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept:
         rows = cursor.execute(query("stages.pairs_to_train"), values).fetchall()
     kept = [row for row in rows if row[4] is not None]
     places = [(shard, place) for *_, shard, place in kept]
-    X = read_vectors(study, f"{layer}.{config.phase}", places) if kept else np.zeros((0, 1), np.float32)
+    tensor = f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else "")
+    X = read_vectors(study, tensor, places) if kept else np.zeros((0, 1), np.float32)
     return TrainingSet(
         sample_ids=tuple(row[0] for row in kept),
         X=X,
@@ -176,6 +179,7 @@ def _lens_row(
         length_only_f1=found.length_only_f1.value,
         reason=found.f1.reason,
         trained_at=now(),
+        pool=config.pool,
     )
 
 

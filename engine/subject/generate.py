@@ -1,20 +1,28 @@
-"""Sample texts so that the same seed gives the same text, whatever else the study asks for.
+"""Have the model write texts, so that a text depends on its prompt and its seed and on nothing else.
 
-Each sample owns its random numbers (one uniform a token, from its own seed), and the nucleus is cut and inverted here. A
-row's logits still depend on its batch in the last bits, so the batches themselves are part of the plan and always run whole.
+Each sample owns its random numbers (one uniform a token, from its own seed). Its logits come from a batch, and differ in their
+last bits with the batch; so a token is taken from them only when it would be the same for all logits within a tolerance. Where
+it would not, the row is computed once more by itself, and that decides: a text is what the model writes alone, whatever it
+was batched with. In half precision nearly every token is uncertain, so there the batch decides; docs/design/002 says more.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from engine.errors import ModelError
+from engine.subject.decoding import Batch
+from engine.subject.encode import encode_prompt, never_sampled, stop_tokens
 from engine.subject.load import Subject
+from engine.subject.sampling import Draw, Sampling, draw_tokens, penalise_repetition
 
 if TYPE_CHECKING:
     import torch
+
+# Of the largest logit. Batched and lone logits of fp32 models were never further apart than a sixth of it (docs/design/002).
+RELATIVE_TOLERANCE = 2e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,111 +36,135 @@ class Generation:
 
 
 def generate_batch(
-    subject: Subject,
-    prompts: Sequence[str],
-    *,
-    seeds: Sequence[int],
-    temperature: float,
-    top_p: float,
-    max_new_tokens: int,
+    subject: Subject, prompts: Sequence[str], *, seeds: Sequence[int], sampling: Sampling
 ) -> list[Generation]:
     """Sample one output for each prompt; fewer tokens than asked for where the model's context ends."""
-    import torch
-
-    prompt_ids = [encode_prompt(subject, prompt) for prompt in prompts]
-    longest = max(map(len, prompt_ids))
-    n_new = min(max_new_tokens, subject.context - longest)
-    if n_new < 1:
-        raise ModelError(f"A prompt of {longest} tokens leaves no room in the model's context of {subject.context}.")
-    uniforms = torch.from_numpy(np.stack([np.random.Generator(np.random.Philox(seed)).random(n_new) for seed in seeds]))
-    stops = stop_tokens(subject)
-    with torch.inference_mode():
-        tokens = _decode(subject, prompt_ids, uniforms.to(subject.device), temperature, top_p, stops)
-    return [_finish(subject, row, len(ids), stops) for row, ids in zip(tokens.tolist(), prompt_ids, strict=True)]
+    return Writer(subject, sampling).write(prompts, seeds=seeds)
 
 
-def encode_prompt(subject: Subject, prompt: str) -> list[int]:
-    """Token ids of the prompt, with the special tokens that the tokenizer puts before a text."""
-    ids: list[int] = subject.tokenizer(prompt)["input_ids"]
-    stops = stop_tokens(subject)
-    return ids[:-1] if ids and ids[-1] in stops else ids
+class Writer:
+    """Samples batches with one model; it learns how far batched logits are off, and counts what it decided by itself."""
 
+    def __init__(self, subject: Subject, sampling: Sampling) -> None:
+        self.subject, self.sampling = subject, sampling
+        self.stops = stop_tokens(subject)
+        self.n_tokens = self.n_alone = 0
+        self.largest_deviation = 0.0
+        self._tolerance = RELATIVE_TOLERANCE
+        self._forbidden = never_sampled(subject, self.stops)
 
-def stop_tokens(subject: Subject) -> frozenset[int]:
-    """Ids that end a text."""
-    configured = subject.model.generation_config.eos_token_id
-    ids = configured if isinstance(configured, list) else [configured, subject.tokenizer.eos_token_id]
-    return frozenset(token for token in ids if token is not None)
+    def write(self, prompts: Sequence[str], *, seeds: Sequence[int]) -> list[Generation]:
+        """One output for each prompt, run as one batch."""
+        import torch
 
+        ids = [encode_prompt(self.subject, prompt) for prompt in prompts]
+        for prompt, tokens in zip(prompts, ids, strict=True):
+            self._check_length(prompt, len(tokens))
+        budgets = [min(self.sampling.max_new_tokens, self.subject.context - len(tokens)) for tokens in ids]
+        uniforms = [np.random.Generator(np.random.Philox(seed)).random(self.sampling.max_new_tokens) for seed in seeds]
+        made: list[list[int]] = [[] for _ in ids]
+        with torch.inference_mode():
+            batch = Batch(self.subject, ids)
+            while batch.rows:
+                step = len(made[batch.rows[0]])
+                tokens = self._next(batch, np.array([uniforms[row][step] for row in batch.rows]), step)
+                for row, token in zip(batch.rows, tokens, strict=True):
+                    made[row].append(token)
+                batch.advance(tokens, gone={row for row in batch.rows if self._has_ended(made[row], budgets[row])})
+        return [self._finish(tokens, len(prompt)) for tokens, prompt in zip(made, ids, strict=True)]
 
-def _decode(
-    subject: Subject,
-    prompt_ids: Sequence[Sequence[int]],
-    uniforms: "torch.Tensor",
-    temperature: float,
-    top_p: float,
-    stops: frozenset[int],
-) -> "torch.Tensor":
-    """Left-padded batch, key-value cache; returns [B, T] with a stop token wherever a row has ended."""
-    import torch
+    def _check_length(self, prompt: str, n_tokens: int) -> None:
+        if not n_tokens:
+            raise ModelError(f'The prompt "{prompt}" has no tokens, and {self.subject.name} cannot begin without one.')
+        if n_tokens >= self.subject.context:
+            raise ModelError(
+                f"A prompt of {n_tokens} tokens leaves no room in the model's context of {self.subject.context}."
+            )
 
-    device, stop = subject.device, next(iter(stops), -1)
-    longest = max(map(len, prompt_ids))
-    input_ids = torch.full((len(prompt_ids), longest), max(stop, 0), device=device)
-    mask = torch.zeros(len(prompt_ids), longest, dtype=torch.long, device=device)
-    for row, ids in enumerate(prompt_ids):
-        input_ids[row, longest - len(ids) :] = torch.tensor(ids, device=device)
-        mask[row, longest - len(ids) :] = 1
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    suppressed = torch.tensor(_never_sampled(subject, stops), dtype=torch.long, device=device)
-    stop_ids = torch.tensor(sorted(stops), dtype=torch.long, device=device)
-    ended = torch.zeros(len(prompt_ids), dtype=torch.bool, device=device)
-    cache, tokens = None, []
-    for step in range(uniforms.shape[1]):
-        out = subject.model(
-            input_ids=input_ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
+    def _next(self, batch: Batch, uniforms: "np.ndarray[Any, Any]", step: int) -> list[int]:
+        """The next token of each row in the batch."""
+        import torch
+
+        logits = batch.logits()
+        self._check_finite(logits)
+        u = torch.from_numpy(uniforms).to(logits.device)
+        is_exact = logits.dtype in (torch.float32, torch.float64)
+        scale = logits.abs().nan_to_num(posinf=0).amax(-1).double() * max(
+            self.sampling.repetition_penalty, 1 / self.sampling.repetition_penalty
         )
-        cache, logits = out.past_key_values, out.logits[:, -1].double()
+        found = self._draw(logits, batch, range(len(batch.rows)), u, step, scale * self._tolerance if is_exact else 0.0)
+        tokens: list[int] = found.tokens.tolist()
+        self.n_tokens += len(tokens)
+        if is_exact:
+            for place in (~found.is_certain).nonzero().flatten().tolist():
+                tokens[place] = self._decide_alone(batch, place, logits[place], u, step)
+        return tokens
+
+    def _decide_alone(self, batch: Batch, place: int, batched: "torch.Tensor", u: "torch.Tensor", step: int) -> int:
+        """The token by logits of the row alone, which depend on its tokens only; the tolerance learns from them."""
+        alone = batch.logits_alone(place)
+        self._check_finite(alone)
+        self.n_alone += 1
+        off = (alone[0] - batched).abs().nan_to_num(nan=0.0, posinf=0.0).max() / batched.abs().nan_to_num(
+            posinf=0
+        ).max()
+        self.largest_deviation = max(self.largest_deviation, float(off))
+        # A wider tolerance decides more tokens alone and none otherwise, so that it may grow with what is seen.
+        self._tolerance = max(self._tolerance, 2 * self.largest_deviation)
+        return int(self._draw(alone, batch, [place], u[place : place + 1], step, 0.0).tokens[0])
+
+    def _draw(
+        self,
+        logits: "torch.Tensor",
+        batch: Batch,
+        places: Sequence[int],
+        u: "torch.Tensor",
+        step: int,
+        tolerance: "torch.Tensor | float",
+    ) -> Draw:
+        import torch
+
+        z = logits.double()
+        if self.sampling.repetition_penalty != 1:
+            seen = torch.zeros_like(z, dtype=torch.bool)
+            for row, place in enumerate(places):
+                seen[row, batch.tokens(place)] = True
+            z = penalise_repetition(z, seen, self.sampling.repetition_penalty)
+        forbidden = [*self._forbidden, *(self.stops if step < self.sampling.min_new_tokens else ())]
+        z[:, torch.tensor(forbidden, dtype=torch.long, device=z.device)] = -torch.inf
+        return draw_tokens(z, u, self.sampling, tolerance=tolerance)
+
+    def _check_finite(self, logits: "torch.Tensor") -> None:
         if bool((logits.isnan() | logits.isposinf()).any()):
-            raise ModelError(f"{subject.name} gives logits that are not finite, so nothing can be sampled.")
-        logits[:, suppressed] = -torch.inf
-        chosen = sample_tokens(logits, uniforms[:, step], temperature=temperature, top_p=top_p)
-        chosen = torch.where(ended, stop, chosen)
-        tokens.append(chosen)
-        ended |= torch.isin(chosen, stop_ids)
-        if bool(ended.all()):
-            break
-        input_ids, positions = chosen[:, None].clamp(min=0), positions[:, -1:] + 1
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    return torch.stack(tokens, dim=1)
+            raise ModelError(f"{self.subject.name} gives logits that are not finite, so nothing can be sampled.")
 
+    def _has_ended(self, tokens: list[int], budget: int) -> bool:
+        if tokens[-1] in self.stops or len(tokens) >= budget:
+            return True
+        return self._stopped_at(tokens) is not None
 
-def _never_sampled(subject: Subject, stops: frozenset[int]) -> list[int]:
-    """Special tokens that do not end a text, and rows of the output matrix that the tokenizer has no token for."""
-    n_rows = int(subject.model.config.get_text_config().vocab_size)
-    special = {token for token in subject.tokenizer.all_special_ids if token < n_rows}
-    return sorted((special | set(range(len(subject.tokenizer), n_rows))) - stops)
+    def _stopped_at(self, tokens: list[int]) -> int | None:
+        """How many tokens stand before the first stop string, or None; only the last tokens can have completed one."""
+        if not self.sampling.stop_strings:
+            return None
+        longest = max(len(stop.encode()) for stop in self.sampling.stop_strings)
+        start = max(self.sampling.min_new_tokens, len(tokens) - longest - 4)
+        text = self._decode(tokens[start:])
+        found = [at for stop in self.sampling.stop_strings if (at := text.find(stop)) >= 0]
+        if not found:
+            return None
+        kept = start
+        while kept < len(tokens) and len(self._decode(tokens[start : kept + 1])) <= min(found):
+            kept += 1
+        return kept
 
+    def _decode(self, tokens: Sequence[int]) -> str:
+        return str(self.subject.tokenizer.decode(tokens, skip_special_tokens=True))
 
-def sample_tokens(
-    logits: "torch.Tensor", uniforms: "torch.Tensor", *, temperature: float, top_p: float
-) -> "torch.Tensor":
-    """Invert each row's nucleus at its uniform number; [B, V] logits, [B] numbers in [0, 1) -> [B] token ids."""
-    probability, order = (logits / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
-    cumulative = probability.cumsum(-1)
-    in_nucleus = (cumulative - probability < top_p) & (probability > 0)
-    mass = (probability * in_nucleus).cumsum(-1)
-    place = (mass <= uniforms[:, None] * mass[:, -1:]).sum(-1, keepdim=True)
-    last = in_nucleus.sum(-1, keepdim=True) - 1
-    return order.gather(-1, place.minimum(last)).squeeze(-1)
-
-
-def _finish(subject: Subject, row: list[int], n_prompt_tokens: int, stops: frozenset[int]) -> Generation:
-    end = next((i for i, token in enumerate(row) if token in stops), None)
-    ids = row if end is None else row[:end]
-    text: str = subject.tokenizer.decode(ids, skip_special_tokens=True)
-    return Generation(text, tuple(ids), n_prompt_tokens, "length" if end is None else "stop")
+    def _finish(self, row: list[int], n_prompt_tokens: int) -> Generation:
+        end = next((i for i, token in enumerate(row) if token in self.stops), None)
+        ids = row if end is None else row[:end]
+        cut = self._stopped_at(ids)
+        has_stopped = end is not None or cut is not None
+        ids = ids if cut is None else ids[:cut]
+        return Generation(self._decode(ids), tuple(ids), n_prompt_tokens, "stop" if has_stopped else "length")

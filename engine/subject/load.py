@@ -5,17 +5,22 @@ into the run's identity, so the place of the folder does not matter and changed 
 """
 
 import hashlib
+import importlib.util
 import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from engine.config import StudyConfig
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
 
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Quantize = Literal["none", "8bit", "4bit"]
+Chat = Literal["auto", "on", "off"]
 WHOLE_FILE = 64 * 2**20
 BUNDLED = Path(__file__).parent.parent / "bundled" / "subject-model"
 
@@ -32,29 +37,94 @@ class Subject:
     width: int
     context: int
     device: "torch.device"
+    chat: bool = False
 
 
-def load_subject(name: str, *, device: str | None = None) -> Subject:
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How a model is loaded: `dtype` auto is float32 on a CPU and the checkpoint's elsewhere; `chat` auto asks the tokenizer."""
+
+    device: str | None = None
+    device_map: str | None = None
+    dtype: Dtype = "auto"
+    quantize: Quantize = "none"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    chat: Chat = "auto"
+
+
+def load_options(config: StudyConfig) -> LoadOptions:
+    """The settings that say how the subject model is loaded."""
+    return LoadOptions(
+        device=config.device,
+        device_map=config.device_map,
+        dtype=config.dtype,
+        quantize=config.quantize,
+        revision=config.revision,
+        trust_remote_code=config.trust_remote_code,
+        chat=config.chat,
+    )
+
+
+def load_subject(name: str, options: LoadOptions | None = None, *, device: str | None = None) -> Subject:
     """Load 'bundled', a folder or a hub id; ModelError tells in one sentence why it cannot be."""
-    import torch
-
-    place = _place(name)
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    model, tokenizer = _read(name, place, dtype=torch.float32 if chosen.type == "cpu" else "auto")
+    options = options or LoadOptions()
+    place, chosen = _place(name), _device(device or options.device)
+    model, tokenizer = _read(name, place, options, chosen)
     settings = model.config.get_text_config()
+    if options.device_map is None and options.quantize == "none":
+        model = model.to(chosen)
     return Subject(
         name=name,
-        fingerprint=fingerprint(name, revision=getattr(model.config, "_commit_hash", None)),
-        model=model.to(chosen).eval(),
+        fingerprint=fingerprint(name, options, commit=getattr(model.config, "_commit_hash", None)),
+        model=model.eval(),
         tokenizer=tokenizer,
         n_layers=int(settings.num_hidden_layers),
         width=int(settings.hidden_size),
         context=int(getattr(settings, "max_position_embeddings", 2**31)),
-        device=chosen,
+        device=model.get_input_embeddings().weight.device,
+        chat=_asks_in_chat(name, tokenizer, options.chat),
     )
 
 
-def _read(name: str, place: str, *, dtype: "torch.dtype | str") -> tuple[Any, Any]:
+def _device(name: str | None) -> "torch.device":
+    import torch
+
+    try:
+        chosen = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).strip().splitlines()[0].rstrip(".")
+        raise ModelError(f'Device "{name}" cannot be used: {said}.', hint="Name cpu, cuda, cuda:1 or mps.") from error
+    return chosen
+
+
+def _asks_in_chat(name: str, tokenizer: Any, chat: Chat) -> bool:
+    """Whether prompts go through the tokenizer's chat template: an instruct model that gets plain text writes another text."""
+    has_template = bool(getattr(tokenizer, "chat_template", None))
+    if chat == "on" and not has_template:
+        raise ModelError(f"{name} has no chat template.", hint="Ask it in plain text: --chat off.")
+    return has_template and chat != "off"
+
+
+def _quantization(options: LoadOptions) -> Any:
+    """The quantisation that transformers shall load with, or None."""
+    if options.quantize == "none":
+        return None
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"Loading in {options.quantize} needs the package bitsandbytes, which is not installed.",
+            hint="Install it (pip install bitsandbytes accelerate), or ask for --quantize none.",
+        )
+    from transformers import BitsAndBytesConfig
+
+    bits = options.quantize
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_8bit=bits == "8bit", load_in_4bit=bits == "4bit"
+    )
+
+
+def _read(name: str, place: str, options: LoadOptions, device: "torch.device") -> tuple[Any, Any]:
     """Model and tokenizer; everything that transformers raises for files that are no model becomes a ModelError."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
@@ -63,10 +133,15 @@ def _read(name: str, place: str, *, dtype: "torch.dtype | str") -> tuple[Any, An
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    hub = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+    dtype = "float32" if options.dtype == "auto" and device.type == "cpu" else options.dtype
+    placed = options.device_map or ({"": device} if options.quantize != "none" else None)
+    more = {"quantization_config": _quantization(options), "device_map": placed}
     told = (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError, EOFError)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, output_loading_info=True)
+        tokenizer = AutoTokenizer.from_pretrained(place, **hub)
+        given = {key: value for key, value in more.items() if value is not None}
+        loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, output_loading_info=True, **hub, **given)
     except (*told, SafetensorError, StrictDataclassError, pickle.UnpicklingError) as error:
         raise _no_model(name, " ".join(str(error).split()) or type(error).__name__) from error
     model, loading = loaded
@@ -77,6 +152,11 @@ def _read(name: str, place: str, *, dtype: "torch.dtype | str") -> tuple[Any, An
 
 
 def _no_model(name: str, reason: str) -> ModelError:
+    if "trust_remote_code" in reason or "custom code" in reason:
+        return ModelError(
+            f"{name} brings code of its own, which is run only when you trust it.",
+            hint="Read the code, then: --trust-remote-code.",
+        )
     shown = reason if len(reason) <= 300 else f"{reason[:300]} …"
     return ModelError(
         f"{name} cannot be loaded as a causal language model: {shown.rstrip('.!')}.",
@@ -84,11 +164,11 @@ def _no_model(name: str, reason: str) -> ModelError:
     )
 
 
-def fingerprint(name: str, *, revision: str | None = None) -> str:
+def fingerprint(name: str, options: LoadOptions | None = None, *, commit: str | None = None) -> str:
     """Hash of configuration, tokenizer and weight files of a folder, or the hub id with its commit."""
     place = _place(name)
     if not Path(place).is_dir():
-        return f"{name}@{revision or _hub_revision(name)}"
+        return f"{name}@{commit or _hub_commit(name, options or LoadOptions())}"
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(Path(place).iterdir()):
         if file.suffix in {".json", ".safetensors", ".bin", ".model", ".jinja"}:
@@ -110,11 +190,13 @@ def _hash_file(digest: "hashlib.blake2b", file: Path) -> None:
         digest.update(stream.read())
 
 
-def _hub_revision(name: str) -> str:
+def _hub_commit(name: str, options: LoadOptions) -> str:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(name)
+        config = AutoConfig.from_pretrained(
+            name, revision=options.revision, trust_remote_code=options.trust_remote_code
+        )
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{name} is no folder, and the model hub gives no model of that name: {str(error).strip().splitlines()[0]}",

@@ -1,4 +1,7 @@
-"""Activations on disk: safetensors shards of mean vectors, one tensor `layer.phase` [n, d] each, found by sample, never by order.
+"""Activations on disk: safetensors shards, found by sample, never by order.
+
+A shard holds tensors [n, d]: `layer.phase` of means and `layer.phase-last` of last tokens. Half precision is enough for what was
+accumulated in single; a tensor with values that half precision cannot hold stays in single.
 
 A shard is written whole under a temporary name and then renamed; its name is a hash of what it holds, so that work that is done
 again after a kill writes the same file.
@@ -11,6 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +22,24 @@ from numpy.typing import NDArray
 from engine.errors import ExpectedError, StudyFull, StudyUnreadable
 
 FloatArray = NDArray[np.float32]
+ShardDtype = Literal["float16", "float32"]
+AGAIN = "Capture what is lost again: lensgap capture."
 
 
-def write_shard(study: Path, key: str, tensors: Mapping[str, FloatArray], *, sample_ids: Sequence[str]) -> str:
+def write_shard(
+    study: Path,
+    key: str,
+    tensors: Mapping[str, FloatArray],
+    *,
+    sample_ids: Sequence[str],
+    dtype: ShardDtype = "float32",
+) -> str:
     """Write one shard and return its path relative to the study; StudyFull when the disk has no room."""
     from safetensors.numpy import save
 
-    name = hashlib.blake2b(json.dumps([key, list(sample_ids)]).encode(), digest_size=8).hexdigest()
+    name = hashlib.blake2b(json.dumps([key, dtype, list(sample_ids)]).encode(), digest_size=8).hexdigest()
+    stored = {name: _narrow(values, dtype) for name, values in tensors.items()}
+    metadata = {"sample_ids": json.dumps(list(sample_ids)), "digest": digest(stored)}
     relative = f"activations/{name}.safetensors"
     target = study / relative
     partial = target.with_suffix(f".{os.getpid()}.partial")
@@ -32,7 +47,7 @@ def write_shard(study: Path, key: str, tensors: Mapping[str, FloatArray], *, sam
         target.parent.mkdir(exist_ok=True)
         _remove_left_behind(target)
         with partial.open("wb") as stream:
-            stream.write(save(dict(tensors), metadata={"sample_ids": json.dumps(list(sample_ids))}))
+            stream.write(save(stored, metadata=metadata))
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(target)
@@ -41,6 +56,36 @@ def write_shard(study: Path, key: str, tensors: Mapping[str, FloatArray], *, sam
             partial.unlink(missing_ok=True)
         raise unwritable(target, error) from error
     return relative
+
+
+def _narrow(values: FloatArray, dtype: ShardDtype) -> NDArray[Any]:
+    """The values in the precision asked for; single where half would overflow."""
+    overflows = dtype == "float16" and bool(np.abs(values).max(initial=0) > np.finfo(np.float16).max)
+    return np.ascontiguousarray(values, dtype=np.float32 if overflows else dtype)
+
+
+def digest(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Hash of all that a shard holds, by which damage inside a file is found."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        found.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        found.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return found.hexdigest()
+
+
+def find_fault(study: Path, shard: str) -> str | None:
+    """What is wrong with a shard, in a few words; None when it is as it was written."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(study / shard, framework="numpy") as file:
+            expected = (file.metadata() or {}).get("digest")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- no mapping
+    except FileNotFoundError:
+        return "it is missing"
+    except (OSError, SafetensorError) as error:
+        return f"it cannot be read: {error}"
+    return None if expected in (None, digest(tensors)) else "its content has changed since it was written"
 
 
 def unwritable(file: Path, error: OSError) -> ExpectedError:
@@ -69,24 +114,30 @@ def _is_alive(pid: int) -> bool:
 
 
 def read_vectors(study: Path, tensor: str, places: Iterable[tuple[str, int]]) -> FloatArray:
-    """The vectors at these (shard, row) places, [n, d], in the order given; StudyUnreadable names a missing shard."""
+    """The vectors at these (shard, row) places, [n, d], in the order given; StudyUnreadable names a missing shard.
+
+    Shards are mapped, not loaded: only the rows asked for are read.
+    """
+    wanted = list(places)
+    rows_of: dict[str, list[int]] = {}
+    for position, (shard, _) in enumerate(wanted):
+        rows_of.setdefault(shard, []).append(position)
+    found: dict[int, FloatArray] = {}
+    for shard, positions in rows_of.items():
+        rows = _read_rows(study / shard, tensor, [wanted[position][1] for position in positions])
+        found |= dict(zip(positions, rows, strict=True))
+    return np.stack([found[position] for position in range(len(wanted))])
+
+
+def _read_rows(file: Path, tensor: str, rows: Sequence[int]) -> list[FloatArray]:
     from safetensors import SafetensorError, safe_open
 
-    wanted = list(places)
-    loaded: dict[str, FloatArray] = {}
-    for shard in {shard for shard, _ in wanted}:
-        try:
-            with safe_open(study / shard, framework="numpy") as file:
-                loaded[shard] = file.get_tensor(tensor)
-        except (OSError, SafetensorError) as error:
-            raise StudyUnreadable(
-                f"The activations in {study / shard} cannot be read ({error}).",
-                hint="Restore the file, or delete the study's activations and capture again.",
-            ) from error
-    for shard, row in wanted:
-        if row >= len(loaded[shard]):
-            raise StudyUnreadable(
-                f"{study / shard} holds {len(loaded[shard])} activations, and row {row} is asked for.",
-                hint="Restore the file, or delete the study's activations and capture again.",
-            )
-    return np.stack([loaded[shard][row] for shard, row in wanted])
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            part = opened.get_slice(tensor)
+            n = part.get_shape()[0]
+            if max(rows) >= n:
+                raise StudyUnreadable(f"{file} holds {n} activations, and row {max(rows)} is asked for.", hint=AGAIN)
+            return [np.asarray(part[row : row + 1][0], dtype=np.float32) for row in rows]
+    except (OSError, SafetensorError) as error:
+        raise StudyUnreadable(f"The activations in {file} cannot be read ({error}).", hint=AGAIN) from error

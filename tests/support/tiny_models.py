@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any, Literal
 
-Style = Literal["llama", "gpt2"]
+Style = Literal["llama", "gpt2", "qwen", "gemma"]
+CHAT = (
+    "{{ bos_token }}{% for turn in messages %}{{ turn.role }}: {{ turn.content }}{{ eos_token }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% endif %}"
+)
 TEXT = (
     "What is gin? Gin is a clear spirit flavoured with juniper. Explain what vodka means. A kind of drink that is distilled "
     "from grain or potatoes. Describe the sword: a weapon with a long blade. Tell me about ships that sail the sea, and of "
@@ -13,12 +17,24 @@ SPECIAL = ("<|pad|>", "<|begin|>", "<|end|>")
 
 
 def build_tiny_model(
-    folder: Path, *, style: Style, seed: int = 0, context: int = 96, n_layers: int = 3, n_unused_rows: int = 0
+    folder: Path,
+    *,
+    style: Style,
+    seed: int = 0,
+    context: int = 96,
+    n_layers: int = 3,
+    n_unused_rows: int = 0,
+    chat: bool | str = False,
+    pads: bool = True,
 ) -> Path:
     """Save a random model with its tokenizer; `n_unused_rows` are rows of the output matrix that no token has."""
     import torch
 
-    tokenizer = build_tokenizer(opens=style == "llama", context=context)
+    tokenizer = build_tokenizer(opens=style in ("llama", "gemma"), context=context)
+    if chat:
+        tokenizer.chat_template = CHAT if chat is True else chat
+    if not pads:
+        tokenizer.pad_token = None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = _model(style, len(tokenizer) + n_unused_rows, context, n_layers)
@@ -56,22 +72,35 @@ def build_tokenizer(*, opens: bool, context: int) -> Any:
 
 
 def _model(style: Style, n_tokens: int, context: int, n_layers: int) -> Any:
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+    from transformers import (
+        Gemma3ForCausalLM,
+        Gemma3TextConfig,
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        Qwen3Config,
+        Qwen3ForCausalLM,
+    )
 
     if style == "gpt2":
         sizes = {"n_embd": 32, "n_layer": n_layers, "n_head": 4, "n_positions": context}
         return GPT2LMHeadModel(GPT2Config(vocab_size=n_tokens, bos_token_id=1, eos_token_id=2, **sizes))
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=n_tokens,
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=n_layers,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=context,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-        )
-    )
+    sizes = {
+        "vocab_size": n_tokens,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": n_layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": context,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    if style == "qwen":
+        return Qwen3ForCausalLM(Qwen3Config(head_dim=8, **sizes))
+    if style == "gemma":
+        # A window shorter than most texts, so that local attention differs from global attention.
+        return Gemma3ForCausalLM(Gemma3TextConfig(head_dim=8, sliding_window=16, sliding_window_pattern=2, **sizes))
+    return LlamaForCausalLM(LlamaConfig(**sizes))

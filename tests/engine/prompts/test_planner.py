@@ -1,14 +1,20 @@
 """The plan of prompts and pairs: deterministic, fair between arms, and never a negative that is no negative."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config import StudyConfig
+from engine.errors import ConfigError
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
 from engine.packs.quadrants import Bands, pick_study, profile_pack
+from engine.prompts.negatives import kinds_in_turn
 from engine.prompts.plan import PlannedPair, Planner
 from engine.prompts.templates import load_templates
 from tests.support.hand_made import concept, write_pack
@@ -85,7 +91,7 @@ def test_kinds_say_what_a_negative_is(starter: Pack, chosen: list[str]) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
 def test_share_of_siblings_is_as_asked(starter: Pack, share: float) -> None:
-    pairs = plan(starter, ["spear", "sword"], n_negative=20, sibling_share=share)
+    pairs = plan(starter, ["spear", "sword"], n_negative=20, sibling_share=share, opposite_share=0.0)
     kinds = Counter((pair.concept, pair.negative_kind) for pair in pairs if pair.arm == "negative")
     for term in ("spear", "sword"):
         assert kinds[term, "sibling"] == round(20 * share)
@@ -156,3 +162,94 @@ def test_a_pack_without_any_possible_negative_plans_positives_alone(tmp_path: Pa
 def test_prompts_name_the_concept(starter: Pack, chosen: list[str]) -> None:
     for pair in plan(starter, chosen):
         assert pair.sample.prompt_concept in pair.sample.prompt
+
+
+def with_opposites(pack: Pack, opposites: dict[str, tuple[str, ...]]) -> Pack:
+    changed = tuple(replace(entry, opposites=opposites.get(entry.term, ())) for entry in pack.concepts)
+    return replace(pack, concepts=changed)
+
+
+def kinds(pairs: tuple[PlannedPair, ...], term: str) -> Counter[str | None]:
+    return Counter(pair.negative_kind for pair in pairs if pair.concept == term and pair.arm == "negative")
+
+
+def test_opposites_take_their_share_where_the_pack_knows_them(starter: Pack, chosen: list[str]) -> None:
+    pack = with_opposites(starter, {"sword": ("spear", "no such concept")})
+    pairs = plan(pack, ["sword", "spear"], n_negative=20)
+    assert kinds(pairs, "sword") == {"sibling": 8, "unrelated": 8, "opposite": 4}
+    assert kinds(pairs, "spear") == {"sibling": 10, "unrelated": 10}
+    for pair in pairs:
+        if pair.concept == "sword":
+            assert (pair.negative_kind == "opposite") == (pair.sample.prompt_concept == "spear")
+    assert kinds(plan(pack, ["sword"], n_negative=20, opposite_share=0.0), "sword") == {"sibling": 8, "unrelated": 12}
+
+
+@given(
+    st.integers(1, 60),
+    st.tuples(st.integers(0, 10), st.integers(0, 10), st.integers(0, 10)),
+    st.sets(st.sampled_from(["sibling", "unrelated", "opposite"]), min_size=1),
+)
+def test_kinds_are_as_near_to_their_shares_as_whole_numbers_can_be(
+    n: int, weights: tuple[int, int, int], there: set[Any]
+) -> None:
+    shares = dict(zip(("sibling", "unrelated", "opposite"), weights, strict=True))
+    found = list(kinds_in_turn(n, shares, there))  # type: ignore[arg-type]
+    assert len(found) == n
+    total = sum(shares[kind] for kind in there)
+    for kind in there:
+        expected = n * (shares[kind] / total if total else 1 / len(there))
+        assert abs(found.count(kind) - expected) < 1
+        for i in range(n):
+            assert abs(found[: i + 1].count(kind) - expected * (i + 1) / n) < 2
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_a_prompt_is_asked_again_only_when_none_is_left(starter: Pack, chosen: list[str], n: int) -> None:
+    pairs = plan(starter, chosen, n_positive=n, n_negative=n)
+    n_templates = len(TEMPLATES.templates)
+    for term in chosen:
+        for arm in ("positive", "negative"):
+            own = [pair for pair in pairs if (pair.concept, pair.arm) == (term, arm)]
+            met = Counter(pair.sample.prompt for pair in own)
+            kinds_of = {pair.sample.prompt_concept: pair.negative_kind for pair in own}
+            if arm == "positive":
+                assert len(met) == min(n, n_templates)
+            for kind in set(kinds_of.values()) - {None}:
+                # Round the concepts of one kind, a template repeats with a concept only after it met them all.
+                of_kind = [pair for pair in own if pair.negative_kind == kind]
+                by_template = Counter((p.sample.template, p.sample.prompt_concept) for p in of_kind)
+                for template in {pair.sample.template for pair in of_kind}:
+                    times = [count for (name, _), count in by_template.items() if name == template]
+                    available = sum(known == kind for known in kinds_of.values())
+                    assert max(times) == 1 or len(times) >= available
+
+
+def test_templates_that_say_the_same_are_one(starter: Pack, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[templates]\na = "What is {term}?"\nb = "What is {term}?"\nc = "Describe {term}."\n')
+    config = StudyConfig(n_positive=2, n_negative=2)
+    pairs = Planner(starter, load_templates(str(file)), config, run_id="run").plan(["sword"])
+    positives = [pair.sample.prompt for pair in pairs if pair.arm == "positive"]
+    assert sorted(positives) == ["Describe sword.", "What is sword?"]
+
+
+def test_concepts_without_a_definition_get_no_prompt_with_a_gap(starter: Pack) -> None:
+    bare = {"spear", "sword"}
+    pack = replace(
+        starter,
+        concepts=tuple(
+            replace(entry, definition="", senses=()) if entry.term in bare else entry for entry in starter.concepts
+        ),
+    )
+    others = [entry.term for entry in pack.concepts if entry.term not in bare][:6]
+    for name in ("with-definition", "definition-first", "sense"):
+        planner = Planner(pack, load_templates(name), StudyConfig(n_negative=30), run_id="run")
+        assert all(pair.sample.prompt_concept not in bare for pair in planner.plan(others))
+        with pytest.raises(ConfigError, match='"sword" has no definition'):
+            planner.plan(["sword"])
+    assert plan(pack, ["sword"])
+
+
+def test_shares_that_exceed_the_whole_are_refused() -> None:
+    with pytest.raises(ConfigError, match="add up"):
+        StudyConfig(sibling_share=0.9, opposite_share=0.2)

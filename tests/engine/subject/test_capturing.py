@@ -1,15 +1,22 @@
 """Capture against the hidden states of plain, unpadded forward passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import ConfigError, ModelError
-from engine.subject.capture import Replay, capture, choose_layers, decoder_blocks, residual_hooks
+from engine.subject import capture as capturing
+from engine.subject import hooks
+from engine.subject.capture import Replay, capture
+from engine.subject.hooks import decoder_blocks, residual_hooks
+from engine.subject.layers import choose_layers, resolve_layers
 from engine.subject.load import Subject
+from engine.subject.shared import group_by_prompt
 
 TEXTS = [(5, 9), (1, 1), (30, 2), (3, 40), (8, 0), (2, 17), (7, 7)]
 """Tokens of prompt and output of each sample: very different lengths, so that most rows are padded."""
@@ -54,8 +61,11 @@ def test_means_equal_hidden_states_at_every_layer_in_padded_batches(subject: Sub
             assert close(one.vectors[layer, "prompt"], residual[:n].mean(axis=0))
             if replay.output:
                 assert close(one.vectors[layer, "output"], residual[n:].mean(axis=0))
+                assert close(one.last[layer, "output"], residual[-1])
             else:
                 assert one.vectors[layer, "output"] is None
+                assert one.last[layer, "output"] is None
+            assert close(one.last[layer, "prompt"], residual[n - 1])
 
 
 @pytest.mark.parametrize("prefix", [(1,), ()])
@@ -119,8 +129,90 @@ def test_layers_default_to_a_spread_with_the_last(load: Callable[[str], Subject]
         choose_layers(load("llama"), (0, 3))
 
 
+@given(st.integers(1, 200), st.floats(0, 1))
+def test_layers_count_from_either_end_or_by_depth(n_layers: int, share: float) -> None:
+    def resolve(*layers: int | float) -> tuple[int, ...]:
+        return resolve_layers(layers, n_layers=n_layers, model="model")
+
+    assert resolve(-1) == resolve(n_layers - 1) == resolve(1.0) == (n_layers - 1,)
+    assert resolve(-n_layers) == resolve(0) == resolve(0.0) == (0,)
+    [found] = resolve(share)
+    assert 0 <= found < n_layers
+    assert abs((found + 1) - max(1, share * n_layers)) <= 0.5
+    for beyond in (n_layers, -n_layers - 1):
+        with pytest.raises(ConfigError, match=f"layers 0 to {n_layers - 1}, or -{n_layers} to -1"):
+            resolve(beyond)
+
+
+def test_share_of_the_depth_beyond_it_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"Layer 1\.5 is no share"):
+        resolve_layers([1.5], n_layers=4, model="model")
+
+
+def test_capture_goes_on_in_smaller_batches_when_memory_ends(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, seen = replays(), []
+    expected = capture(subject, samples, layers=[1])
+    run = capturing._capture_batch
+
+    def scarce(subject: Subject, batch: Sequence[Replay], **more: Any) -> Any:
+        seen.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return run(subject, batch, **more)
+
+    monkeypatch.setattr(capturing, "_capture_batch", scarce)
+    for one, other in zip(capture(subject, samples, layers=[1]), expected, strict=True):
+        assert close(one.vectors[1, "prompt"], other.vectors[1, "prompt"])  # type: ignore[arg-type]
+    assert max(seen[2:]) <= 3
+
+
 def test_a_model_without_blocks_is_told(load: Callable[[str], Subject], monkeypatch: pytest.MonkeyPatch) -> None:
     model: Any = load("llama").model
     monkeypatch.setattr(model.config, "num_hidden_layers", 7)
     with pytest.raises(ModelError, match="decoder blocks"):
         decoder_blocks(model)
+
+
+def shared_replays() -> list[Replay]:
+    """Twenty samples of two long prompts and some of their own, all mixed, some without an output."""
+    rng = np.random.default_rng(4)
+    prompts = [tuple(rng.integers(3, 400, n).tolist()) for n in (25, 18)]
+    made = [
+        Replay(prompts[i % 2], tuple(rng.integers(3, 400, i * 2 % 31).tolist()), pool_prefix=True) for i in range(20)
+    ]
+    made += replays()
+    return [made[i] for i in rng.permutation(len(made))]
+
+
+def test_a_shared_prompt_is_run_once_and_changes_nothing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, widths = shared_replays(), []
+    run = hooks.pooled_residuals
+
+    def watched(subject: Subject, ids: torch.Tensor, *more: Any, **options: Any) -> Any:
+        widths.append(ids.numel())
+        return run(subject, ids, *more, **options)
+
+    monkeypatch.setattr(capturing, "pooled_residuals", watched)
+    found = capture(subject, samples, layers=[0, 2], batch_size=16)
+    n_shared, widths[:] = sum(widths), []
+    monkeypatch.setattr(capturing, "has_plain_cache", lambda _config: False)
+    capture(subject, samples, layers=[0, 2], batch_size=16)
+    assert n_shared < 0.85 * sum(widths)
+    for replay, one in zip(samples, found, strict=True):
+        plain, n = plain_residuals(subject, replay), len(replay.prefix)
+        for layer in (0, 2):
+            assert close(one.vectors[layer, "prompt"], plain[layer][:n].mean(axis=0))
+            assert close(one.last[layer, "prompt"], plain[layer][n - 1])
+            if replay.output:
+                assert close(one.vectors[layer, "output"], plain[layer][n:].mean(axis=0))
+                assert close(one.last[layer, "output"], plain[layer][-1])
+            else:
+                assert one.vectors[layer, "output"] is None
+
+
+def test_prompts_are_shared_only_where_that_saves_much() -> None:
+    long, short = (1,) * 40, (2,) * 4
+    prompts = [long] * 6 + [short] * 6 + [(3,) * 90]
+    assert group_by_prompt(prompts, [30] * 13) == ([[0, 1, 2, 3, 4, 5]], [*range(6, 13)])
+    assert group_by_prompt([long] * 3, [30] * 3) == ([], [0, 1, 2])
+    assert group_by_prompt([()] * 9, [0] * 9) == ([], [*range(9)])

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ModelError
-from engine.subject.generate import encode_prompt, generate_batch, sample_tokens, stop_tokens
+from engine.subject.encode import encode_prompt, opening_tokens, stop_tokens
+from engine.subject.generate import generate_batch
 from engine.subject.load import Subject, load_subject
+from engine.subject.sampling import Sampling, sample_tokens
 from tests.support.tiny_models import build_tiny_model
 
 PROMPTS = [
@@ -24,7 +26,7 @@ PROMPTS = [
     "Gin",
     "Tell me about ships.",
 ]
-OPTIONS: dict[str, Any] = {"temperature": 0.7, "top_p": 0.9, "max_new_tokens": 12}
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=12)
 
 
 def brute_force_nucleus(logits: np.ndarray, u: float, temperature: float, top_p: float) -> int:
@@ -79,13 +81,13 @@ def test_frequencies_are_those_of_the_cut_distribution() -> None:
 def plain_text(subject: Subject, prompt: str, seed: int) -> list[int]:
     """Tokens by whole forward passes without batch, padding or cache."""
     ids = encode_prompt(subject, prompt)
-    uniforms = np.random.Generator(np.random.Philox(seed)).random(OPTIONS["max_new_tokens"])
+    uniforms = np.random.Generator(np.random.Philox(seed)).random(SAMPLING.max_new_tokens)
     made: list[int] = []
     for u in uniforms:
         with torch.inference_mode():
             logits = subject.model(input_ids=torch.tensor([ids + made])).logits[0, -1].double().numpy().copy()
         logits[[0, 1]] = -np.inf
-        token = brute_force_nucleus(logits, u, OPTIONS["temperature"], OPTIONS["top_p"])
+        token = brute_force_nucleus(logits, u, SAMPLING.temperature, SAMPLING.top_p)
         if token == 2:
             break
         made.append(token)
@@ -94,7 +96,7 @@ def plain_text(subject: Subject, prompt: str, seed: int) -> list[int]:
 
 def test_batch_equals_plain_forward_passes_one_by_one(subject: Subject) -> None:
     seeds = [11, 12, 13, 14]
-    batch = generate_batch(subject, PROMPTS, seeds=seeds, **OPTIONS)
+    batch = generate_batch(subject, PROMPTS, seeds=seeds, sampling=SAMPLING)
     assert [list(made.output_ids) for made in batch] == [
         plain_text(subject, prompt, seed) for prompt, seed in zip(PROMPTS, seeds, strict=True)
     ]
@@ -105,8 +107,8 @@ def test_batch_equals_plain_forward_passes_one_by_one(subject: Subject) -> None:
 
 def test_same_seed_same_text_and_another_seed_another_one(subject: Subject) -> None:
     prompts = ["Gin"] * 3
-    first = generate_batch(subject, prompts, seeds=[1, 1, 2], **OPTIONS)
-    assert first == generate_batch(subject, prompts, seeds=[1, 1, 2], **OPTIONS)
+    first = generate_batch(subject, prompts, seeds=[1, 1, 2], sampling=SAMPLING)
+    assert first == generate_batch(subject, prompts, seeds=[1, 1, 2], sampling=SAMPLING)
     assert first[0] == first[1]
     assert first[0].output_ids != first[2].output_ids
 
@@ -114,8 +116,8 @@ def test_same_seed_same_text_and_another_seed_another_one(subject: Subject) -> N
 def test_prompt_is_encoded_with_opening_tokens_and_without_closing_ones(load: Callable[[str], Subject]) -> None:
     llama, gpt2 = load("llama"), load("gpt2")
     assert encode_prompt(llama, "Gin")[0] == 1
-    assert encode_prompt(llama, "") == [1]
-    assert encode_prompt(gpt2, "") == []
+    assert opening_tokens(llama) == [1]
+    assert opening_tokens(gpt2) == []
     assert encode_prompt(llama, "Gin<|end|>") == encode_prompt(llama, "Gin")
 
 
@@ -123,16 +125,16 @@ def test_context_limit_is_kept_and_a_prompt_beyond_it_is_told(tmp_path: Path, ll
     subject = load_subject(str(build_tiny_model(tmp_path / "short", style="gpt2", context=40)), device="cpu")
     prompt = "Gin" * 11
     n_prompt = len(encode_prompt(subject, prompt))
-    [made] = generate_batch(subject, [prompt], seeds=[0], temperature=1.0, top_p=1.0, max_new_tokens=200)
+    [made] = generate_batch(subject, [prompt], seeds=[0], sampling=Sampling(1.0, 1.0, 200))
     assert len(made.output_ids) == 40 - n_prompt or made.finish_reason == "stop"
     with pytest.raises(ModelError, match="40"):
-        generate_batch(subject, ["Gin" * 50], seeds=[0], temperature=1.0, top_p=1.0, max_new_tokens=5)
+        generate_batch(subject, ["Gin" * 50], seeds=[0], sampling=Sampling(1.0, 1.0, 5))
 
 
 def test_rows_without_a_token_are_never_sampled(tmp_path: Path) -> None:
     folder = build_tiny_model(tmp_path / "padded", style="llama", n_unused_rows=2000)
     subject = load_subject(str(folder), device="cpu")
-    made = generate_batch(subject, PROMPTS, seeds=[1, 2, 3, 4], temperature=10.0, top_p=1.0, max_new_tokens=40)
+    made = generate_batch(subject, PROMPTS, seeds=[1, 2, 3, 4], sampling=Sampling(10.0, 1.0, 40))
     assert {token for one in made for token in one.output_ids} <= set(range(3, len(subject.tokenizer)))
 
 
@@ -160,7 +162,7 @@ def chain_subject(load: Callable[[str], Subject], probability: dict[int, float],
 def test_texts_may_be_empty_and_end_where_the_closing_token_falls(load: Callable[[str], Subject]) -> None:
     subject = chain_subject(load, {2: 0.5, 50: 0.25, 60: 0.25})
     n = 4000
-    made = generate_batch(subject, ["Gin"] * n, seeds=list(range(n)), temperature=1.0, top_p=1.0, max_new_tokens=3)
+    made = generate_batch(subject, ["Gin"] * n, seeds=list(range(n)), sampling=Sampling(1.0, 1.0, 3))
     lengths = Counter(len(one.output_ids) for one in made)
     assert [lengths[i] / n for i in range(4)] == pytest.approx([1 / 2, 1 / 4, 1 / 8, 1 / 8], abs=0.03)
     assert all((one.finish_reason == "length") == (len(one.output_ids) == 3) for one in made)
@@ -170,20 +172,20 @@ def test_texts_may_be_empty_and_end_where_the_closing_token_falls(load: Callable
 
 def test_special_tokens_that_do_not_end_a_text_are_never_sampled(load: Callable[[str], Subject]) -> None:
     subject = chain_subject(load, {0: 0.4, 1: 0.4, 50: 0.2})
-    made = generate_batch(subject, ["Gin"] * 20, seeds=list(range(20)), temperature=1.0, top_p=1.0, max_new_tokens=5)
+    made = generate_batch(subject, ["Gin"] * 20, seeds=list(range(20)), sampling=Sampling(1.0, 1.0, 5))
     assert {one.output_ids for one in made} == {(50,) * 5}
 
 
 def test_any_of_several_closing_tokens_ends_a_text(load: Callable[[str], Subject]) -> None:
     subject = chain_subject(load, {70: 0.5, 2: 0.5}, stops=[2, 70])
     assert stop_tokens(subject) == {2, 70}
-    made = generate_batch(subject, ["Gin"] * 20, seeds=list(range(20)), temperature=1.0, top_p=1.0, max_new_tokens=5)
+    made = generate_batch(subject, ["Gin"] * 20, seeds=list(range(20)), sampling=Sampling(1.0, 1.0, 5))
     assert {one.output_ids for one in made} == {()}
 
 
 def test_a_model_without_a_closing_token_writes_to_the_end(load: Callable[[str], Subject]) -> None:
     subject = chain_subject(load, {50: 0.5, 60: 0.5}, stops=[])
-    [made] = generate_batch(subject, ["Gin"], seeds=[0], temperature=1.0, top_p=1.0, max_new_tokens=5)
+    [made] = generate_batch(subject, ["Gin"], seeds=[0], sampling=Sampling(1.0, 1.0, 5))
     assert (len(made.output_ids), made.finish_reason) == (5, "length")
 
 
@@ -191,4 +193,4 @@ def test_logits_that_are_not_finite_are_told(load: Callable[[str], Subject]) -> 
     n = len(load("llama").tokenizer)
     subject = replace(load("llama"), model=Chain(np.full((n, n), np.nan), stops=2))
     with pytest.raises(ModelError, match="not finite"):
-        generate_batch(subject, ["Gin"], seeds=[0], **OPTIONS)
+        generate_batch(subject, ["Gin"], seeds=[0], sampling=SAMPLING)

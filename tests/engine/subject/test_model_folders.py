@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from engine.errors import ModelError
-from engine.subject.load import fingerprint, load_subject
+from engine.subject.encode import encode_prompt, opening_tokens
+from engine.subject.generate import generate_batch
+from engine.subject.load import Dtype, LoadOptions, fingerprint, load_subject
+from engine.subject.sampling import Sampling
 from tests.support.tiny_models import build_tiny_model
 
 
@@ -84,3 +87,79 @@ def test_fingerprint_belongs_to_the_content_and_not_to_the_place(llama_folder: P
     assert fingerprint(str(folder)) == fingerprint(str(llama_folder))
     build_tiny_model(folder, style="llama", seed=1)
     assert fingerprint(str(folder)) != fingerprint(str(llama_folder))
+
+
+def test_chat_is_detected_and_overridable(llama_folder: Path, tmp_path: Path) -> None:
+    plain = load_subject(str(llama_folder), device="cpu")
+    folder = build_tiny_model(tmp_path / "instruct", style="llama", chat=True)
+    instruct = load_subject(str(folder), device="cpu")
+    assert (plain.chat, instruct.chat) == (False, True)
+    off = load_subject(str(folder), LoadOptions(chat="off"), device="cpu")
+    assert encode_prompt(off, "What is gin?") == encode_prompt(plain, "What is gin?")
+    asked = instruct.tokenizer.decode(encode_prompt(instruct, "What is gin?"))
+    assert asked == "<|begin|>user: What is gin?<|end|>\nassistant:"
+    assert opening_tokens(instruct) == [1]
+    with pytest.raises(ModelError, match="no chat template"):
+        load_subject(str(llama_folder), LoadOptions(chat="on"), device="cpu")
+
+
+def test_chat_template_that_cannot_be_filled_in_is_told(tmp_path: Path) -> None:
+    folder = build_tiny_model(tmp_path / "broken", style="llama", chat="{{ raise_exception('only systems speak') }}")
+    with pytest.raises(ModelError, match="only systems speak"):
+        encode_prompt(load_subject(str(folder), device="cpu"), "Gin")
+
+
+def test_model_without_a_padding_token_writes_and_is_captured(tmp_path: Path) -> None:
+    subject = load_subject(str(build_tiny_model(tmp_path / "unpadded", style="gpt2", pads=False)), device="cpu")
+    assert subject.tokenizer.pad_token_id is None
+    sampling = Sampling(1.0, 1.0, max_new_tokens=5)
+    together = generate_batch(subject, ["Gin", "What is a ship?"], seeds=[1, 2], sampling=sampling)
+    alone = [
+        generate_batch(subject, [p], seeds=[s], sampling=sampling)[0] for p, s in (("Gin", 1), ("What is a ship?", 2))
+    ]
+    assert together == alone
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_weights_have_the_precision_asked_for(llama_folder: Path, dtype: Dtype) -> None:
+    subject = load_subject(str(llama_folder), LoadOptions(dtype=dtype), device="cpu")
+    assert {str(weight.dtype) for weight in subject.model.parameters()} == {f"torch.{dtype}"}
+    [made] = generate_batch(subject, ["Gin"], seeds=[1], sampling=Sampling(1.0, 0.9, max_new_tokens=5))
+    assert made.output_ids or made.finish_reason == "stop"
+
+
+def test_quantising_without_its_package_is_told(llama_folder: Path) -> None:
+    with pytest.raises(ModelError, match="bitsandbytes, which is not installed"):
+        load_subject(str(llama_folder), LoadOptions(quantize="8bit"), device="cpu")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_device_that_cannot_be_used_is_told(llama_folder: Path, device: str) -> None:
+    with pytest.raises(ModelError, match=f'Device "{device}"'):
+        load_subject(str(llama_folder), device=device)
+
+
+CODE = """
+import pathlib
+pathlib.Path({marker!r}).write_text("ran")
+from transformers import LlamaConfig, LlamaForCausalLM
+class OwnConfig(LlamaConfig): model_type = "own"
+class OwnModel(LlamaForCausalLM): config_class = OwnConfig
+"""
+
+
+def test_code_of_a_model_runs_only_when_it_is_trusted(llama_folder: Path, tmp_path: Path) -> None:
+    folder, marker = tmp_path / "own", tmp_path / "marker"
+    shutil.copytree(llama_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "own",
+        "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(CODE.format(marker=str(marker)))
+    with pytest.raises(ModelError, match="trust"):
+        load_subject(str(folder), device="cpu")
+    assert not marker.exists()
+    assert load_subject(str(folder), LoadOptions(trust_remote_code=True), device="cpu").n_layers == 3
+    assert marker.exists()
