@@ -104,9 +104,10 @@ def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept:
     kept = [row for row in rows if row[4] is not None]
     places = [(shard, place) for *_, shard, place in kept]
     tensor = f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else "")
-    X = read_vectors(study, tensor, places) if kept else np.zeros((0, 1), np.float32)
+    ids = tuple(row[0] for row in kept)
+    X = read_vectors(study, tensor, places, sample_ids=ids) if kept else np.zeros((0, 1), np.float32)
     return TrainingSet(
-        sample_ids=tuple(row[0] for row in kept),
+        sample_ids=ids,
         X=X,
         y=np.array([int(row[1] == "positive") for row in kept], dtype=np.int64),
         templates=tuple(row[2] for row in kept),

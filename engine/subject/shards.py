@@ -113,10 +113,13 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def read_vectors(study: Path, tensor: str, places: Iterable[tuple[str, int]]) -> FloatArray:
-    """The vectors at these (shard, row) places, [n, d], in the order given; StudyUnreadable names a missing shard.
+def read_vectors(
+    study: Path, tensor: str, places: Iterable[tuple[str, int]], *, sample_ids: Sequence[str] | None = None
+) -> FloatArray:
+    """The vectors at these (shard, row) places, [n, d], in the order given; StudyUnreadable names the shard at fault.
 
-    Shards are mapped, not loaded: only the rows asked for are read.
+    Shards are mapped, not loaded: only the rows asked for are read. With `sample_ids` a shard that was written for other
+    samples is refused, say one that was renamed.
     """
     wanted = list(places)
     rows_of: dict[str, list[int]] = {}
@@ -124,16 +127,22 @@ def read_vectors(study: Path, tensor: str, places: Iterable[tuple[str, int]]) ->
         rows_of.setdefault(shard, []).append(position)
     found: dict[int, FloatArray] = {}
     for shard, positions in rows_of.items():
-        rows = _read_rows(study / shard, tensor, [wanted[position][1] for position in positions])
+        belong = None if sample_ids is None else {sample_ids[position] for position in positions}
+        rows = _read_rows(study / shard, tensor, [wanted[position][1] for position in positions], belong)
         found |= dict(zip(positions, rows, strict=True))
+    widths = {vector.shape for vector in found.values()}
+    if len(widths) > 1:
+        raise StudyUnreadable(f"The shards in {study} hold activations of {len(widths)} different widths.", hint=AGAIN)
     return np.stack([found[position] for position in range(len(wanted))])
 
 
-def _read_rows(file: Path, tensor: str, rows: Sequence[int]) -> list[FloatArray]:
+def _read_rows(file: Path, tensor: str, rows: Sequence[int], belong: set[str] | None) -> list[FloatArray]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="numpy") as opened:
+            if belong and not belong <= set(json.loads((opened.metadata() or {}).get("sample_ids", "[]"))):
+                raise StudyUnreadable(f"{file} holds activations of other samples than were stored there.", hint=AGAIN)
             part = opened.get_slice(tensor)
             n = part.get_shape()[0]
             if max(rows) >= n:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import StudyConfig
-from engine.errors import PackError
+from engine.errors import ConfigError
 from engine.packs.folder import load_pack
 from engine.packs.pack import Concept, Pack
 from engine.prompts.plan import Planner
@@ -82,7 +82,7 @@ def test_a_concept_without_definition_gets_templates_that_need_none(tmp_path: Pa
 def test_templates_that_all_need_a_definition_refuse_a_concept_without(tmp_path: Path) -> None:
     pack = load_pack(str(write_hierarchy(tmp_path / "shops", SHOP)))
     templates = TemplateSet("defined", 1, "h", {"b": "{term}: {definition}."})
-    with pytest.raises(PackError, match='"ToyShop" has no definition'):
+    with pytest.raises(ConfigError, match='"ToyShop" has no definition'):
         Planner(pack, templates, StudyConfig(), run_id="r").plan(["ToyShop"])
 
 

@@ -60,14 +60,14 @@ def shuffle(study: Path, seed: int) -> None:
         moved = {}
         for shard in sorted({row.shard for row in rows if row.shard}):
             with safe_open(study / shard, framework="numpy") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- no mapping
+                tensors, written = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
             for name, vectors in tensors.items():
                 order = list(range(len(vectors)))
                 rng.shuffle(order)
                 tensors[name] = vectors[order]
                 layer, phase = name.split(".")
                 moved |= {(shard, int(layer), phase, old): new for new, old in enumerate(order)}
-            save_file(tensors, study / shard)
+            save_file(tensors, study / shard, metadata=written)
         placed = [
             ActivationRow(
                 row.sample_id,
@@ -104,7 +104,8 @@ def test_a_label_in_the_wrong_place_would_show(
     for file in (study / "activations").glob("*.safetensors"):
         with safe_open(file, framework="numpy") as opened:
             tensors = {name: opened.get_tensor(name)[::-1].copy() for name in opened.keys()}  # noqa: SIM118
-        save_file(tensors, file)
+            written = opened.metadata()
+        save_file(tensors, file, metadata=written)
     run(study, config, only=("train",), quiet=True)
     assert snapshot(study)["lenses"] != snapshot(trained)["lenses"]
 
@@ -239,11 +240,12 @@ def test_hostile_texts_go_through_every_stage_and_come_back(
 def test_a_vector_that_is_not_finite_is_missing_with_the_reason(tmp_path: Path) -> None:
     sound, broken = np.ones(4, np.float32), np.array([1, np.inf, 0, 0], np.float32)
     captured = [
-        Captured({(0, "prompt"): sound, (0, "output"): broken}),
-        Captured({(0, "prompt"): sound, (0, "output"): 2 * sound}),
-        Captured({(0, "prompt"): sound, (0, "output"): None}),
+        Captured({(0, "prompt"): sound, (0, "output"): output}, {(0, "prompt"): sound, (0, "output"): output})
+        for output in (broken, 2 * sound, None)
     ]
-    rows = list(capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context"))
+    rows = list(
+        capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context", dtype="float32")
+    )
     found = {row.sample_id: row for row in rows if row.phase == "output"}
     assert {name: row.missing_reason for name, row in found.items()} == {
         "a": "the activation is not finite",

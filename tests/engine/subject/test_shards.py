@@ -83,3 +83,14 @@ def test_study_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "study").write_text("no folder")
     with pytest.raises(StudyUnreadable, match="could not be written"):
         write(tmp_path / "study")
+
+
+def test_a_shard_of_other_samples_or_of_another_width_is_told(tmp_path: Path) -> None:
+    narrow, wide = np.ones((1, 4), np.float32), np.ones((1, 6), np.float32)
+    mine = write_shard(tmp_path, "m", {"0.output": narrow}, sample_ids=["a"])
+    other = write_shard(tmp_path, "m", {"0.output": wide}, sample_ids=["b"])
+    with pytest.raises(StudyUnreadable, match="different widths"):
+        read_vectors(tmp_path, "0.output", [(mine, 0), (other, 0)], sample_ids=["a", "b"])
+    (tmp_path / other).replace(tmp_path / mine)
+    with pytest.raises(StudyUnreadable, match="other samples"):
+        read_vectors(tmp_path, "0.output", [(mine, 0)], sample_ids=["a"])
