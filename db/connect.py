@@ -96,12 +96,23 @@ def _only_writer(folder: Path, *, wait_s: float) -> Iterator[None]:
 
 
 def _lender(folder: Path) -> Lender:
-    file = folder.resolve() / DATABASE
+    file = _resolve(folder) / DATABASE
     if file in _inherited:
         # DuckDB would hand the child its parent's database, without a lock.
         raise RuntimeError(f"{file} was open when this process was forked; start the process by spawn or forkserver")
     with _lenders_lock:
         return _lenders.setdefault(file, Lender(file))
+
+
+def _resolve(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:
+        # Python before 3.13 raises RuntimeError for links that lead in a circle.
+        said = error.strerror if isinstance(error, OSError) else None
+        raise StudyUnreadable(
+            f"{folder} cannot be followed to a folder: {said or error}.", hint="Name a folder that you may open."
+        ) from error
 
 
 def _make_database(file: Path) -> None:

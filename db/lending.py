@@ -30,7 +30,13 @@ YIELD_S = 0.05
 RETRY_S = (0.004, 0.02)
 
 # Closing folds the log into the file (10 ms at a million pairs); every later opening would replay it (150 ms at 2 MB).
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
+# A study may come from a stranger, whose views could read any file of ours: the database reaches its own files only, and no
+# statement can change that.
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "enable_external_access": False,
+    "lock_configuration": True,
+}
 
 
 class Lender:

@@ -214,6 +214,62 @@ def test_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
         create_study(folder)
 
 
+@pytest.mark.parametrize("use", [connect, transaction])
+def test_links_in_a_circle_are_told(
+    tmp_path: Path, use: Callable[[Path], contextlib.AbstractContextManager[object]]
+) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for folder in (tmp_path / "a", tmp_path / "a" / "study"):
+        with pytest.raises(StudyUnreadable, match="Name a folder"), use(folder):
+            pass
+
+
+REACHING_OUT = {
+    "read a text": "select * from read_text('{file}')",
+    "read a table": "select * from read_csv('{file}')",
+    "list a folder": "select * from glob('{file}*')",
+    "open another database": "attach '{file}' as other",
+    "write a file": "copy packs to '{file}'",
+    "unlock the settings": "set lock_configuration = false",
+    "change a setting": "set memory_limit = '1GB'",
+}
+
+
+@pytest.mark.parametrize("statement", REACHING_OUT.values(), ids=REACHING_OUT)
+def test_a_study_reaches_no_file_but_its_own(study: Path, tmp_path: Path, statement: str) -> None:
+    outside = tmp_path / "secret.csv"
+    outside.write_text("a,b\n1,2\n")
+    refused = pytest.raises(duckdb.Error, match=r"disabled by configuration|configuration has been locked")
+    with refused, connect(study) as cursor:
+        cursor.execute(statement.format(file=outside))
+    assert outside.read_text() == "a,b\n1,2\n"
+
+
+def test_a_view_that_a_stranger_put_into_a_study_reads_no_file(study: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("key")
+    time.sleep(0.4)
+    with duckdb.connect(study / DATABASE) as stranger:
+        stranger.execute(f"create view stolen as select content from read_text('{secret}')")
+    with pytest.raises(duckdb.PermissionException), connect(study) as cursor:
+        cursor.execute("select * from stolen")
+
+
+def test_a_killed_process_leaves_a_log_that_is_replayed(study: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from db import transaction
+with transaction(Path(sys.argv[1])) as cursor:
+    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1)")
+os._exit(0)
+"""
+    assert run_python(code, str(study)).returncode == 0
+    assert (study / f"{DATABASE}.wal").exists()
+    assert packs(study) == ["a"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_folder_without_write_permission_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
