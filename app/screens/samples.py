@@ -53,7 +53,7 @@ def _list(page: data.PairPage, opened: str | None) -> None:
     with st.container(key="list", gap=None):
         for i, row in enumerate(page.rows):
             key = rows.address(row)
-            opening = partial(state.change, open=key)
+            opening = partial(override.move, open=key)
             rows.row(str(i), row, is_open=key == opened, search=state.given("q"), on_click=opening)
     if page.n_pages > 1:
         # Its number is its default and part of its key, for Streamlit complains of a default beside a value in its state.
@@ -62,7 +62,7 @@ def _list(page: data.PairPage, opened: str | None) -> None:
 
 
 def _turn(key: str) -> None:
-    state.change(page=st.session_state[key], open=None)
+    override.move(page=st.session_state[key], open=None)
 
 
 def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: str | None) -> None:
@@ -124,7 +124,7 @@ def _step(label: str, key: str, to: dict[str, object] | None) -> None:
         shortcut=key,
         type="tertiary",
         disabled=to is None,
-        on_click=state.change,
+        on_click=override.move,
         kwargs=to or {},
     )
 

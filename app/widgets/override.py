@@ -1,11 +1,12 @@
 """Rate the sample on screen: 1–5 by key or click, U to undo, the reason, the history, and what the rating moved.
 
 Streamlit may run a callback late, twice, or for a screen that has gone. So each sample is shown with the id that its next
-rating will have; a callback must bring that id back, and a spent one is refused. The row is stored before anything is drawn.
+rating will have; a callback must bring that id back, and a spent one is refused. The buttons' own keys name the pair, so a
+press means the pair that was on screen, and never another. The row is stored before anything is drawn.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
@@ -17,9 +18,15 @@ from app.widgets import markup, notices
 from db.errors import ExpectedError
 
 _SHOWN: Final = "shown-pair"
+_LEFT: Final = "left-pair"
+_PENDING: Final = "pending-address"
+STEPS: Final = ("step-Previous", "step-Next")
+"""Keys of the buttons that lead to the neighbours."""
 _NOTICE: Final = "rating-notice"
 _MOVED_ON: Final = "Someone has changed this rating since, so nothing was undone. Here is how it stands now."
+_NAME_CHARS: Final = 24
 _LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Please press it again."
+_BEFORE: Final = "Your {rating} went to the sample before this one, which was on screen when you pressed the key."
 
 # Streamlit leaves the cursor in a field after Enter, where the next digit would be typed instead of rate.
 _LEAVE_ON_ENTER: Final = """(() => {
@@ -40,6 +47,20 @@ class Shown(NamedTuple):
     rating_id: str
 
 
+def move(**to: Any) -> None:
+    """Leave the pair on screen for another address.
+
+    It leaves the session too, at once: a key that is still under way was pressed before the next pair was on screen. The
+    browser may send that key with the address it had, so the new one is kept until it is seen to have arrived.
+    """
+    st.session_state[_LEFT] = st.session_state.get(_SHOWN)
+    st.session_state[_SHOWN] = None
+    st.session_state[_PENDING] = to
+    if not any(str(key).startswith("rate-") and pressed is True for key, pressed in st.session_state.items()):
+        st.session_state[_NOTICE] = None
+    state.change(**to)
+
+
 def panel(context: Context, pair: data.PairDetail) -> None:
     """Draw the whole panel."""
     shown = _show(pair)
@@ -56,6 +77,9 @@ def panel(context: Context, pair: data.PairDetail) -> None:
 
 
 def _show(pair: data.PairDetail) -> Shown:
+    pending = st.session_state.get(_PENDING)
+    if pending and pending.get("open") != state.given("open"):
+        st.session_state[_PENDING] = None
     shown = st.session_state.get(_SHOWN)
     if shown is None or (shown.concept, shown.sample_id) != (pair.concept, pair.sample_id):
         shown = st.session_state[_SHOWN] = Shown(pair.concept, pair.sample_id, data.new_rating_id())
@@ -92,32 +116,33 @@ def _keep_name() -> None:
 
 
 def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Sequence[data.Saying], name: str) -> None:
+    at = f"{shown.concept}-{shown.sample_id}"
     with st.container(horizontal=True, key="ratings", gap="small"):
         for rating, word in RATINGS.items():
             st.button(
                 f"**{rating}** {word}",
-                key=f"rate-{rating}",
+                key=f"rate-{rating}-{at}",
                 shortcut=str(rating),
                 disabled=not name,
                 type="primary" if pair.verdict_source == "override" and pair.bin == rating else "secondary",
                 on_click=_rate,
                 args=(context, shown, rating, name),
             )
-        mine = _standing(history)
+        standing = _standing(history)
         st.button(
-            "Undo",
-            key="undo",
+            _undo_label(standing, name),
+            key=f"undo-{at}",
             shortcut="U",
             icon=":material/undo:",
             type="tertiary",
-            disabled=not name or mine is None,
-            help="Takes back the override in force; the history keeps both.",
+            disabled=not name or standing is None,
+            help=_undo_hint(standing, name),
             on_click=_undo,
-            args=(context, shown, mine.rating_id if mine else "", name),
+            args=(context, shown, standing.rating_id if standing else "", name),
         )
     st.text_input(
         "Reason",
-        key=f"reason-{shown.concept}-{shown.sample_id}",
+        key=f"reason-{at}",
         placeholder="Reason, stored with the rating (optional; write it first, then press Enter and 1–5)",
         label_visibility="collapsed",
         max_chars=500,
@@ -131,9 +156,51 @@ def _standing(history: Sequence[data.Saying]) -> data.Saying | None:
     return standing[-1] if standing else None
 
 
+def _undo_label(standing: data.Saying | None, name: str) -> str:
+    """What Undo takes back; another's rating is named."""
+    if standing is None or standing.reviewer == name:
+        return "Undo"
+    return f"Undo {_whose(standing)}"
+
+
+def _undo_hint(standing: data.Saying | None, name: str) -> str:
+    if standing is None:
+        return "Takes back the override in force; there is none."
+    who = "you" if standing.reviewer == name else _short(standing.reviewer)
+    return markup.markdown(f"Takes back the {standing.rating} that {who} gave; the history keeps both.")
+
+
+def _whose(standing: data.Saying) -> str:
+    return markup.markdown(f"{_short(standing.reviewer)}'s {standing.rating}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"
+
+
+def _is_late(shown: Shown) -> bool:
+    """Whether this press came for a pair that has gone; if so, say it, and keep to the address that was asked for.
+
+    A press that arrives together with a step was made on the pair that the step leaves.
+    """
+    stepped = any(st.session_state.get(key) for key in STEPS)
+    if shown in (st.session_state.get(_SHOWN), st.session_state.get(_LEFT) if stepped else None):
+        return False
+    st.session_state[_NOTICE] = _LATE
+    if pending := st.session_state.get(_PENDING):
+        state.change(**pending)
+    return True
+
+
+def _settle(shown: Shown, notice: str | None) -> None:
+    """After something is stored: a fresh id, unless a step has left the pair already."""
+    st.session_state[_NOTICE] = notice
+    fresh = shown._replace(rating_id=data.new_rating_id())
+    st.session_state[_SHOWN if st.session_state.get(_SHOWN) == shown else _LEFT] = fresh
+
+
 def _rate(context: Context, shown: Shown, rating: int, name: str) -> None:
-    if st.session_state.get(_SHOWN) != shown:
-        st.session_state[_NOTICE] = _LATE
+    if _is_late(shown):
         return
     reason_key = f"reason-{shown.concept}-{shown.sample_id}"
     try:
@@ -151,14 +218,12 @@ def _rate(context: Context, shown: Shown, rating: int, name: str) -> None:
         # The id stays, so that pressing again stores this same rating once.
         st.session_state[_NOTICE] = f"The rating was not stored. {error}"
         return
-    st.session_state[_NOTICE] = None
     st.session_state[reason_key] = ""
-    st.session_state[_SHOWN] = shown._replace(rating_id=data.new_rating_id())
+    _settle(shown, _BEFORE.format(rating=rating) if any(st.session_state.get(key) for key in STEPS) else None)
 
 
 def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
-    if st.session_state.get(_SHOWN) != shown:
-        st.session_state[_NOTICE] = _LATE
+    if _is_late(shown):
         return
     try:
         undone = data.undo_override(
@@ -172,8 +237,7 @@ def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
     except ExpectedError as error:
         st.session_state[_NOTICE] = f"The rating was not undone. {error}"
         return
-    st.session_state[_NOTICE] = None if undone else _MOVED_ON
-    st.session_state[_SHOWN] = shown._replace(rating_id=data.new_rating_id())
+    _settle(shown, None if undone else _MOVED_ON)
 
 
 def _notice() -> None:
@@ -215,10 +279,19 @@ def _history(history: Sequence[data.Saying]) -> None:
     if not history:
         return
     items = ""
+    said = {saying.rating_id: saying for saying in history}
     for saying in reversed(history):
         when = f"{saying.rated_at:%d %b %Y, %H:%M} UTC"
-        what = f"rated {saying.rating}" if saying.rating else "took the last rating back"
+        what = f"rated {saying.rating}" if saying.rating else _taken_back(saying, said.get(saying.undoes or ""))
         kind = " class=lg-undone" if saying.is_undone else ""
         reason = f"<q>{markup.text(saying.reason)}</q>" if saying.reason else ""
         items += f"<li{kind}><b>{markup.text(saying.reviewer)}</b> {what} <time>{when}</time>{reason}</li>"
     st.html(f'<h5 class="lg-heading">History</h5><ol class="lg-history">{items}</ol>')
+
+
+def _taken_back(undoing: data.Saying, undone: data.Saying | None) -> str:
+    if undone is None:
+        return "took a rating back"
+    if undone.reviewer == undoing.reviewer:
+        return f"took their own {undone.rating} back"
+    return f"took back {markup.text(undone.reviewer)}'s {undone.rating}"

@@ -129,6 +129,10 @@ def rated(study: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, data.P
     return app, row
 
 
+def key(button: str, row: data.PageRow) -> str:
+    return f"{button}-{row.concept}-{row.sample_id}"
+
+
 def history(study: Path, row: data.PageRow) -> list[tuple[int | None, str, str | None]]:
     found = data.load_history(study, RUN, concept=row.concept, sample_id=row.sample_id)
     return [(saying.rating, saying.reviewer, saying.reason) for saying in found]
@@ -136,16 +140,16 @@ def history(study: Path, row: data.PageRow) -> list[tuple[int | None, str, str |
 
 def test_rating_needs_a_name_and_is_stored_with_reason_and_undone(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, row = rated(study, monkeypatch)
-    assert app.button(key="rate-4").disabled
+    assert app.button(key=key("rate-4", row)).disabled
     app.text_input(key="reviewer-name").input("Ada").run()
-    assert not app.button(key="rate-4").disabled
+    assert not app.button(key=key("rate-4", row)).disabled
     app.text_input(key=f"reason-{row.concept}-{row.sample_id}").input("it is").run()
-    app.button(key="rate-4").click().run()
+    app.button(key=key("rate-4", row)).click().run()
     assert history(study, row) == [(4, "Ada", "it is")]
     assert "lg-delta" in html_of(app)
-    app.button(key="undo").click().run()
+    app.button(key=key("undo", row)).click().run()
     assert history(study, row) == [(4, "Ada", "it is"), (None, "Ada", None)]
-    assert app.button(key="undo").disabled
+    assert app.button(key=key("undo", row)).disabled
 
 
 def test_a_late_key_for_another_sample_stores_nothing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,9 +159,63 @@ def test_a_late_key_for_another_sample_stores_nothing(study: Path, monkeypatch: 
     app.text_input(key="reviewer-name").input("Ada").run()
     shown = app.session_state["shown-pair"]
     app.session_state["shown-pair"] = override.Shown("another", "sample", shown.rating_id)
-    app.button(key="rate-4").click().run()
+    app.button(key=key("rate-4", row)).click().run()
     assert history(study, row) == []
     assert "nothing was stored" in html_of(app)
+
+
+def test_a_key_for_a_sample_that_a_step_has_left_stores_nothing_and_the_step_stands(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, row = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada").run()
+    # As a step leaves it that the browser has not heard of: the address is still the old one.
+    after = f"{row.concept}:sample-000-0003"
+    app.session_state["shown-pair"], app.session_state["pending-address"] = None, {"open": after}
+    app.button(key=key("rate-4", row)).click().run()
+    assert history(study, row) == []
+    assert "nothing was stored" in html_of(app)
+    assert app.query_params["open"] in (after, [after])
+    assert app.session_state["shown-pair"].sample_id == "sample-000-0003"
+
+
+def test_a_step_leaves_the_pair_at_once_and_a_rating_after_it_is_of_the_next(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, row = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada").run()
+    was = app.session_state["shown-pair"]
+    app.button(key="step-Next").click().run()
+    now = app.session_state["shown-pair"]
+    assert now.sample_id != was.sample_id
+    app.button(key=f"rate-5-{now.concept}-{now.sample_id}").click().run()
+    assert history(study, row) == []
+    assert [s.rating for s in data.load_history(study, RUN, concept=now.concept, sample_id=now.sample_id)] == [5]
+
+
+def test_a_rating_that_arrives_together_with_a_step_is_of_the_pair_that_the_step_leaves(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, row = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada").run()
+    app.button(key="step-Next").click()
+    app.button(key=key("rate-4", row)).click().run()
+    assert history(study, row) == [(4, "Ada", None)]
+    assert "went to the sample before this one" in html_of(app)
+
+
+def test_undo_names_whose_rating_it_takes_back(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, row = rated(study, monkeypatch)
+    pair = {"concept": row.concept, "sample_id": row.sample_id}
+    data.add_override(study, RUN, **pair, rating=4, reviewer="Zed *", reason=None, rating_id="of-zed")
+    app.text_input(key="reviewer-name").input("Ada").run()
+    undo = app.button(key=key("undo", row))
+    assert undo.label == r"Undo Zed \*\'s 4"
+    assert r"the 4 that Zed \* gave" in undo.help
+    undo.click().run()
+    assert "took back Zed *&#x27;s 4" in html_of(app) or "took back Zed *'s 4" in html_of(app)
+    app.button(key=key("rate-4", row)).click().run()
+    assert app.button(key=key("undo", row)).label == "Undo"
 
 
 def test_a_rating_that_cannot_be_stored_is_told_and_can_be_sent_again(
@@ -173,10 +231,10 @@ def test_a_rating_that_cannot_be_stored_is_told_and_can_be_sent_again(
         raise StudyLocked("It is in use.")
 
     monkeypatch.setattr(data, "add_override", locked)
-    app.button(key="rate-4").click().run()
+    app.button(key=key("rate-4", row)).click().run()
     assert "The rating was not stored. It is in use." in html_of(app)
     monkeypatch.setattr(data, "add_override", real)
-    app.button(key="rate-4").click().run()
+    app.button(key=key("rate-4", row)).click().run()
     assert history(study, row) == [(4, "Ada", None)]
     assert "not stored" not in html_of(app)
 
@@ -184,10 +242,10 @@ def test_a_rating_that_cannot_be_stored_is_told_and_can_be_sent_again(
 def test_undoing_what_someone_else_has_replaced_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, row = rated(study, monkeypatch)
     app.text_input(key="reviewer-name").input("Ada").run()
-    app.button(key="rate-4").click().run()
+    app.button(key=key("rate-4", row)).click().run()
     pair = {"concept": row.concept, "sample_id": row.sample_id}
     data.add_override(study, RUN, **pair, rating=2, reviewer="Grace", reason=None, rating_id="later")
-    app.button(key="undo").click().run()
+    app.button(key=key("undo", row)).click().run()
     assert "Someone has changed this rating since" in html_of(app)
     assert [saying[:2] for saying in history(study, row)] == [(4, "Ada"), (2, "Grace")]
 

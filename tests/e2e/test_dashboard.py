@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from db import connect
 from tests.support.dashboard import ROOT, open_browser, serve, settle
 from tests.support.synthetic_study import build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT, SCRIPT
@@ -104,7 +105,7 @@ def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> No
 
 def test_key_4_overrides_and_u_undoes_and_a_reload_keeps_both(tab: Page, address: str) -> None:
     visit(tab, f"{address}/samples?concept=farm+building&arm=negative&form=good&rating=1")
-    assert tab.locator(".st-key-rate-4 button").is_disabled()
+    assert tab.locator('[class*="st-key-rate-4"] button').is_disabled()
     tab.get_by_placeholder("Name that ratings are stored under").fill("Ada <b>L</b>")
     tab.keyboard.press("Enter")
     expect(tab.get_by_text("Rating as Ada <b>L</b>")).to_be_visible()
@@ -129,6 +130,45 @@ def test_key_4_overrides_and_u_undoes_and_a_reload_keeps_both(tab: Page, address
     expect(tab.locator(".lg-history li")).to_have_count(2)
     assert effect(tab, "farm building") == gap
     assert tab.locator(".lg-effects .lg-delta").count() == 0
+
+
+# Notes which sample the rating buttons on screen belong to, which their class names, at the instant that 5 is pressed.
+NOTE_SAMPLE_ON_5 = """document.addEventListener("keydown", (event) => {
+  if (event.key !== "5") return;
+  const names = document.querySelector('[class*="st-key-rate-5-"]').className;
+  window.pressedOn = names.match(/st-key-rate-5-\\S*sample-(\\S+)/)[1];
+}, true)"""
+
+
+@pytest.mark.parametrize("delay_ms", [0, 50, 150, 300])
+def test_a_digit_right_after_a_step_never_rates_another_sample(
+    tab: Page, address: str, study: Path, delay_ms: int
+) -> None:
+    visit(tab, f"{address}/samples?concept=voyage")
+    tab.get_by_placeholder("Name that ratings are stored under").fill(f"Kim {delay_ms}")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_text(f"Rating as Kim {delay_ms}")).to_be_visible()
+    settle(tab)
+    tab.evaluate(NOTE_SAMPLE_ON_5)
+    for _ in range(3):
+        n_before = len(ratings_by(study, f"Kim {delay_ms}"))
+        tab.evaluate("document.activeElement.blur()")
+        tab.keyboard.press("n")
+        tab.wait_for_timeout(delay_ms)
+        tab.keyboard.press("5")
+        tab.wait_for_timeout(1_500)
+        settle(tab)
+        stored = ratings_by(study, f"Kim {delay_ms}")[n_before:]
+        assert stored in ([], [tab.evaluate("window.pressedOn")])
+        assert stored or tab.locator(".lg-warning").count() == 1
+
+
+def ratings_by(study: Path, reviewer: str) -> list[str]:
+    with connect(study) as cursor:
+        found = cursor.execute(
+            "select sample_id from ratings where reviewer = ? order by order_number", [reviewer]
+        ).fetchall()
+    return [str(sample_id).removeprefix("sample-") for (sample_id,) in found]
 
 
 def test_one_step_back_undoes_a_preset(tab: Page, address: str) -> None:
