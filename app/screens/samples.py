@@ -23,6 +23,8 @@ def show(here: Context) -> None:
     profiles = data.load_profiles(here.folder, here.run.run_id)
     concepts = [profile.concept for profile in profiles]
     chosen, sort, number = filters.read(concepts)
+    if state.unknown("concept", concepts):
+        notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: all concepts.")
     filters.bar(concepts, chosen, sort)
     page = data.load_page(
         here.folder, here.run.run_id, here.judge_id, chosen, number=number, sort=sort, form_rule=here.form_rule
@@ -73,7 +75,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
         here.folder, here.run.run_id, here.judge_id, concept=concept, sample_id=sample_id, form_rule=here.form_rule
     )
     if pair is None:
-        notices.empty("No such sample", "This run has no sample under that address. Choose one from the list.")
+        notices.empty("No such sample", f"This run has no sample {state.quoted('open')}. Choose one from the list.")
         return
     with st.container(key="detail", border=True):
         _steps(page, opened)
