@@ -7,7 +7,7 @@ import streamlit as st
 from app import context, data, state
 from app.context import Context
 from app.data.samples import PAGE_ROWS
-from app.viewmodels.words import count, integer
+from app.viewmodels.words import PAIR, count, integer
 from app.widgets import filters, markup, notices, override, rows, sample
 
 
@@ -48,7 +48,7 @@ def _opened(page: data.PairPage) -> str | None:
 def _list(page: data.PairPage, opened: str | None) -> None:
     first = (page.number - 1) * PAGE_ROWS + 1
     shown = f" · {first}–{first + len(page.rows) - 1}" if page.rows else ""
-    st.html(f'<p class="lg-count"><b>{count(page.n_total, "sample")}</b>{shown}</p>')
+    st.html(f'<p class="lg-count" title="{markup.text(PAIR)}"><b>{count(page.n_total, "pair")}</b>{shown}</p>')
     if not page.rows:
         notices.empty("Nothing passes these filters", "Take one away, or show everything.")
         return
@@ -104,7 +104,7 @@ def _steps(page: data.PairPage, opened: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         place = (page.number - 1) * PAGE_ROWS + at + 1 if at is not None else None
         where = f"{integer(place)} of {integer(page.n_total)}" if place else "not in this list"
-        st.html(f'<span class="lg-note">Sample {where}</span>', width="stretch")
+        st.html(f'<span class="lg-note">Pair {where}</span>', width="stretch")
         _step("Previous", "P", before)
         _step("Next", "N", after)
 

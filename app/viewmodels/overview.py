@@ -31,11 +31,12 @@ class MapPoint:
 
 @dataclass(frozen=True, slots=True)
 class QuadrantCard:
-    """What is known of one quadrant."""
+    """What is known of one quadrant; `n_formed` counts its positives whose form is known."""
 
     letter: str
     n_concepts: int
-    n_samples: int
+    n_pairs: int
+    n_formed: int
     gap: Estimate
     weak: bool
     good: float | None
@@ -165,7 +166,8 @@ def _card(
     return QuadrantCard(
         letter=letter,
         n_concepts=finding.n_concepts,
-        n_samples=finding.positive.n + finding.negative.n,
+        n_pairs=finding.positive.n + finding.negative.n,
+        n_formed=finding.positive.n_measured,
         gap=finding.best_gap,
         weak=bool(finding.cluster and finding.cluster.weak),
         good=finding.positive.form_shares()["good"],

@@ -53,6 +53,9 @@ def test_every_screen_draws_a_study_that_lacks_a_stage(
     shown = html_of(open_screen(study, monkeypatch, screen))
     if lacking == "generated" and screen in ("overview", "samples"):
         assert "No samples yet" in shown
+    if lacking != "generated" and screen == "overview":
+        command = {"judged": "judge", "lensed": "train"}[lacking]
+        assert f"<code>lensgap {command} {study}</code>" in shown
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -88,6 +91,15 @@ def test_numbers_on_the_overview_are_those_of_the_findings(full_study: Path, mon
     for finding in (findings.overall, *findings.quadrants.values()):
         assert number(finding.best_gap.value) in shown
         assert number(finding.ceilings["label_noise"].estimate.value) in shown
+
+
+def test_pairs_are_called_pairs_and_good_positives_are_of_positives(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = data.load_counts(full_study, RUN, JUDGE, form_rule="loop")
+    shown = html_of(open_screen(full_study, monkeypatch))
+    assert f"of {sum(count.positive.n_measured for count in counts)} positives" in shown
+    assert "280 pairs" in html_of(open_screen(full_study, monkeypatch, "samples"))
 
 
 def test_settings_in_the_address_move_the_ceiling(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
