@@ -29,6 +29,8 @@ class Context:
     judge: data.Judge | None
     settings: Settings
     form_rule: str
+    not_found: tuple[str, ...] = ()
+    """What the address asks for that the study does not have, each as a sentence."""
 
     @property
     def judge_id(self) -> str:
@@ -70,12 +72,24 @@ def load_context(folder: Path) -> Context | None:
     if not runs:
         return None
     wanted = state.given("run")
-    run = next((run for run in runs if run.run_id == wanted), runs[0])
+    newest = next((run for run in runs if run.n_samples), runs[0])
+    run = next((run for run in runs if run.run_id == wanted), newest)
     judges = data.load_judges(folder, run.run_id)
     judge_id = state.given("judge")
     judge = next((judge for judge in judges if judge.judge_id == judge_id), judges[0] if judges else None)
     rule = state.one_of("form_rule", ("loop", "study"), default="loop") or "loop"
-    return Context(folder, runs, run, judges, judge, read_settings(), rule)
+    not_found = _not_found(runs, run, judges)
+    return Context(folder, runs, run, judges, judge, read_settings(), rule, not_found)
+
+
+def _not_found(runs: Sequence[data.Run], run: data.Run, judges: Sequence[data.Judge]) -> tuple[str, ...]:
+    said = []
+    if state.unknown("run", [other.run_id for other in runs]):
+        said.append(f"This study has no run {state.quoted('run')}. Shown instead: {run.name}.")
+    if state.unknown("judge", [judge.judge_id for judge in judges]):
+        instead = f" Shown instead: {judges[0].model}." if judges else ""
+        said.append(f"No judge {state.quoted('judge')} has rated this run.{instead}")
+    return tuple(said)
 
 
 def current() -> Context:

@@ -24,6 +24,7 @@ def main() -> None:
     folder = study_folder()
     with st.sidebar:
         sidebar.brand(folder)
+        links = st.container(key="nav", gap=None)
     with notices.expected_errors():
         if folder is None:
             notices.empty(
@@ -38,12 +39,17 @@ def main() -> None:
                 command=f"lensgap run {folder}",
             )
             return
+        state.keep_run(context.run.run_id)
         lenses = data.load_lenses(folder, context.run.run_id)
+        with links:
+            sidebar.links()
         with st.sidebar:
             sidebar.pickers(context)
             sidebar.lens_picker(lenses, sidebar.lens_setting(lenses))
             sidebar.progress(folder, context.run.run_id)
         st.session_state["context"] = context
+        for sentence in context.not_found:
+            notices.warning(sentence)
         page.run()
 
 

@@ -4,6 +4,7 @@ A widget shows what the address says and writes there when a person changes it. 
 Only what must not travel with a link (the reviewer's name) lives elsewhere, in the session and a cookie.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, unquote
@@ -13,6 +14,9 @@ import streamlit as st
 GLOBAL: Final = ("run", "judge", "lens", "k", "s", "target", "ceiling", "form_rule")
 """Parameters that every screen keeps when one goes to another."""
 COOKIE: Final = "lensgap_reviewer"
+RUN: Final = "run-on-screen"
+_NAME_CHARS: Final = 60
+_QUOTED_CHARS: Final = 60
 
 T = TypeVar("T")
 
@@ -40,12 +44,16 @@ def given_number(name: str, *, default: float, low: float, high: float) -> float
 def link(**changes: Any) -> dict[str, Any]:
     """Parameters of a link: the global ones as they are, and these."""
     kept = {name: value for name in GLOBAL if (value := given(name))}
+    if RUN in st.session_state:
+        kept["run"] = st.session_state[RUN]
     return kept | {name: value for name, value in changes.items() if value not in (None, "", (), [])}
 
 
 def change(**changes: Any) -> None:
     """Put parameters into the address, in one step of the browser's history; None and empty values take one out."""
     given_now: dict[str, list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
+    if RUN in st.session_state:
+        given_now["run"] = [st.session_state[RUN]]
     for name, value in changes.items():
         given_now.pop(name, None)
         if value not in (None, "", (), []):
@@ -89,16 +97,49 @@ def some_of(name: str, options: Sequence[str]) -> list[str]:
     return [option for option in options if option in values]
 
 
+def keep_run(run_id: str) -> None:
+    """Name the run on screen in every address from here on, so that a link shows it still when a newer run has come.
+
+    The address bar gets it in place: a step of its own in the browser's history would stand in the way of going back.
+    """
+    st.session_state[RUN] = run_id
+    # Percent-encoding leaves nothing that could end the string or the script.
+    st.html(
+        "<script>(() => { const here = new URL(location.href); if (here.searchParams.get('run')) return; "
+        f"here.searchParams.set('run', decodeURIComponent('{quote(run_id, safe='')}')); "
+        "history.replaceState(history.state, '', here); })()</script>",
+        unsafe_allow_javascript=True,
+    )
+
+
+def quoted(name: str) -> str:
+    """A parameter's value as a sentence repeats it, cut short."""
+    value = given(name) or ""
+    return f"“{value if len(value) <= _QUOTED_CHARS else value[: _QUOTED_CHARS - 1] + '…'}”"
+
+
+def unknown(name: str, options: Iterable[str]) -> bool:
+    """Whether the address asks for a value that is none of the options."""
+    value = given(name)
+    return value is not None and value not in options
+
+
 def reviewer() -> str:
     """The name that ratings are stored under; empty while nobody has given one in this browser."""
     if COOKIE in st.session_state:
         return str(st.session_state[COOKIE])
-    return unquote(st.context.cookies.get(COOKIE, "")).strip()
+    return _as_name(unquote(st.context.cookies.get(COOKIE, "")))
 
 
 def remember_reviewer(name: str) -> None:
     """Keep the reviewer's name for this session."""
-    st.session_state[COOKIE] = name.strip()
+    st.session_state[COOKIE] = _as_name(name)
+
+
+def _as_name(value: str) -> str:
+    """A name as it may be stored: on one line, without control characters or marks that turn text, and not too long."""
+    kept = "".join(c for c in value if unicodedata.category(c) not in _NOT_IN_NAMES)
+    return " ".join(kept.split())[:_NAME_CHARS].strip()
 
 
 def leave_cookie() -> None:
@@ -111,3 +152,4 @@ def leave_cookie() -> None:
 
 
 _UNSET: Final = object()
+_NOT_IN_NAMES: Final = ("Cc", "Cf", "Cs")

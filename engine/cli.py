@@ -14,7 +14,11 @@ from rich.console import Console
 
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.options import with_settings
+<<<<<<< HEAD
 from engine.pack_cli import app as pack_app
+=======
+from engine.terminal import visible
+>>>>>>> 61b0c3cd388bbab27a1428e0a653d168bfb066d2
 
 app = typer.Typer(
     name="lensgap",
@@ -31,7 +35,7 @@ DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new
 StudyArgument = Annotated[Path, typer.Argument(help="Study folder.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="study.toml with settings; flags win over it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-PortOption = Annotated[int, typer.Option(help="Port of the dashboard on 127.0.0.1.")]
+PortOption = Annotated[int, typer.Option(help="Port of the dashboard on 127.0.0.1.", min=1, max=65_535)]
 
 
 def main() -> None:
@@ -41,7 +45,7 @@ def main() -> None:
     except ExpectedError as error:
         console = Console(stderr=True)
         console.print(f"[bold red]{error.title}.[/] ", end="")
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(str(error)), markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(1) from None
     except (KeyboardInterrupt, SystemExit) as stop:
         # The command parser turns Ctrl-C into a silent exit with 130.
@@ -49,6 +53,23 @@ def main() -> None:
             raise
         Console(stderr=True).print("Stopped. Run the same command again to go on.")
         raise SystemExit(130) from None
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lensgap {version('lensgap')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
 
 
 def _wide_console(*, stderr: bool = False) -> Console:
@@ -212,13 +233,29 @@ def serve(study: StudyArgument = DEFAULT_STUDY, port: PortOption = 8501) -> None
     if spec is None or not spec.submodule_search_locations:
         raise StudyUnreadable("The dashboard is not installed.", hint="Install the project again: make demo.")
     folder = Path(spec.submodule_search_locations[0])
+    address = os.environ.get("LENSGAP_ADDRESS", "127.0.0.1")
+    _require_port(address, port)
     Console(stderr=True).print(f"Dashboard: [bold]http://127.0.0.1:{port}[/]  (stop with Ctrl-C)")
     environment = os.environ | {"LENSGAP_STUDY": str(study.absolute())}
     command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), "--server.port", str(port)]
     sys.stderr.flush()
-    os.execve(
-        sys.executable, [*command, "--server.address", os.environ.get("LENSGAP_ADDRESS", "127.0.0.1")], environment
-    )
+    os.execve(sys.executable, [*command, "--server.address", address], environment)
+
+
+def _require_port(address: str, port: int) -> None:
+    """Raise ExpectedError when no server can listen there; left to the server, that would come after our address."""
+    import socket
+
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            if os.name == "posix":  # as the server does: connections of one that has ended do not count
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        raise ExpectedError(
+            f"The dashboard cannot listen on port {port} of {address}: {error.strerror or error}.",
+            hint="Name another port with --port.",
+        ) from error
 
 
 @app.command()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.command import Command, command_runner
 from tests.support.hand_made import HAND_MADE, write_pack
@@ -22,6 +23,10 @@ from tests.support.tiny_models import build_tiny_model
 
 if TYPE_CHECKING:
     from engine.subject.load import Subject
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("lensgap", deadline=None)
+settings.load_profile("lensgap")
 
 
 @pytest.fixture(scope="session")

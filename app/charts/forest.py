@@ -38,7 +38,7 @@ def forest(points: Sequence[MapPoint], *, colours: Palette) -> go.Figure:
             },
             customdata=[[point.concept] for point in ordered],
             hovertext=[
-                f"<b>{plain(p.concept)}</b><br>Gap {with_interval(p.gap)}<br>{p.n_pairs} samples" for p in ordered
+                f"<b>{plain(p.concept)}</b><br>Gap {with_interval(p.gap)}<br>{p.n_pairs} pairs" for p in ordered
             ],
             hoverinfo="text",
             selected={"marker": {"opacity": 1}},

@@ -10,6 +10,8 @@ from app.viewmodels.concept import LensDots
 from app.viewmodels.words import number
 from engine.stats.estimate import Estimate
 
+AXIS = (-0.03, 1.02)
+"""Beyond 0 and 1, so that a marker at either end is whole."""
 _SYMBOLS = {
     "always positive": "triangle-up-open",
     "shuffled labels": "x-thin-open",
@@ -62,12 +64,12 @@ def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) 
                 "thickness": 1.6,
                 "width": 0,
             },
-            hovertext=[f"F1 {number(r.f1)} [{number(r.low)}, {number(r.high)}], {r.n} samples" for r in measured],
+            hovertext=[f"F1 {number(r.f1)} [{number(r.low)}, {number(r.high)}], {r.n} pairs" for r in measured],
             hoverinfo="text",
         )
     )
     made.update_xaxes(
-        title="F1, out of fold (dashed: ceiling)", range=[0, 1.02], dtick=0.2, tickformat=".1f", zeroline=False
+        title="F1, out of fold (dashed: ceiling)", range=AXIS, tick0=0, dtick=0.2, tickformat=".1f", zeroline=False
     )
     made.update_yaxes(showgrid=False)
     return made

@@ -246,7 +246,7 @@ def _hover(point: MapPoint) -> str:
     lines = [
         f"<b>{plain(point.concept)}</b>",
         placed,
-        f"{point.n_senses} senses · {point.n_siblings} siblings · {point.n_pairs} samples",
+        f"{point.n_senses} senses · {point.n_siblings} siblings · {point.n_pairs} pairs",
         f"Gap {with_interval(point.gap)}",
         f"Lens F1 {write(point.f1)}",
     ]

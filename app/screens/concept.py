@@ -25,6 +25,8 @@ def show(here: Context) -> None:
     names = [profile.concept for profile in profiles]
     letters = {profile.concept: profile.quadrant or words.UNKNOWN for profile in profiles}
     name = state.one_of("concept", names, default=names[0]) or names[0]
+    if state.unknown("concept", names):
+        notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: {name}.")
     concept = data.load_concept(here.folder, here.run.run_id, name)
     if concept is None:
         notices.empty("No such concept", "The pack of this run does not have it.")

@@ -50,14 +50,14 @@ def show(here: Context) -> None:
 
 def _missing(here: Context, *, has_lenses: bool) -> None:
     if here.judge is None:
-        notices.note(f"Nothing is rated yet, so there is no gap: lensgap judge {here.folder}")
+        notices.note("Nothing is rated yet, so there is no gap.", command=f"lensgap judge {here.folder}")
     elif not has_lenses:
-        notices.note(f"No lens is trained yet, so there is no measured F1: lensgap train {here.folder}")
+        notices.note("No lens is trained yet, so there is no measured F1.", command=f"lensgap train {here.folder}")
 
 
 def _map(here: Context, view: overview.Overview, profiles: tuple[data.Profile, ...], colours: theme.Palette) -> None:
     notices.heading(
-        "Quadrant map", help_text=f"{QUADRANT} Dot size: samples. Ring: the interval is missing or reaches zero."
+        "Quadrant map", help_text=f"{QUADRANT} Dot size: pairs. Ring: the interval is missing or reaches zero."
     )
     counted = {"distinct": "Siblings", "study": "Siblings, as the study counts them"}
     made = charts.quadrant_map(

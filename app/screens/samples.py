@@ -7,7 +7,7 @@ import streamlit as st
 from app import context, data, state
 from app.context import Context
 from app.data.samples import PAGE_ROWS
-from app.viewmodels.words import count, integer
+from app.viewmodels.words import PAIR, count, integer
 from app.widgets import filters, markup, notices, override, rows, sample
 
 
@@ -23,6 +23,8 @@ def show(here: Context) -> None:
     profiles = data.load_profiles(here.folder, here.run.run_id)
     concepts = [profile.concept for profile in profiles]
     chosen, sort, number = filters.read(concepts)
+    if state.unknown("concept", concepts):
+        notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: all concepts.")
     filters.bar(concepts, chosen, sort)
     page = data.load_page(
         here.folder, here.run.run_id, here.judge_id, chosen, number=number, sort=sort, form_rule=here.form_rule
@@ -46,7 +48,7 @@ def _opened(page: data.PairPage) -> str | None:
 def _list(page: data.PairPage, opened: str | None) -> None:
     first = (page.number - 1) * PAGE_ROWS + 1
     shown = f" · {first}–{first + len(page.rows) - 1}" if page.rows else ""
-    st.html(f'<p class="lg-count"><b>{count(page.n_total, "sample")}</b>{shown}</p>')
+    st.html(f'<p class="lg-count" title="{markup.text(PAIR)}"><b>{count(page.n_total, "pair")}</b>{shown}</p>')
     if not page.rows:
         notices.empty("Nothing passes these filters", "Take one away, or show everything.")
         return
@@ -73,7 +75,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
         here.folder, here.run.run_id, here.judge_id, concept=concept, sample_id=sample_id, form_rule=here.form_rule
     )
     if pair is None:
-        notices.empty("No such sample", "This run has no sample under that address. Choose one from the list.")
+        notices.empty("No such sample", f"This run has no sample {state.quoted('open')}. Choose one from the list.")
         return
     with st.container(key="detail", border=True):
         _steps(page, opened)
@@ -102,7 +104,7 @@ def _steps(page: data.PairPage, opened: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         place = (page.number - 1) * PAGE_ROWS + at + 1 if at is not None else None
         where = f"{integer(place)} of {integer(page.n_total)}" if place else "not in this list"
-        st.html(f'<span class="lg-note">Sample {where}</span>', width="stretch")
+        st.html(f'<span class="lg-note">Pair {where}</span>', width="stretch")
         _step("Previous", "P", before)
         _step("Next", "N", after)
 

@@ -28,7 +28,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One number before and after, as written; `delta` is empty where nothing moved."""
+    """One number before and after, as written; `delta` is their difference as written, empty where it shows none."""
 
     label: str
     before: str
@@ -79,8 +79,14 @@ def _change(label: str, before: float | None, after: float | None) -> Change:
     if before is None or after is None:
         delta = "" if before == after else "changed"
     else:
-        delta = signed(after - before) if round(after - before, 2) else ""
+        moved = _written(after) - _written(before)
+        delta = signed(moved) if round(moved, 2) else ""
     return Change(label, write(before), write(after), delta)
+
+
+def _written(value: float) -> float:
+    """A value as `write` shows it, so that what is shown adds up."""
+    return float(f"{value:.2f}")
 
 
 def _undone(concept: ConceptCounts, overrides: Sequence[Override]) -> ConceptCounts:

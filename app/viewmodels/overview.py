@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.data import ConceptCounts, Lens, Profile
 from app.viewmodels.words import CEILINGS, interval, number
 from engine.stats.estimate import Estimate
-from engine.stats.findings import Finding, Findings, LensResult, LensSummary, summarise_lenses
+from engine.stats.findings import Finding, Findings, LensResult, LensSummary, explain_excess, summarise_lenses
 
 LensSetting = tuple[str, int, str]
 """family, layer, phase"""
@@ -31,11 +31,12 @@ class MapPoint:
 
 @dataclass(frozen=True, slots=True)
 class QuadrantCard:
-    """What is known of one quadrant."""
+    """What is known of one quadrant; `n_formed` counts its positives whose form is known."""
 
     letter: str
     n_concepts: int
-    n_samples: int
+    n_pairs: int
+    n_formed: int
     gap: Estimate
     weak: bool
     good: float | None
@@ -99,19 +100,7 @@ def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
 
 def suspicion(card: QuadrantCard) -> str | None:
     """What to think of lenses that measure clearly better than the ceiling; None where they do not."""
-    f1, words, ceiling = card.lenses.f1, card.lenses.text_only, card.ceiling
-    if f1.low is None or ceiling.value is None or f1.low <= (ceiling.high or ceiling.value):
-        return None
-    told = (
-        f"Lenses measure {number(f1.value)}, above this ceiling of {number(ceiling.value)}, which assumes that "
-        "off-topic positives look like negatives. "
-    )
-    if words.value is not None and words.value > ceiling.value:
-        return (
-            f"{told}They do not here: words alone reach {number(words.value)}. "
-            "The arms differ in more than relevance, so part of this F1 is not knowledge of the concept."
-        )
-    return f"{told}They do not here, and words alone do not tell why: the prompt may show in the activations."
+    return explain_excess(card.lenses, card.ceiling)
 
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:
@@ -177,7 +166,8 @@ def _card(
     return QuadrantCard(
         letter=letter,
         n_concepts=finding.n_concepts,
-        n_samples=finding.positive.n + finding.negative.n,
+        n_pairs=finding.positive.n + finding.negative.n,
+        n_formed=finding.positive.n_measured,
         gap=finding.best_gap,
         weak=bool(finding.cluster and finding.cluster.weak),
         good=finding.positive.form_shares()["good"],

@@ -54,6 +54,7 @@ LENS: Final = (
     "A lens is a small classifier on the model's activations. Its F1 is measured on samples that it was not trained on, "
     "and says something only beside that of always answering yes, and of a classifier that sees the words alone."
 )
+PAIR: Final = "A pair is a sample and a concept that it is rated for; one sample may be in several pairs."
 GOOD: Final = "Share of positives whose form is good: not empty, short or repetitive."
 
 
@@ -92,8 +93,8 @@ def with_interval(estimate: Estimate) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as whole percent."""
-    return UNKNOWN if share is None else f"{share:.0%}".replace("%", "\u202f%")
+    """A share as whole percent, rounded as the same share is with two digits here and in the terminal."""
+    return UNKNOWN if share is None else f"{round(100 * float(f'{share:.2f}'))}\u202f%"
 
 
 def integer(n: int | None) -> str:

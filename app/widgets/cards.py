@@ -16,7 +16,7 @@ def headline(card: QuadrantCard, *, ceiling: str) -> None:
     f1 = card.lenses.f1
     tiles = (
         _tile("Relevance gap", number(card.gap.value), _under(card.gap, weak=card.weak), words.GAP),
-        _tile("Good positives", percent(card.good), count(card.n_samples, "sample"), words.GOOD),
+        _tile("Good positives", percent(card.good), f"of {count(card.n_formed, 'positive')}", words.GOOD),
         _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}", words.CEILING),
         _tile("Measured lens F1", number(f1.value), _beside(interval(f1), card.lenses), words.LENS),
         _tile("Recommended F1", number(card.target), _tier(card), _target_hint(card)),
@@ -33,10 +33,11 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
         _fact("Lens F1", number(card.lenses.f1.value), _beside("", card.lenses), words.LENS),
         _fact("Recommended", number(card.target), _tier(card), _target_hint(card)),
     )
+    counted = f"{count(card.n_concepts, 'concept')} · {count(card.n_pairs, 'pair')}"
     return (
         f'<div class="lg-card lg-card-{card.letter.lower()}">'
         f"<header>{markup.letter(card.letter)}<span>{words.PROFILES[card.letter]}</span></header>"
-        f'<p class="lg-muted">{count(card.n_concepts, "concept")} · {count(card.n_samples, "sample")}</p>'
+        f'<p class="lg-muted" title="{markup.text(words.PAIR)}">{counted}</p>'
         f'<div class="lg-gap" title="{markup.text(words.GAP)}"><b>{number(card.gap.value)}</b>'
         f"<span>gap {markup.text(_under(card.gap, weak=card.weak))}</span></div>{bar}<dl>{''.join(facts)}</dl></div>"
     )

@@ -34,9 +34,15 @@ def expected_errors() -> Iterator[None]:
         st.stop()
 
 
-def note(sentence: str) -> None:
-    """A muted line of our own words."""
-    st.html(f'<p class="lg-note">{markup.text(sentence)}</p>')
+def note(sentence: str, *, command: str | None = None) -> None:
+    """A muted line of our own words, and the command that helps."""
+    code = f" <code>{markup.text(command)}</code>" if command else ""
+    st.html(f'<p class="lg-note">{markup.text(sentence)}{code}</p>')
+
+
+def warning(sentence: str) -> None:
+    """A line that should not be missed."""
+    st.html(f'<p class="lg-warning" role="alert">{markup.text(sentence)}</p>')
 
 
 def heading(title: str, *, help_text: str | None = None) -> None:

@@ -242,7 +242,7 @@ def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
 
 def _notice() -> None:
     if sentence := st.session_state.get(_NOTICE):
-        st.html(f'<p class="lg-warning" role="alert">{markup.text(sentence)}</p>')
+        notices.warning(sentence)
 
 
 def _effect(context: Context, pair: data.PairDetail) -> None:

@@ -64,7 +64,7 @@ def ratings(finding: Finding, colours: Palette) -> None:
     made = charts.rating_histograms(positive.histogram, negative.histogram, colours=colours)
     st.plotly_chart(made, theme=None, key="histograms", config=_PLAIN)
     if unrated := positive.n + negative.n - n_rated:
-        notices.note(f"{count(unrated, 'sample')} without a rating.")
+        notices.note(f"{count(unrated, 'pair')} without a rating.")
 
 
 def lenses(found: Sequence[data.Lens], finding: Finding, here: Context, colours: Palette) -> None:
@@ -72,7 +72,7 @@ def lenses(found: Sequence[data.Lens], finding: Finding, here: Context, colours:
     notices.heading("Lenses beside their baselines", help_text=words.LENS)
     dots = lens_dots(found)
     if not dots:
-        notices.note(f"No lens of this concept is trained yet: lensgap train {here.folder}")
+        notices.note("No lens of this concept is trained yet.", command=f"lensgap train {here.folder}")
         return
     if any(row.f1 is not None for row in dots):
         ceiling = finding.ceilings[here.settings.model].estimate

@@ -25,16 +25,19 @@ NEW_SAMPLES: Final = ("open", "page")
 
 
 def brand(folder: Path | None) -> None:
-    """Our name and the study's, and the links to the screens."""
+    """Our name and the study's."""
     name = folder.resolve().name if folder else "no study"
     path = str(folder.resolve()) if folder else ""
     st.html(
         f'<div class="lg-brand"><span class="lg-mark"><i></i><i></i><i></i><i></i></span><b>Lensgap</b></div>'
         f'<div class="lg-study" title="{markup.text(path)}">{markup.text(name)}</div>'
     )
-    with st.container(key="nav", gap=None):
-        for page, label, icon in PAGES:
-            st.page_link(page, label=label, icon=icon, query_params=state.link(), width="stretch")
+
+
+def links() -> None:
+    """The links to the screens."""
+    for page, label, icon in PAGES:
+        st.page_link(page, label=label, icon=icon, query_params=state.link(), width="stretch")
 
 
 def pickers(context: Context) -> None:
@@ -117,7 +120,6 @@ def _run_picker(context: Context) -> None:
         "Run",
         name="run",
         value=context.run.run_id,
-        default=context.runs[0].run_id,
         clears=("judge", "concept", *NEW_SAMPLES),
         options=list(names),
         format_func=names.__getitem__,

@@ -20,11 +20,13 @@ from engine.stats.findings import (
     LensResult,
     Settings,
     count_concepts,
+    explain_excess,
     find,
     summarise_lenses,
 )
 from engine.stats.form import FormRule
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
+from engine.terminal import visible
 
 Json = dict[str, Any]
 
@@ -72,6 +74,9 @@ def build_report(
             "user_target": found.settings.user_target,
             "target_from": found.settings.model,
         },
+        "caution": explain_excess(
+            summarise_lenses(chosen.values()), found.overall.ceilings[found.settings.model].estimate
+        ),
         "overall": _finding(found.overall, chosen.values()),
         "quadrants": {
             name: _finding(finding, (chosen[c] for c, q in quadrants.items() if q == name and c in chosen))
@@ -222,7 +227,10 @@ COLUMNS = ("pairs", "pos", "neg", "gap", "95 % of gap", "good", "ceil", "ask", "
 
 
 def report_table(report: Json) -> Group:
-    """The report for a terminal: one line a quadrant, one a concept. From 80 columns on only names are ever shortened."""
+    """The report for a terminal: one line a quadrant, one a concept. From 80 columns on only names are ever shortened.
+
+    Concepts stand by quadrant, those without one last, and within it by gap, the largest first and the unknown last.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
     table.add_column("")
     for name in COLUMNS:
@@ -232,11 +240,18 @@ def report_table(report: Json) -> Group:
     for name, finding in report["quadrants"].items():
         table.add_row(_label(f"quadrant {name}{_mark(finding)}"), *_cells(finding))
     table.add_section()
-    for concept in report["concepts"]:
+    for concept in sorted(report["concepts"], key=_place):
         lens = {**concept["lens"], "mean_f1": concept["lens"]["f1"]}
         label = _label(f"{concept['quadrant'] or '–'} {concept['concept']}")
         table.add_row(label, *_cells({**concept, "lens": lens}))
-    return Group(Text("Relevance gap, ceiling and measured F1\n", style="italic"), table, _legend(report))
+    title = Text("Relevance gap, ceiling and measured F1\n", style="italic")
+    caution = [Text(f"\nCaution: {report['caution']}", style="yellow")] if report["caution"] else []
+    return Group(title, table, *caution, _legend(report))
+
+
+def _place(concept: Json) -> tuple[bool, str, bool, float]:
+    quadrant, gap = concept["quadrant"], concept["gap"]
+    return quadrant is None, quadrant or "", gap is None, -(gap or 0.0)
 
 
 def _mark(finding: Json) -> str:
@@ -244,14 +259,14 @@ def _mark(finding: Json) -> str:
 
 
 def _label(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    return Text(visible(text), no_wrap=True, overflow="ellipsis")
 
 
 def _legend(report: Json) -> Text:
     judge = report["judge"]
-    name = f"{judge['backend']} ({judge['model']})" if judge else "none yet"
+    name = visible(f"{judge['backend']} ({judge['model']})") if judge else "none yet"
     caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
-    family, layer = report["lens"]["family"], report["lens"]["layer"]
+    family, layer = visible(report["lens"]["family"]), report["lens"]["layer"]
     weak = any(_mark(finding) for finding in (report["overall"], *report["quadrants"].values()))
     few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the interval is too narrow." if weak else ""
     return Text(

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
+from engine.terminal import visible
 
 
 def build_status(study: Path) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
 
 def status_table(status: dict[str, Any]) -> Group:
     """The status for a terminal: two lines a run, its id above its model. Only these are ever shortened."""
-    title = Text(f"Study {status['study']}\n", style="italic")
+    title = Text(f"Study {visible(status['study'])}\n", style="italic")
     if not status["runs"]:
         return Group(title, Text("No run yet. Start one with: lensgap run", style="dim"))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
@@ -59,7 +60,7 @@ def status_table(status: dict[str, Any]) -> Group:
         table.add_column(name, justify="right", no_wrap=True)
     for run in status["runs"]:
         table.add_row(
-            Text(f"{run['run']}\n{run['model']}", no_wrap=True, overflow="ellipsis"),
+            Text(f"{visible(run['run'])}\n{visible(run['model'])}", no_wrap=True, overflow="ellipsis"),
             f"{run['n_concepts']:,}",
             f"{run['n_pairs']:,}",
             f"{run['n_samples']:,} of {run['n_prompts']:,}",

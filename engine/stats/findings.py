@@ -292,6 +292,25 @@ def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
     )
 
 
+def explain_excess(lenses: LensSummary, ceiling: Estimate) -> str | None:
+    """What to think of lenses whose mean F1 is clearly above the ceiling, bound against bound; None where it is not."""
+    f1, words = lenses.f1, lenses.text_only.value
+    if f1.value is None or f1.low is None or ceiling.value is None:
+        return None
+    if f1.low <= (ceiling.value if ceiling.high is None else ceiling.high):
+        return None
+    told = (
+        f"Lenses measure {f1.value:.2f}, above this ceiling of {ceiling.value:.2f}, which assumes that "
+        "off-topic positives look like negatives. "
+    )
+    if words is not None and words > ceiling.value:
+        return (
+            f"{told}They do not here: words alone reach {words:.2f}. "
+            "The arms differ in more than relevance, so part of this F1 is not knowledge of the concept."
+        )
+    return f"{told}They do not here, and words alone do not tell why: the prompt may show in the activations."
+
+
 def _advantages(lenses: Iterable[LensResult]) -> list[float]:
     """By how much each lens beats the classifier that sees only the words, on the same folds."""
     return [x.f1 - x.text_only_f1 for x in lenses if x.f1 is not None and x.text_only_f1 is not None]

@@ -1,6 +1,7 @@
 """Each screen run without a browser: it draws what the study says, and one calm sentence where the study says nothing."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -52,6 +53,9 @@ def test_every_screen_draws_a_study_that_lacks_a_stage(
     shown = html_of(open_screen(study, monkeypatch, screen))
     if lacking == "generated" and screen in ("overview", "samples"):
         assert "No samples yet" in shown
+    if lacking != "generated" and screen == "overview":
+        command = {"judged": "judge", "lensed": "train"}[lacking]
+        assert f"<code>lensgap {command} {study}</code>" in shown
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -87,6 +91,15 @@ def test_numbers_on_the_overview_are_those_of_the_findings(full_study: Path, mon
     for finding in (findings.overall, *findings.quadrants.values()):
         assert number(finding.best_gap.value) in shown
         assert number(finding.ceilings["label_noise"].estimate.value) in shown
+
+
+def test_pairs_are_called_pairs_and_good_positives_are_of_positives(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = data.load_counts(full_study, RUN, JUDGE, form_rule="loop")
+    shown = html_of(open_screen(full_study, monkeypatch))
+    assert f"of {sum(count.positive.n_measured for count in counts)} positives" in shown
+    assert "280 pairs" in html_of(open_screen(full_study, monkeypatch, "samples"))
 
 
 def test_settings_in_the_address_move_the_ceiling(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,14 +263,51 @@ def test_undoing_what_someone_else_has_replaced_is_told(study: Path, monkeypatch
     assert [saying[:2] for saying in history(study, row)] == [(4, "Ada"), (2, "Grace")]
 
 
-def test_the_newest_run_is_shown_until_another_is_chosen(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_run_with_samples_is_shown_until_another_is_chosen(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with transaction(study) as cursor:
         cursor.execute(
             "insert into runs select 'newer', 'newer run', '2027-01-01', config, model, model_fingerprint, pack_hash, "
             "template_set, template_hash, seed, versions from runs"
         )
-    assert "No samples yet" in html_of(open_screen(study, monkeypatch))
-    assert "Quadrant map" in html_of(open_screen(study, monkeypatch, run=RUN))
+    assert "Quadrant map" in html_of(open_screen(study, monkeypatch))
+    assert "No samples yet" in html_of(open_screen(study, monkeypatch, run="newer"))
+
+
+def test_every_change_and_link_names_the_run_on_screen(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_screen(study, monkeypatch, "samples")
+    assert "history.replaceState" in html_of(app)
+    app.button(key="preset-Unrated").click().run()
+    assert app.query_params["run"] in (RUN, [RUN])
+    assert app.session_state[state.RUN] == RUN
+
+
+@pytest.mark.parametrize(
+    ("screen", "query", "sentence"),
+    [
+        ("overview", {"run": "gone"}, "This study has no run “gone”"),
+        ("overview", {"judge": "<b>"}, "No judge “&lt;b&gt;” has rated this run"),
+        ("samples", {"concept": "gone"}, "This run has no concept “gone”"),
+        ("samples", {"open": "gone:gone"}, "This run has no sample “gone:gone”"),
+        ("concept", {"concept": "x" * 500}, f"This run has no concept “{'x' * 59}…”"),
+    ],
+)
+def test_an_address_that_names_what_is_not_there_is_told(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str, query: dict[str, str], sentence: str
+) -> None:
+    assert sentence in html_of(open_screen(full_study, monkeypatch, screen, **query))
+    assert sentence not in html_of(open_screen(full_study, monkeypatch, screen))
+
+
+def test_a_reviewer_name_is_one_bounded_line_without_controls(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, _ = rated(study, monkeypatch)
+    app.text_input(key="reviewer-name").input("Ada\x00\x1b[31m\u202e\n Lovelace").run()
+    assert app.session_state[state.COOKIE] == "Ada[31m Lovelace"
+    cookies = {state.COOKIE: "%07" + "n" * 500}
+    session = SimpleNamespace(session_state={}, context=SimpleNamespace(cookies=cookies))
+    monkeypatch.setattr(state, "st", session)
+    assert state.reviewer() == "n" * 60
 
 
 def test_a_stage_at_work_and_one_that_stopped_are_shown(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,28 @@ def test_numbers_have_true_signs_and_two_digits() -> None:
     assert words.count(1, "sample") == "1 sample"
 
 
+@pytest.mark.parametrize("share", [i / n for n in (3, 7, 8, 40, 200) for i in range(n + 1)])
+def test_a_percent_is_the_share_with_two_digits(share: float) -> None:
+    assert words.percent(share) == f"{int(words.number(share).replace('.', ''))}\u202f%"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0.694, 0.686), (0.6949, 0.6951), (0.5, 0.25), (-0.004, 0.004), (1, 1.2)]
+)
+def test_a_delta_is_the_difference_of_the_values_beside_it(before: float, after: float) -> None:
+    change = effect._change("Gap", before, after)
+    shown = [float(text.replace("\u2212", "-") or 0) for text in (change.before, change.after, change.delta)]
+    assert shown[1] - shown[0] == pytest.approx(shown[2])
+
+
+def test_the_axis_of_lenses_holds_a_marker_at_either_end_whole(full_study: Path) -> None:
+    dots = lens_dots(data.load_lenses(full_study, RUN))
+    made = charts.lens_plot(dots, ceiling=unknown("none", method="t"), colours=theme.LIGHT)
+    low, high = made.layout.xaxis.range
+    assert low < -0.02
+    assert high > 1.01
+
+
 def test_an_estimate_is_written_with_its_interval_or_its_reason() -> None:
     assert words.with_interval(known(1, 0.5, 1.5, n=9, method="t")) == "1.00 [0.50, 1.50]"
     assert words.with_interval(unknown("no rating", method="t")) == "unknown: no rating"
@@ -95,7 +117,8 @@ def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study:
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, chosen)
     assert [point.concept for point in view.points] == [profile.concept for profile in profiles]
     assert [card.letter for card in view.cards] == ["A", "B", "C", "D"]
-    assert sum(card.n_samples for card in view.cards) < view.overall.n_samples == 14 * 20
+    assert sum(card.n_pairs for card in view.cards) < view.overall.n_pairs == 14 * 20
+    assert view.overall.n_formed == sum(count.positive.n_measured for count in counts)
     measured = [lens.f1 for lens in chosen if lens.f1 is not None]
     assert view.overall.lenses.f1.value == pytest.approx(sum(measured) / len(measured))
 

@@ -1,8 +1,10 @@
 """The command line: options made from the settings, and every expected fault in one sentence with its exit status."""
 
+import importlib.metadata
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -94,6 +96,9 @@ def test_a_new_setting_becomes_an_option_by_itself(monkeypatch: pytest.MonkeyPat
         ["run", "--mode", "sideways"],
         ["run", "--no-such-option"],
         ["report", "--k", "9"],
+        ["serve", "--port", "0"],
+        ["serve", "--port", "65536"],
+        ["demo", "--port", "-1"],
         ["report", "--form-rule", "vibes"],
         ["fly"],
         ["run", "here", "there"],
@@ -175,6 +180,62 @@ def test_folder_without_a_study_is_told_and_not_made(lensgap: Command, tmp_path:
     assert is_one_sentence(found), found.stderr
     assert "holds no study" in found.stderr
     assert not (tmp_path / "study").exists()
+
+
+def test_no_control_in_a_fault_reaches_the_terminal(lensgap: Command, tmp_path: Path) -> None:
+    found = lensgap("status", tmp_path / "gin\x1b[31m\nrum\u202e")
+    assert found.status == 1
+    assert is_one_sentence(found), found.stderr
+    assert r"gin\x1b[31m\nrum\u202e" in found.stderr
+    assert not set(found.stderr) & set("\x1b\u202e")
+
+
+def test_links_in_a_circle_are_told(lensgap: Command, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    found = lensgap("status", tmp_path / "a")
+    assert found.status == 1
+    assert is_one_sentence(found), found.stderr
+
+
+def test_a_port_in_use_is_told_before_any_address(lensgap: Command, tmp_path: Path) -> None:
+    create_study(tmp_path / "study")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        found = lensgap("serve", tmp_path / "study", "--port", port)
+    assert found.status == 1
+    assert is_one_sentence(found), found.stderr
+    assert all(said in found.stderr for said in (str(port), "--port", "in use"))
+    assert "http" not in found.stderr
+
+
+def test_a_free_port_is_served_with_the_address_told(
+    lensgap: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    def start(_program: str, command: list[str], _environment: dict[str, str]) -> None:
+        started.append(command)
+
+    monkeypatch.setattr(os, "execve", start)
+    monkeypatch.delenv("LENSGAP_ADDRESS", raising=False)
+    create_study(tmp_path / "study")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    found = lensgap("serve", tmp_path / "study", "--port", port)
+    assert found.status == 0
+    assert f"http://127.0.0.1:{port}" in found.stderr
+    [command] = started
+    assert command[command.index("--server.port") + 1] == port
+
+
+def test_version_is_that_of_the_installed_package(lensgap: Command) -> None:
+    found = lensgap("--version")
+    assert found.status == 0
+    assert found.stdout == f"lensgap {importlib.metadata.version('lensgap')}\n"
 
 
 def unwritable(tmp_path: Path, kind: str) -> Path:

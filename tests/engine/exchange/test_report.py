@@ -4,13 +4,17 @@ import json
 import re
 from collections import defaultdict
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console, Group
 
 from db import connect, insert, transaction
 from db.rows import RatingRow
+from engine.exchange.report import report_table
+from engine.exchange.status import status_table
 from tests.support.command import Command
 from tests.support.synthetic_study import build_study
 
@@ -167,6 +171,20 @@ def expected_cells(finding: dict[str, Any]) -> list[str]:
     ]
 
 
+def in_order_of_the_table(concepts: Table) -> Table:
+    """By quadrant, those without one last; within it the largest gap first, unknown gaps last."""
+    ordered: Table = []
+    for quadrant in ("A", "B", "C", "D", None):
+        mine = [concept for concept in concepts if concept["quadrant"] == quadrant]
+        known = [concept for concept in mine if concept["gap"] is not None]
+        while known:
+            largest = max(known, key=lambda concept: concept["gap"])
+            known.remove(largest)
+            ordered.append(largest)
+        ordered += [concept for concept in mine if concept["gap"] is None]
+    return ordered
+
+
 @pytest.mark.parametrize("columns", [80, 120, None])
 def test_table_shows_every_number_whole_on_one_line(
     study: Path, report: dict[str, Any], lensgap: Command, monkeypatch: pytest.MonkeyPatch, columns: int | None
@@ -176,13 +194,73 @@ def test_table_shows_every_number_whole_on_one_line(
         monkeypatch.setenv("COLUMNS", str(columns))
     found = lensgap("report", study)
     lines = [line for line in found.stdout.splitlines() if re.match(r"(overall|quadrant [A-D]|[A-D–] \S)", line)]
-    findings = [report["overall"], *report["quadrants"].values(), *report["concepts"]]
+    findings = [report["overall"], *report["quadrants"].values(), *in_order_of_the_table(report["concepts"])]
     assert len(lines) == len(findings)
     for line, finding in zip(lines, findings, strict=True):
         assert line.split()[-len(expected_cells(finding)) :] == expected_cells(finding)
         assert len(line) <= (columns or 160)
         if columns != 80 and "concept" in finding:
             assert finding["concept"] in line
+
+
+def rendered(table: Group) -> str:
+    """What a terminal is sent, without its styles."""
+    sent = StringIO()
+    Console(file=sent, width=160, color_system=None).print(table)
+    return sent.getvalue()
+
+
+def test_concepts_of_unknown_gap_come_last_in_their_quadrant_and_json_keeps_the_order_of_the_run(
+    study: Path, report: dict[str, Any]
+) -> None:
+    run_order = [row["concept"] for row in read(study, "select concept from run_concepts order by position")]
+    assert [concept["concept"] for concept in report["concepts"]] == run_order
+    last = min((c for c in report["concepts"] if c["quadrant"] == "A"), key=lambda concept: concept["concept"])
+    last["gap"] = None
+    rows = re.findall(r"^[A-D–] .*$", rendered(report_table(report)), re.MULTILINE)
+    ordered = in_order_of_the_table(report["concepts"])
+    assert ordered != report["concepts"]
+    assert [row[0] for row in rows] == [concept["quadrant"] or "–" for concept in ordered]
+    assert all(concept["concept"] in row for concept, row in zip(ordered, rows, strict=True))
+
+
+EVIL = "gin\x1b[2J\x9b31m\nrum\u202egip\r"
+SHOWN = r"gin\x1b[2J\x9b31m\nrum\u202egip\r"
+
+
+def test_no_control_of_a_study_reaches_the_terminal_and_a_row_stays_a_row(report: dict[str, Any]) -> None:
+    n_lines = len(rendered(report_table(report)).splitlines())
+    report["concepts"][0]["concept"] = EVIL
+    report["quadrants"][EVIL] = report["quadrants"].pop("D")
+    report["judge"]["model"] = report["lens"]["family"] = EVIL
+    sent = rendered(report_table(report))
+    assert not set(sent) & set("\x1b\x9b\u202e\r")
+    assert re.sub(r"\s", "", sent).count(SHOWN) == 4
+    assert len(sent.splitlines()) <= n_lines + 1, "only the legend may wrap once more"
+
+
+def test_no_control_of_a_run_reaches_the_terminal(study: Path, lensgap: Command) -> None:
+    status = json.loads(lensgap("status", study, "--json").stdout)
+    n_lines = len(rendered(status_table(status)).splitlines())
+    status["study"] = status["runs"][0]["run"] = status["runs"][0]["model"] = EVIL
+    sent = rendered(status_table(status))
+    assert not set(sent) & set("\x1b\x9b\u202e\r")
+    assert sent.count(SHOWN) == 3
+    assert len(sent.splitlines()) == n_lines
+
+
+def test_lenses_above_the_ceiling_are_cautioned_about_in_both_forms(
+    study: Path, lensgap: Command, tmp_path: Path
+) -> None:
+    assert json.loads(lensgap("report", study, "--json").stdout)["caution"] is None
+    assert "Caution" not in lensgap("report", study).stdout
+    better = build_study(tmp_path / "study", n_concepts=8, n_pairs=16, seed=4)
+    with transaction(better) as cursor:
+        cursor.execute("update lenses set f1 = 0.99 + 0.01 * (length(concept) % 2) where f1 is not null")
+    found = json.loads(lensgap("report", better, "--json").stdout)
+    assert found["overall"]["lens"]["low"] > found["overall"]["ceilings"]["label_noise"]["high"]
+    assert found["caution"].startswith(f"Lenses measure {found['overall']['lens']['mean_f1']:.2f}, above this ceiling")
+    assert f"Caution: {found['caution']}" in re.sub(r"\s+", " ", lensgap("report", better).stdout)
 
 
 def test_intervals_over_few_concepts_are_marked_and_the_mark_is_explained(

@@ -8,12 +8,14 @@ import pytest
 
 from engine.stats.ceiling import ceiling_values, ceilings_from_counts
 from engine.stats.ceiling_models import label_noise_ceiling
+from engine.stats.estimate import Estimate, known, unknown, without_interval
 from engine.stats.findings import (
     FORMS,
     CountRow,
     LensResult,
     Settings,
     count_concepts,
+    explain_excess,
     find,
     summarise_lenses,
 )
@@ -176,3 +178,37 @@ def test_mean_ceilings_cover_the_mean_of_concepts_that_differ() -> None:
         interval = mean_estimate([v for v in values if v is not None], bounds=(0, 1))
         covered += (interval.low or 1) <= truth <= (interval.high or 0)
     assert covered >= 170
+
+
+def a_lens(f1: float, text_only: float | None) -> LensResult:
+    return LensResult("gin", f1, None, None, None, None, text_only, None, 10, None)
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "told"),
+    [
+        (known(0.80, 0.75, 0.90, n=9, method="t"), True),
+        (known(0.80, 0.75, 0.96, n=9, method="t"), False),
+        (known(0.97, 0.96, 0.98, n=9, method="t"), False),
+        (without_interval(0.80, n=9, method="t", because="few"), True),
+        (known(0.00, 0.00, 0.00, n=9, method="t"), True),
+        (unknown("nothing is rated", method="t"), False),
+    ],
+)
+def test_only_a_mean_f1_that_is_above_the_ceiling_bound_against_bound_is_explained(
+    ceiling: Estimate, told: bool
+) -> None:
+    lenses = summarise_lenses([a_lens(f1, 0.7) for f1 in (0.94, 0.95, 0.95, 0.96)])
+    assert (explain_excess(lenses, ceiling) is not None) is told
+
+
+@pytest.mark.parametrize(("words", "blamed"), [(0.9, True), (0.7, False), (None, False)])
+def test_words_are_named_as_the_reason_only_where_they_too_beat_the_ceiling(words: float | None, blamed: bool) -> None:
+    lenses = summarise_lenses([a_lens(f1, words) for f1 in (0.94, 0.95, 0.95, 0.96)])
+    told = explain_excess(lenses, known(0.8, 0.75, 0.85, n=9, method="t"))
+    assert told is not None
+    assert ("words alone reach 0.90" in told) is blamed
+
+
+def test_a_study_without_lenses_has_no_excess_to_explain() -> None:
+    assert explain_excess(summarise_lenses([]), known(0.8, 0.75, 0.85, n=9, method="t")) is None

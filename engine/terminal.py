@@ -1,0 +1,16 @@
+"""Text of a study for a terminal: what would move the cursor, colour or turn the text is written out instead of obeyed."""
+
+import re
+from typing import Final
+
+# C0 and C1 controls, line and paragraph separators, what turns the order of the text around it, and the halves of characters
+# that a file name may hold but no terminal can be sent.
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """The text on one line, with each control written out as in a Python string: an escape is `\\x1b`, a line feed `\\n`.
+
+    Lines that are meant are joined after each is made visible.
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
