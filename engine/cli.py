@@ -14,11 +14,8 @@ from rich.console import Console
 
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.options import with_settings
-<<<<<<< HEAD
 from engine.pack_cli import app as pack_app
-=======
 from engine.terminal import visible
->>>>>>> 61b0c3cd388bbab27a1428e0a653d168bfb066d2
 
 app = typer.Typer(
     name="lensgap",
