@@ -15,6 +15,13 @@ from engine.errors import ConfigError
 IDENTITY = {"model_fingerprint": "m", "pack_hash": "p", "template_hash": "t"}
 OTHER: dict[str, Any] = {
     "model": "elsewhere",
+    "revision": "v2",
+    "trust_remote_code": True,
+    "dtype": "bfloat16",
+    "quantize": "8bit",
+    "chat": "off",
+    "device": "cuda:1",
+    "device_map": "auto",
     "pack": "elsewhere",
     "pack_layer": 2,
     "per_quadrant": 5,
@@ -26,13 +33,20 @@ OTHER: dict[str, Any] = {
     "n_positive": 11,
     "n_negative": 11,
     "sibling_share": 0.25,
+    "opposite_share": 0.1,
     "template_set": "elsewhere",
     "temperature": 1.5,
     "top_p": 0.5,
+    "top_k": 40,
+    "repetition_penalty": 1.2,
+    "min_new_tokens": 5,
+    "stop": ("\n\n",),
     "max_new_tokens": 10,
     "batch_size": 3,
     "seed": 9,
-    "layers": (1, 2),
+    "layers": (1, -2, 0.5, 1.0),
+    "activations": "float32",
+    "pool": "last",
     "mode": "output_only",
     "judge": "elsewhere",
     "lenses": ("logistic",),
@@ -56,7 +70,18 @@ def test_settings_come_back_from_what_the_study_stores(name: str) -> None:
 def test_exactly_the_settings_that_decide_texts_change_the_run(name: str) -> None:
     """Model, pack and templates count by their content, judges, lenses and layers not at all."""
     by_content = {"model", "pack", "template_set"}
-    after_the_texts = {"layers", "mode", "judge", "lenses", "phase", "folds"}
+    after_the_texts = {
+        "layers",
+        "activations",
+        "mode",
+        "judge",
+        "lenses",
+        "phase",
+        "pool",
+        "folds",
+        "device",
+        "device_map",
+    }
     changed = replace(StudyConfig(), **{name: OTHER[name]}).run_id(**IDENTITY)
     same = changed == StudyConfig().run_id(**IDENTITY)
     assert same == (name in by_content | after_the_texts)
@@ -86,7 +111,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "number for a list": ({"layers": 3}, "layers"),
     "texts in a list of numbers": ({"layers": ["a"]}, "layers"),
     "no layer": ({"layers": []}, "layers"),
-    "layer below zero": ({"layers": [-1]}, "layers"),
+    "truth for a layer": ({"layers": [True]}, "layers"),
+    "shares beyond the whole": ({"sibling_share": 0.9}, "opposite_share"),
+    "shortest above longest": ({"min_new_tokens": 200}, "max_new_tokens"),
+    "empty stop": ({"stop": [""]}, "stop"),
+    "number for a truth": ({"trust_remote_code": 1}, "trust_remote_code"),
     "unknown choice": ({"mode": "sideways"}, "in_context"),
     "list for a choice": ({"mode": ["in_context"]}, "mode"),
     "too low": ({"n_positive": 0}, "n_positive"),

@@ -239,11 +239,13 @@ def test_hostile_texts_go_through_every_stage_and_come_back(
 def test_a_vector_that_is_not_finite_is_missing_with_the_reason(tmp_path: Path) -> None:
     sound, broken = np.ones(4, np.float32), np.array([1, np.inf, 0, 0], np.float32)
     captured = [
-        Captured({(0, "prompt"): sound, (0, "output"): broken}),
-        Captured({(0, "prompt"): sound, (0, "output"): 2 * sound}),
-        Captured({(0, "prompt"): sound, (0, "output"): None}),
+        Captured({(0, "prompt"): sound, (0, "output"): broken}, {(0, "prompt"): sound, (0, "output"): broken}),
+        Captured({(0, "prompt"): sound, (0, "output"): 2 * sound}, {(0, "prompt"): sound, (0, "output"): 2 * sound}),
+        Captured({(0, "prompt"): sound, (0, "output"): None}, {(0, "prompt"): sound, (0, "output"): None}),
     ]
-    rows = list(capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context"))
+    rows = list(
+        capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context", dtype="float16")
+    )
     found = {row.sample_id: row for row in rows if row.phase == "output"}
     assert {name: row.missing_reason for name, row in found.items()} == {
         "a": "the activation is not finite",
