@@ -15,21 +15,12 @@ from engine.errors import ConfigError
 IDENTITY = {"model_fingerprint": "m", "pack_hash": "p", "template_hash": "t"}
 OTHER: dict[str, Any] = {
     "model": "elsewhere",
-<<<<<<< HEAD
     "revision": "main",
     "trust_remote_code": True,
     "dtype": "bfloat16",
     "quantize": "4bit",
     "chat": "off",
     "device": "cpu",
-=======
-    "revision": "v2",
-    "trust_remote_code": True,
-    "dtype": "bfloat16",
-    "quantize": "8bit",
-    "chat": "off",
-    "device": "cuda:1",
->>>>>>> aeeb95f6407277f93f3f1be5f81ed814928b50ed
     "device_map": "auto",
     "pack": "elsewhere",
     "pack_layer": 2,
@@ -49,21 +40,12 @@ OTHER: dict[str, Any] = {
     "top_p": 0.5,
     "top_k": 40,
     "repetition_penalty": 1.2,
-<<<<<<< HEAD
     "min_new_tokens": 2,
     "stop": ("\n",),
     "max_new_tokens": 10,
     "batch_size": 3,
     "seed": 9,
     "layers": (1, -1, 0.5),
-=======
-    "min_new_tokens": 5,
-    "stop": ("\n\n",),
-    "max_new_tokens": 10,
-    "batch_size": 3,
-    "seed": 9,
-    "layers": (1, -2, 0.5, 1.0),
->>>>>>> aeeb95f6407277f93f3f1be5f81ed814928b50ed
     "activations": "float32",
     "pool": "last",
     "mode": "output_only",
@@ -90,28 +72,16 @@ def test_exactly_the_settings_that_decide_texts_change_the_run(name: str) -> Non
     """Model, pack and templates count by their content, judges, lenses and layers not at all."""
     by_content = {"model", "pack", "template_set"}
     after_the_texts = {
-<<<<<<< HEAD
         "device",
         "device_map",
         "activations",
         "pool",
         "layers",
-=======
-        "layers",
-        "activations",
->>>>>>> aeeb95f6407277f93f3f1be5f81ed814928b50ed
         "mode",
         "judge",
         "lenses",
         "phase",
-<<<<<<< HEAD
         "folds",
-=======
-        "pool",
-        "folds",
-        "device",
-        "device_map",
->>>>>>> aeeb95f6407277f93f3f1be5f81ed814928b50ed
     }
     changed = replace(StudyConfig(), **{name: OTHER[name]}).run_id(**IDENTITY)
     same = changed == StudyConfig().run_id(**IDENTITY)
@@ -142,17 +112,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "number for a list": ({"layers": 3}, "layers"),
     "texts in a list of numbers": ({"layers": ["a"]}, "layers"),
     "no layer": ({"layers": []}, "layers"),
-<<<<<<< HEAD
     "shares above the whole": ({"sibling_share": 0.9, "opposite_share": 0.2}, "opposite_share"),
     "shortest above longest": ({"min_new_tokens": 200}, "max_new_tokens"),
     "empty stop": ({"stop": [""]}, "stop"),
-=======
-    "truth for a layer": ({"layers": [True]}, "layers"),
-    "shares beyond the whole": ({"sibling_share": 0.9}, "opposite_share"),
-    "shortest above longest": ({"min_new_tokens": 200}, "max_new_tokens"),
-    "empty stop": ({"stop": [""]}, "stop"),
-    "number for a truth": ({"trust_remote_code": 1}, "trust_remote_code"),
->>>>>>> aeeb95f6407277f93f3f1be5f81ed814928b50ed
     "unknown choice": ({"mode": "sideways"}, "in_context"),
     "list for a choice": ({"mode": ["in_context"]}, "mode"),
     "too low": ({"n_positive": 0}, "n_positive"),
