@@ -240,20 +240,11 @@ def test_hostile_texts_go_through_every_stage_and_come_back(
 def test_a_vector_that_is_not_finite_is_missing_with_the_reason(tmp_path: Path) -> None:
     sound, broken = np.ones(4, np.float32), np.array([1, np.inf, 0, 0], np.float32)
     captured = [
-<<<<<<< HEAD
         Captured({(0, "prompt"): sound, (0, "output"): output}, {(0, "prompt"): sound, (0, "output"): output})
         for output in (broken, 2 * sound, None)
     ]
     rows = list(
         capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context", dtype="float32")
-=======
-        Captured({(0, "prompt"): sound, (0, "output"): broken}, {(0, "prompt"): sound, (0, "output"): broken}),
-        Captured({(0, "prompt"): sound, (0, "output"): 2 * sound}, {(0, "prompt"): sound, (0, "output"): 2 * sound}),
-        Captured({(0, "prompt"): sound, (0, "output"): None}, {(0, "prompt"): sound, (0, "output"): None}),
-    ]
-    rows = list(
-        capture_stage._store(tmp_path, ["a", "b", "c"], captured, layers=[0], mode="in_context", dtype="float16")
->>>>>>> aeeb95f6407277f93f3f1be5f81ed814928b50ed
     )
     found = {row.sample_id: row for row in rows if row.phase == "output"}
     assert {name: row.missing_reason for name, row in found.items()} == {
