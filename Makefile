@@ -51,10 +51,12 @@ tests: environment-dev test-system ## The tests alone; those that need a quiet m
 	$(call timed,tests side by side,$(TEST_ENV) $(BIN)/pytest -n 2 $(ALONE:%=--ignore=%))
 	$(call timed,tests alone,$(TEST_ENV) $(BIN)/pytest $(ALONE))
 
-constraints: environment-dev ## Write the versions that are installed into constraints.txt.
+constraints: environment-dev ## Resolve all dependencies anew into constraints.txt.
 	@sed -n '/^#/p' constraints.txt > $(VENV)/constraints.txt
-	@$(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' \
-		>> $(VENV)/constraints.txt && mv $(VENV)/constraints.txt constraints.txt
+	@$(UV) pip compile --quiet --no-header --no-annotate --extra dev --extra ray --extra auth pyproject.toml | \
+		sed 's/+cpu$$//' >> $(VENV)/constraints.txt
+	@$(BIN)/uv pip freeze --python $(BIN)/python | grep '^uv==' >> $(VENV)/constraints.txt
+	@mv $(VENV)/constraints.txt constraints.txt
 
 clean: ## Remove environment, caches and builds; studies stay.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

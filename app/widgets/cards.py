@@ -64,8 +64,8 @@ def _beside(before: str, lenses: LensSummary) -> str:
     floor, text = lenses.always_positive.value, lenses.text_only.value
     parts = (
         before,
-        f"yes {number(floor)}" if floor is not None else "",
-        f"words {number(text)}" if text is not None else "",
+        f"always-yes {number(floor)}" if floor is not None else "",
+        f"words-only {number(text)}" if text is not None else "",
     )
     return " · ".join(part for part in parts if part)
 
