@@ -17,21 +17,18 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.bundled.training.corpus import TEMPLATE_SET
 from engine.judges.offline import OfflineJudge
+from engine.lenses.evaluate import evaluate
+from engine.lenses.folds import join_groups
+from engine.lenses.registry import FAMILIES
 from engine.packs.pack import Pack
 from engine.prompts.templates import load_templates
 from engine.stats.form import Form, classify_form, measure_form
 
 ON_TOPIC_RATING = 3
-N_FOLDS = 4
 # Letter strings that are no words; what a lens makes of them shows how far it reads an unfamiliar prompt.
 UNKNOWN_NAMES = ("flumbert", "vorquil", "zendrick", "mulspane", "quandle", "tresmoy")
 
@@ -97,7 +94,7 @@ def measure(folder: Path, pack: Pack, *, sampling: Sampling | None = None) -> tu
     vectors, unknown_vectors = hidden_means(model, samples), hidden_means(model, unknown)
     lenses = [_lens_f1(term, samples, vectors, samples, vectors, sampling.seed) for term in terms]
     strange = [_lens_f1(name, unknown, unknown_vectors, samples, vectors, sampling.seed) for name in UNKNOWN_NAMES]
-    lens_f1, shuffled, always = (float(np.mean(column)) for column in zip(*lenses, strict=True))
+    lens_f1, shuffled, always = (_mean_of_known(column) for column in zip(*lenses, strict=True))
     outputs = [sample.output for sample in samples]
     measurement = Measurement(
         n_texts=len(samples),
@@ -108,7 +105,7 @@ def measure(folder: Path, pack: Pack, *, sampling: Sampling | None = None) -> tu
         lens_f1=lens_f1,
         shuffled_f1=shuffled,
         always_positive_f1=always,
-        unknown_lens_f1=float(np.mean([f1 for f1, _, _ in strange])),
+        unknown_lens_f1=_mean_of_known([f1 for f1, _, _ in strange]),
         n_lenses=len(lenses),
     )
     return measurement, samples
@@ -167,26 +164,34 @@ def hidden_means(model: Any, samples: Sequence[Sample]) -> Vectors:
 
 def _lens_f1(
     term: str, own: Sequence[Sample], own_vectors: Vectors, others: Sequence[Sample], other_vectors: Vectors, seed: int
-) -> tuple[float, float, float]:
-    """Return out-of-fold F1 of a lens for `term` against as many texts on other concepts, on shuffled labels, and of "yes"."""
+) -> tuple[float | None, float | None, float | None]:
+    """Return out-of-fold F1 of a lens for `term` against as many texts on other concepts, on shuffled labels, and of "yes".
+
+    None where the texts repeat so much that no folds are left.
+    """
     positive = [row for row, sample in enumerate(own) if sample.term == term and sample.output_ids]
     pool = [row for row, sample in enumerate(others) if sample.term != term and sample.output_ids]
     rng = random.Random(f"{seed}/{term}")
     negative = rng.sample(pool, len(positive))
     features = np.concatenate([own_vectors[positive], other_vectors[negative]])
-    groups = [own[row].template for row in positive] + [others[row].template for row in negative]
-    labels = np.repeat([1, 0], len(positive))
-    shuffled = np.array(rng.sample(list(labels), len(labels)))
-    return (
-        _out_of_fold_f1(features, labels, groups),
-        _out_of_fold_f1(features, shuffled, groups),
-        float(f1_score(labels, np.ones_like(labels))),
+    chosen = [own[row] for row in positive] + [others[row] for row in negative]
+    texts = [sample.output for sample in chosen]
+    # The study's own lens and folds: no template and no repeated text on both sides.
+    found = evaluate(
+        FAMILIES["logistic"],
+        features,
+        np.repeat([1, 0], len(positive)),
+        groups=join_groups([sample.template for sample in chosen], texts),
+        texts=texts,
+        seed=seed,
     )
+    return found.f1.value, found.shuffled_f1.value, found.always_positive_f1
 
 
-def _out_of_fold_f1(features: Vectors, labels: NDArray[Any], groups: list[str]) -> float:
-    lens = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
-    return float(f1_score(labels, cross_val_predict(lens, features, labels, groups=groups, cv=GroupKFold(N_FOLDS))))
+def _mean_of_known(values: Sequence[float | None]) -> float:
+    """NaN where nothing is known, which a card shows as it is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _form_shares(outputs: Sequence[str]) -> dict[str, Any]:
