@@ -1,27 +1,12 @@
-"""Quadrants of training-data richness, and the study's way of choosing concepts from each.
-
-A low/low, B low/high, C high/high, D high/low, in senses/siblings. Between the bands there is no quadrant; such concepts
-are shown with the reason, never dropped.
-"""
+"""Concepts of a pack in their quadrants, and the study's way of choosing concepts from each; the rule is the statistics'."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from engine.packs.pack import Concept, Pack, SiblingCount
+from engine.stats.quadrants import QUADRANTS, Bands, Quadrant, assign_quadrant
 
-Quadrant = Literal["A", "B", "C", "D"]
-QUADRANTS: tuple[Quadrant, ...] = get_args(Quadrant)
-
-
-@dataclass(frozen=True, slots=True)
-class Bands:
-    """Low is at most `*_low`, high is at least `*_high`."""
-
-    senses_low: int = 2
-    senses_high: int = 5
-    siblings_low: int = 3
-    siblings_high: int = 10
+__all__ = ["QUADRANTS", "Bands", "Profile", "Quadrant", "assign_quadrant", "pick_study", "profile_pack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +18,6 @@ class Profile:
     n_siblings: int | None
     quadrant: Quadrant | None
     reason: str | None
-
-
-def assign_quadrant(n_senses: int, n_siblings: int | None, bands: Bands) -> tuple[Quadrant | None, str | None]:
-    """Return the quadrant, or None with the reason."""
-    if n_siblings is None:
-        return None, "it names no parent, so its siblings are unknown"
-    if bands.senses_low < n_senses < bands.senses_high:
-        return (
-            None,
-            f"{n_senses} senses lie between the bands (at most {bands.senses_low}, at least {bands.senses_high})",
-        )
-    if bands.siblings_low < n_siblings < bands.siblings_high:
-        return None, (
-            f"{n_siblings} siblings lie between the bands (at most {bands.siblings_low}, at least {bands.siblings_high})"
-        )
-    many_senses, many_siblings = n_senses >= bands.senses_high, n_siblings >= bands.siblings_high
-    quadrants: dict[tuple[bool, bool], Quadrant] = {
-        (False, False): "A",
-        (False, True): "B",
-        (True, True): "C",
-        (True, False): "D",
-    }
-    return quadrants[many_senses, many_siblings], None
 
 
 def profile_pack(
