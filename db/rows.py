@@ -61,6 +61,8 @@ class PackRow(Row):
     source: str
     senses_mean: str
     n_concepts: int
+    made_by: str | None = None
+    made_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ class ConceptRow(Row):
     n_senses: int
     n_siblings_distinct: int | None
     n_siblings_study: int | None
+    label: str | None = None
+    origin: str | None = None
+    bucket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,17 @@ def choose(prepared: PreparedRun) -> tuple[Profile, ...]:
 
 
 def _pack_rows(pack: Pack) -> Iterator[Row]:
-    yield PackRow(pack.pack_hash, pack.name, pack.version, pack.source, pack.senses_mean, len(pack.concepts))
+    made = pack.provenance
+    yield PackRow(
+        pack_hash=pack.pack_hash,
+        name=pack.name,
+        version=pack.version,
+        source=pack.source,
+        senses_mean=pack.senses_mean,
+        n_concepts=len(pack.concepts),
+        made_by=made.made_by if made else None,
+        made_from=made.origin_name if made else None,
+    )
     for concept in pack.concepts:
         yield ConceptRow(
             pack_hash=pack.pack_hash,
@@ -73,6 +83,9 @@ def _pack_rows(pack: Pack) -> Iterator[Row]:
             n_senses=concept.n_senses,
             n_siblings_distinct=pack.n_siblings(concept.term, count="distinct"),
             n_siblings_study=pack.n_siblings(concept.term, count="study"),
+            label=concept.label,
+            origin=concept.origin,
+            bucket=" · ".join(dict.fromkeys(name for _, name in concept.buckets)) or None,
         )
         for position, sense in enumerate(concept.senses):
             yield SenseRow(pack.pack_hash, concept.term, sense.id, position, sense.definition, sense.aliases)
