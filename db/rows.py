@@ -25,6 +25,9 @@ NegativeKind: TypeAlias = Literal["sibling", "unrelated", "opposite"]
 Phase: TypeAlias = Literal["prompt", "output"]
 Mode: TypeAlias = Literal["in_context", "output_only"]
 RatingSource: TypeAlias = Literal["override", "audit"]
+TopicMatch: TypeAlias = Literal["exact", "alias", "sibling", "ancestor", "other"]
+JudgeKind: TypeAlias = Literal["topic", "relevance"]
+BatchStep: TypeAlias = Literal["submitted", "done", "lost"]
 Json: TypeAlias = str
 """A JSON document as text."""
 
@@ -257,7 +260,7 @@ class JudgeRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class TopicRow(Row):
-    """One vote of a judge on what a sample is about, blind to its concept."""
+    """One vote of a judge on what a sample is about, blind to its concept; `topic_match` is against the prompt's concept."""
 
     table: ClassVar[str] = "topics"
     key: ClassVar[tuple[str, ...]] = ("judge_id", "sample_id", "vote")
@@ -270,8 +273,13 @@ class TopicRow(Row):
     raw_reply: str
     n_input_tokens: int
     n_output_tokens: int
-    cost_usd: float
+    cost_usd: float | None
     judged_at: datetime
+    n_cache_read_tokens: int = 0
+    n_cache_write_tokens: int = 0
+    n_chars_cut: int = 0
+    topic_concept: str | None = None
+    topic_match: TopicMatch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +298,64 @@ class JudgmentRow(Row):
     raw_reply: str
     n_input_tokens: int
     n_output_tokens: int
-    cost_usd: float
+    cost_usd: float | None
     judged_at: datetime
+    n_cache_read_tokens: int = 0
+    n_cache_write_tokens: int = 0
+    n_chars_cut: int = 0
+    probabilities: tuple[float, ...] | None = None
+    expected_rating: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow(Row):
+    """What a judge's endpoint was found to be able to do."""
+
+    table: ClassVar[str] = "endpoints"
+    key: ClassVar[tuple[str, ...]] = ("base_url", "model", "probed_at")
+    base_url: str
+    model: str
+    capabilities: Json
+    probed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeBatchRow(Row):
+    """A batch of questions that is about to be submitted."""
+
+    table: ClassVar[str] = "judge_batches"
+    key: ClassVar[tuple[str, ...]] = ("intent",)
+    intent: str
+    judge_id: str
+    run_id: str
+    kind: JudgeKind
+    n_requests: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeBatchItemRow(Row):
+    """One question of a batch."""
+
+    table: ClassVar[str] = "judge_batch_items"
+    key: ClassVar[tuple[str, ...]] = ("intent", "position")
+    intent: str
+    position: int
+    concept: str | None
+    sample_id: str
+    vote: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeBatchStepRow(Row):
+    """What became of a batch; `batch_id` is the server's."""
+
+    table: ClassVar[str] = "judge_batch_steps"
+    key: ClassVar[tuple[str, ...]] = ("intent", "step")
+    intent: str
+    step: BatchStep
+    batch_id: str | None
+    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

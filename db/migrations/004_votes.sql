@@ -1,0 +1,91 @@
+-- Judges that are paid and asked several times: what each vote took, what the text was cut by, how sure the judge was; what a
+-- topic means in the pack's words; what an endpoint can do; and batches that are under way at the server.
+
+alter table topics add column n_cache_read_tokens integer default 0;
+alter table topics add column n_cache_write_tokens integer default 0;
+alter table topics add column n_chars_cut integer default 0;
+alter table topics add column topic_concept text;        -- the pack's concept that the topic names, if it names one
+alter table topics add column topic_match text;          -- exact, alias, sibling, ancestor, other: against the prompt's concept
+alter table topics alter column cost_usd drop not null;  -- null: nobody told the model's price
+
+alter table judgments add column n_cache_read_tokens integer default 0;
+alter table judgments add column n_cache_write_tokens integer default 0;
+alter table judgments add column n_chars_cut integer default 0;
+alter table judgments add column probabilities double[]; -- of the ratings 1 to 5, where the judge knows them
+alter table judgments add column expected_rating double; -- their mean
+alter table judgments alter column cost_usd drop not null;
+
+create table endpoints (
+    base_url text not null,
+    model text not null,
+    capabilities json not null,
+    probed_at timestamp not null,
+    primary key (base_url, model, probed_at)
+);
+
+-- A batch is written down before it is submitted, so that a process killed in between finds it at the server again.
+create table judge_batches (
+    intent text primary key,
+    judge_id text not null references judges (judge_id),
+    run_id text not null references runs (run_id),
+    kind text not null check (kind in ('topic', 'relevance')),
+    n_requests integer not null check (n_requests > 0),
+    created_at timestamp not null
+);
+
+create table judge_batch_items (
+    intent text not null references judge_batches (intent),
+    position integer not null check (position >= 0),
+    concept text,
+    sample_id text not null,
+    vote integer not null check (vote >= 0),
+    primary key (intent, position)
+);
+
+-- What became of a batch, a row a step: 'submitted' with the server's id, 'done', or 'lost' where the server has none.
+create table judge_batch_steps (
+    intent text not null references judge_batches (intent),
+    step text not null check (step in ('submitted', 'done', 'lost')),
+    batch_id text,
+    taken_at timestamp not null,
+    primary key (intent, step),
+    check ((step = 'submitted') = (batch_id is not null))
+);
+
+-- A vote counts as the mean of its distribution, where it has one; the spread is that between votes and within them.
+create or replace view judge_ratings as
+select
+    judge_id, concept, sample_id,
+    avg(coalesce(expected_rating, rating)) as mean_rating,
+    sqrt(
+        var_pop(coalesce(expected_rating, rating))
+        + avg(
+            case
+                when rating is null then null
+                when probabilities is null then 0
+                else list_sum(list_transform(
+                    probabilities, lambda p, i: p * (i - expected_rating) * (i - expected_rating)
+                ))
+            end
+        )
+    ) as spread,
+    count(rating) as n_votes,
+    count(*) - count(rating) as n_unscored
+from judgments
+group by judge_id, concept, sample_id;
+
+create or replace macro ratings_by_judge(judge) as table
+with asked as materialized (
+    select coalesce(max(vote), 0) > 0 or coalesce(bool_or(probabilities is not null), false) as needs_means
+    from judgments
+    where judge_id = judge
+)
+select
+    concept, sample_id, cast(rating as double) as mean_rating, if(rating is null, null, 0.0::double) as spread,
+    if(rating is null, 0, 1)::bigint as n_votes, if(rating is null, 1, 0)::bigint as n_unscored
+from judgments
+where judge_id = judge and not (select needs_means from asked)
+union all
+select concept, sample_id, mean_rating, spread, n_votes, n_unscored
+from judge_ratings
+where judge_id = judge and (select needs_means from asked);
