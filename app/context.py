@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast, get_args
 
@@ -31,11 +31,17 @@ class Context:
     form_rule: str
     not_found: tuple[str, ...] = ()
     """What the address asks for that the study does not have, each as a sentence."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Readable names of concepts, where they are not their terms."""
 
     @property
     def judge_id(self) -> str:
         """The judge's id; one that no judge has where nothing is judged."""
         return self.judge.judge_id if self.judge else ""
+
+    def name(self, concept: str) -> str:
+        """What people call a concept."""
+        return self.names.get(concept, concept)
 
     def counts(self) -> tuple[data.ConceptCounts, ...]:
         """The counts behind all findings, as they are now."""
@@ -79,7 +85,8 @@ def load_context(folder: Path) -> Context | None:
     judge = next((judge for judge in judges if judge.judge_id == judge_id), judges[0] if judges else None)
     rule = state.one_of("form_rule", ("loop", "study"), default="loop") or "loop"
     not_found = _not_found(runs, run, judges)
-    return Context(folder, runs, run, judges, judge, read_settings(), rule, not_found)
+    names = data.load_names(folder, run.run_id)
+    return Context(folder, runs, run, judges, judge, read_settings(), rule, not_found, names)
 
 
 def _not_found(runs: Sequence[data.Run], run: data.Run, judges: Sequence[data.Judge]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from app.charts.forest import forest
 from app.charts.histograms import rating_histograms
 from app.charts.lens_dots import lens_plot
+from app.charts.pack_map import pack_map
 from app.charts.quadrant_map import quadrant_map
 
-__all__ = ["forest", "lens_plot", "quadrant_map", "rating_histograms"]
+__all__ = ["forest", "lens_plot", "pack_map", "quadrant_map", "rating_histograms"]

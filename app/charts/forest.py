@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from app.charts.base import figure, plain
 from app.theme import Palette, hue
 from app.viewmodels.overview import MapPoint
-from app.viewmodels.words import with_interval
+from app.viewmodels.words import count, with_interval
 
 ROW_PX = 24
 
@@ -38,14 +38,14 @@ def forest(points: Sequence[MapPoint], *, colours: Palette) -> go.Figure:
             },
             customdata=[[point.concept] for point in ordered],
             hovertext=[
-                f"<b>{plain(p.concept)}</b><br>Gap {with_interval(p.gap)}<br>{p.n_pairs} pairs" for p in ordered
+                f"<b>{plain(p.name)}</b><br>Gap {with_interval(p.gap)}<br>{count(p.n_pairs, 'pair')}" for p in ordered
             ],
             hoverinfo="text",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         )
     )
-    labels = [f"{plain(point.concept, at_most=20)}  <b>{point.quadrant or '–'}</b>" for point in ordered]
+    labels = [f"{plain(point.name, at_most=20)}  <b>{point.quadrant or '–'}</b>" for point in ordered]
     made.update_yaxes(
         tickvals=list(range(len(ordered))),
         ticktext=labels,

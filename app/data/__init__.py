@@ -1,6 +1,19 @@
 """What the screens read from a study and the one thing they write: ratings. Each call borrows a cursor and gives it back."""
 
 from app.data.concepts import Concept, Lens, Sense, Sibling, load_concept, load_lenses
+from app.data.pack import (
+    PACK_ROWS,
+    PackConcept,
+    PackFacts,
+    PackFilters,
+    PackPage,
+    PackSort,
+    Position,
+    load_pack,
+    load_pack_page,
+    load_positions,
+    place_of,
+)
 from app.data.ratings import (
     Correction,
     Saying,
@@ -11,20 +24,38 @@ from app.data.ratings import (
     undo_override,
 )
 from app.data.samples import Filters, PageRow, Pair, PairDetail, PairPage, Sort, load_page, load_pair
-from app.data.study import Judge, Profile, Run, Stage, load_counts, load_judges, load_profiles, load_runs, load_stages
+from app.data.study import (
+    Judge,
+    Profile,
+    Run,
+    Stage,
+    load_counts,
+    load_judges,
+    load_names,
+    load_profiles,
+    load_runs,
+    load_stages,
+)
 from engine.stats.findings import ConceptCounts
 
 __all__ = [
+    "PACK_ROWS",
     "Concept",
     "ConceptCounts",
     "Correction",
     "Filters",
     "Judge",
     "Lens",
+    "PackConcept",
+    "PackFacts",
+    "PackFilters",
+    "PackPage",
+    "PackSort",
     "PageRow",
     "Pair",
     "PairDetail",
     "PairPage",
+    "Position",
     "Profile",
     "Run",
     "Saying",
@@ -39,11 +70,16 @@ __all__ = [
     "load_history",
     "load_judges",
     "load_lenses",
+    "load_names",
+    "load_pack",
+    "load_pack_page",
     "load_page",
     "load_pair",
+    "load_positions",
     "load_profiles",
     "load_runs",
     "load_stages",
     "new_rating_id",
+    "place_of",
     "undo_override",
 ]

@@ -23,6 +23,7 @@ class Sibling:
     """A concept that shares a parent; `in_run` tells whether this run studies it too."""
 
     sibling: str
+    name: str
     in_run: bool
 
 
@@ -42,6 +43,9 @@ class ConceptFacts:
     sibling_count: str
     senses_mean: str
     pack: str
+    name: str
+    origin: str | None
+    bucket: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
 from engine.stats.findings import ConceptCounts, count_concepts
+from engine.stats.quadrants import Bands
 
 _BANDS = ("senses_low", "senses_high", "siblings_low", "siblings_high")
 
@@ -31,12 +33,23 @@ class Run:
     n_samples: int
 
     @property
-    def bands(self) -> tuple[int, int, int, int]:
-        """Senses low and high, siblings low and high, as the run was set; the defaults where it does not say."""
+    def bands(self) -> Bands:
+        """What counts as low and high, as the run was set; the defaults where it does not say."""
         settings = json.loads(self.config)
         default = StudyConfig()
         low, high, few, many = (int(settings.get(name, getattr(default, name))) for name in _BANDS)
-        return low, high, few, many
+        return Bands(low, high, few, many)
+
+    @property
+    def sibling_count(self) -> str:
+        """How the run counts siblings."""
+        return str(json.loads(self.config).get("siblings", StudyConfig().siblings))
+
+    @property
+    def pack_layer(self) -> int | None:
+        """The only pack layer that the run chose concepts from; None for all."""
+        layer = json.loads(self.config).get("pack_layer")
+        return None if layer is None else int(layer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,16 @@ def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
 def load_profiles(folder: Path, run_id: str) -> tuple[Profile, ...]:
     """Concepts of the run in its order."""
     return remembered(folder, ("profiles", run_id), lambda: read(folder, "findings.quadrants", Profile, run_id=run_id))
+
+
+def load_names(folder: Path, run_id: str) -> Mapping[str, str]:
+    """Readable names of the concepts that the run studies or asks about, where they are not their terms."""
+
+    def names() -> dict[str, str]:
+        with connect(folder) as cursor:
+            return dict(cursor.execute(query("concepts.labels"), {"run_id": run_id}).fetchall())
+
+    return remembered(folder, ("names", run_id), names)
 
 
 def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[ConceptCounts, ...]:

@@ -26,12 +26,13 @@ def show(here: Context) -> None:
     letters = {profile.concept: profile.quadrant or words.UNKNOWN for profile in profiles}
     name = state.one_of("concept", names, default=names[0]) or names[0]
     if state.unknown("concept", names):
-        notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: {name}.")
+        instead = here.name(name)
+        notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: {instead}.")
     concept = data.load_concept(here.folder, here.run.run_id, name)
     if concept is None:
         notices.empty("No such concept", "The pack of this run does not have it.")
         return
-    _head(concept, names, letters)
+    _head(concept, {name: f"{letters[name]}  {here.name(name)}" for name in names})
     if here.run.n_samples == 0:
         notices.note("The model has not written anything yet, so there is nothing to measure.")
         return
@@ -40,7 +41,7 @@ def show(here: Context) -> None:
     _samples(here, name, finding)
 
 
-def _head(concept: data.Concept, names: Sequence[str], letters: dict[str, str]) -> None:
+def _head(concept: data.Concept, choices: dict[str, str]) -> None:
     title, picker = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
     with title:
         st.html(_title(concept))
@@ -50,8 +51,8 @@ def _head(concept: data.Concept, names: Sequence[str], letters: dict[str, str]) 
             "Concept",
             name="concept",
             value=concept.facts.concept,
-            options=list(names),
-            format_func=lambda name: f"{letters[name]}  {name}",
+            options=list(choices),
+            format_func=choices.__getitem__,
         )
     senses, siblings = st.columns(2, gap="medium")
     with senses, st.expander(f"Senses in the pack ({len(concept.senses)})"):
@@ -70,9 +71,12 @@ def _title(concept: data.Concept) -> str:
         f"{count(facts.n_senses, 'sense')} ({facts.senses_mean})",
         siblings,
         f"pack layer {facts.pack_layer}",
+        *((f"split from {facts.origin}",) if facts.origin else ()),
+        *((f"bucket {facts.bucket}",) if facts.bucket else ()),
     )
+    term = f'<span class="lg-muted">{markup.text(facts.concept)}</span>' if facts.name != facts.concept else ""
     return (
-        f'<div class="lg-head lg-large">{markup.letter(facts.quadrant)}<h1>{markup.text(facts.concept)}</h1></div>'
+        f'<div class="lg-head lg-large">{markup.letter(facts.quadrant)}<h1>{markup.text(facts.name)}</h1>{term}</div>'
         f'<p class="lg-definition">{markup.text(facts.definition)}</p>'
         f'<p class="lg-note">{markup.text(" · ".join(details))}</p>'
     )
@@ -94,8 +98,8 @@ def _siblings(siblings: Sequence[data.Sibling]) -> None:
         for sibling in siblings:
             if sibling.in_run:
                 to = state.link(concept=sibling.sibling)
-                st.page_link("screens/concept.py", label=markup.markdown(sibling.sibling), query_params=to)
-    others = "".join(markup.badge(sibling.sibling) for sibling in siblings if not sibling.in_run)
+                st.page_link("screens/concept.py", label=markup.markdown(sibling.name), query_params=to)
+    others = "".join(markup.badge(s.name, title=s.sibling) for s in siblings if not s.in_run)
     if others:
         st.html(f'<div class="lg-chips">{others}</div>')
 

@@ -31,7 +31,7 @@ def show(here: Context) -> None:
         "at suspicious samples first, so overrides correct these samples and say nothing about the ones nobody opened."
     )
     _sum(here, corrections)
-    _table(corrections)
+    _table(here, corrections)
 
 
 def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
@@ -50,13 +50,13 @@ def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
         st.html(effect_table(rows, moved=True))
 
 
-def _table(corrections: Sequence[data.Correction]) -> None:
+def _table(here: Context, corrections: Sequence[data.Correction]) -> None:
     notices.heading("Overrides, latest first")
     with st.container(key="list", gap=None):
         for i, correction in enumerate(corrections[:_SHOWN]):
             with st.container(key=f"row-{i}-shut"):
-                st.html(_row(correction))
-                label = markup.markdown(f"Open {correction.sample_id} of {correction.concept}")
+                st.html(_row(correction, here.name(correction.concept)))
+                label = markup.markdown(f"Open {correction.sample_id} of {here.name(correction.concept)}")
                 if st.button(label, key=f"pick-{i}", width="stretch"):
                     opened = state.link(by="override", open=f"{correction.concept}:{correction.sample_id}")
                     st.switch_page("screens/samples.py", query_params=opened)
@@ -64,14 +64,14 @@ def _table(corrections: Sequence[data.Correction]) -> None:
         notices.note(f"The latest {_SHOWN} of {integer(len(corrections))}; the rest are on Samples under Overridden.")
 
 
-def _row(correction: data.Correction) -> str:
+def _row(correction: data.Correction, name: str) -> str:
     was = correction.judge_bin or UNKNOWN
     reason = f" <q>{markup.text(correction.reason)}</q>" if correction.reason else ""
     arm = markup.badge(correction.arm, kind=correction.arm)
     excerpt = markup.text(correction.excerpt.strip()) or "<em>nothing written</em>"
     who = f"<b>{markup.text(correction.reviewer)}</b> {correction.rated_at:%d %b %Y, %H:%M} UTC"
     return (
-        f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}<b>{markup.text(correction.concept)}</b>{arm}'
+        f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}{markup.named(name, correction.concept)}{arm}'
         f"<span></span>{was} → <b>{correction.override_rating}</b></header><p>{excerpt}</p>"
         f'<p class="lg-note">{who}{reason}</p></div>'
     )

@@ -27,7 +27,7 @@ def show(here: Context) -> None:
     lenses = data.load_lenses(here.folder, here.run.run_id)
     chosen = overview.lenses_of(lenses, sidebar.lens_setting(lenses))
     profiles = data.load_profiles(here.folder, here.run.run_id)
-    view = overview.overview(here.find(counts), counts, profiles, chosen)
+    view = overview.overview(here.find(counts), counts, profiles, chosen, names=here.names)
     colours = theme.palette()
     short, because = overview.answer(view.overall, asked=here.settings.user_target, model=here.settings.model)
     st.html(
@@ -41,7 +41,7 @@ def show(here: Context) -> None:
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")
         with wide:
-            _map(here, view, profiles, colours)
+            _map(here, view, colours)
         with narrow:
             _forest(view, colours)
     notices.heading("Quadrants", help_text=QUADRANT)
@@ -55,16 +55,15 @@ def _missing(here: Context, *, has_lenses: bool) -> None:
         notices.note("No lens is trained yet, so there is no measured F1.", command=f"lensgap train {here.folder}")
 
 
-def _map(here: Context, view: overview.Overview, profiles: tuple[data.Profile, ...], colours: theme.Palette) -> None:
+def _map(here: Context, view: overview.Overview, colours: theme.Palette) -> None:
     notices.heading(
         "Quadrant map", help_text=f"{QUADRANT} Dot size: pairs. Ring: the interval is missing or reaches zero."
     )
-    counted = {"distinct": "Siblings", "study": "Siblings, as the study counts them"}
     made = charts.quadrant_map(
         view.points,
         bands=here.run.bands,
         largest_gap=view.largest_gap,
-        sibling_title=counted[profiles[0].sibling_count] if profiles else "Siblings",
+        sibling_count=here.run.sibling_count,
         colours=colours,
         height=470,
     )

@@ -87,7 +87,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
             sample.judge(pair.topics, pair.judgments, name=here.judge.model if here.judge else "none")
             st.page_link(
                 "screens/concept.py",
-                label=markup.markdown(f"All about {concept}"),
+                label=markup.markdown(f"All about {here.name(concept)}"),
                 icon=":material/arrow_forward:",
                 query_params=state.link(concept=concept),
             )

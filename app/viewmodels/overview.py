@@ -19,6 +19,7 @@ class MapPoint:
     """A concept on the map. `weak` marks a gap whose interval is missing or reaches zero."""
 
     concept: str
+    name: str
     n_senses: int
     n_siblings: int
     quadrant: str | None
@@ -59,18 +60,28 @@ class Overview:
 
 
 def overview(
-    findings: Findings, counts: Sequence[ConceptCounts], profiles: Sequence[Profile], lenses: Sequence[Lens]
+    findings: Findings,
+    counts: Sequence[ConceptCounts],
+    profiles: Sequence[Profile],
+    lenses: Sequence[Lens],
+    *,
+    names: Mapping[str, str] | None = None,
 ) -> Overview:
-    """Gather the overview; `lenses` are those of one setting, at most one a concept."""
+    """Gather the overview; `lenses` are those of one setting, at most one a concept, `names` are not the terms."""
+    names = names or {}
     results = {lens.concept: lens.result for lens in lenses}
     members = {q: [c.concept for c in counts if c.quadrant == q] for q in findings.quadrants}
     cards = tuple(_card(q, finding, findings, results, members[q]) for q, finding in findings.quadrants.items())
     everyone = [c.concept for c in counts]
-    points = tuple(_point(p, findings.concepts[p.concept], results) for p in profiles if p.n_siblings is not None)
+    points = tuple(
+        _point(p, names.get(p.concept, p.concept), findings.concepts[p.concept], results)
+        for p in profiles
+        if p.n_siblings is not None
+    )
     highs = [card.gap.high if card.gap.high is not None else card.gap.value for card in cards]
     return Overview(
         points=points,
-        unplaced=tuple(p.concept for p in profiles if p.n_siblings is None),
+        unplaced=tuple(names.get(p.concept, p.concept) for p in profiles if p.n_siblings is None),
         cards=cards,
         overall=_card("overall", findings.overall, findings, results, everyone),
         largest_gap=max([1.0, *(abs(high) for high in highs if high is not None)]),
@@ -138,10 +149,11 @@ def spread(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
     return offsets
 
 
-def _point(profile: Profile, finding: Finding, results: Mapping[str, LensResult]) -> MapPoint:
+def _point(profile: Profile, name: str, finding: Finding, results: Mapping[str, LensResult]) -> MapPoint:
     lens = results.get(profile.concept)
     return MapPoint(
         concept=profile.concept,
+        name=name,
         n_senses=profile.n_senses,
         n_siblings=profile.n_siblings or 0,
         quadrant=profile.quadrant,

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 import streamlit as st
 
 from app import data, state
+from app.context import current
 from app.data.samples import Sort
 from app.viewmodels.words import ARM, FORM, KINDS, QUADRANT
 from app.widgets.sidebar import NEW_SAMPLES
@@ -58,7 +59,16 @@ def bar(concepts: Sequence[str], filters: data.Filters, sort: Sort) -> None:
         st.button("Everything", key="preset-all", on_click=_apply, args=({},), type=_type({}))
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
         _text(filters)
-        _pick(st.selectbox, "Concept", "concept", filters.concept, options=list(concepts), placeholder="All", width=190)
+        _pick(
+            st.selectbox,
+            "Concept",
+            "concept",
+            filters.concept,
+            options=list(concepts),
+            format_func=current().name,
+            placeholder="All",
+            width=190,
+        )
         _pills("Quadrant", "quadrant", filters.quadrants, QUADRANTS, help=QUADRANT)
         _pick(
             st.segmented_control,

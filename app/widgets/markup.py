@@ -34,6 +34,12 @@ def badge(label: str, *, kind: str = "plain", title: str = "") -> str:
     return f'<span class="lg-badge lg-{kind}"{hint}>{text(label)}</span>'
 
 
+def named(name: str, term: str, *, tag: str = "b") -> str:
+    """A concept by its readable name, its term in the tooltip where it is another."""
+    hint = f' title="{text(term)}"' if name != term else ""
+    return f"<{tag}{hint}>{text(name)}</{tag}>"
+
+
 def letter(quadrant: str | None) -> str:
     """A quadrant's letter in its hue."""
     return f'<span class="lg-letter lg-q-{(quadrant or "none").lower()}">{quadrant or UNKNOWN}</span>'

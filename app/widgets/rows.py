@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import data
+from app.context import current
 from app.widgets import markup
 
 BY_PEOPLE = ("override", "audit")
@@ -29,13 +30,14 @@ def row(
     body = markup.marked(excerpt, loop=None, search=search) if excerpt else '<em class="lg-muted">nothing written</em>'
     with st.container(key=f"row-{key}-{'open' if is_open else 'shut'}"):
         st.html(f'<div class="lg-row"><header>{_head(shown, named=named)}</header><p>{body}</p></div>')
-        label = markup.markdown(f"Open {shown.arm} {shown.sample_id} of {shown.concept}")
+        label = markup.markdown(f"Open {shown.arm} {shown.sample_id} of {current().name(shown.concept)}")
         return st.button(label, key=f"pick-{key}", width="stretch", on_click=on_click)
 
 
 def _head(shown: data.PageRow, *, named: bool) -> str:
     kind = f" · {shown.negative_kind}" if shown.negative_kind else ""
-    name = f"{markup.letter(shown.quadrant)}<b>{markup.text(shown.concept)}</b>" if named else ""
+    called = markup.named(current().name(shown.concept), shown.concept)
+    name = f"{markup.letter(shown.quadrant)}{called}" if named else ""
     arm = markup.badge(shown.arm + kind, kind=shown.arm) if named else ""
     kind_only = markup.badge(shown.negative_kind) if not named and shown.negative_kind else ""
     about = f'<span class="lg-muted">{markup.text(shown.prompt)}</span>' if not named else ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import data
+from app.context import current
 from app.data.samples import JudgmentVote, LensScore, TopicVote
 from app.viewmodels.words import FORM, LENS, UNKNOWN, integer, number, percent
 from app.widgets import markup, notices
@@ -16,7 +17,8 @@ def head(pair: data.PairDetail) -> None:
     """Concept, quadrant, arm, form and rating in one line."""
     kind = f" · {pair.negative_kind}" if pair.negative_kind else ""
     st.html(
-        f'<div class="lg-head">{markup.letter(pair.quadrant)}<h3>{markup.text(pair.concept)}</h3>'
+        f'<div class="lg-head">{markup.letter(pair.quadrant)}'
+        f"{markup.named(current().name(pair.concept), pair.concept, tag='h3')}"
         f"{markup.badge(pair.arm + kind, kind=pair.arm)}"
         f"{markup.badge(pair.form or 'form not measured', kind='form-' + (pair.form or 'none'))}"
         f"{markup.rating_dots(pair.verdict, edited=pair.verdict_source in BY_PEOPLE)}"
@@ -31,7 +33,8 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
     rest = len(pair.output) - len(shown)
     more = f'<p class="lg-note">… and {integer(rest)} more characters</p>' if rest else ""
     empty = "" if pair.output.strip() else '<em class="lg-muted">The model wrote nothing.</em>'
-    about = "" if pair.prompt_concept == pair.concept else f" about <b>{markup.text(pair.prompt_concept)}</b>"
+    other = markup.named(current().name(pair.prompt_concept), pair.prompt_concept)
+    about = "" if pair.prompt_concept == pair.concept else f" about {other}"
     st.html(
         f'<div class="lg-prompt"><span>Prompt{about}</span>{markup.text(pair.prompt)}</div>'
         f'<div class="lg-output" tabindex="0">{body}{empty}{more}</div>'

@@ -15,6 +15,7 @@ from app.widgets import markup
 
 PAGES: Final = (
     ("screens/overview.py", "Overview", ":material/grid_view:"),
+    ("screens/pack.py", "Pack", ":material/account_tree:"),
     ("screens/samples.py", "Samples", ":material/article:"),
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),

@@ -9,6 +9,7 @@ from app.viewmodels import effect, overview, words
 from app.viewmodels.concept import ceiling_rows, lens_dots
 from engine.stats.estimate import known, unknown, without_interval
 from engine.stats.findings import Settings, find
+from engine.stats.quadrants import Bands
 from tests.support.synthetic_study import JUDGE, RUN
 
 
@@ -161,7 +162,7 @@ def test_no_dot_of_the_map_leaves_its_quadrant(full_study: Path, copies: int) ->
     counts = counts_of(full_study)
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
     made = charts.quadrant_map(
-        view.points, bands=(2, 5, 3, 10), largest_gap=2, sibling_title="Siblings", colours=theme.LIGHT, height=400
+        view.points, bands=Bands(), largest_gap=2, sibling_count="distinct", colours=theme.LIGHT, height=400
     )
     quadrants = {profile.concept: profile.quadrant for profile in profiles}
     dots = [trace for trace in made.data if trace.customdata is not None]

@@ -1,0 +1,81 @@
+"""Names beside the dots of a map: above, below or beside, wherever they cover nothing; left out where they must."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from app.charts.base import plain, translucent
+from app.charts.plane import Plane
+from app.theme import Palette
+
+# About what a map has in a window of 1,440 pixels; labels need it only to keep clear of each other.
+_WIDTH_PX: Final = 540.0
+_AXIS_PX: Final = 60
+_AT_MOST: Final = 22
+_RADIUS_PX: Final = 10.0
+_CORNER_PX: Final = (185, 24)
+_LINE_PX: Final = 11.0
+_Box = tuple[float, float, float, float]
+
+
+def label_dots(
+    made: go.Figure,
+    names: Sequence[str],
+    dots: Sequence[tuple[float, float]],
+    plane: Plane,
+    *,
+    height: int,
+    colours: Palette,
+    radii: Sequence[float] | None = None,
+    on_dots: bool = False,
+) -> None:
+    """Write the names of dots of these radii in pixels; `on_dots` gives names a ground, for other dots may lie beneath."""
+    radii = radii or [_RADIUS_PX] * len(dots)
+    x_px = _WIDTH_PX / (plane.xs[3] - plane.xs[0])
+    y_px = (height - _AXIS_PX) / (plane.ys[3] - plane.ys[0])
+    places = [((x - plane.xs[0]) * x_px, (y - plane.ys[0]) * y_px) for x, y in dots]
+    taken = _taken(places, radii, plane, y_px)
+    ground = {"bgcolor": translucent(colours.page, 0.82), "borderpad": 1} if on_dots else {}
+    for name, place, radius, at in zip(names, places, radii, dots, strict=True):
+        found = _free_spot(name, place, radius, taken)
+        if found is not None:
+            dx, dy, anchor, box = found
+            taken.append(box)
+            made.add_annotation(
+                x=at[0],
+                y=at[1],
+                text=plain(name, at_most=_AT_MOST),
+                font={"size": 11.5, "color": colours.text},
+                showarrow=False,
+                xanchor=anchor,
+                xshift=dx,
+                yshift=dy,
+                **ground,
+            )
+
+
+def _taken(places: Sequence[tuple[float, float]], radii: Sequence[float], plane: Plane, y_px: float) -> list[_Box]:
+    """What labels must not cover: the strip's and the corners' names, and the dots themselves."""
+    wide, high = _CORNER_PX
+    top = (plane.ys[3] - plane.ys[0]) * y_px
+    strip = ((plane.ys[1] + plane.ys[2]) / 2 - plane.ys[0]) * y_px
+    taken: list[_Box] = [(0, wide, strip - 9, strip + 9)]
+    taken += [(x, x + wide, y, y + high) for x in (0, _WIDTH_PX - wide) for y in (0, top - high)]
+    return taken + [(x - r, x + r, y - r, y + r) for (x, y), r in zip(places, radii, strict=True)]
+
+
+def _free_spot(
+    name: str, place: tuple[float, float], radius: float, taken: Sequence[_Box]
+) -> tuple[float, float, str, _Box] | None:
+    half, up, aside = 3.1 * min(len(name), _AT_MOST), radius + _LINE_PX, radius + _LINE_PX / 2
+    for dx, dy, anchor in ((0.0, up, "center"), (0.0, -up, "center"), (aside, 0.0, "left"), (-aside, 0.0, "right")):
+        middle = place[0] + dx + {"center": 0.0, "left": half, "right": -half}[anchor]
+        box = (middle - half, middle + half, place[1] + dy - 7, place[1] + dy + 7)
+        if box[0] >= 0 and box[1] <= _WIDTH_PX and not any(_overlap(box, other) for other in taken):
+            return dx, dy, anchor, box
+    return None
+
+
+def _overlap(one: _Box, other: _Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]

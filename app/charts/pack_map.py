@@ -1,0 +1,106 @@
+"""The map of a whole pack: one dot for all concepts of equal counts, its area their number; the run's choice is ringed."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from app.charts.base import figure, plain, translucent
+from app.charts.labels import label_dots
+from app.charts.plane import draw_plane, place, plane_of
+from app.theme import Palette, hue
+from app.viewmodels.pack import Dot
+from app.viewmodels.words import count, integer
+from engine.stats.quadrants import Bands
+
+_LARGEST: Final = 30.0
+_SMALLEST: Final = 4.0
+_RING: Final = 3.0
+_LABELLED_UP_TO: Final = 40
+# Room for the names of the lower quadrants below the dots at 0 siblings.
+_BELOW: Final = 0.95
+
+
+def pack_map(
+    dots: Sequence[Dot],
+    chosen: Sequence[tuple[str, int, int]],
+    *,
+    bands: Bands,
+    sibling_count: str,
+    colours: Palette,
+    height: int,
+) -> go.Figure:
+    """The map; each dot's customdata is its place. `chosen` are names with their counts of senses and siblings."""
+    plane = plane_of(((dot.n_senses, dot.n_siblings) for dot in dots), bands, below=_BELOW)
+    made = figure(colours, height=height, showlegend=False)
+    draw_plane(made, plane, sibling_count=sibling_count, colours=colours, between="right")
+    sizes = _sizes(dots)
+    _draw_dots(made, dots, sizes, colours)
+    _draw_rings(made, dots, sizes, colours)
+    if len(chosen) <= _LABELLED_UP_TO:
+        at = [(place(n_senses), place(n_siblings)) for _, n_senses, n_siblings in chosen]
+        sized = {(dot.n_senses, dot.n_siblings): size / 2 + _RING for dot, size in zip(dots, sizes, strict=True)}
+        radii = [sized[n_senses, n_siblings] for _, n_senses, n_siblings in chosen]
+        names = [name for name, _, _ in chosen]
+        label_dots(made, names, at, plane, height=height, colours=colours, radii=radii, on_dots=True)
+    return made
+
+
+def _sizes(dots: Sequence[Dot]) -> list[float]:
+    """Diameters: the area follows the number of concepts, but for the smallest dots, which must be seen."""
+    most = max((dot.n_concepts for dot in dots), default=1)
+    return [max(_SMALLEST, _LARGEST * math.sqrt(dot.n_concepts / most)) for dot in dots]
+
+
+def _draw_dots(made: go.Figure, dots: Sequence[Dot], sizes: Sequence[float], colours: Palette) -> None:
+    hues = [hue(dot.quadrant, colours) for dot in dots]
+    made.add_trace(
+        go.Scatter(
+            x=[place(dot.n_senses) for dot in dots],
+            y=[place(dot.n_siblings) for dot in dots],
+            mode="markers",
+            marker={
+                "size": list(sizes),
+                "color": [translucent(colour, 0.55) for colour in hues],
+                "line": {"width": 1, "color": hues},
+                "opacity": 1,
+            },
+            customdata=[[dot.place] for dot in dots],
+            hovertext=[_hover(dot) for dot in dots],
+            hoverinfo="text",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
+    )
+
+
+def _draw_rings(made: go.Figure, dots: Sequence[Dot], sizes: Sequence[float], colours: Palette) -> None:
+    ringed = [(dot, size) for dot, size in zip(dots, sizes, strict=True) if dot.n_chosen]
+    made.add_trace(
+        go.Scatter(
+            x=[place(dot.n_senses) for dot, _ in ringed],
+            y=[place(dot.n_siblings) for dot, _ in ringed],
+            mode="markers",
+            marker={
+                "symbol": "circle-open",
+                "color": colours.text,
+                "size": [size + 2 * _RING for _, size in ringed],
+                "line": {"width": 2, "color": colours.text},
+            },
+            hoverinfo="skip",
+        )
+    )
+
+
+def _hover(dot: Dot) -> str:
+    rest = dot.n_concepts - len(dot.names)
+    names = ", ".join(plain(name, at_most=28) for name in dot.names) + (f" and {integer(rest)} more" if rest else "")
+    lines = [
+        f"<b>{count(dot.n_concepts, 'concept')}</b> · {f'quadrant {dot.quadrant}' if dot.quadrant else 'no quadrant'}",
+        f"{count(dot.n_senses, 'sense')} · {count(dot.n_siblings, 'sibling')}",
+        names,
+    ]
+    if dot.n_chosen:
+        lines.append(f"Ring: {integer(dot.n_chosen)} chosen in this run")
+    return "<br>".join(lines)
