@@ -8,6 +8,8 @@ import hashlib
 import importlib.util
 import json
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,7 +71,7 @@ def load_options(config: StudyConfig) -> LoadOptions:
 def load_subject(name: str, options: LoadOptions | None = None, *, device: str | None = None) -> Subject:
     """Load 'bundled', a folder or a hub id; ModelError tells in one sentence why it cannot be."""
     options = options or LoadOptions()
-    place, chosen = _place(name), _device(device or options.device)
+    place, chosen = _place(name), find_device(device or options.device)
     model, tokenizer = _read(name, place, options, chosen)
     settings = model.config.get_text_config()
     if options.device_map is None and options.quantize == "none":
@@ -87,7 +89,8 @@ def load_subject(name: str, options: LoadOptions | None = None, *, device: str |
     )
 
 
-def _device(name: str | None) -> "torch.device":
+def find_device(name: str | None) -> "torch.device":
+    """The device of that name, or the first GPU, else the CPU; ModelError when it cannot be used."""
     import torch
 
     try:
@@ -124,26 +127,53 @@ def _quantization(options: LoadOptions) -> Any:
     )
 
 
-def _read(name: str, place: str, options: LoadOptions, device: "torch.device") -> tuple[Any, Any]:
-    """Model and tokenizer; everything that transformers raises for files that are no model becomes a ModelError."""
-    from huggingface_hub.errors import StrictDataclassError
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def load_tokenizer(name: str, options: LoadOptions | None = None) -> Any:
+    """The tokenizer alone, without its model's weights; ModelError tells in one sentence why it cannot be loaded."""
+    from transformers import AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    hub = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
-    dtype = "float32" if options.dtype == "auto" and device.type == "cpu" else options.dtype
-    placed = options.device_map or ({"": device} if options.quantize != "none" else None)
-    more = {"quantization_config": _quantization(options), "device_map": placed}
+    place = _place(name)
+    with _telling(name):
+        return AutoTokenizer.from_pretrained(place, **_hub(options or LoadOptions()))
+
+
+def precision(options: LoadOptions, device: "torch.device") -> Dtype:
+    """The precision to load in: float32 on a CPU unless another is asked for; auto is the checkpoint's own."""
+    return "float32" if options.dtype == "auto" and device.type == "cpu" else options.dtype
+
+
+def _hub(options: LoadOptions) -> dict[str, Any]:
+    return {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """Turns everything that transformers raises for files that are no model into a ModelError."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
     told = (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError, EOFError)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **hub)
-        given = {key: value for key, value in more.items() if value is not None}
-        loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, output_loading_info=True, **hub, **given)
+        yield
     except (*told, SafetensorError, StrictDataclassError, pickle.UnpicklingError) as error:
         raise _no_model(name, " ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _read(name: str, place: str, options: LoadOptions, device: "torch.device") -> tuple[Any, Any]:
+    """Model and tokenizer of a place."""
+    from transformers import AutoModelForCausalLM
+
+    placed = options.device_map or ({"": device} if options.quantize != "none" else None)
+    more = {"quantization_config": _quantization(options), "device_map": placed}
+    given = {key: value for key, value in more.items() if value is not None}
+    tokenizer = load_tokenizer(name, options)
+    dtype = precision(options, device)
+    with _telling(name):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            place, dtype=dtype, output_loading_info=True, **_hub(options), **given
+        )
     model, loading = loaded
     # transformers fills what a file lacks with random numbers, and only warns.
     if missing := sorted(loading["missing_keys"]):
