@@ -1,4 +1,4 @@
-"""One frozen dataclass for every table that rows are added to, and the one way to add them.
+"""One frozen dataclass for every table that rows are added to (db.inserting adds them).
 
 Fields have the names and the order of the table's columns, so that a row is what the table holds; closed vocabularies are
 Literals with the values of the table's CHECK. Times are naive UTC. `insert` is idempotent: keys are natural or content
@@ -8,13 +8,9 @@ Text may hold anything that Python's may: NUL, emoji and megabytes come back as 
 UTF-8 file can hold, become U+FFFD.
 """
 
-import types
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
-
-import duckdb
+from typing import ClassVar, Literal, TypeAlias
 
 Quadrant: TypeAlias = Literal["A", "B", "C", "D"]
 SiblingCount: TypeAlias = Literal["study", "distinct"]
@@ -30,14 +26,6 @@ JudgeKind: TypeAlias = Literal["topic", "relevance"]
 BatchStep: TypeAlias = Literal["submitted", "done", "lost"]
 Json: TypeAlias = str
 """A JSON document as text."""
-
-_SQL_TYPES: dict[Any, str] = {
-    str: "varchar",
-    int: "bigint",
-    float: "double",
-    bool: "boolean",
-    datetime: "timestamp",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,58 +427,3 @@ class LensScoreRow(Row):
     fold: int
     probability: float
     fires: bool
-
-
-def insert(cursor: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> int:
-    """Add rows of one class; returns how many were not there yet.
-
-    A row may not refer to another row of the same call. Raises duckdb.ConstraintException for a row that the schema
-    refuses, TypeError for rows of several classes.
-    """
-    if not rows:
-        return 0
-    kind = type(rows[0])
-    if any(type(row) is not kind for row in rows):
-        raise TypeError(f"rows of several classes cannot be added at once: {sorted({type(r).__name__ for r in rows})}")
-    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(kind)}
-    try:
-        counted = cursor.execute(_statement(kind), columns).fetchone()
-    except duckdb.InvalidInputException as error:
-        if "surrogate" not in str(error):
-            raise
-        readable = {name: _without_surrogates(values) for name, values in columns.items()}
-        counted = cursor.execute(_statement(kind), readable).fetchone()
-    return int(counted[0]) if counted else 0
-
-
-def _statement(kind: type[Row]) -> str:
-    """The INSERT of a class, with one list a column as its parameters.
-
-    Lists of columns are as fast as an arrow table up to some thousand rows (5 microseconds a row) and spare every process
-    the second that importing pyarrow takes.
-    """
-    hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]
-    columns = ", ".join(f'"{name}"' for name in names)
-    values = ", ".join(f"unnest(${name}::{_sql_type(hints[name])}[])" for name in names)
-    # Table and columns are constants of the class, never a user's.
-    clash = f"({', '.join(kind.key)})" if kind.key else ""
-    return f"insert into {kind.table} ({columns}) select {values} on conflict {clash} do nothing"
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return [_without_surrogates(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _sql_type(hint: Any) -> str:
-    """The SQL type of a field's type: `X | None` is X, a Literal is text, tuple[X, ...] is a list of X."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return _sql_type(next(argument for argument in arguments if argument is not type(None)))
-    if origin is tuple:
-        return f"{_sql_type(arguments[0])}[]"
-    if origin is Literal:
-        return "varchar"
-    return _SQL_TYPES[hint]
