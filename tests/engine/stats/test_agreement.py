@@ -1,0 +1,180 @@
+"""Agreement against scikit-learn, SciPy, a plain alpha over pairs of values, and resampling of concepts one by one."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score
+
+from engine.stats.agreement import FEWEST_PAIRS, agree, concept_tables, measures
+
+LEVELS = [1, 2, 3, 4, 5]
+RATED = st.tuples(st.sampled_from("abc"), st.integers(1, 5), st.integers(1, 5))
+PAIRS = st.lists(RATED, min_size=FEWEST_PAIRS, max_size=60)
+ALL = ("kappa", "alpha", "spearman", "exact", "within_one", "bias")
+
+
+def cells(pairs):
+    return [(concept, x, y, 1) for concept, x, y in pairs]
+
+
+def of(pairs, **options):
+    return agree(cells(pairs), **({"seed": 0, "n_resamples": 50} | options))
+
+
+def plain_alpha(pairs):
+    """Krippendorff's alpha by its definition: mean squared difference within pairs and between all values."""
+    observed = np.mean([(x - y) ** 2 for _, x, y in pairs])
+    values = [value for _, x, y in pairs for value in (x, y)]
+    expected = np.mean([(a - b) ** 2 for a, b in combinations(values, 2)])
+    return 1 - observed / expected
+
+
+@settings(max_examples=60)
+@given(PAIRS)
+def test_values_are_those_of_independent_oracles(pairs):
+    x, y = [p[1] for p in pairs], [p[2] for p in pairs]
+    found = of(pairs)
+    assert found.n == len(pairs)
+    if len(set(x)) > 1 and len(set(y)) > 1:
+        assert found.kappa.value == pytest.approx(cohen_kappa_score(x, y, weights="quadratic", labels=LEVELS))
+        assert found.spearman.value == pytest.approx(spearmanr(x, y).statistic)
+    else:
+        assert found.kappa.value is found.spearman.value is None
+        assert "single rating" in found.kappa.reason
+    if len({*x, *y}) > 1:
+        assert found.alpha.value == pytest.approx(plain_alpha(pairs))
+    else:
+        assert "one and the same" in found.alpha.reason
+    assert found.exact.value == pytest.approx(np.mean(np.equal(x, y)))
+    assert found.within_one.value == pytest.approx(np.mean(np.abs(np.subtract(x, y)) <= 1))
+    assert found.bias.value == pytest.approx(np.mean(x) - np.mean(y))
+    assert np.array_equal(found.counts, [[sum(p[1:] == (i, j) for p in pairs) for j in LEVELS] for i in LEVELS])
+
+
+@settings(max_examples=40)
+@given(PAIRS)
+def test_turning_the_sides_round_turns_only_the_bias_round(pairs):
+    one, other = of(pairs), of([(concept, y, x) for concept, x, y in pairs])
+    for name in ALL:
+        value, turned = getattr(one, name).value, getattr(other, name).value
+        assert turned == (value if value is None else pytest.approx(-value if name == "bias" else value))
+
+
+@settings(max_examples=40)
+@given(PAIRS, st.permutations(range(60)))
+def test_order_of_the_pairs_and_how_cells_are_cut_change_nothing(pairs, order):
+    shuffled = [pairs[i] for i in order if i < len(pairs)]
+    assert np.array_equal(of(pairs).counts, of(shuffled).counts)
+    doubled = agree([(c, x, y, 2) for c, x, y in pairs], seed=0, n_resamples=50)
+    assert doubled == agree(cells(pairs + pairs), seed=0, n_resamples=50)
+
+
+@given(st.lists(st.integers(1, 5), min_size=FEWEST_PAIRS, max_size=30))
+def test_equal_ratings_agree_wholly_and_no_interval_pretends_certainty(ratings):
+    found = of([("ab"[i % 2], rating, rating) for i, rating in enumerate(ratings)])
+    assert found.exact.value == found.within_one.value == 1.0
+    assert found.bias.value == 0.0
+    assert not found.exact.has_interval
+    if len(set(ratings)) > 1:
+        for estimate in (found.kappa, found.alpha, found.spearman):
+            assert estimate.value == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, FEWEST_PAIRS - 1])
+def test_few_pairs_support_plain_shares_alone(n):
+    found = of([("ab"[i % 2], 1 + i % 5, 1 + i % 4) for i in range(n)])
+    for estimate in (found.kappa, found.alpha, found.spearman):
+        assert estimate.value is None
+        assert ("too few" in estimate.reason) == (n > 0)
+    assert (found.exact.value is None) == (n == 0)
+    assert (found.n, found.n_concepts) == (n, min(n, 2))
+
+
+def test_one_concept_has_values_without_intervals_and_few_are_marked_weak():
+    pairs = [("a", 1 + i % 5, 1 + i % 4) for i in range(40)]
+    for name in ALL:
+        estimate = getattr(of(pairs), name)
+        assert estimate.value is not None
+        assert not estimate.has_interval
+    assert of(pairs).weak
+    assert not of([(f"c{i % 8}", x, y) for i, (_, x, y) in enumerate(pairs)]).weak
+
+
+def simulated(rng, n_concepts, n_pairs, *, spread=0.8, noise=0.7, bias=0.0):
+    """Pairs whose concepts differ in level and in how far the sides are apart."""
+    pairs = []
+    for concept in range(n_concepts):
+        level, apart = rng.normal(3, spread), rng.normal(bias, 0.3)
+        truth = rng.normal(level, 1, n_pairs)
+        x, y = (np.clip(np.rint(truth + shift + rng.normal(0, noise, n_pairs)), 1, 5) for shift in (apart, 0))
+        pairs += [(f"c{concept}", int(a), int(b)) for a, b in zip(x, y, strict=True)]
+    return pairs
+
+
+def test_intervals_are_those_of_resampling_concepts_one_by_one():
+    rng = np.random.default_rng(3)
+    pairs = simulated(rng, 12, 15)
+    found = of(pairs, n_resamples=4000)
+    by_concept = {name: [p for p in pairs if p[0] == name] for name in {p[0] for p in pairs}}
+    names = sorted(by_concept)
+    draws = {name: [] for name in ALL}
+    for _ in range(700):
+        x, y = np.array([p[1:] for name in rng.choice(names, 12) for p in by_concept[name]]).T
+        draws["kappa"].append(cohen_kappa_score(x, y, weights="quadratic", labels=LEVELS))
+        draws["spearman"].append(spearmanr(x, y).statistic)
+        draws["exact"].append(np.mean(x == y))
+        draws["bias"].append(np.mean(x - y))
+    for name in ("kappa", "spearman", "exact", "bias"):
+        estimate, (low, high) = getattr(found, name), np.quantile(draws[name], [0.025, 0.975])
+        assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.035)
+
+
+def test_intervals_hold_the_truth_nearly_as_often_as_they_say():
+    rng = np.random.default_rng(11)
+    truth = of(simulated(rng, 3_000, 20, bias=0.4), n_resamples=2)
+    held = {name: [] for name in ("kappa", "alpha", "bias")}
+    for _ in range(300):
+        found = of(simulated(rng, 30, 20, bias=0.4), n_resamples=300)
+        for name in held:
+            estimate = getattr(found, name)
+            held[name].append(estimate.low <= getattr(truth, name).value <= estimate.high)
+    for name, hits in held.items():
+        assert 0.89 <= np.mean(hits) <= 0.98, name
+
+
+def test_pooling_arms_inflates_agreement():
+    rng = np.random.default_rng(7)
+    positive = simulated(rng, 200, 10, spread=0.2, noise=0.8)
+    negative = [(c, max(1, x - 3), max(1, y - 3)) for c, x, y in simulated(rng, 200, 10, spread=0.2, noise=0.8)]
+    arms = [of(arm, n_resamples=2).kappa.value for arm in (positive, negative)]
+    assert of(positive + negative, n_resamples=2).kappa.value > max(arms) + 0.1
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    pairs = simulated(np.random.default_rng(1), 9, 6)
+    assert of(pairs, seed=4) == of(pairs, seed=4)
+    assert of(pairs, seed=4).kappa != of(pairs, seed=5).kappa
+
+
+def test_undefined_resamples_are_nan_and_left_out():
+    # Two concepts of a single rating each: half of the resamples hold one of them twice.
+    pairs = [("a", 1, 1)] * 10 + [("b", 5, 4)] * 10
+    assert np.isnan(measures(concept_tables(cells(pairs)))["kappa"]).all()
+    found = of(pairs, n_resamples=400)
+    assert found.kappa.value is not None
+    assert np.isfinite(found.kappa.value)
+
+
+@pytest.mark.parametrize("cell", [("a", 0, 3, 1), ("a", 3, 6, 1), ("a", 3, 3, -1)])
+def test_cells_that_count_no_ratings_are_refused(cell):
+    with pytest.raises(ValueError, match="ratings 1 to 5"):
+        agree([cell], seed=0)
+
+
+def test_confidence_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match="confidence"):
+        of([("a", 1, 2)], confidence=1.0)
