@@ -1,16 +1,14 @@
 """Agreement of two raters on the same pairs, from 5 × 5 tables of counts, one a concept.
 
-A table counts how often the one gave rating i and the other rating j: its rows are the first rater's, its columns the
-second's.
-Six measures, since none tells all: quadratic-weighted kappa, Krippendorff's alpha for interval data and Spearman's rank
-correlation correct for chance or ignore scale; the shares of equal ratings and of ratings at most one apart are plain; the bias is
-the mean of first minus second. Intervals resample concepts, for pairs of one concept resemble each other.
+A table counts how often the one gave rating i and the other rating j: rows are the first rater's ratings, columns the second's.
+Six measures, since none tells all. Quadratic-weighted kappa and Krippendorff's alpha for interval data correct for chance,
+Spearman's correlation looks at ranks alone; the shares of equal ratings and of ratings at most one apart are plain; the bias is the
+mean of first minus second. Intervals resample concepts, for pairs of one concept resemble each other.
 
 Where a side gave a single rating, agreement beyond chance cannot be told, however many pairs there are: kappa and correlation
 are then unknown (kappa would be 0 by construction), and so is alpha where both sides gave one and the same rating.
 
-Sources: Cohen 1968, doi:10.1037/h0026256; Krippendorff 2011, Computing Krippendorff's
-Alpha-Reliability.
+Sources: Cohen 1968, doi:10.1037/h0026256; Krippendorff 2011, Computing Krippendorff's Alpha-Reliability.
 """
 
 from __future__ import annotations
