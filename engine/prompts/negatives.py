@@ -48,7 +48,7 @@ class Cycle:
     def take(self, met: set[str]) -> str:
         """The next concept that is not in `met`, or simply the next when all are."""
         n = len(self._terms)
-        turns = [(self._next + i) % n for i in range(n)]
-        place = next((i for i in turns if self._terms[i] not in met), turns[0])
+        turns = ((self._next + i) % n for i in range(n))
+        place = next((i for i in turns if self._terms[i] not in met), self._next)
         self._next = (place + 1) % n
         return self._terms[place]

@@ -17,7 +17,7 @@ from typing import Literal
 
 from engine.config import StudyConfig
 from engine.errors import ConfigError
-from engine.packs.pack import Concept, Pack
+from engine.packs.pack import Pack
 from engine.prompts.negatives import Cycle, NegativeKind, kinds_in_turn
 from engine.prompts.related import Relations
 from engine.prompts.templates import TemplateSet
@@ -53,11 +53,14 @@ class Planner:
         self.pack, self.templates, self.config, self.run_id = pack, templates, config, run_id
         self._relations = Relations(pack)
         self._samples: dict[tuple[str, str, int], PlannedSample] = {}
-        self._undefined = [concept for concept in pack.concepts if not concept.definition]
+        self._unsuited = {
+            name: {concept.term for concept in pack.concepts if not templates.suits(name, concept)}
+            for name in templates.templates
+        }
 
     def plan(self, concepts: Sequence[str]) -> tuple[PlannedPair, ...]:
         """Pairs of all the concepts, concept by concept, positives first."""
-        with _collector_paused():
+        with collector_paused():
             return tuple(pair for concept in concepts for pair in self._plan_concept(concept, concepts))
 
     def _plan_concept(self, concept: str, selected: Sequence[str]) -> Iterator[PlannedPair]:
@@ -104,7 +107,7 @@ class Planner:
         """The concepts of each kind that has any; none is of two kinds, and each suits all the templates."""
         rng = random.Random(_number(f"{self.config.seed}|negatives|{concept}"))
         entry, banned = self.pack.by_term[concept], self._relations.related(concept)
-        banned |= {other.term for other in self._undefined if not self._suits_all(templates, other)}
+        banned = banned.union(*(self._unsuited[name] for name in templates))
         opposites = [term for term in entry.opposites if term in self.pack.by_term and term not in banned]
         known = banned | (set(opposites) if self.config.opposite_share else set())
         siblings = [term for term in self.pack.siblings(concept) if term not in known]
@@ -114,9 +117,6 @@ class Planner:
         if self.config.opposite_share:
             found["opposite"] = opposites
         return {kind: Cycle(terms) for kind, terms in found.items() if terms}
-
-    def _suits_all(self, templates: Sequence[str], concept: Concept) -> bool:
-        return all(self.templates.suits(name, concept) for name in templates)
 
     def _unrelated(self, concept: str, banned: set[str], selected: Sequence[str], rng: random.Random) -> list[str]:
         """Concepts of the run first, since their texts exist already; the rest of the pack when they are too few."""
@@ -154,7 +154,7 @@ class Planner:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """A plan is millions of objects without circles; looking for some among them takes as long as planning."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -6,26 +6,32 @@ from pathlib import Path
 
 from db import connect
 from db.rows import PairRow, PromptRow, Row
-from engine.prompts.plan import PlannedPair, PlannedSample, Planner
+from engine.prompts.plan import PlannedPair, PlannedSample, Planner, collector_paused
 from engine.stages.generate import count
 from engine.stages.select import PreparedRun
 from engine.stages.stage import write_rows
 
-WRITE_AT_ONCE = 20_000
-"""Rows in one transaction: a plan of millions takes no more memory to write than to make."""
+WRITE_AT_ONCE = 50_000
+"""Rows in one transaction: half a second, and a plan of millions takes hardly more memory to write than to make."""
 
 
 def plan(study: Path, prepared: PreparedRun, concepts: Sequence[str]) -> tuple[PlannedPair, ...]:
     """Plan the pairs of these concepts and store them; planning again changes nothing."""
-    pairs = Planner(prepared.pack, prepared.templates, prepared.config, run_id=prepared.run_id).plan(concepts)
+    with collector_paused():
+        pairs = Planner(prepared.pack, prepared.templates, prepared.config, run_id=prepared.run_id).plan(concepts)
+        _write(study, prepared, pairs)
+    return pairs
+
+
+def _write(study: Path, prepared: PreparedRun, pairs: Sequence[PlannedPair]) -> None:
     with connect(study) as cursor:
         is_written = count(cursor, prepared.run_id, "n_pairs") == len(pairs)
     # Prompts are written before the pairs that need them, so the last pair stands for all.
-    if not is_written:
-        for rows in (_prompt_rows(prepared, pairs), _pair_rows(prepared.run_id, pairs)):
-            while part := list(islice(rows, WRITE_AT_ONCE)):
-                write_rows(study, part)
-    return pairs
+    if is_written:
+        return
+    for rows in (_prompt_rows(prepared, pairs), _pair_rows(prepared.run_id, pairs)):
+        while part := list(islice(rows, WRITE_AT_ONCE)):
+            write_rows(study, part)
 
 
 def _prompt_rows(prepared: PreparedRun, pairs: Sequence[PlannedPair]) -> Iterator[Row]:
