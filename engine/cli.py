@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from engine.commands import (
+    DEFAULT_STUDY,
+    ConfigOption,
+    JsonOption,
+    StudyArgument,
+    chosen_settings,
+    run_stages,
+    wide_console,
+)
 from engine.errors import ExpectedError, StudyUnreadable
+from engine.judge_cli import app as judge_app
 from engine.options import with_settings
 from engine.pack_cli import app as pack_app
 from engine.terminal import visible
@@ -25,13 +35,10 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(pack_app, name="pack")
-DEFAULT_STUDY = Path("studies/study")
+app.add_typer(judge_app, name="judge")
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}
 
-StudyArgument = Annotated[Path, typer.Argument(help="Study folder.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="study.toml with settings; flags win over it.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PortOption = Annotated[int, typer.Option(help="Port of the dashboard on 127.0.0.1.", min=1, max=65_535)]
 
 
@@ -69,14 +76,6 @@ def options(
     """Take the options that belong to no command."""
 
 
-def _wide_console(*, stderr: bool = False) -> Console:
-    """A console that is wide where nobody told how wide it is, as in a file, so that a table keeps all its names."""
-    console = Console(stderr=stderr)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 160
-    return console
-
-
 @app.command()
 def demo(
     study: Annotated[Path, typer.Option(help="Folder for the demo study.")] = DEMO_STUDY,
@@ -89,7 +88,7 @@ def demo(
     from engine.pipeline import run as run_stages
 
     run_stages(study, read_config(flags=DEMO_SETTINGS))
-    _wide_console(stderr=True).print(report_table(build_report(study)))
+    wide_console(stderr=True).print(report_table(build_report(study)))
     if not no_serve:
         serve(study, port=port)
 
@@ -101,7 +100,7 @@ def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **set
 
     Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
     """
-    _run(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
+    run_stages(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
 
 
 @app.command()
@@ -110,8 +109,8 @@ def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **
     """Choose the concepts and plan every prompt and pair, without loading the model."""
     from engine.exchange.forecast import build_forecast, forecast_table
 
-    _run(study, config, settings, only=("select",))
-    _wide_console(stderr=True).print(forecast_table(build_forecast(study, _settings(study, config, settings))))
+    run_stages(study, config, settings, only=("select",))
+    wide_console(stderr=True).print(forecast_table(build_forecast(study, chosen_settings(study, config, settings))))
 
 
 @app.command()
@@ -124,60 +123,32 @@ def plan(
 
     from engine.exchange.forecast import build_forecast, forecast_table
 
-    found = build_forecast(study, _settings(study, config, settings))
+    found = build_forecast(study, chosen_settings(study, config, settings))
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
     else:
-        _wide_console().print(forecast_table(found))
+        wide_console().print(forecast_table(found))
 
 
 @app.command()
 @with_settings
 def generate(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Have the subject model write the planned samples, and measure their form."""
-    _run(study, config, settings, only=("generate",))
+    run_stages(study, config, settings, only=("generate",))
 
 
 @app.command()
 @with_settings
 def capture(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Capture the activations of the samples."""
-    _run(study, config, settings, only=("capture",))
-
-
-@app.command()
-@with_settings
-def judge(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
-    """Have the judge name topics and rate relevance."""
-    _run(study, config, settings, only=("judge",))
+    run_stages(study, config, settings, only=("capture",))
 
 
 @app.command()
 @with_settings
 def train(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Train and measure the lenses."""
-    _run(study, config, settings, only=("train",))
-
-
-def _run(study: Path, config: Path | None, settings: dict[str, Any], *, only: Any) -> None:
-    from engine import pipeline
-
-    summary = pipeline.run(study, _settings(study, config, settings), only=only)
-    done = {stage: n for stage, n in summary.n_done.items() if n}
-    said = ", ".join(f"{stage} {n:,}" for stage, n in done.items()) or "nothing was left to do"
-    Console(stderr=True).print(f"Run {summary.run_id} with {summary.n_concepts} concepts: {said}.", highlight=False)
-    typer.echo(summary.run_id)
-
-
-def _settings(study: Path, file: Path | None, settings: dict[str, Any]) -> Any:
-    """Flags over the file; without either, the settings of the study's latest run."""
-    from engine.config import read_config, read_stored_config
-    from engine.pipeline import stored_config
-
-    flags = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items() if v not in (None, [])}
-    stored = None if file else stored_config(study)
-    base = read_stored_config(stored[1]) if stored else None
-    return read_config(file, flags=flags, base=base)
+    run_stages(study, config, settings, only=("train",))
 
 
 @app.command()
@@ -189,7 +160,7 @@ def status(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) ->
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        _wide_console().print(status_table(found))
+        wide_console().print(status_table(found))
 
 
 @app.command()
@@ -214,7 +185,7 @@ def report(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        _wide_console().print(report_table(found))
+        wide_console().print(report_table(found))
 
 
 @app.command()

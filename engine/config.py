@@ -76,7 +76,20 @@ class StudyConfig:
     )
     activations: Literal["float16", "float32"] = _setting("float16", "Precision of stored activations.")
     mode: Literal["in_context", "output_only"] = _setting("in_context", "Capture outputs after their prompt, or alone.")
-    judge: str = _setting("offline", "Judge: 'offline'.")
+    judge: str = _setting(
+        "offline", "Judge: 'offline', 'anthropic' or 'anthropic:<model>', or 'local:<folder or hub id>'."
+    )
+    base_url: str | None = _setting(
+        None, "Server of an anthropic judge, if not Anthropic's: any that has /v1/messages."
+    )
+    rubric: str = _setting("standard", "What a judge is told: a bundled rubric, or a file.")
+    votes: int = _setting(1, "Votes of the judge on each topic and pair.", low=1, high=100)
+    text_limit: int = _setting(20_000, "Characters of a text that a judge is shown; what is cut is recorded.", low=100)
+    budget: float | None = _setting(None, "The most that this judge may cost in this study, in US dollars.", low=0)
+    rpm: int | None = _setting(None, "At most this many calls a minute.", low=1)
+    tpm: int | None = _setting(None, "At most this many input tokens a minute.", low=1)
+    batches: bool = _setting(False, "Ask through Message Batches: half the price, up to a day.")
+    prices: str | None = _setting(None, "TOML file of prices that stand before ours.")
     lenses: tuple[str, ...] = _setting(("logistic", "mlp-study"), "Lens families to train.")
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
     pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")

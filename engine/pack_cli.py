@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from engine.commands import JsonOption, wide_console
 from engine.options import with_settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ app.add_typer(build, name="build")
 
 PackArgument = Annotated[str, typer.Argument(help="'starter' or a pack folder.")]
 OutArgument = Annotated[Path, typer.Argument(help="New folder for the pack.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 COUNTS = ("siblings", "senses_low", "senses_high", "siblings_low", "siblings_high")
 
 
@@ -68,7 +68,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        _console().print(pack_tables(found))
+        wide_console().print(pack_tables(found))
 
 
 @app.command()
@@ -124,7 +124,7 @@ def _print_choice(rows: list[dict[str, Any]]) -> None:
     table = Table(*(column.replace("_", " ") for column in columns))
     for row in rows:
         table.add_row(*(Text("–" if row[column] is None else str(row[column])) for column in columns))
-    _console().print(table)
+    wide_console().print(table)
 
 
 @build.command("wordnet")
@@ -233,9 +233,3 @@ def _write(pack: "Pack", out: Path, *, origin: "Pack | None" = None) -> None:
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
-
-
-def _console() -> Any:
-    from engine.cli import _wide_console
-
-    return _wide_console()

@@ -11,14 +11,15 @@ from rich.progress import Progress
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyMissing
+from engine.judges.open import open_judge
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
-from engine.stages.judge import judge_row, open_judge, relevance, topics
+from engine.stages.judging import AskOptions, judge_run
 from engine.stages.plan import plan
 from engine.stages.progress import progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
-from engine.stages.stage import run_stage, write_rows
+from engine.stages.stage import run_stage
 from engine.stages.subject import remember_subject, stored_subject
 from engine.stages.train import choose_families, training
 from engine.subject.layers import choose_layers, resolve_layers
@@ -38,11 +39,18 @@ class RunSummary:
     n_done: dict[str, int]
 
 
-def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES, quiet: bool = False) -> RunSummary:
+def run(
+    study: Path,
+    config: StudyConfig,
+    *,
+    only: Sequence[StageName] = STAGES,
+    asking: AskOptions | None = None,
+    quiet: bool = False,
+) -> RunSummary:
     """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
     choose_families(config.lenses)
     prepared = prepare_run(config)
-    judge = open_judge(config.judge, prepared.pack)
+    judge = open_judge(config, prepared.pack)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
     subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
     if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
@@ -55,9 +63,7 @@ def run(study: Path, config: StudyConfig, *, only: Sequence[StageName] = STAGES,
         if "generate" in only or "capture" in only:
             n_done |= _with_model(study, prepared, subject, only, bar)
         if "judge" in only:
-            write_rows(study, [judge_row(judge.identity)])
-            n_done["topics"] = run_stage(study, prepared.run_id, topics(prepared.run_id, judge), bar)
-            n_done["relevance"] = run_stage(study, prepared.run_id, relevance(prepared.run_id, judge), bar)
+            n_done |= judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking or AskOptions())
         if "train" in only:
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)

@@ -89,3 +89,17 @@ union all
 select concept, sample_id, mean_rating, spread, n_votes, n_unscored
 from judge_ratings
 where judge_id = judge and (select needs_means from asked);
+
+-- Numbers of the votes that are still to be asked for: those below n_votes that were never given and, when unscored ones are
+-- asked again, as many new numbers as there are votes without a score.
+create macro votes_to_ask(given, n_scored, n_votes, again) as list_concat(
+    list_filter(range(n_votes), lambda vote: not list_contains(coalesce(given, []), vote)),
+    range(
+        greatest(n_votes, coalesce(list_max(given), -1) + 1),
+        greatest(n_votes, coalesce(list_max(given), -1) + 1) + if(
+            again,
+            greatest(0, len(list_filter(coalesce(given, []), lambda vote: vote < n_votes)) - coalesce(n_scored, 0)),
+            0
+        )
+    )
+);

@@ -1,6 +1,6 @@
 -- name: batches_to_generate
 -- Prompts of every batch that lacks a sample: a batch always runs whole, since its rows share their last bits.
-select q.batch, q.sample_id, q.prompt, q.seed
+select q.batch, q.sample_id, q.prompt_concept, q.template, q.prompt, q.seed
 from prompts q
 where
     q.run_id = $run_id
@@ -29,23 +29,6 @@ where
         where a.sample_id = s.sample_id and a.mode = $mode and list_contains($layers, a.layer)
     ) < 2 * len($layers)
 order by q.batch, s.sample_id;
-
--- name: samples_without_topic
-select s.sample_id, s.output
-from samples s
-join prompts q on q.sample_id = s.sample_id
-anti join (select sample_id from topics where judge_id = $judge_id) t on t.sample_id = s.sample_id
-where q.run_id = $run_id
-order by q.batch, s.sample_id;
-
--- name: pairs_without_judgment
-select p.concept, p.sample_id, s.output
-from pairs p
-join samples s on s.sample_id = p.sample_id
-anti join (select concept, sample_id from judgments where judge_id = $judge_id) j
-    on j.concept = p.concept and j.sample_id = p.sample_id
-where p.run_id = $run_id
-order by p.concept, p.position;
 
 -- name: pair_sets
 -- A fingerprint of each concept's captured pairs at each layer: a lens is trained anew when they change.

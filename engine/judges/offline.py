@@ -6,19 +6,23 @@ subject models that were trained on the same definitions, and it cannot tell a t
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import JudgeError
-from engine.judges.judge import JudgeIdentity, RelevanceVote, TopicVote
+from engine.judges.judge import Answer, JudgeIdentity, Question, Rating, Topic, Unscored
 from engine.packs.pack import Concept, Pack
 
 BINS = (0.12, 0.22, 0.32, 0.46)
 """Similarity from which a rating of 2, 3, 4 and 5 is given."""
 
 RUBRIC = "similarity"
+
+AT_ONCE = 256
+"""Questions whose texts are compared in one product of matrices."""
 
 
 class OfflineJudge:
@@ -49,32 +53,33 @@ class OfflineJudge:
             is_baseline=True,
         )
 
-    def infer_topics(self, texts: Sequence[str]) -> list[TopicVote]:
-        """The nearest concept of the pack; unscored for a text without any word of the pack."""
-        votes = []
-        for text, similarity in zip(texts, self._similarity(texts), strict=True):
-            best = int(similarity.argmax())
-            if similarity[best] > 0:
-                value = float(similarity[best])
-                votes.append(TopicVote(self._terms[best], value, None, f"{self._terms[best]} ({value:.3f})"))
-            else:
-                reason = "the text is empty" if not text.strip() else "no word of the text occurs in the pack"
-                votes.append(TopicVote(None, None, reason, ""))
-        return votes
+    def answer(self, questions: Iterable[Question]) -> Iterator[Answer]:
+        """The nearest concept of the pack, or a rating by similarity to the concept's nearest sense."""
+        source = iter(questions)
+        while part := list(islice(source, AT_ONCE)):
+            texts = list(dict.fromkeys(question.text for question in part))
+            similarity = dict(zip(texts, self._similarity(texts), strict=True))
+            for question in part:
+                ask = self._topic if question.concept is None else self._rating
+                yield ask(question, similarity[question.text])
 
-    def rate(self, items: Sequence[tuple[str, str]]) -> list[RelevanceVote]:
-        """Rating by similarity to the concept's nearest sense; an empty text is off-topic by rule, so 1."""
-        texts = list(dict.fromkeys(text for text, _ in items))
-        similarity = dict(zip(texts, self._similarity(texts), strict=True))
-        return [self._vote(text, concept, similarity[text]) for text, concept in items]
+    def _topic(self, question: Question, similarity: NDArray[np.float64]) -> Answer:
+        best = int(similarity.argmax())
+        if similarity[best] > 0:
+            value = float(similarity[best])
+            return Answer(question, Topic(self._terms[best], value), f"{self._terms[best]} ({value:.3f})")
+        reason = "the text is empty" if not question.text.strip() else "no word of the text occurs in the pack"
+        return Answer(question, Unscored(reason), "")
 
-    def _vote(self, text: str, concept: str, similarity: NDArray[np.float64]) -> RelevanceVote:
-        if concept not in self._row:
-            return RelevanceVote(None, None, f'"{concept}" is no concept of the pack', "")
-        value = float(similarity[self._row[concept]])
+    def _rating(self, question: Question, similarity: NDArray[np.float64]) -> Answer:
+        """An empty text is off-topic by rule, so 1."""
+        if question.concept not in self._row:
+            return Answer(question, Unscored(f'"{question.concept}" is no concept of the pack'), "")
+        value = float(similarity[self._row[question.concept]])
         rating = 1 + int(np.searchsorted(BINS, value, side="right"))
-        explanation = "The text is empty." if not text.strip() else f"Similarity to the nearest sense is {value:.2f}."
-        return RelevanceVote(rating, explanation, None, f"{value:.4f}")
+        is_empty = not question.text.strip()
+        explanation = "The text is empty." if is_empty else f"Similarity to the nearest sense is {value:.2f}."
+        return Answer(question, Rating(rating, explanation), f"{value:.4f}")
 
     def _similarity(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Cosine of each text to each concept's nearest sense, [n, n_concepts]."""

@@ -1,29 +1,58 @@
-"""Ask a judge what every sample is about and how relevant it is to each concept that it serves; every vote is a row."""
+"""Ask a judge what every sample is about and how relevant it is to each concept that it serves; every vote is a row.
+
+Questions are read from the database in pages as the judge takes them, so that a million need no more memory than a thousand.
+Answers are written while the judge goes on. What a judge leaves unanswered is pending again at the next call.
+"""
 
 import hashlib
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
-import duckdb
+from rich.progress import Progress
 
-from db import query
+from db import connect, query
 from db.rows import JudgeRow, JudgmentRow, TopicRow
-from engine.errors import JudgeError
-from engine.judges.judge import Judge, JudgeIdentity
-from engine.judges.offline import OfflineJudge
-from engine.packs.pack import Pack
+from engine.judges.judge import Answer, Judge, JudgeIdentity, Kind, Question, Rating, Topic, Unscored
+from engine.judges.vocabulary import Vocabulary
 from engine.stages.generate import count
-from engine.stages.progress import now
-from engine.stages.stage import Stage, in_batches
+from engine.stages.progress import StageProgress, now
+from engine.stages.replies import ReplyLog, VoteRow, reply_log
+from engine.stages.stage import WRITE_EVERY_S, write_rows
 
-BATCH = 256
+PAGE = 2_000
+"""Samples whose questions are read at once."""
+
+NAMES: dict[Kind, str] = {"topic": "topics", "relevance": "relevance"}
+COUNTS: dict[Kind, str] = {"topic": "n_samples", "relevance": "n_pairs"}
 
 
-def open_judge(name: str, pack: Pack) -> Judge:
-    """The judge of that name; JudgeError for a name that we do not know."""
-    if name == "offline":
-        return OfflineJudge(pack)
-    raise JudgeError(f'There is no judge "{name}".', hint="Known judges: offline.")
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked of a judge about a run: `n_votes` votes of each kind, and unscored ones once more if `again`."""
+
+    study: Path
+    run_id: str
+    judge_id: str
+    n_votes: int = 1
+    again: bool = False
+
+    def values(self) -> dict[str, object]:
+        """The parameters of the queries that find what is pending."""
+        return {"run_id": self.run_id, "judge_id": self.judge_id, "n_votes": self.n_votes, "again": self.again}
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is still to be asked: votes, those on empty texts among them, and characters of text with a limit to each."""
+
+    n_votes: int
+    n_empty: int
+    n_chars: int
 
 
 def judge_id(identity: JudgeIdentity) -> str:
@@ -46,39 +75,187 @@ def judge_row(identity: JudgeIdentity) -> JudgeRow:
     )
 
 
-def topics(run_id: str, judge: Judge) -> Stage[tuple[str, str]]:
-    """The stage that asks for the topic of each sample, from the text alone, before anything else is asked."""
-    name = judge_id(judge.identity)
-
-    def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[tuple[str, str]]]:
-        values = {"run_id": run_id, "judge_id": name}
-        return in_batches(cursor.execute(query("stages.samples_without_topic"), values).fetchall(), BATCH)
-
-    def work(batch: list[tuple[str, str]]) -> Sequence[TopicRow]:
-        votes = judge.infer_topics([output for _, output in batch])
-        return [
-            TopicRow(name, sample_id, 0, v.topic, v.similarity, v.unscored_reason, v.raw_reply, 0, 0, 0.0, now())
-            for (sample_id, _), v in zip(batch, votes, strict=True)
-        ]
-
-    return Stage("topics", pending, work, lambda cursor: count(cursor, run_id, "n_samples"))
+def left_to_ask(asking: Asking, kind: Kind, *, text_limit: int = 2**31 - 1) -> Left:
+    """Count what is pending of a kind."""
+    with connect(asking.study) as cursor:
+        values = asking.values() | {"text_limit": text_limit}
+        row = cursor.execute(query(f"judging.{NAMES[kind]}_left"), values).fetchone()
+    return Left(*row) if row else Left(0, 0, 0)
 
 
-def relevance(run_id: str, judge: Judge) -> Stage[tuple[str, str, str]]:
-    """The stage that rates the relevance of each pair's text to the pair's concept."""
-    name = judge_id(judge.identity)
+def ask(asking: Asking, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: Progress) -> int:
+    """Put all pending questions of a kind to the judge; returns how many were answered.
 
-    def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[tuple[str, str, str]]]:
-        values = {"run_id": run_id, "judge_id": name}
-        return in_batches(cursor.execute(query("stages.pairs_without_judgment"), values).fetchall(), BATCH)
+    Answers that came before a JudgeError are kept.
+    """
+    n_left = left_to_ask(asking, kind).n_votes
+    with connect(asking.study) as cursor:
+        n_total = count(cursor, asking.run_id, COUNTS[kind]) * asking.n_votes
+    progress = StageProgress(bar, asking.run_id, NAMES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
+    questions = _Questions(asking, kind)
+    n_answered = 0
+    with _log(asking, judge) as log, _writer(asking, log, progress) as write:
+        for answer in judge.answer(questions):
+            n_answered += 1
+            progress.advance(1, cost_usd=answer.usage.cost_usd)
+            write(to_row(asking.judge_id, answer, questions.take_prompt_concept(answer.question), vocabulary))
+    return n_answered
 
-    def work(batch: list[tuple[str, str, str]]) -> Sequence[JudgmentRow]:
-        votes = judge.rate([(output, concept) for concept, _, output in batch])
-        return [
-            JudgmentRow(
-                name, concept, sample_id, 0, v.rating, v.explanation, v.unscored_reason, v.raw_reply, 0, 0, 0.0, now()
-            )
-            for (concept, sample_id, _), v in zip(batch, votes, strict=True)
-        ]
 
-    return Stage("relevance", pending, work, lambda cursor: count(cursor, run_id, "n_pairs"))
+def keep_left_replies(asking: Asking, judge: Judge) -> int:
+    """Put into the database what a process that was killed had received; returns how many votes that were."""
+    if judge.identity.is_baseline:
+        return 0
+    with reply_log(asking.study, asking.judge_id) as log:
+        rows = log.read()
+        if rows:
+            write_rows(asking.study, rows)
+        log.forget_found()
+    return len(rows)
+
+
+class _Questions:
+    """Pending questions, page by page; remembers the prompt concept of each until its answer asks for it.
+
+    The judge is not told that concept: it serves to say afterwards how the inferred topic relates to it.
+    """
+
+    def __init__(self, asking: Asking, kind: Kind) -> None:
+        self._asking, self._kind = asking, kind
+        self._prompt_concepts: dict[tuple[str, str | None, int], str] = {}
+
+    def __iter__(self) -> Iterator[Question]:
+        after = ""
+        while page := self._page(after):
+            for concept, sample_id, text, prompt_concept, votes in page:
+                for vote in votes:
+                    self._prompt_concepts[sample_id, concept, vote] = prompt_concept
+                    yield Question(self._kind, sample_id, text, concept, vote)
+            after = page[-1][1]
+
+    def take_prompt_concept(self, question: Question) -> str:
+        """The concept that the sample of a question was asked to be about; forgets it."""
+        return self._prompt_concepts.pop((question.sample_id, question.concept, question.vote))
+
+    def _page(self, after: str) -> list[tuple[str | None, str, str, str, list[int]]]:
+        values = self._asking.values() | {"after": after, "n_rows": PAGE}
+        with connect(self._asking.study) as cursor:
+            return cursor.execute(query(f"judging.{NAMES[self._kind]}_to_ask"), values).fetchall()
+
+
+def to_row(judge: str, answer: Answer, prompt_concept: str, vocabulary: Vocabulary) -> VoteRow:
+    """An answer as the study keeps it."""
+    if answer.question.concept is None:
+        return _topic_row(judge, answer, prompt_concept, vocabulary)
+    return _judgment_row(judge, answer, answer.question.concept)
+
+
+def _topic_row(judge: str, answer: Answer, prompt_concept: str, vocabulary: Vocabulary) -> TopicRow:
+    topic = answer.said if isinstance(answer.said, Topic) else None
+    match = vocabulary.match(topic.topic, concept=prompt_concept) if topic else None
+    return TopicRow(
+        judge_id=judge,
+        sample_id=answer.question.sample_id,
+        vote=answer.question.vote,
+        topic=topic.topic if topic else None,
+        similarity=topic.similarity if topic else None,
+        unscored_reason=_reason(answer),
+        raw_reply=answer.raw_reply,
+        n_input_tokens=answer.usage.n_input_tokens,
+        n_output_tokens=answer.usage.n_output_tokens,
+        cost_usd=answer.usage.cost_usd,
+        judged_at=now(),
+        n_cache_read_tokens=answer.usage.n_cache_read_tokens,
+        n_cache_write_tokens=answer.usage.n_cache_write_tokens,
+        n_chars_cut=answer.n_chars_cut,
+        topic_concept=match.topic_concept if match else None,
+        topic_match=match.match if match else None,
+    )
+
+
+def _judgment_row(judge: str, answer: Answer, concept: str) -> JudgmentRow:
+    rating = answer.said if isinstance(answer.said, Rating) else None
+    return JudgmentRow(
+        judge_id=judge,
+        concept=concept,
+        sample_id=answer.question.sample_id,
+        vote=answer.question.vote,
+        rating=rating.rating if rating else None,
+        explanation=rating.explanation if rating else None,
+        unscored_reason=_reason(answer),
+        raw_reply=answer.raw_reply,
+        n_input_tokens=answer.usage.n_input_tokens,
+        n_output_tokens=answer.usage.n_output_tokens,
+        cost_usd=answer.usage.cost_usd,
+        judged_at=now(),
+        n_cache_read_tokens=answer.usage.n_cache_read_tokens,
+        n_cache_write_tokens=answer.usage.n_cache_write_tokens,
+        n_chars_cut=answer.n_chars_cut,
+        probabilities=rating.probabilities if rating else None,
+        expected_rating=rating.expected if rating else None,
+    )
+
+
+def _reason(answer: Answer) -> str | None:
+    return answer.said.reason if isinstance(answer.said, Unscored) else None
+
+
+@contextmanager
+def _log(asking: Asking, judge: Judge) -> Iterator[ReplyLog | None]:
+    """The reply log of a judge that costs something to ask again; a baseline's answers are made again for nothing."""
+    with nullcontext() if judge.identity.is_baseline else reply_log(asking.study, asking.judge_id) as log:
+        yield log
+
+
+class _Writer:
+    """Writes rows every few seconds in a thread of its own, so that no answer waits for the database."""
+
+    def __init__(self, asking: Asking, log: ReplyLog | None, progress: StageProgress) -> None:
+        self._study, self._log, self._progress = asking.study, log, progress
+        self._rows: list[VoteRow] = []
+        self._written = time.monotonic()
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def add(self, row: VoteRow) -> None:
+        """Keep a row, on disk at once and in the database soon."""
+        if self._log:
+            self._log.append(row)
+        self._rows.append(row)
+        is_due = time.monotonic() - self._written >= WRITE_EVERY_S
+        if is_due and (self._writing is None or self._writing.done()):
+            self._start()
+
+    def finish(self) -> None:
+        """Write what is left and wait for it."""
+        try:
+            self._start()
+            self._wait()
+        finally:
+            self._thread.shutdown()
+
+    def _start(self) -> None:
+        self._wait()
+        rows, self._rows, self._written = self._rows, [], time.monotonic()
+        if rows:
+            number = self._log.close_file() if self._log else 0
+            self._writing = self._thread.submit(self._write, rows, number)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _write(self, rows: Sequence[VoteRow], number: int) -> None:
+        write_rows(self._study, rows, self._progress)
+        if self._log:
+            self._log.forget(number)
+
+
+@contextmanager
+def _writer(asking: Asking, log: ReplyLog | None, progress: StageProgress) -> Iterator[Callable[[VoteRow], None]]:
+    writer = _Writer(asking, log, progress)
+    try:
+        yield writer.add
+    finally:
+        writer.finish()

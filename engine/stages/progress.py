@@ -39,12 +39,15 @@ class StageProgress:
     def __init__(self, bar: Progress, run_id: str, stage: str, *, n_done: int, n_total: int) -> None:
         self._bar, self._run_id, self._stage = bar, run_id, stage
         self._n_done, self._n_total, self._started = n_done, n_total, time.monotonic()
-        self._task = bar.add_task(stage, total=n_total, completed=n_done)
+        self._cost_usd = 0.0
+        self._task = bar.add_task(stage, total=n_total, completed=n_done, note="")
 
-    def advance(self, n: int) -> None:
-        """Count n more finished items."""
+    def advance(self, n: int, *, cost_usd: float | None = 0.0) -> None:
+        """Count n more finished items, and what they cost in US dollars where that is known."""
         self._n_done += n
-        self._bar.update(self._task, completed=min(self._n_done, self._n_total))
+        self._cost_usd += cost_usd or 0.0
+        note = f"${self._cost_usd:.4f}" if self._cost_usd else ""
+        self._bar.update(self._task, completed=min(self._n_done, self._n_total), note=note)
 
     def record(self, cursor: duckdb.DuckDBPyConnection, *, message: str | None = None) -> None:
         """Write the state of the stage, in the transaction of the rows that it speaks of."""
@@ -71,6 +74,7 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress]:
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         RateColumn(),
+        TextColumn("{task.fields[note]}", style="yellow"),
         TimeElapsedColumn(),
         TextColumn("left", style="dim"),
         TimeRemainingColumn(),

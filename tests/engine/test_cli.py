@@ -46,7 +46,7 @@ def test_every_command_has_help(lensgap: Command, command: str) -> None:
 def test_the_help_names_every_command_with_a_text(lensgap: Command) -> None:
     registered = {
         command.name or (command.callback and command.callback.__name__) for command in cli.app.registered_commands
-    }
+    } | {group.name for group in cli.app.registered_groups}
     assert set(COMMANDS) <= registered
     assert all(command.callback and command.callback.__doc__ for command in cli.app.registered_commands)
     shown = lensgap("--help").stdout
@@ -62,6 +62,7 @@ def test_without_a_command_it_shows_its_help(lensgap: Command) -> None:
 @pytest.mark.parametrize("command", STAGES)
 def test_every_setting_is_an_option_of_every_stage(command: str) -> None:
     found = typer.main.get_command(cli.app).commands[command]  # type: ignore[attr-defined]
+    found = getattr(found, "commands", {}).get("ask", found)
     names = {parameter.name: parameter for parameter in found.params}
     for setting in fields(StudyConfig):
         assert names[setting.name].default is None

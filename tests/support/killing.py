@@ -68,9 +68,9 @@ def _command(arguments: list[str], event: Ending | FullDisk | None, out: Path, e
     from engine import cli
     from engine.stages import capture, judge, stage
 
-    capture.SHARD_SAMPLES, judge.BATCH, stage.WRITE_EVERY_S = 12, 12, 0.0
+    capture.SHARD_SAMPLES, stage.WRITE_EVERY_S, judge.WRITE_EVERY_S = 12, 0.0, 0.0
     if isinstance(event, Ending):
-        stage.write_rows = _ending(stage.write_rows, event)  # type: ignore[assignment]
+        stage.write_rows = judge.write_rows = _ending(stage.write_rows, event)  # type: ignore[assignment]
     elif event:
         module = sys.modules[event.module]
         setattr(module, event.function, _without_room(getattr(module, event.function), event.nth))

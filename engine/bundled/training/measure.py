@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.bundled.training.corpus import TEMPLATE_SET
+from engine.judges.judge import Question, Rating, Topic
 from engine.judges.offline import OfflineJudge
 from engine.lenses.evaluate import evaluate
 from engine.lenses.folds import join_groups
@@ -207,7 +208,7 @@ def _topics(samples: Sequence[Sample], pack: Pack, seed: int) -> dict[str, Any]:
     judge = OfflineJudge(pack)
     rng = random.Random(seed)
     terms = [concept.term for concept in pack.concepts]
-    topics = [vote.topic for vote in judge.infer_topics([sample.output for sample in samples])]
+    topics = _topics(judge, [sample.output for sample in samples])
     own = _ratings(judge, [(sample.output, sample.term) for sample in samples])
     other = [rng.choice([term for term in terms if term != sample.term]) for sample in samples]
     return {
@@ -224,4 +225,11 @@ def _topics(samples: Sequence[Sample], pack: Pack, seed: int) -> dict[str, Any]:
 
 
 def _ratings(judge: OfflineJudge, items: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-    return np.array([vote.rating for vote in judge.rate(items)], dtype=np.float64)
+    asked = [Question("relevance", str(i), text, term) for i, (text, term) in enumerate(items)]
+    said = [answer.said for answer in judge.answer(asked)]
+    return np.array([word.rating for word in said if isinstance(word, Rating)], dtype=np.float64)
+
+
+def _topics(judge: OfflineJudge, texts: Sequence[str]) -> list[str | None]:
+    said = [answer.said for answer in judge.answer(Question("topic", str(i), text) for i, text in enumerate(texts))]
+    return [word.topic if isinstance(word, Topic) else None for word in said]

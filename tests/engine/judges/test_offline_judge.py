@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import JudgeError
+from engine.judges.judge import Answer, Question, Rating, Topic, Unscored
 from engine.judges.offline import BINS, OfflineJudge
 from engine.packs.folder import load_pack
 from engine.packs.pack import Concept, Pack, Sense
@@ -55,6 +56,23 @@ def small_pack() -> Pack:
 
 PACK = small_pack()
 JUDGE = OfflineJudge(PACK)
+
+
+def questions(*items: tuple[str, str | None]) -> list[Question]:
+    kinds = ("relevance", "topic")
+    return [Question(kinds[term is None], str(i), text, term) for i, (text, term) in enumerate(items)]  # type: ignore[arg-type]
+
+
+def rate(text: str, term: str) -> Rating:
+    [answer] = JUDGE.answer(questions((text, term)))
+    assert isinstance(answer.said, Rating)
+    return answer.said
+
+
+def infer_topic(text: str) -> Topic | Unscored:
+    [answer] = JUDGE.answer(questions((text, None)))
+    assert not isinstance(answer.said, Rating)
+    return answer.said
 
 
 def tokens(text: str) -> list[str]:
@@ -114,48 +132,45 @@ WORDS = [
 def test_rating_and_topic_are_those_of_cosines_by_hand(words: list[str]) -> None:
     text = " ".join(words)
     expected = brute_force(text)
-    votes = JUDGE.rate([(text, term) for term in expected])
-    for (_term, value), vote in zip(expected.items(), votes, strict=True):
-        assert float(vote.raw_reply) == pytest.approx(value, abs=6e-5)
+    answers = list(JUDGE.answer(questions(*((text, term) for term in expected))))
+    for value, answer in zip(expected.values(), answers, strict=True):
+        assert isinstance(answer.said, Rating)
+        assert float(answer.raw_reply) == pytest.approx(value, abs=6e-5)
         if all(abs(value - edge) > 1e-4 for edge in BINS):
-            assert vote.rating == 1 + sum(value >= edge for edge in BINS)
-        assert vote.unscored_reason is None
-    [topic] = JUDGE.infer_topics([text])
+            assert answer.said.rating == 1 + sum(value >= edge for edge in BINS)
+    topic = infer_topic(text)
     if max(expected.values()) > 0:
+        assert isinstance(topic, Topic)
         assert topic.similarity == pytest.approx(max(expected.values()))
-        assert expected[topic.topic or ""] == pytest.approx(max(expected.values()))
+        assert expected[topic.topic] == pytest.approx(max(expected.values()))
     else:
-        assert topic.topic is None
+        assert isinstance(topic, Unscored)
 
 
 def test_a_definition_rates_five_for_its_concept_and_one_for_a_stranger() -> None:
-    assert JUDGE.rate([("Gin: clear spirit flavoured with juniper.", "gin")])[0].rating == 5
-    assert JUDGE.rate([("Gin: clear spirit flavoured with juniper.", "café")])[0].rating == 1
+    assert rate("Gin: clear spirit flavoured with juniper.", "gin").rating == 5
+    assert rate("Gin: clear spirit flavoured with juniper.", "café").rating == 1
 
 
 def test_every_sense_counts() -> None:
-    assert JUDGE.rate([("hammer, a bone of the ear", "hammer")])[0].rating == 5
+    assert rate("hammer, a bone of the ear", "hammer").rating == 5
 
 
 def test_empty_text_is_off_topic_by_rule_and_has_no_topic() -> None:
     for text in ("", "  \n"):
-        [vote] = JUDGE.rate([(text, "gin")])
-        assert (vote.rating, vote.explanation) == (1, "The text is empty.")
-        [topic] = JUDGE.infer_topics([text])
-        assert (topic.topic, topic.similarity, topic.unscored_reason) == (None, None, "the text is empty")
+        assert rate(text, "gin") == Rating(1, "The text is empty.")
+        assert infer_topic(text) == Unscored("the text is empty")
 
 
 def test_text_of_unknown_words_has_no_topic_with_the_reason() -> None:
-    [topic] = JUDGE.infer_topics(["zebra quagga"])
-    assert topic.topic is None
-    assert topic.unscored_reason == "no word of the text occurs in the pack"
-    assert JUDGE.rate([("zebra quagga", "gin")])[0].rating == 1
+    assert infer_topic("zebra quagga") == Unscored("no word of the text occurs in the pack")
+    assert rate("zebra quagga", "gin").rating == 1
 
 
 def test_concept_outside_the_pack_is_unscored_with_the_reason() -> None:
-    [vote] = JUDGE.rate([("gin", "rum")])
-    assert vote.rating is None
-    assert "rum" in (vote.unscored_reason or "")
+    [answer] = JUDGE.answer(questions(("gin", "rum")))
+    assert isinstance(answer.said, Unscored)
+    assert "rum" in answer.said.reason
 
 
 HOSTILE = {
@@ -170,17 +185,21 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_text_is_judged_like_any_other(kind: str) -> None:
-    text = HOSTILE[kind]
-    [vote], [topic] = JUDGE.rate([(text, "gin")]), JUDGE.infer_topics([text])
-    assert vote.rating in {2, 3, 4, 5}
+    text, topic = HOSTILE[kind], infer_topic(HOSTILE[kind])
+    assert rate(text, "gin").rating in {2, 3, 4, 5}
+    assert isinstance(topic, Topic)
     assert topic.topic == "gin"
 
 
 def test_judging_together_equals_judging_alone() -> None:
-    items = [(text, term) for text in [*HOSTILE.values(), "", "gin"] for term in ("gin", "hammer", "rum")]
-    assert JUDGE.rate(items) == [JUDGE.rate([item])[0] for item in items]
-    assert JUDGE.rate([]) == []
-    assert JUDGE.infer_topics([]) == []
+    asked = questions(*((text, term) for text in [*HOSTILE.values(), "", "gin"] for term in ("gin", "rum", None)))
+
+    def alone(question: Question) -> Answer:
+        [answer] = JUDGE.answer([question])
+        return answer
+
+    assert list(JUDGE.answer(iter(asked))) == [alone(question) for question in asked]
+    assert list(JUDGE.answer([])) == []
 
 
 def test_identity_changes_with_the_pack(hand_made: Path) -> None:

@@ -1,0 +1,116 @@
+-- name: topics_to_ask
+-- The next samples after one of them, by id, that lack votes of the judge on their topic. Ids are hashes, so whatever a judge
+-- gets done before it is stopped is spread evenly over concepts and arms.
+with given as (
+    select sample_id, list(vote) as votes, count(topic) as n_scored
+    from topics
+    where judge_id = $judge_id and sample_id > $after
+    group by sample_id
+)
+select
+    null as concept, s.sample_id, s.output, q.prompt_concept,
+    votes_to_ask(g.votes, g.n_scored, $n_votes, $again) as votes
+from samples s
+join prompts q on q.sample_id = s.sample_id
+left join given g on g.sample_id = s.sample_id
+where q.run_id = $run_id and s.sample_id > $after and len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) > 0
+order by s.sample_id
+limit $n_rows;
+
+-- name: relevance_to_ask
+-- The next pairs after a sample, sample by sample, that lack votes of the judge on their relevance; $after names the last
+-- sample that was asked about wholly. All pairs of a sample come together, so a page may be longer than asked for.
+with given as (
+    select concept, sample_id, list(vote) as votes, count(rating) as n_scored
+    from judgments
+    where judge_id = $judge_id and sample_id > $after
+    group by concept, sample_id
+),
+wanted as (
+    select p.concept, p.sample_id, votes_to_ask(g.votes, g.n_scored, $n_votes, $again) as votes
+    from pairs p
+    semi join samples s on s.sample_id = p.sample_id
+    left join given g on g.concept = p.concept and g.sample_id = p.sample_id
+    where p.run_id = $run_id and p.sample_id > $after and len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) > 0
+),
+page as (
+    select distinct sample_id from wanted order by sample_id limit $n_rows
+)
+select w.concept, w.sample_id, s.output, q.prompt_concept, w.votes
+from wanted w
+semi join page on page.sample_id = w.sample_id
+join samples s on s.sample_id = w.sample_id
+join prompts q on q.sample_id = w.sample_id
+order by w.sample_id, w.concept;
+
+-- name: topics_left
+-- How much there is to ask about topics: votes, votes on empty texts, and characters of the texts of all votes, cut at a limit.
+with given as (
+    select sample_id, list(vote) as votes, count(topic) as n_scored from topics where judge_id = $judge_id group by sample_id
+)
+select
+    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))), 0)::bigint as n_votes,
+    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))) filter (trim(s.output) = ''), 0)::bigint
+        as n_empty,
+    coalesce(sum(
+        len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) * least(length(s.output), $text_limit)
+    ), 0)::bigint as n_chars
+from samples s
+join prompts q on q.sample_id = s.sample_id
+left join given g on g.sample_id = s.sample_id
+where q.run_id = $run_id;
+
+-- name: relevance_left
+with given as (
+    select concept, sample_id, list(vote) as votes, count(rating) as n_scored
+    from judgments
+    where judge_id = $judge_id
+    group by concept, sample_id
+)
+select
+    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))), 0)::bigint as n_votes,
+    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))) filter (trim(s.output) = ''), 0)::bigint
+        as n_empty,
+    coalesce(sum(
+        len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) * least(length(s.output), $text_limit)
+    ), 0)::bigint as n_chars
+from pairs p
+join samples s on s.sample_id = p.sample_id
+left join given g on g.concept = p.concept and g.sample_id = p.sample_id
+where p.run_id = $run_id;
+
+-- name: spent
+-- What a judge has cost in this study so far, the votes whose cost nobody knows, and its mean reply in tokens by kind.
+with votes as (
+    select 'topic' as kind, cost_usd, n_output_tokens, raw_reply <> '' as was_asked from topics where judge_id = $judge_id
+    union all
+    select 'relevance', cost_usd, n_output_tokens, raw_reply <> '' from judgments where judge_id = $judge_id
+)
+select
+    coalesce(sum(cost_usd), 0) as cost_usd,
+    count(*) filter (cost_usd is null) as n_unpriced,
+    avg(n_output_tokens) filter (kind = 'topic' and was_asked) as topic_tokens,
+    avg(n_output_tokens) filter (kind = 'relevance' and was_asked) as relevance_tokens
+from votes;
+
+-- name: capabilities
+-- What an endpoint was found to be able to do, the latest time.
+select capabilities from endpoints where base_url = $base_url and model = $model order by probed_at desc limit 1;
+
+-- name: open_batches
+-- Batches of a judge and kind that were written down and have not ended, with the server's id where it is known.
+select b.intent, b.n_requests, b.created_at, s.batch_id
+from judge_batches b
+left join judge_batch_steps s on s.intent = b.intent and s.step = 'submitted'
+anti join (select intent from judge_batch_steps where step in ('done', 'lost')) ended on ended.intent = b.intent
+where b.judge_id = $judge_id and b.run_id = $run_id and b.kind = $kind
+order by b.created_at;
+
+-- name: batch_items
+-- The questions of a batch in their order, with the texts that they are about.
+select i.concept, i.sample_id, i.vote, s.output, q.prompt_concept
+from judge_batch_items i
+join samples s on s.sample_id = i.sample_id
+join prompts q on q.sample_id = i.sample_id
+where i.intent = $intent
+order by i.position;
