@@ -24,18 +24,24 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Stage(Generic[Item]):
-    """`pending` gives batches in an order that never changes; `work` turns one batch into rows, parents before children."""
+    """`pending` gives batches in an order that never changes; `work` turns one batch into rows, parents before children.
+
+    `check` sees all that is pending before any of it is worked on, and raises the error that the work would end in.
+    """
 
     name: str
     pending: Callable[[duckdb.DuckDBPyConnection], list[list[Item]]]
     work: Callable[[list[Item]], Sequence[Row]]
     n_total: Callable[[duckdb.DuckDBPyConnection], int]
+    check: Callable[[list[list[Item]]], None] | None = None
 
 
 def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> int:
     """Work off all that is pending; returns how many items that were."""
     with connect(study) as cursor:
         batches, n_total = stage.pending(cursor), stage.n_total(cursor)
+    if batches and stage.check:
+        stage.check(batches)
     n_pending = sum(map(len, batches))
     progress = StageProgress(bar, run_id, stage.name, n_done=max(0, n_total - n_pending), n_total=n_total)
     rows: list[Row] = []
