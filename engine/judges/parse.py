@@ -165,6 +165,8 @@ def _tidy(text: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value as JSON in plain letters, shortened."""
+    """A value as JSON in plain letters, shortened; a container by its kind, for it may be nested too deeply to be written."""
+    if isinstance(value, list | dict):
+        return "(a list)" if isinstance(value, list) else "(an object)"
     written = json.dumps(value)
     return written if len(written) <= 40 else written[:40] + "…"
