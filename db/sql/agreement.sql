@@ -1,0 +1,29 @@
+-- name: between_judges
+-- How often one judge gave a rating and another judge a rating to the same pair of a run, by concept and arm. A judge's rating
+-- is the mean of its votes as one of the five ratings, half a step to the even one, as everywhere.
+select
+    p.concept, p.arm,
+    cast(round_even(a.mean_rating, 0) as integer) as first_rating,
+    cast(round_even(b.mean_rating, 0) as integer) as second_rating,
+    count(*) as n
+from pairs p
+join ratings_by_judge($first) a on a.concept = p.concept and a.sample_id = p.sample_id
+join ratings_by_judge($second) b on b.concept = p.concept and b.sample_id = p.sample_id
+where p.run_id = $run_id and a.mean_rating is not null and b.mean_rating is not null
+group by all
+order by all;
+
+-- name: with_people
+-- The same of a judge and people, by what the rating in force is: an audit's of a drawn pair, or an override of a pair that
+-- somebody came across.
+select
+    h.source, p.concept, p.arm,
+    cast(round_even(a.mean_rating, 0) as integer) as first_rating,
+    cast(h.rating as integer) as second_rating,
+    count(*) as n
+from pairs p
+join ratings_by_judge($judge_id) a on a.concept = p.concept and a.sample_id = p.sample_id
+join ratings_in_force h on h.run_id = p.run_id and h.concept = p.concept and h.sample_id = p.sample_id
+where p.run_id = $run_id and a.mean_rating is not null
+group by all
+order by all;

@@ -1,0 +1,191 @@
+"""How far the judges of a run agree with each other and with people, as one JSON document and as a readable table.
+
+What people said is kept apart by how they came to say it: audit ratings are of drawn pairs and speak for the run, overrides
+are of pairs that somebody came across, so agreement with them tells only how such pairs are judged. Audited pairs count alike,
+whatever the probability with which each was drawn.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from db import connect, query
+from engine.errors import StudyMissing
+from engine.stats.agreement import Cell, agree
+from engine.stats.findings import ARMS
+from engine.stats.gap import WEAK_BELOW_CONCEPTS
+from engine.terminal import visible
+
+Json = dict[str, Any]
+CellRow = tuple[str, str, int, int, int]
+"""concept, arm, first rating, second rating, number of pairs"""
+
+SOURCES = {
+    "audit": "people (audit of drawn pairs)",
+    "override": "people (overrides of pairs they came across, no fair sample)",
+}
+
+
+def build_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000) -> Json:
+    """Agreement of every two judges of a run (the latest by default) and of each judge with people.
+
+    Where there is nothing to compare, `reason` says what to do. StudyMissing when the study holds no such run.
+    """
+    with connect(study) as cursor:
+        run = _run(cursor, study, run_id)
+        judges = [_judge(row) for row in cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()]
+        compared = [*_between_judges(cursor, run, judges), *_with_people(cursor, run, judges)]
+    return {
+        "run": run,
+        "judges": judges,
+        "comparisons": [
+            {"first": first, "second": second} | _agreements(rows, seed=seed, n_resamples=n_resamples)
+            for first, second, rows in compared
+        ],
+        "reason": None if compared else _why_nothing(judges),
+    }
+
+
+def _run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None) -> str:
+    if run_id:
+        row = cursor.execute(query("stages.run"), {"run_id": run_id}).fetchone()
+    else:
+        row = cursor.execute(query("stages.latest_run")).fetchone()
+    if row is None:
+        raise StudyMissing(
+            f"{study} holds no run{f' {run_id}' if run_id else ''} yet.", hint="Start one with: lensgap run"
+        )
+    return str(row[0])
+
+
+def _judge(row: tuple[Any, ...]) -> Json:
+    names = ("id", "backend", "model", "rubric", "is_baseline", "n_votes")
+    return {"kind": "judge"} | dict(zip(names, row[:6], strict=True))
+
+
+def _between_judges(
+    cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]
+) -> list[tuple[Json, Json, list[CellRow]]]:
+    statement = query("agreement.between_judges")
+    return [
+        (a, b, cursor.execute(statement, {"run_id": run, "first": a["id"], "second": b["id"]}).fetchall())
+        for a, b in combinations(judges, 2)
+    ]
+
+
+def _with_people(
+    cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]
+) -> list[tuple[Json, Json, list[CellRow]]]:
+    """One comparison for a judge and each source that has rated a pair which the judge rated too."""
+    compared = []
+    for judge in judges:
+        values = {"run_id": run, "judge_id": judge["id"]}
+        rows = cursor.execute(query("agreement.with_people"), values).fetchall()
+        for source in SOURCES:
+            if cells := [row[1:] for row in rows if row[0] == source]:
+                compared.append((judge, {"kind": "people", "source": source}, cells))
+    return compared
+
+
+def _agreements(rows: Iterable[CellRow], *, seed: int, n_resamples: int) -> Json:
+    """Agreement in each arm and over both."""
+    cells: dict[str, list[Cell]] = {arm: [] for arm in ARMS}
+    for concept, arm, first, second, n in rows:
+        cells[arm].append((concept, first, second, n))
+    both = [cell for arm in ARMS for cell in cells[arm]]
+    return {
+        "arms": {arm: asdict(agree(cells[arm], seed=seed, n_resamples=n_resamples)) for arm in ARMS},
+        "overall": asdict(agree(both, seed=seed, n_resamples=n_resamples)),
+    }
+
+
+def _why_nothing(judges: list[Json]) -> str:
+    if not judges:
+        return "No judge has rated anything in this run yet. Have one do it with: lensgap judge"
+    return (
+        "One judge alone has rated this run, and no person. Ask a second one with: lensgap judge --judge …, or rate samples "
+        "in the dashboard with: lensgap serve"
+    )
+
+
+COLUMNS = {
+    "kappa": "kappa",
+    "alpha": "alpha",
+    "spearman": "Spearman",
+    "within_one": "within 1",
+    "bias": "bias",
+}
+
+
+def agreement_table(found: Json) -> Group:
+    """Agreement for a terminal: a block a comparison, a line an arm, each value above its interval."""
+    title = Text(f"Agreement of ratings in run {visible(found['run'])}\n", style="italic")
+    if found["reason"]:
+        return Group(title, Text(found["reason"], style="dim"))
+    blocks: list[RenderableType] = [title]
+    for comparison in found["comparisons"]:
+        blocks += _block(comparison)
+    return Group(*blocks, _legend(found))
+
+
+def _block(comparison: Json) -> list[RenderableType]:
+    names = f"first:  {_name(comparison['first'])}\nsecond: {_name(comparison['second'])}"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
+    table.add_column("", min_width=9)
+    table.add_column("pairs", justify="right", no_wrap=True, min_width=6)
+    for name in COLUMNS.values():
+        table.add_column(name, justify="right", no_wrap=True, min_width=11)
+    rows = [*comparison["arms"].items(), ("overall", comparison["overall"])]
+    for arm, agreement in rows:
+        mark = "*" if agreement["weak"] and agreement["n"] else ""
+        table.add_row(f"{arm}{mark}", f"{agreement['n']:,}", *(_cell(agreement[name]) for name in COLUMNS))
+    told = Text("".join(f"  – {line}\n" for line in _reasons(rows)), style="dim")
+    return [Text(names, style="bold"), table, told]
+
+
+def _reasons(rows: Iterable[tuple[str, Json]]) -> list[str]:
+    """Why values are unknown, each reason once with the arms that it holds for."""
+    arms: dict[str, dict[str, None]] = {}
+    for arm, agreement in rows:
+        for name in COLUMNS:
+            if reason := agreement[name]["reason"]:
+                arms.setdefault(reason, {})[arm] = None
+    return [f"{', '.join(names)}: {reason}" for reason, names in arms.items()]
+
+
+def _name(rater: Json) -> str:
+    if rater["kind"] == "people":
+        return SOURCES[rater["source"]]
+    baseline = ", a baseline" if rater["is_baseline"] else ""
+    return visible(f"{rater['backend']}:{rater['model']} ({rater['rubric']}{baseline}) {rater['id']}")
+
+
+def _cell(estimate: Json) -> str:
+    if estimate["value"] is None:
+        return "–"
+    interval = "" if estimate["low"] is None else f"\n{_number(estimate['low'])}…{_number(estimate['high'])}"
+    return f"{_number(estimate['value'])}{interval}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def _legend(found: Json) -> Text:
+    agreements = [a for c in found["comparisons"] for a in (*c["arms"].values(), c["overall"])]
+    weak = any(agreement["weak"] and agreement["n"] for agreement in agreements)
+    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the intervals are too narrow." if weak else ""
+    return Text(
+        "kappa: quadratic weights. alpha: Krippendorff's, interval. within 1: share of pairs at most one rating apart. "
+        "bias: mean of first minus second. Below each its 95 % interval, from resampling concepts. Read the arms: taken "
+        f"together they tend to look more alike, because the arms differ.{few}",
+        style="dim",
+    )
