@@ -28,17 +28,18 @@ def label_dots(
     height: int,
     colours: Palette,
     radii: Sequence[float] | None = None,
-    on_dots: bool = False,
+    others: Sequence[tuple[float, float, float]] = (),
 ) -> None:
-    """Write the names of dots of these radii in pixels; `on_dots` gives names a ground, for other dots may lie beneath."""
+    """Write the names of dots of these radii in pixels; `others` (with radii) are covered only where it must be."""
     radii = radii or [_RADIUS_PX] * len(dots)
     x_px = _WIDTH_PX / (plane.xs[3] - plane.xs[0])
     y_px = (height - _AXIS_PX) / (plane.ys[3] - plane.ys[0])
     places = [((x - plane.xs[0]) * x_px, (y - plane.ys[0]) * y_px) for x, y in dots]
     taken = _taken(places, radii, plane, y_px)
-    ground = {"bgcolor": translucent(colours.page, 0.82), "borderpad": 1} if on_dots else {}
+    around = [_box_around((x - plane.xs[0]) * x_px, (y - plane.ys[0]) * y_px, radius) for x, y, radius in others]
+    ground = {"bgcolor": translucent(colours.page, 0.82), "borderpad": 1} if others else {}
     for name, place, radius, at in zip(names, places, radii, dots, strict=True):
-        found = _free_spot(name, place, radius, taken)
+        found = _free_spot(name, place, radius, taken + around) or _free_spot(name, place, radius, taken)
         if found is not None:
             dx, dy, anchor, box = found
             taken.append(box)
@@ -62,7 +63,7 @@ def _taken(places: Sequence[tuple[float, float]], radii: Sequence[float], plane:
     strip = ((plane.ys[1] + plane.ys[2]) / 2 - plane.ys[0]) * y_px
     taken: list[_Box] = [(0, wide, strip - 9, strip + 9)]
     taken += [(x, x + wide, y, y + high) for x in (0, _WIDTH_PX - wide) for y in (0, top - high)]
-    return taken + [(x - r, x + r, y - r, y + r) for (x, y), r in zip(places, radii, strict=True)]
+    return taken + [_box_around(x, y, radius) for (x, y), radius in zip(places, radii, strict=True)]
 
 
 def _free_spot(
@@ -75,6 +76,10 @@ def _free_spot(
         if box[0] >= 0 and box[1] <= _WIDTH_PX and not any(_overlap(box, other) for other in taken):
             return dx, dy, anchor, box
     return None
+
+
+def _box_around(x: float, y: float, radius: float) -> _Box:
+    return x - radius, x + radius, y - radius, y + radius
 
 
 def _overlap(one: _Box, other: _Box) -> bool:

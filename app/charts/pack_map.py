@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from app.charts.base import figure, plain, translucent
 from app.charts.labels import label_dots
-from app.charts.plane import draw_plane, place, plane_of
+from app.charts.plane import Plane, draw_plane, place, plane_of
 from app.theme import Palette, hue
 from app.viewmodels.pack import Dot
 from app.viewmodels.words import count, integer
@@ -39,12 +39,30 @@ def pack_map(
     _draw_dots(made, dots, sizes, colours)
     _draw_rings(made, dots, sizes, colours)
     if len(chosen) <= _LABELLED_UP_TO:
-        at = [(place(n_senses), place(n_siblings)) for _, n_senses, n_siblings in chosen]
-        sized = {(dot.n_senses, dot.n_siblings): size / 2 + _RING for dot, size in zip(dots, sizes, strict=True)}
-        radii = [sized[n_senses, n_siblings] for _, n_senses, n_siblings in chosen]
-        names = [name for name, _, _ in chosen]
-        label_dots(made, names, at, plane, height=height, colours=colours, radii=radii, on_dots=True)
+        _label_chosen(made, dots, sizes, chosen, plane, colours, height)
     return made
+
+
+def _label_chosen(
+    made: go.Figure,
+    dots: Sequence[Dot],
+    sizes: Sequence[float],
+    chosen: Sequence[tuple[str, int, int]],
+    plane: Plane,
+    colours: Palette,
+    height: int,
+) -> None:
+    radii = {(dot.n_senses, dot.n_siblings): size / 2 + _RING for dot, size in zip(dots, sizes, strict=True)}
+    label_dots(
+        made,
+        [name for name, _, _ in chosen],
+        [(place(n_senses), place(n_siblings)) for _, n_senses, n_siblings in chosen],
+        plane,
+        height=height,
+        colours=colours,
+        radii=[radii[n_senses, n_siblings] for _, n_senses, n_siblings in chosen],
+        others=[(place(n_senses), place(n_siblings), radius) for (n_senses, n_siblings), radius in radii.items()],
+    )
 
 
 def _sizes(dots: Sequence[Dot]) -> list[float]:

@@ -1,5 +1,7 @@
 """Parts of the pack screen: its numbers, the table of its layers, and its concepts as rows."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import data
@@ -72,10 +74,10 @@ def provenance(facts: data.PackFacts) -> None:
         ("Name", f"{facts.name} {facts.version}".strip()),
         ("A sense is", facts.senses_mean),
         ("Made from", history(facts) or "no splitting or bucketing is recorded"),
-        ("Read from", facts.source),
     )
     entries = "".join(f"<dt>{name}</dt><dd>{markup.text(value)}</dd>" for name, value in said)
-    st.html(f'<dl class="lg-facts">{entries}</dl>')
+    place = f'<dd title="{markup.text(facts.source)}">{markup.text(Path(facts.source).name or facts.source)}</dd>'
+    st.html(f'<dl class="lg-facts">{entries}<dt>Read from</dt>{place}</dl>')
 
 
 def row(key: str, concept: data.PackConcept, bands: Bands) -> bool:
