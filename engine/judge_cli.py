@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.commands import DEFAULT_STUDY, ConfigOption, JsonOption, StudyArgument, run_stages, wide_console
+from engine.commands import (
+    DEFAULT_STUDY,
+    ConfigOption,
+    JsonOption,
+    StudyArgument,
+    chosen_settings,
+    run_stages,
+    wide_console,
+)
 from engine.options import with_settings
 
 
@@ -35,6 +43,7 @@ def ask(
     retry_unscored: Annotated[bool, typer.Option("--retry-unscored", help="Ask unscored votes once more.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would cost, and ask nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Spend without asking back.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what --dry-run tells as JSON.")] = False,
     **settings: Any,
 ) -> None:
     """Have the judge name topics and rate relevance. `lensgap judge STUDY` is short for this.
@@ -45,8 +54,18 @@ def ask(
     """
     from engine.stages.judging import AskOptions
 
-    asking = AskOptions(again=retry_unscored, dry_run=dry_run, yes=yes)
-    run_stages(study, config, settings, only=("judge",), asking=asking)
+    if not dry_run:
+        asking = AskOptions(again=retry_unscored, yes=yes)
+        run_stages(study, config, settings, only=("judge",), asking=asking)
+        return
+    from engine.judges.preflight import preflight_json, preflight_table
+    from engine.pipeline import price_judge
+
+    found = price_judge(study, chosen_settings(study, config, settings), AskOptions(again=retry_unscored))
+    if as_json:
+        typer.echo(json.dumps(preflight_json(found), indent=2))
+    else:
+        wide_console().print(preflight_table(found))
 
 
 @app.command()

@@ -12,10 +12,11 @@ from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyMissing
 from engine.judges.open import open_judge
+from engine.judges.preflight import Preflight
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
-from engine.stages.judging import AskOptions, judge_run
+from engine.stages.judging import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
 from engine.stages.progress import progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
@@ -50,7 +51,7 @@ def run(
     """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
     choose_families(config.lenses)
     prepared = prepare_run(config)
-    judge = open_judge(config, prepared.pack)
+    judge = open_judge(config, prepared.pack, is_asked="judge" in only)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
     subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
     if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
@@ -68,6 +69,15 @@ def run(
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
     return RunSummary(prepared.run_id, len(chosen), n_done)
+
+
+def price_judge(study: Path, config: StudyConfig, asking: AskOptions) -> Preflight:
+    """What the judge of the settings would take for all that is pending; nothing is asked. ConfigError before a run exists."""
+    prepared = prepare_run(config)
+    if stored_config(study, run_id=prepared.run_id) is None:
+        raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
+    judge = open_judge(config, prepared.pack, is_asked=False)
+    return forecast(study, prepared.run_id, judge, config, asking)
 
 
 def _with_model(

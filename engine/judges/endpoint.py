@@ -83,6 +83,10 @@ class Capabilities:
         return cls(**found)
 
 
+ASSUMED = Capabilities(structured=True, system_blocks=True, counts_tokens=True, batches=True, thinks_first=False)
+"""What is taken for granted until an endpoint has been probed."""
+
+
 def find_endpoint(model: str, base_url: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Endpoint:
     """The endpoint that the settings and the environment name.
 

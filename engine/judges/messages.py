@@ -7,7 +7,7 @@ client's models are read leniently by the client, so they are not trusted to be 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -80,8 +80,8 @@ class MessagesJudge:
         self.capabilities = capabilities
         self.budget = budget or Budget()
         self.traffic = Traffic()
-        self._questioner = questioner
-        self._prices = prices
+        self.questioner = questioner
+        self.prices = prices
         self._manner = manner or Manner()
         self._limits = limits or Limits()
         self._transport = transport
@@ -91,7 +91,7 @@ class MessagesJudge:
 
     def params(self, question: Question) -> dict[str, Any]:
         """The parameters of the request, as the client's `messages.create` and a batch take them."""
-        asked = self._questioner.ask(question)
+        asked = self.questioner.ask(question)
         least = least_thinking(self.endpoint.model)
         output = {**least.get("output_config", {})}
         if self.capabilities.structured:
@@ -113,7 +113,7 @@ class MessagesJudge:
         stop = stopped_early(message)
         said = Unscored(stop) if stop else parse_reply(question.kind, text_of(message))
         usage = usage_of(message)
-        cost = None if usage is None else self._prices.cost(self.endpoint.model, usage, batch=batch)
+        cost = None if usage is None else self.prices.cost(self.endpoint.model, usage, batch=batch)
         raw = self.endpoint.redact(raw_reply(message))
         return Answer(question, said, raw, self._n_cut(question), replace(usage or Usage(), cost_usd=cost))
 
@@ -122,7 +122,7 @@ class MessagesJudge:
         return Answer(question, Unscored(fault.told), fault.body, self._n_cut(question))
 
     def _n_cut(self, question: Question) -> int:
-        return self._questioner.ask(question).n_chars_cut
+        return self.questioner.ask(question).n_chars_cut
 
     def worst_usd(self, n_input_tokens: int) -> float:
         """The most that a request of so many tokens can cost; 0 where the price is unknown."""
@@ -131,20 +131,50 @@ class MessagesJudge:
             Usage(n_input_tokens=n_input_tokens, n_output_tokens=n_output),
             Usage(n_cache_write_tokens=n_input_tokens, n_output_tokens=n_output),
         )
-        return max(self._prices.cost(self.endpoint.model, usage) or 0.0 for usage in usages)
+        return max(self.prices.cost(self.endpoint.model, usage) or 0.0 for usage in usages)
 
     def answer(self, questions: Iterable[Question]) -> Iterator[Answer]:
         """Answers as they come; a question that fails again and again while others succeed is left, and counted in `traffic`.
 
         Raises JudgeError once nothing more can be asked, after all that came is yielded.
         """
-        if self.budget.limit_usd is not None and self._prices.find(self.endpoint.model) is None:
+        self.require_price()
+        n_ahead = max(2 * self._limits.max_concurrency, FEWEST_AHEAD)
+        yield from ask_aside(questions, self._asking, by_rule=self.questioner.by_rule, n_ahead=n_ahead)
+
+    def require_price(self) -> None:
+        """Raise JudgeError where a budget is to be kept and nobody told the price."""
+        if self.budget.limit_usd is not None and self.prices.find(self.endpoint.model) is None:
             raise JudgeError(
                 f'The price of "{self.endpoint.model}" is unknown, so a budget cannot be kept.',
                 hint="Name a file with its price in the setting prices, or leave the budget out.",
             )
-        n_ahead = max(2 * self._limits.max_concurrency, FEWEST_AHEAD)
-        yield from ask_aside(questions, self._asking, by_rule=self._questioner.by_rule, n_ahead=n_ahead)
+
+    def count_tokens(self, questions: Sequence[Question]) -> list[int | None]:
+        """Tokens of each question as the endpoint counts them, for nothing; None where it does not."""
+        return asyncio.run(self._count(questions))
+
+    async def _count(self, questions: Sequence[Question]) -> list[int | None]:
+        from anthropic import APIError
+
+        limits = self._limits
+        counts: list[int | None] = []
+        async with open_client(
+            self.endpoint, max_connections=1, reply_s=limits.connect_s, transport=self._transport
+        ) as client:
+            for question in questions:
+                asked = self.questioner.ask(question)
+                try:
+                    counted = await client.messages.count_tokens(
+                        model=self.endpoint.model,
+                        system=asked.system,
+                        messages=[{"role": "user", "content": asked.user}],
+                    )
+                    counts.append(counted.input_tokens)
+                except (APIError, TimeoutError, AttributeError):
+                    # A server that counts nothing says so in many ways; what is not counted is estimated.
+                    return [None] * len(questions)
+        return counts
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Asking]:

@@ -92,7 +92,7 @@ def ask(asking: Asking, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: P
     with connect(asking.study) as cursor:
         n_total = count(cursor, asking.run_id, COUNTS[kind]) * asking.n_votes
     progress = StageProgress(bar, asking.run_id, NAMES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
-    questions = _Questions(asking, kind)
+    questions = PendingQuestions(asking, kind)
     n_answered = 0
     with _log(asking, judge) as log, _writer(asking, log, progress) as write:
         for answer in judge.answer(questions):
@@ -114,7 +114,7 @@ def keep_left_replies(asking: Asking, judge: Judge) -> int:
     return len(rows)
 
 
-class _Questions:
+class PendingQuestions:
     """Pending questions, page by page; remembers the prompt concept of each until its answer asks for it.
 
     The judge is not told that concept: it serves to say afterwards how the inferred topic relates to it.

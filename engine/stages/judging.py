@@ -1,24 +1,34 @@
-"""The judge's part of a run: what was received is kept first, then all that is pending is asked, topics before relevance."""
+"""The judge's part of a run: what was received is kept first, then all that is pending is priced and asked, topics first."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
 from rich.progress import Progress
 
+from db import connect, query
+from db.rows import EndpointRow
 from engine.config import StudyConfig
+from engine.errors import JudgeError
+from engine.judges.endpoint import Capabilities
 from engine.judges.judge import KINDS, Judge
+from engine.judges.messages import MessagesJudge
+from engine.judges.open import NO_KEY_YET
+from engine.judges.preflight import Preflight, preflight_table
+from engine.judges.probe import probe
 from engine.judges.vocabulary import Vocabulary
 from engine.packs.pack import Pack
-from engine.stages.judge import NAMES, Asking, ask, judge_id, judge_row, keep_left_replies
+from engine.stages.judge import NAMES, Asking, ask, judge_id, judge_row, keep_left_replies, left_to_ask
+from engine.stages.pricing import budget_of, price_free_judge, price_judging, require_consent, terminal_asks
+from engine.stages.progress import now
 from engine.stages.stage import write_rows
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """How one call asks: unscored votes `again`, only telling the price (`dry_run`), or spending without asking back (`yes`)."""
+    """How one call asks: unscored votes `again`, and spending without asking back (`yes`)."""
 
     again: bool = False
-    dry_run: bool = False
     yes: bool = False
 
 
@@ -27,7 +37,61 @@ def judge_run(
 ) -> dict[str, int]:
     """Ask all that is pending; returns the answers of each kind."""
     write_rows(study, [judge_row(judge.identity)])
-    asking = Asking(study, run_id, judge_id(judge.identity), n_votes=config.votes, again=options.again)
+    asking = _asking(study, run_id, judge, config, options)
     keep_left_replies(asking, judge)
+    if not any(left_to_ask(asking, kind).n_votes for kind in KINDS):
+        return dict.fromkeys(NAMES.values(), 0)
+    if isinstance(judge, MessagesJudge):
+        _prepare(asking, judge, config, bar, options)
     vocabulary = Vocabulary(pack)
-    return {NAMES[kind]: ask(asking, judge, kind, vocabulary, bar) for kind in KINDS}
+    n_done = {NAMES[kind]: ask(asking, judge, kind, vocabulary, bar) for kind in KINDS}
+    if isinstance(judge, MessagesJudge) and (n_left := judge.traffic.n_left):
+        raise JudgeError(
+            f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
+            hint="What was answered is kept; run the same command again to ask the rest.",
+        )
+    return n_done
+
+
+def forecast(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Preflight:
+    """What asking all that is pending would take; nothing is asked and nothing written."""
+    asking = _asking(study, run_id, judge, config, options)
+    if not isinstance(judge, MessagesJudge):
+        return price_free_judge(asking, judge)
+    # Tokens are counted where the key is there anyway.
+    count = judge.endpoint.key != NO_KEY_YET
+    return price_judging(asking, judge, batch=config.batches, text_limit=config.text_limit, count=count)
+
+
+def _asking(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Asking:
+    return Asking(study, run_id, judge_id(judge.identity), n_votes=config.votes, again=options.again)
+
+
+def _prepare(asking: Asking, judge: MessagesJudge, config: StudyConfig, bar: Progress, options: AskOptions) -> None:
+    """Tell the price and have it agreed to, then find out what the endpoint can do."""
+    judge.budget = budget_of(asking, config.budget)
+    judge.require_price()
+    known = _known_capabilities(asking.study, judge)
+    count = known is None or known.counts_tokens
+    preflight = price_judging(asking, judge, batch=config.batches, text_limit=config.text_limit, count=count)
+    bar.stop()
+    bar.console.print(preflight_table(preflight))
+    agreed = options.yes or config.budget is not None
+    require_consent(preflight, judge, agreed=agreed, ask=_ask_person if terminal_asks() else None)
+    bar.start()
+    if known is None:
+        known = probe(judge.endpoint, prices=judge.prices, budget=judge.budget)
+        endpoint = judge.endpoint
+        write_rows(asking.study, [EndpointRow(endpoint.base_url, endpoint.model, known.to_json(), now())])
+    judge.capabilities = known
+
+
+def _ask_person(question: str) -> bool:
+    return typer.confirm(question, err=True)
+
+
+def _known_capabilities(study: Path, judge: MessagesJudge) -> Capabilities | None:
+    values = {"base_url": judge.endpoint.base_url, "model": judge.endpoint.model}
+    with connect(study) as cursor:
+        row = cursor.execute(query("judging.capabilities"), values).fetchone()
+    return Capabilities.from_json(row[0]) if row else None
