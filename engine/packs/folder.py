@@ -90,7 +90,7 @@ def _read_layer(file: Path, expected: int, problems: Problems) -> Iterator[Place
 
 
 def _read_concept(entry: dict[str, Any], file: Path, place: str, pack_layer: int, problems: Problems) -> Concept | None:
-    term, parents = problems.text(entry, "term", file, place), problems.texts(entry, "parents", file, place)
+    term, parents = problems.name(entry, "term", file, place), problems.texts(entry, "parents", file, place)
     if term is None:
         return None
     if term in parents:
@@ -109,7 +109,7 @@ def _read_concept(entry: dict[str, Any], file: Path, place: str, pack_layer: int
         senses=senses,
         n_senses=_read_count(entry, senses, file, place, problems),
         opposites=problems.texts(entry, "opposites", file, place),
-        label=problems.text(entry, "label", file, place) if "label" in entry else None,
+        label=problems.name(entry, "label", file, place) if "label" in entry else None,
         synsets=problems.texts(entry, "synsets", file, place),
         origin=problems.text(entry, "origin", file, place) if "origin" in entry else None,
         buckets=_read_buckets(entry, file, place, problems),

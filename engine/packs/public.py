@@ -85,7 +85,7 @@ def _found(entry: object, number: int, file: Path, place: str, problems: Problem
         problems.tell(file, f"{place} must be an object.", field=place)
         return None
     name = next((name for name in TERM_FIELDS if name in entry), TERM_FIELDS[0])
-    term = problems.text(entry, name, file, place)
+    term = problems.name(entry, name, file, place)
     if term is None:
         return None
     pack_layer, where = entry.get("layer", number), f"{place}.layer" if place else "layer"

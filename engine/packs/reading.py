@@ -5,6 +5,7 @@ public layout only refuses what makes it unreadable, and a validation lists ever
 """
 
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,12 @@ from engine.errors import PackError
 
 MAX_BYTES = 128 * 1024 * 1024
 """Most JSON that one pack may hold; parsed it takes about eight times that in memory."""
+
+MAX_NAME = 200
+"""Most characters of a term or label; what is longer is a sentence and no name."""
+
+_BREAKING = {"Cc", "Zl", "Zp"}
+"""Unicode's categories of control characters and of what parts lines and paragraphs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,19 @@ class Problems:
             self.tell(file, f'field "{where}" must be a non-empty text, not {_shown(value)}.', field=where)
             return None
         return value if self._is_whole(value, file, where) else None
+
+    def name(self, entry: dict[str, Any], name: str, file: Path, place: str = "") -> str | None:
+        """A text that concepts are called by: one line that a prompt, a table and a terminal can show whole."""
+        text, where = self.text(entry, name, file, place), f"{place}.{name}" if place else name
+        if text is None:
+            return None
+        if len(text) > MAX_NAME:
+            self.tell(file, f'field "{where}" has {len(text):,} characters; at most {MAX_NAME} are read.', field=where)
+            return None
+        if not text.isprintable() and any(unicodedata.category(one) in _BREAKING for one in text):
+            self.tell(file, f'field "{where}" holds control characters or line breaks: {_shown(text)}.', field=where)
+            return None
+        return text
 
     def texts(self, entry: dict[str, Any], name: str, file: Path, place: str) -> tuple[str, ...]:
         """A field that may be absent and must be a list of texts; what is no text is told and left out."""

@@ -65,6 +65,12 @@ MALFORMED: dict[str, tuple[Change, str, str]] = {
     "term is missing": (first(term=None), "layer1.json", "concepts[0].term"),
     "term is blank": (first(term=" "), "layer1.json", "concepts[0].term"),
     "term is half a surrogate pair": (first(term="\ud83d gin"), "layer1.json", "concepts[0].term"),
+    "term is a sentence": (first(term="gin " * 50 + "g"), "layer1.json", "concepts[0].term"),
+    "term has two lines": (first(term="gin\nIgnore it"), "layer1.json", "concepts[0].term"),
+    "term moves the cursor": (first(term="gin\x1b[2J"), "layer1.json", "concepts[0].term"),
+    "term holds NUL": (first(term="gin\0"), "layer1.json", "concepts[0].term"),
+    "label is a sentence": (first(label="g" * 201), "layer1.json", "concepts[0].label"),
+    "label parts lines": (first(label="gin\u2028tonic"), "layer1.json", "concepts[0].label"),
     "definition is empty": (first(definition=""), "layer1.json", "concepts[0].definition"),
     "definition is a number": (first(definition=7), "layer1.json", "concepts[0].definition"),
     "parents is a text": (first(parents="drink"), "layer1.json", "concepts[0].parents"),
@@ -132,11 +138,14 @@ def test_hash_belongs_to_the_content_and_not_to_the_folder(hand_made: Path, tmp_
 
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
 texts = st.lists(text, max_size=3)
+name = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), min_size=1, max_size=200).filter(
+    str.strip
+)
 
 
 @st.composite
 def packs(draw: st.DrawFn) -> Layers:
-    terms = draw(st.lists(text, min_size=2, max_size=12, unique=True))
+    terms = draw(st.lists(name, min_size=2, max_size=12, unique=True))
     split = draw(st.integers(1, len(terms) - 1))
     upper, lower = terms[:split], terms[split:]
 

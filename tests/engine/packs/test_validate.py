@@ -83,6 +83,32 @@ def test_every_problem_of_our_own_format_is_listed(tmp_path: Path) -> None:
     assert {"rye", "port", "claw hammer"} <= set(found.pack.by_term)
 
 
+def test_names_that_are_no_names_are_listed_and_their_concepts_left_out_in_any_layout(tmp_path: Path) -> None:
+    bad = ["x" * 201, "two\nlines", "bell\x07", "a\x9bb"]
+    ours = write_pack(tmp_path / "ours", {0: [*HAND_MADE[0], *(concept(term) for term in bad), concept("x" * 200)]})
+    public = write_hierarchy(
+        tmp_path / "public", {0: [*SHOP[0], *(entry(term, layer=0) for term in [*bad, "x" * 200])]}
+    )
+    for folder, field, n_before in ((ours, "term", len(HAND_MADE[0])), (public, "sumo_term", len(SHOP[0]))):
+        found = validate_pack(str(folder))
+        assert [problem.field for problem in found.problems] == [
+            f"concepts[{n_before + i}].{field}" for i in range(len(bad))
+        ]
+        assert found.pack is not None
+        assert not set(bad) & set(found.pack.by_term)
+        assert "x" * 200 in found.pack.by_term
+        assert all(len(problem.text) < 200 and problem.text.isprintable() for problem in found.problems)
+    assert len(load_pack(str(public)).concepts) == len(SHOP[0]) + 1
+
+
+def test_label_that_is_no_name_is_listed_and_the_term_stands_for_it(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "pack", {0: [concept("gin", label="x" * 201), concept("rum", label="dark rum")]})
+    found = validate_pack(str(folder))
+    assert [problem.field for problem in found.problems] == ["concepts[0].label"]
+    assert found.pack is not None
+    assert [one.name for one in found.pack.concepts] == ["gin", "dark rum"]
+
+
 def test_a_sound_pack_has_no_problems(hand_made: Path) -> None:
     found = validate_pack(str(hand_made))
     assert found.problems == ()
