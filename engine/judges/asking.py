@@ -15,7 +15,7 @@ from engine.errors import JudgeError
 from engine.judges.budget import Budget
 from engine.judges.faults import Fault
 from engine.judges.judge import Answer, Question
-from engine.judges.pace import Gate, wait_at_most
+from engine.judges.pace import Gate, Ticket, wait_at_most
 
 ATTEMPTS = 8
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
@@ -123,20 +123,20 @@ class Asking:
 
     async def _attempt(self, call: Call) -> Answer | Fault | None:
         """One call; None where nothing more is to be sent."""
-        started = await self.gate.enter(call.n_tokens)
+        ticket = await self.gate.enter(call.n_tokens)
         if self.ended_by or not await self._reserve(call):
-            self.gate.give_up()
+            self.gate.free()
             return None
         self.traffic.n_calls += 1
         try:
             answer = await call.send()
         except Failed as failed:
-            self._failed(call, failed.fault, started)
+            self._failed(call, failed.fault, ticket)
             return failed.fault
         except BaseException:
             self.budget.settle(call.worst_usd, None, is_sure=False)
             raise
-        self._answered(call, answer, started)
+        self._answered(call, answer, ticket)
         return answer
 
     async def _reserve(self, call: Call) -> bool:
@@ -150,19 +150,19 @@ class Asking:
             await self._news.wait()
         return True
 
-    def _answered(self, call: Call, answer: Answer, started: float) -> None:
+    def _answered(self, call: Call, answer: Answer, ticket: Ticket) -> None:
         usage = answer.usage
         n_tokens = usage.n_input_tokens + usage.n_cache_write_tokens
         self.budget.settle(call.worst_usd, usage.cost_usd, is_sure=usage.cost_usd is not None)
-        self.gate.leave("done", started=started, n_tokens_more=n_tokens - call.n_tokens if n_tokens else 0.0)
+        self.gate.leave(ticket, "done", n_tokens_more=n_tokens - call.n_tokens if n_tokens else 0.0)
         self.traffic.n_answered += 1
         self._n_faults_in_a_row, self._alive_at = 0, self.clock()
         self._news.set()
 
-    def _failed(self, call: Call, fault: Fault, started: float) -> None:
+    def _failed(self, call: Call, fault: Fault, ticket: Ticket) -> None:
         self.budget.settle(call.worst_usd, 0.0, is_sure=not fault.may_be_paid)
         rejected = fault.consequence == "slow down"
-        self.gate.leave("rejected" if rejected else "failed", started=started, wait_s=fault.wait_s)
+        self.gate.leave(ticket, "rejected" if rejected else "failed", wait_s=fault.wait_s)
         self.traffic.n_rejected += rejected
         self.traffic.n_failed += not rejected
         self.traffic.last_fault = fault.told

@@ -1,11 +1,14 @@
 """How many calls may be under way at once, and when the next may start.
 
 A server's limit is not known, only felt: it rejects (429, 529). A few rejections mean nothing, for servers reject at random, so
-the share of rejected calls decides and not the single one. While few of a window of calls are rejected the limit rises, doubling
-until the first time that many are; then it falls by a fifth. A run of rejections without any success means that the server takes
+the share of rejected calls decides and not the single one. While few of a cohort of calls are rejected the limit rises, doubling
+until the first time that many are; then it falls a little. A run of rejections without any success means that the server takes
 nothing for now, and then all wait for as long as it asks.
 
-What stands here reads no clock: times are given in seconds, so the same code is simulated in tests.
+A rejection comes at once and a reply later. So a cohort is judged by the calls that *began* in it and not by the first that end,
+and a rejected call keeps its place for as long as a reply takes, else one place too many could be rejected hundreds of times.
+
+`Pace` and `Rate` read no clock: times are given in seconds, so the same code is simulated in tests.
 """
 
 import asyncio
@@ -16,17 +19,30 @@ from typing import Final, Literal
 
 Outcome = Literal["done", "rejected", "failed"]
 
-FIRST_LIMIT = 4
-CEILING = 64
-SMALLEST_WINDOW = 20
-FEW, MANY = 0.12, 0.2
-"""Share of rejected calls in a window below which the limit rises, and above which it falls."""
-RISE, FALL = 1.1, 0.8
-RUN = 8
+FIRST_LIMIT: Final = 4
+CEILING: Final = 64
+SMALLEST_COHORT: Final = 16
+ENDED: Final = 0.9
+"""Share of a cohort that has ended before it is judged; the slowest are none of the rejected."""
+FEW, MANY = 0.15, 0.25
+"""Share of rejected calls in a cohort below which the limit rises, and above which it falls."""
+RISE, FALL = 1.1, 0.85
+RUN: Final = 8
 """Rejections without a success between them, after which nothing is sent for a while."""
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+FIRST_LATENCY_S: Final = 0.25
+"""How long a reply takes, until one was seen."""
 SLACK_S: Final = 0.1
 """How much unused time a rate may make up for, so that a late timer costs no calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A call under way: when it began, under which limit, and whether it is of the cohort by which that limit is judged."""
+
+    began: float
+    generation: int
+    is_counted: bool
 
 
 @dataclass(slots=True)
@@ -36,8 +52,10 @@ class Pace:
     ceiling: int = CEILING
     limit: float = FIRST_LIMIT
     paused_until: float = 0.0
-    _since: float = float("-inf")
-    _n_calls: int = 0
+    latency_s: float = FIRST_LATENCY_S
+    _generation: int = 0
+    _n_begun: int = 0
+    _n_ended: int = 0
     _n_rejected: int = 0
     _run: int = 0
     _n_pauses: int = 0
@@ -46,42 +64,50 @@ class Pace:
     def __post_init__(self) -> None:
         self.limit = min(self.limit, self.ceiling)
 
-    def observe(self, outcome: Outcome, *, started: float, now: float, wait_s: float | None = None) -> None:
-        """Take note of a call that ended `now`; one that started before the last change says nothing about the new limit."""
+    @property
+    def _cohort(self) -> int:
+        return max(SMALLEST_COHORT, int(self.limit))
+
+    def begin(self, now: float) -> Ticket:
+        """A call begins."""
+        self._n_begun += 1
+        return Ticket(now, self._generation, self._n_begun <= self._cohort)
+
+    def end(self, ticket: Ticket, outcome: Outcome, now: float, wait_s: float | None = None) -> None:
+        """A call ended; one that began under another limit says nothing about this one."""
         if outcome == "done":
             self._run = self._n_pauses = 0
-        if started < self._since:
+            self.latency_s += 0.1 * (now - ticket.began - self.latency_s)
+        if ticket.generation != self._generation:
             return
-        self._n_calls += 1
-        if outcome == "rejected":
-            self._n_rejected += 1
-            self._run += 1
+        self._run += outcome == "rejected"
+        self._n_ended += ticket.is_counted
+        self._n_rejected += ticket.is_counted and outcome == "rejected"
         if self._run >= RUN:
             self._pause(now, wait_s)
-        elif self._n_calls >= max(SMALLEST_WINDOW, self.limit):
-            self._decide(now)
+        else:
+            self._decide()
 
     def _pause(self, now: float, wait_s: float | None) -> None:
         """Send nothing for as long as the server asks; where it does not say, twice as long each time."""
-        self.paused_until = now + (wait_s if wait_s else min(SHORTEST_PAUSE_S * 2**self._n_pauses, LONGEST_PAUSE_S))
+        self.paused_until = now + (wait_s or min(SHORTEST_PAUSE_S * 2.0**self._n_pauses, LONGEST_PAUSE_S))
         self._n_pauses = min(self._n_pauses + 1, 10)
-        # Calls that start when the pause is over are the first that count again.
-        self._change(FALL, self.paused_until)
+        self._change(FALL)
 
-    def _decide(self, now: float) -> None:
-        share = self._n_rejected / self._n_calls
+    def _decide(self) -> None:
+        """Judge the cohort, once enough of it has ended or too many of it were rejected already."""
+        share = self._n_rejected / self._cohort
         if share > MANY:
-            self._change(FALL, now)
-        elif share < FEW:
-            self._change(2.0 if self._doubles else RISE, now)
-        else:
-            self._change(1.0, now)
+            self._change(FALL)
+        elif self._n_ended >= ENDED * self._cohort:
+            self._change((2.0 if self._doubles else RISE) if share < FEW else 1.0)
 
-    def _change(self, factor: float, since: float) -> None:
-        step = max(self.limit * factor, self.limit + 1) if factor > 1 else self.limit * factor
-        self.limit = min(max(step, 1.0), float(self.ceiling))
-        self._doubles = self._doubles and factor > 1
-        self._since, self._n_calls, self._n_rejected, self._run = since, 0, 0, 0
+    def _change(self, factor: float) -> None:
+        raised = max(self.limit * factor, self.limit + 1) if factor > 1 else self.limit * factor
+        self.limit = min(max(raised, 1.0), float(self.ceiling))
+        self._doubles = self._doubles and factor >= 1
+        self._generation += 1
+        self._n_begun = self._n_ended = self._n_rejected = self._run = 0
 
 
 @dataclass(slots=True)
@@ -121,8 +147,8 @@ class Gate:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def enter(self, n_tokens: float) -> float:
-        """Wait until a call may start; its start."""
+    async def enter(self, n_tokens: float) -> Ticket:
+        """Wait until a call may begin."""
         async with self._turn:
             while (wait_s := self._wait_s(now := self.clock())) > 0:
                 self._changed.clear()
@@ -132,20 +158,23 @@ class Gate:
             for rate, amount in ((self.calls, 1.0), (self.tokens, n_tokens)):
                 if rate:
                     rate.take(now, amount)
-            return now
+            return self.pace.begin(now)
 
     def leave(
-        self, outcome: Outcome, *, started: float, wait_s: float | None = None, n_tokens_more: float = 0.0
+        self, ticket: Ticket, outcome: Outcome, *, wait_s: float | None = None, n_tokens_more: float = 0.0
     ) -> None:
-        """A call ended."""
-        self.n_under_way -= 1
-        self.pace.observe(outcome, started=started, now=self.clock(), wait_s=wait_s)
+        """A call ended; a rejected one keeps its place for a while."""
+        now = self.clock()
+        self.pace.end(ticket, outcome, now, wait_s)
         if self.tokens:
             self.tokens.correct(n_tokens_more)
-        self._changed.set()
+        if outcome == "rejected":
+            asyncio.get_running_loop().call_later(max(ticket.began + self.pace.latency_s - now, 0.0), self.free)
+        else:
+            self.free()
 
-    def give_up(self) -> None:
-        """A call ended before it was sent."""
+    def free(self) -> None:
+        """A place is free again."""
         self.n_under_way -= 1
         self._changed.set()
 
