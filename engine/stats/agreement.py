@@ -2,8 +2,8 @@
 
 A table counts how often the one gave rating i and the other rating j: rows are the first rater's ratings, columns the second's.
 Six measures, since none tells all. Quadratic-weighted kappa and Krippendorff's alpha for interval data correct for chance,
-Spearman's correlation looks at ranks alone; the shares of equal ratings and of ratings at most one apart are plain; the bias is the
-mean of first minus second. Intervals resample concepts, for pairs of one concept resemble each other.
+Spearman's correlation looks at ranks alone; the shares of equal ratings and of ratings at most one apart are plain; the bias is
+the mean of first minus second. Intervals resample concepts, for pairs of one concept resemble each other.
 
 Where a side gave a single rating, agreement beyond chance cannot be told, however many pairs there are: kappa and correlation
 are then unknown (kappa would be 0 by construction), and so is alpha where both sides gave one and the same rating.
