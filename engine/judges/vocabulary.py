@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from engine.packs.names import readable
@@ -56,7 +57,10 @@ class Vocabulary:
     """The names of a pack's concepts, to be found again in topics."""
 
     def __init__(self, pack: Pack) -> None:
-        self._pack = pack
+        self._known = pack.by_term
+        # Topics come concept by concept, and a concept may have thousands of siblings.
+        self._siblings = lru_cache(maxsize=64)(lambda term: frozenset(pack.siblings(term)))
+        self._ancestors = lru_cache(maxsize=64)(pack.ancestors)
         self._lemmas = _lemmas(
             word for concept in pack.concepts for name in _all_names(concept) for word in words(name)
         )
@@ -73,10 +77,10 @@ class Vocabulary:
         named = self._terms.get(_spelling(topic)) or self._terms.get(self._key(topic)) or {}
         if concept in named:
             return TopicMatch(concept, "exact" if named[concept] else "alias")
-        if concept in self._pack.by_term:
-            if siblings := named.keys() & set(self._pack.siblings(concept)):
+        if named and concept in self._known:
+            if siblings := named.keys() & self._siblings(concept):
                 return TopicMatch(_only(siblings, named), "sibling")
-            if ancestors := named.keys() & self._pack.ancestors(concept):
+            if ancestors := named.keys() & self._ancestors(concept):
                 return TopicMatch(_only(ancestors, named), "ancestor")
         return TopicMatch(_only(named.keys(), named), "other")
 
