@@ -208,7 +208,7 @@ def _topics(samples: Sequence[Sample], pack: Pack, seed: int) -> dict[str, Any]:
     judge = OfflineJudge(pack)
     rng = random.Random(seed)
     terms = [concept.term for concept in pack.concepts]
-    topics = _topics(judge, [sample.output for sample in samples])
+    topics = _named_topics(judge, [sample.output for sample in samples])
     own = _ratings(judge, [(sample.output, sample.term) for sample in samples])
     other = [rng.choice([term for term in terms if term != sample.term]) for sample in samples]
     return {
@@ -230,6 +230,6 @@ def _ratings(judge: OfflineJudge, items: Sequence[tuple[str, str]]) -> NDArray[n
     return np.array([word.rating for word in said if isinstance(word, Rating)], dtype=np.float64)
 
 
-def _topics(judge: OfflineJudge, texts: Sequence[str]) -> list[str | None]:
+def _named_topics(judge: OfflineJudge, texts: Sequence[str]) -> list[str | None]:
     said = [answer.said for answer in judge.answer(Question("topic", str(i), text) for i, text in enumerate(texts))]
     return [word.topic if isinstance(word, Topic) else None for word in said]
