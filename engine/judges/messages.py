@@ -124,14 +124,14 @@ class MessagesJudge:
     def _n_cut(self, question: Question) -> int:
         return self.questioner.ask(question).n_chars_cut
 
-    def worst_usd(self, n_input_tokens: int) -> float:
+    def worst_usd(self, n_input_tokens: int, *, batch: bool = False) -> float:
         """The most that a request of so many tokens can cost; 0 where the price is unknown."""
         n_output = self._manner.max_tokens
         usages = (
             Usage(n_input_tokens=n_input_tokens, n_output_tokens=n_output),
             Usage(n_cache_write_tokens=n_input_tokens, n_output_tokens=n_output),
         )
-        return max(self.prices.cost(self.endpoint.model, usage) or 0.0 for usage in usages)
+        return max(self.prices.cost(self.endpoint.model, usage, batch=batch) or 0.0 for usage in usages)
 
     def answer(self, questions: Iterable[Question]) -> Iterator[Answer]:
         """Answers as they come; a question that fails again and again while others succeed is left, and counted in `traffic`.
