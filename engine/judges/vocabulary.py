@@ -78,9 +78,9 @@ class Vocabulary:
         if concept in named:
             return TopicMatch(concept, "exact" if named[concept] else "alias")
         if named and concept in self._known:
-            if siblings := named.keys() & self._siblings(concept):
+            if siblings := self._siblings(concept).intersection(named):
                 return TopicMatch(_only(siblings, named), "sibling")
-            if ancestors := named.keys() & self._ancestors(concept):
+            if ancestors := self._ancestors(concept).intersection(named):
                 return TopicMatch(_only(ancestors, named), "ancestor")
         return TopicMatch(_only(named.keys(), named), "other")
 
