@@ -19,7 +19,8 @@ limit $n_rows;
 
 -- name: relevance_to_ask
 -- The next pairs after a sample, sample by sample, that lack votes of the judge on their relevance; $after names the last
--- sample that was asked about wholly. All pairs of a sample come together, so a page may be longer than asked for.
+-- sample that was asked about wholly. All pairs of a sample come together, so a page may be longer than asked for. $chosen names the pairs to
+-- ask about, concept and sample with a unit separator between; null is all of them.
 with given as (
     select concept, sample_id, list(vote) as votes, count(rating) as n_scored
     from judgments
@@ -31,7 +32,10 @@ wanted as (
     from pairs p
     semi join samples s on s.sample_id = p.sample_id
     left join given g on g.concept = p.concept and g.sample_id = p.sample_id
-    where p.run_id = $run_id and p.sample_id > $after and len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) > 0
+    where
+        p.run_id = $run_id and p.sample_id > $after
+        and ($chosen is null or list_contains($chosen::text[], p.concept || chr(31) || p.sample_id))
+        and len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) > 0
 ),
 page as (
     select distinct sample_id from wanted order by sample_id limit $n_rows
@@ -50,7 +54,7 @@ with given as (
 )
 select
     coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))), 0)::bigint as n_votes,
-    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))) filter (trim(s.output) = ''), 0)::bigint
+    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))) filter (trim(s.output, e' \t\n\r\f\x0b') = ''), 0)::bigint
         as n_empty,
     coalesce(sum(
         len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) * least(length(s.output), $text_limit)
@@ -69,7 +73,7 @@ with given as (
 )
 select
     coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))), 0)::bigint as n_votes,
-    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))) filter (trim(s.output) = ''), 0)::bigint
+    coalesce(sum(len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again))) filter (trim(s.output, e' \t\n\r\f\x0b') = ''), 0)::bigint
         as n_empty,
     coalesce(sum(
         len(votes_to_ask(g.votes, g.n_scored, $n_votes, $again)) * least(length(s.output), $text_limit)
@@ -77,7 +81,9 @@ select
 from pairs p
 join samples s on s.sample_id = p.sample_id
 left join given g on g.concept = p.concept and g.sample_id = p.sample_id
-where p.run_id = $run_id;
+where
+    p.run_id = $run_id
+    and ($chosen is null or list_contains($chosen::text[], p.concept || chr(31) || p.sample_id));
 
 -- name: spent
 -- What a judge has cost in this study so far, the votes whose cost nobody knows, and its mean reply in tokens by kind.

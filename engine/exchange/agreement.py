@@ -184,7 +184,7 @@ def _legend(found: Json) -> Text:
     weak = any(agreement["weak"] and agreement["n"] for agreement in agreements)
     few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the intervals are too narrow." if weak else ""
     return Text(
-        "kappa: quadratic weights. alpha: Krippendorff's, interval. within 1: share of pairs at most one rating apart. "
+        "kappa: quadratic weights. alpha: Krippendorff's, ordinal. within 1: share of pairs at most one rating apart. "
         "bias: mean of first minus second. Below each its 95 % interval, from resampling concepts. Read the arms: taken "
         f"together they tend to look more alike, because the arms differ.{few}",
         style="dim",

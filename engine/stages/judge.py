@@ -28,22 +28,33 @@ PAGE = 2_000
 """Samples whose questions are read at once."""
 
 NAMES: dict[Kind, str] = {"topic": "topics", "relevance": "relevance"}
+UNIT_SEPARATOR = "\x1f"
+TO_ASK: dict[Kind, str] = {"topic": "judging.topics_to_ask", "relevance": "judging.relevance_to_ask"}
+LEFT: dict[Kind, str] = {"topic": "judging.topics_left", "relevance": "judging.relevance_left"}
 COUNTS: dict[Kind, str] = {"topic": "n_samples", "relevance": "n_pairs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What is asked of a judge about a run: `n_votes` votes of each kind, and unscored ones once more if `again`."""
+    """What is asked of a judge about a run: `n_votes` votes of each kind, and unscored ones once more if `again`.
+
+    `chosen` names pairs of concept and sample, the only ones that relevance is asked about; None is all of the run.
+    """
 
     study: Path
     run_id: str
     judge_id: str
     n_votes: int = 1
     again: bool = False
+    chosen: tuple[tuple[str, str], ...] | None = None
 
-    def values(self) -> dict[str, object]:
-        """The parameters of the queries that find what is pending."""
-        return {"run_id": self.run_id, "judge_id": self.judge_id, "n_votes": self.n_votes, "again": self.again}
+    def values(self, kind: Kind) -> dict[str, object]:
+        """The parameters of the queries that find what is pending of a kind."""
+        values = {"run_id": self.run_id, "judge_id": self.judge_id, "n_votes": self.n_votes, "again": self.again}
+        if kind == "topic":
+            return values
+        chosen = None if self.chosen is None else [UNIT_SEPARATOR.join(pair) for pair in self.chosen]
+        return values | {"chosen": chosen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +89,8 @@ def judge_row(identity: JudgeIdentity) -> JudgeRow:
 def left_to_ask(asking: Asking, kind: Kind, *, text_limit: int = 2**31 - 1) -> Left:
     """Count what is pending of a kind."""
     with connect(asking.study) as cursor:
-        values = asking.values() | {"text_limit": text_limit}
-        row = cursor.execute(query(f"judging.{NAMES[kind]}_left"), values).fetchone()
+        values = asking.values(kind) | {"text_limit": text_limit}
+        row = cursor.execute(query(LEFT[kind]), values).fetchone()
     return Left(*row) if row else Left(0, 0, 0)
 
 
@@ -138,9 +149,9 @@ class PendingQuestions:
         return self._prompt_concepts.pop((question.sample_id, question.concept, question.vote))
 
     def _page(self, after: str) -> list[tuple[str | None, str, str, str, list[int]]]:
-        values = self._asking.values() | {"after": after, "n_rows": PAGE}
+        values = self._asking.values(kind) | {"after": after, "n_rows": PAGE}
         with connect(self._asking.study) as cursor:
-            return cursor.execute(query(f"judging.{NAMES[self._kind]}_to_ask"), values).fetchall()
+            return cursor.execute(query(TO_ASK[self._kind]), values).fetchall()
 
 
 def to_row(judge: str, answer: Answer, prompt_concept: str, vocabulary: Vocabulary) -> VoteRow:

@@ -50,7 +50,9 @@ def _to_ask(asking: Asking, judge: MessagesJudge, kind: Kind, *, text_limit: int
     with connect(asking.study) as cursor:
         row = cursor.execute(query("judging.spent"), {"judge_id": asking.judge_id}).fetchone()
     means: dict[Kind, float | None] = {"topic": row[2], "relevance": row[3]} if row else {}
-    return ToAsk(kind, left.n_votes, left.n_empty, left.n_chars, examples, means.get(kind))
+    # Python knows more characters that are no text than SQL does.
+    n_empty = left.n_empty if examples else left.n_votes
+    return ToAsk(kind, left.n_votes, n_empty, left.n_chars, examples, means.get(kind))
 
 
 def budget_of(asking: Asking, limit_usd: float | None) -> Budget:

@@ -1,7 +1,7 @@
 """Agreement of two raters on the same pairs, from 5 × 5 tables of counts, one a concept.
 
 A table counts how often the one gave rating i and the other rating j: rows are the first rater's ratings, columns the second's.
-Six measures, since none tells all. Quadratic-weighted kappa and Krippendorff's alpha for interval data correct for chance,
+Six measures, since none tells all. Quadratic-weighted kappa and Krippendorff's alpha for ordinal data correct for chance,
 Spearman's correlation looks at ranks alone; the shares of equal ratings and of ratings at most one apart are plain; the bias is
 the mean of first minus second. Intervals resample concepts, for pairs of one concept resemble each other.
 
@@ -127,10 +127,12 @@ def _kappa(tables: FloatArray, n: FloatArray) -> FloatArray:
 
 
 def _alpha(tables: FloatArray, n: FloatArray) -> FloatArray:
-    """Krippendorff's alpha with squared distance: expected from the ratings of both sides pooled, without replacement."""
+    """Krippendorff's alpha for ordinal data: the distance of two ratings is how many of the pooled ratings lie between them."""
     pooled = tables.sum(axis=2) + tables.sum(axis=1)
-    observed = (tables * SQUARES).sum(axis=(1, 2)) / n
-    expected = np.einsum("ti,ij,tj->t", pooled, SQUARES, pooled) / (2 * n * (2 * n - 1))
+    ranks = _centred_ranks(pooled, 2 * n)
+    squares = (ranks[:, :, None] - ranks[:, None, :]) ** 2
+    observed = (tables * squares).sum(axis=(1, 2)) / n
+    expected = np.einsum("ti,tij,tj->t", pooled, squares, pooled) / (2 * n * (2 * n - 1))
     return np.where(_varies(pooled), 1.0 - observed / expected, np.nan)
 
 

@@ -14,8 +14,11 @@ PAIRS_PER_CONCEPT = 200
 # Two pairs a sample: it is a positive of its own concept and a negative of the next one. Numbers are spread by a
 # multiplicative hash, so that ratings and `u` follow no order of the keys.
 _STATEMENTS = """
-insert into packs values ('pack', 'big', '1', 'generated', 'wordnet', $n_concepts);
-insert into concepts
+insert into packs (pack_hash, name, version, source, senses_mean, n_concepts)
+values ('pack', 'big', '1', 'generated', 'wordnet', $n_concepts);
+insert into concepts (
+    pack_hash, concept, pack_layer, definition, aliases, parents, n_senses, n_siblings_distinct, n_siblings_study
+)
 select 'pack', format('concept-{:05d}', i), 0, 'what concept ' || i || ' is', [], [], i % 7, i % 13, i % 13
 from range($n_concepts) as r(i);
 insert into runs values
@@ -41,7 +44,10 @@ select 'run', format('concept-{:05d}', (i // 100 + arm) % $n_concepts), format('
     ((i * 2 + arm) * 2654435761 % 4294967296) / 4294967296, i % 100 + 100 * arm
 from range($n_samples) as r(i), range(2) as a(arm);
 insert into judges values ('judge', 'offline', 'tfidf', 'standard', 'hash', '{}', true, '2026-01-01');
-insert into judgments
+insert into judgments (
+    judge_id, concept, sample_id, vote, rating, explanation, unscored_reason, raw_reply, n_input_tokens, n_output_tokens,
+    cost_usd, judged_at
+)
 select 'judge', concept, sample_id, 0, if(u < 0.01, null, 1 + floor(u * 1000)::integer % 5),
     'because', if(u < 0.01, 'no number in the reply', null), 'reply', 100, 5, 0, '2026-01-01'
 from pairs;

@@ -26,11 +26,18 @@ def of(pairs, **options):
 
 
 def plain_alpha(pairs):
-    """Krippendorff's alpha by its definition: mean squared difference within pairs and between all values."""
-    observed = np.mean([(x - y) ** 2 for _, x, y in pairs])
+    """Krippendorff's ordinal alpha by its definition: mean distance within pairs and between all values.
+
+    The distance of two ratings is the square of how many values lie from one to the other, the ends counted half.
+    """
     values = [value for _, x, y in pairs for value in (x, y)]
-    expected = np.mean([(a - b) ** 2 for a, b in combinations(values, 2)])
-    return 1 - observed / expected
+
+    def distance(a, b):
+        between = sum(values.count(value) for value in range(min(a, b), max(a, b) + 1))
+        return (between - (values.count(a) + values.count(b)) / 2) ** 2
+
+    observed = np.mean([distance(x, y) for _, x, y in pairs])
+    return 1 - observed / np.mean([distance(a, b) for a, b in combinations(values, 2)])
 
 
 @settings(max_examples=60)
