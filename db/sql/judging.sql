@@ -110,13 +110,16 @@ from judge_batches b
 left join judge_batch_steps s on s.intent = b.intent and s.step = 'submitted'
 anti join (select intent from judge_batch_steps where step in ('done', 'lost')) ended on ended.intent = b.intent
 where b.judge_id = $judge_id and b.run_id = $run_id and b.kind = $kind
-order by b.created_at;
+order by b.created_at, b.intent;
 
--- name: batch_items
--- The questions of a batch in their order, with the texts that they are about.
-select i.concept, i.sample_id, i.vote, s.output, q.prompt_concept
+-- name: batch_items_left
+-- The questions of a batch, by position, whose votes are not kept yet.
+select i.position, i.concept, i.sample_id, i.vote
 from judge_batch_items i
-join samples s on s.sample_id = i.sample_id
-join prompts q on q.sample_id = i.sample_id
+anti join (
+    select null as concept, sample_id, vote from topics where judge_id = $judge_id and $kind = 'topic'
+    union all
+    select concept, sample_id, vote from judgments where judge_id = $judge_id and $kind = 'relevance'
+) kept on kept.concept is not distinct from i.concept and kept.sample_id = i.sample_id and kept.vote = i.vote
 where i.intent = $intent
 order by i.position;

@@ -149,7 +149,7 @@ class PendingQuestions:
         return self._prompt_concepts.pop((question.sample_id, question.concept, question.vote))
 
     def _page(self, after: str) -> list[tuple[str | None, str, str, str, list[int]]]:
-        values = self._asking.values(kind) | {"after": after, "n_rows": PAGE}
+        values = self._asking.values(self._kind) | {"after": after, "n_rows": PAGE}
         with connect(self._asking.study) as cursor:
             return cursor.execute(query(TO_ASK[self._kind]), values).fetchall()
 

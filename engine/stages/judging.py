@@ -10,6 +10,7 @@ from db import connect, query
 from db.rows import EndpointRow
 from engine.config import StudyConfig
 from engine.errors import JudgeError
+from engine.judges.batches import BatchJudge
 from engine.judges.endpoint import Capabilities
 from engine.judges.judge import KINDS, Judge
 from engine.judges.messages import MessagesJudge
@@ -19,6 +20,7 @@ from engine.judges.probe import probe
 from engine.judges.vocabulary import Vocabulary
 from engine.packs.pack import Pack
 from engine.stages.judge import NAMES, Asking, ask, judge_id, judge_row, keep_left_replies, left_to_ask
+from engine.stages.ledger import StudyLedger
 from engine.stages.pricing import budget_of, price_free_judge, price_judging, require_consent, terminal_asks
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -41,10 +43,13 @@ def judge_run(
     keep_left_replies(asking, judge)
     if not any(left_to_ask(asking, kind).n_votes for kind in KINDS):
         return dict.fromkeys(NAMES.values(), 0)
+    asked = judge
     if isinstance(judge, MessagesJudge):
         _prepare(asking, judge, config, bar, options)
+        if config.batches:
+            asked = _in_batches(asking, judge, bar)
     vocabulary = Vocabulary(pack)
-    n_done = {NAMES[kind]: ask(asking, judge, kind, vocabulary, bar) for kind in KINDS}
+    n_done = {NAMES[kind]: ask(asking, asked, kind, vocabulary, bar) for kind in KINDS}
     if isinstance(judge, MessagesJudge) and (n_left := judge.traffic.n_left):
         raise JudgeError(
             f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
@@ -84,6 +89,21 @@ def _prepare(asking: Asking, judge: MessagesJudge, config: StudyConfig, bar: Pro
         endpoint = judge.endpoint
         write_rows(asking.study, [EndpointRow(endpoint.base_url, endpoint.model, known.to_json(), now())])
     judge.capabilities = known
+
+
+def _in_batches(asking: Asking, judge: MessagesJudge, bar: Progress) -> BatchJudge:
+    if not judge.capabilities.batches:
+        raise JudgeError(
+            f"{judge.endpoint.base_url} has no message batches.", hint="Leave --batches out to ask one by one."
+        )
+    said: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return BatchJudge(judge, StudyLedger(asking.study, asking.run_id, asking.judge_id), tell=tell)
 
 
 def _ask_person(question: str) -> bool:
