@@ -139,7 +139,7 @@ class MessagesJudge:
         Raises JudgeError once nothing more can be asked, after all that came is yielded.
         """
         self.require_price()
-        n_ahead = max(2 * self._limits.max_concurrency, FEWEST_AHEAD)
+        n_ahead = max(4 * self._limits.max_concurrency, FEWEST_AHEAD)
         yield from ask_aside(questions, self._asking, by_rule=self.questioner.by_rule, n_ahead=n_ahead)
 
     def require_price(self) -> None:

@@ -1,9 +1,9 @@
 """How many calls may be under way at once, and when the next may start.
 
 A server's limit is not known, only felt: it rejects (429, 529). A few rejections mean nothing, for servers reject at random, so
-the share of rejected calls decides and not the single one. While few of a cohort of calls are rejected the limit rises, doubling
-until the first time that many are; then it falls a little. A run of rejections without any success means that the server takes
-nothing for now, and then all wait for as long as it asks.
+the share of rejected calls decides and not the single one. While few of a cohort of calls are rejected the limit rises; when
+many are it falls a little. A run of rejections without any success means that the server takes nothing for now, and then all
+wait for as long as it asks.
 
 A rejection comes at once and a reply later. So a cohort is judged by the calls that *began* in it and not by the first that end,
 and a rejected call keeps its place for as long as a reply takes, else one place too many could be rejected hundreds of times.
@@ -26,7 +26,8 @@ ENDED: Final = 0.9
 """Share of a cohort that has ended before it is judged; the slowest are none of the rejected."""
 FEW, MANY = 0.15, 0.25
 """Share of rejected calls in a cohort below which the limit rises, and above which it falls."""
-RISE, FALL = 1.1, 0.85
+SMALLEST_RISE, LARGEST_RISE, FALL = 0.1, 1.0, 0.85
+"""The limit doubles at first; after a fall it rises by a tenth, and by twice as much with each further rise."""
 RUN: Final = 8
 """Rejections without a success between them, after which nothing is sent for a while."""
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -59,7 +60,7 @@ class Pace:
     _n_rejected: int = 0
     _run: int = 0
     _n_pauses: int = 0
-    _doubles: bool = True
+    _rise: float = LARGEST_RISE
 
     def __post_init__(self) -> None:
         self.limit = min(self.limit, self.ceiling)
@@ -78,20 +79,20 @@ class Pace:
         if outcome == "done":
             self._run = self._n_pauses = 0
             self.latency_s += 0.1 * (now - ticket.began - self.latency_s)
-        if ticket.generation != self._generation:
-            return
-        self._run += outcome == "rejected"
-        self._n_ended += ticket.is_counted
-        self._n_rejected += ticket.is_counted and outcome == "rejected"
+        if outcome == "rejected" and ticket.began >= self.paused_until:
+            self._run += 1
         if self._run >= RUN:
             self._pause(now, wait_s)
-        else:
+        elif ticket.is_counted and ticket.generation == self._generation:
+            self._n_ended += 1
+            self._n_rejected += outcome == "rejected"
             self._decide()
 
     def _pause(self, now: float, wait_s: float | None) -> None:
         """Send nothing for as long as the server asks; where it does not say, twice as long each time."""
         self.paused_until = now + (wait_s or min(SHORTEST_PAUSE_S * 2.0**self._n_pauses, LONGEST_PAUSE_S))
         self._n_pauses = min(self._n_pauses + 1, 10)
+        self._run = 0
         self._change(FALL)
 
     def _decide(self) -> None:
@@ -100,14 +101,15 @@ class Pace:
         if share > MANY:
             self._change(FALL)
         elif self._n_ended >= ENDED * self._cohort:
-            self._change((2.0 if self._doubles else RISE) if share < FEW else 1.0)
+            self._change(1.0 + self._rise if share < FEW else 1.0)
 
     def _change(self, factor: float) -> None:
         raised = max(self.limit * factor, self.limit + 1) if factor > 1 else self.limit * factor
         self.limit = min(max(raised, 1.0), float(self.ceiling))
-        self._doubles = self._doubles and factor >= 1
+        if factor != 1:
+            self._rise = SMALLEST_RISE if factor < 1 else min(2 * self._rise, LARGEST_RISE)
         self._generation += 1
-        self._n_begun = self._n_ended = self._n_rejected = self._run = 0
+        self._n_begun = self._n_ended = self._n_rejected = 0
 
 
 @dataclass(slots=True)
