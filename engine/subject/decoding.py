@@ -18,6 +18,8 @@ class Batch:
     def __init__(self, subject: Subject, prompts: Sequence[Sequence[int]]) -> None:
         import torch
 
+        from engine.subject.cache import roomy_cache
+
         self.subject, self.prompts = subject, prompts
         self.rows = list(range(len(prompts)))
         self._places = list(self.rows)
@@ -30,7 +32,7 @@ class Batch:
             self._ids[row, longest - len(ids) :] = torch.tensor(ids, device=subject.device)
             self._mask[row, longest - len(ids) :] = 1
         self._positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        self._cache: Any = None
+        self._cache = roomy_cache(subject.model)
 
     def logits(self) -> "torch.Tensor":
         """Logits [rows, V] of the token that follows, in the order of `rows`."""

@@ -46,12 +46,18 @@ class Writer:
     """Samples batches with one model; it learns how far batched logits are off, and counts what it decided by itself."""
 
     def __init__(self, subject: Subject, sampling: Sampling) -> None:
+        import torch
+
         self.subject, self.sampling = subject, sampling
         self.stops = stop_tokens(subject)
         self.n_tokens = self.n_alone = 0
         self.largest_deviation = 0.0
         self._tolerance = RELATIVE_TOLERANCE
-        self._forbidden = never_sampled(subject, self.stops)
+        never = never_sampled(subject, self.stops)
+        self._forbidden = {
+            False: torch.tensor(never, dtype=torch.long),
+            True: torch.tensor([*never, *self.stops], dtype=torch.long),
+        }
 
     def write(self, prompts: Sequence[str], *, seeds: Sequence[int]) -> list[Generation]:
         """One output for each prompt, run as one batch."""
@@ -89,9 +95,8 @@ class Writer:
         self._check_finite(logits)
         u = torch.from_numpy(uniforms).to(logits.device)
         is_exact = logits.dtype in (torch.float32, torch.float64)
-        scale = logits.abs().nan_to_num(posinf=0).amax(-1).double() * max(
-            self.sampling.repetition_penalty, 1 / self.sampling.repetition_penalty
-        )
+        penalty = self.sampling.repetition_penalty
+        scale = _largest(logits).double() * max(penalty, 1 / penalty)
         found = self._draw(logits, batch, range(len(batch.rows)), u, step, scale * self._tolerance if is_exact else 0.0)
         tokens: list[int] = found.tokens.tolist()
         self.n_tokens += len(tokens)
@@ -105,9 +110,7 @@ class Writer:
         alone = batch.logits_alone(place)
         self._check_finite(alone)
         self.n_alone += 1
-        off = (alone[0] - batched).abs().nan_to_num(nan=0.0, posinf=0.0).max() / batched.abs().nan_to_num(
-            posinf=0
-        ).max()
+        off = _largest((alone - batched).nan_to_num(nan=0.0)) / _largest(batched[None])
         self.largest_deviation = max(self.largest_deviation, float(off))
         # A wider tolerance decides more tokens alone and none otherwise, so that it may grow with what is seen.
         self._tolerance = max(self._tolerance, 2 * self.largest_deviation)
@@ -124,18 +127,20 @@ class Writer:
     ) -> Draw:
         import torch
 
-        z = logits.double()
+        z = logits.to(torch.promote_types(logits.dtype, torch.float32), copy=True)
         if self.sampling.repetition_penalty != 1:
             seen = torch.zeros_like(z, dtype=torch.bool)
             for row, place in enumerate(places):
                 seen[row, batch.tokens(place)] = True
             z = penalise_repetition(z, seen, self.sampling.repetition_penalty)
-        forbidden = [*self._forbidden, *(self.stops if step < self.sampling.min_new_tokens else ())]
-        z[:, torch.tensor(forbidden, dtype=torch.long, device=z.device)] = -torch.inf
+        z[:, self._forbidden[step < self.sampling.min_new_tokens].to(z.device)] = -torch.inf
         return draw_tokens(z, u, self.sampling, tolerance=tolerance)
 
     def _check_finite(self, logits: "torch.Tensor") -> None:
-        if bool((logits.isnan() | logits.isposinf()).any()):
+        import torch
+
+        # The largest of a row is not a number when any is not.
+        if not bool((logits.amax(-1) < torch.inf).all()):
             raise ModelError(f"{self.subject.name} gives logits that are not finite, so nothing can be sampled.")
 
     def _has_ended(self, tokens: list[int], budget: int) -> bool:
@@ -168,3 +173,11 @@ class Writer:
         has_stopped = end is not None or cut is not None
         ids = ids if cut is None else ids[:cut]
         return Generation(self._decode(ids), tuple(ids), n_prompt_tokens, "stop" if has_stopped else "length")
+
+
+def _largest(logits: "torch.Tensor") -> "torch.Tensor":
+    """The largest magnitude of each row [B]; tokens that the model itself rules out are left aside."""
+    lowest = logits.amin(-1)
+    if bool(lowest.isneginf().any()):
+        lowest = logits.nan_to_num(neginf=0).amin(-1)
+    return logits.amax(-1).maximum(-lowest)

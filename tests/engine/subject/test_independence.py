@@ -159,6 +159,21 @@ def test_a_large_vocabulary_gives_the_token_of_a_full_sort(monkeypatch: pytest.M
         assert torch.equal(few.is_certain, full.is_certain)
 
 
+def test_a_token_that_is_certain_in_single_precision_is_that_of_double() -> None:
+    """The planted near-misses: uniforms that lie as near to the end of a token as single precision rounds."""
+    rng = np.random.default_rng(3)
+    logits = torch.from_numpy(rng.normal(0, 4, (2000, 3000)).astype(np.float32))
+    weights = torch.sort((logits.double() / SAMPLING.temperature).softmax(-1), descending=True).values
+    ends = weights.cumsum(-1)
+    n = ((ends - weights) < SAMPLING.top_p).sum(-1, keepdim=True)
+    ends = ends / ends.gather(-1, n - 1)
+    u = (ends[:, 0] + torch.from_numpy(rng.choice([-1e-7, 1e-7, -1e-3, 1e-3], 2000))).clamp(0, 1 - 1e-9)
+    single, double = draw_tokens(logits, u, SAMPLING), draw_tokens(logits.double(), u, SAMPLING)
+    assert torch.equal(single.tokens[single.is_certain], double.tokens[single.is_certain])
+    assert 0.3 < single.is_certain.double().mean() < 0.7
+    assert double.is_certain.all()
+
+
 def test_top_k_leaves_k_tokens_with_their_shares() -> None:
     logits = torch.log(torch.tensor([0.1, 0.4, 0.2, 0.3], dtype=torch.float64)).expand(20_000, -1)
     u = torch.from_numpy(np.random.default_rng(2).random(20_000))
