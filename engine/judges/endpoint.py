@@ -118,7 +118,7 @@ def plain_address(address: str) -> str:
             hint=f"A key belongs in {OTHER_KEY}, not there.",
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise JudgeError(f'"{address}" is no address of a judge.', hint="It is like http://127.0.0.1:8000.")
+        raise JudgeError("The judge's address is no http address.", hint="It is like http://127.0.0.1:8000.")
     path = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc.lower(), path, "", ""))
 
