@@ -5,7 +5,7 @@ engine.cli: data on stdout, everything else on stderr.
 """
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -19,7 +19,13 @@ from engine.commands import (
     run_stages,
     wide_console,
 )
+from engine.errors import ConfigError
 from engine.options import with_settings
+
+if TYPE_CHECKING:
+    from engine.judges.preflight import Preflight
+
+JUDGE_SETTINGS = ("judge", "base_url", "rubric", "text_limit", "budget", "rpm", "tpm", "prices", "device")
 
 
 class AskUnlessNamed(TyperGroup):
@@ -50,7 +56,7 @@ def ask(
 
     What it costs is shown before anything is asked. Killed at any moment, the same command goes on and pays for no answer twice.
 
-    See also: lensgap judge compare, lensgap judge try.
+    See also: lensgap judge compare | try | rubric.
     """
     from engine.stages.judging import AskOptions
 
@@ -58,14 +64,10 @@ def ask(
         asking = AskOptions(again=retry_unscored, yes=yes)
         run_stages(study, config, settings, only=("judge",), asking=asking)
         return
-    from engine.judges.preflight import preflight_json, preflight_table
     from engine.pipeline import price_judge
 
     found = price_judge(study, chosen_settings(study, config, settings), AskOptions(again=retry_unscored))
-    if as_json:
-        typer.echo(json.dumps(preflight_json(found), indent=2))
-    else:
-        wide_console().print(preflight_table(found))
+    _tell_price(found, as_json=as_json)
 
 
 @app.command()
@@ -82,3 +84,63 @@ def compare(
         typer.echo(json.dumps(found, indent=2))
     else:
         wide_console().print(agreement_table(found))
+
+
+@app.command("try")
+@with_settings(only=JUDGE_SETTINGS)
+def try_judge(
+    study: StudyArgument = DEFAULT_STUDY,
+    pair: Annotated[
+        list[str] | None, typer.Option("--pair", help="A pair to ask about, as SAMPLE_ID:CONCEPT; once for each pair.")
+    ] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would cost, and ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Spend without asking back.")] = False,
+    as_json: JsonOption = False,
+    **settings: Any,
+) -> None:
+    """Ask a judge about a few pairs only, to try a rubric or a model before a whole run is judged.
+
+    The votes are kept: judging the run with the same rubric later does not pay for them again.
+    """
+    from engine.pipeline import ask_about, price_judge, stored_config
+    from engine.stages.judging import AskOptions
+
+    stored = stored_config(study, run_id=run_id)
+    if stored is None:
+        raise ConfigError("There is no such run.", hint=f"See the runs: lensgap status {study}.")
+    chosen = _pairs(pair or [])
+    config = chosen_settings(study, None, settings, run_id=stored[0])
+    asking = AskOptions(yes=yes, chosen=chosen)
+    if dry_run:
+        _tell_price(price_judge(study, config, asking, run_id=stored[0]), as_json=as_json)
+        return
+    judge, n_asked = ask_about(study, stored[0], config, asking)
+    typer.echo(json.dumps({"judge": judge, "n_asked": n_asked, "n_pairs": len(chosen)}) if as_json else judge)
+
+
+@app.command()
+def rubric(
+    name: Annotated[str, typer.Argument(help="A bundled rubric, or a file to check.")] = "standard",
+) -> None:
+    """Print a rubric as a TOML file, to be changed and named with --rubric; a file of yours is checked."""
+    from engine.prompts.rubrics import load_rubric, rubric_toml
+
+    typer.echo(rubric_toml(load_rubric(name)), nl=False)
+
+
+def _pairs(given: list[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of concept and sample, as the options name them."""
+    parts = [one.partition(":") for one in given]
+    if not parts or any(not sample_id or not concept for sample_id, _, concept in parts):
+        raise typer.BadParameter("name at least one pair, as SAMPLE_ID:CONCEPT", param_hint="--pair")
+    return tuple(dict.fromkeys((concept, sample_id) for sample_id, _, concept in parts))
+
+
+def _tell_price(found: "Preflight", *, as_json: bool) -> None:
+    from engine.judges.preflight import preflight_json, preflight_table
+
+    if as_json:
+        typer.echo(json.dumps(preflight_json(found), indent=2))
+    else:
+        wide_console().print(preflight_table(found))

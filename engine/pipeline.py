@@ -13,9 +13,11 @@ from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyMissing
 from engine.judges.open import open_judge
 from engine.judges.preflight import Preflight
+from engine.packs.folder import load_pack
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
+from engine.stages.judge import judge_id
 from engine.stages.judging import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
 from engine.stages.progress import progress_bars
@@ -71,13 +73,22 @@ def run(
     return RunSummary(prepared.run_id, len(chosen), n_done)
 
 
-def price_judge(study: Path, config: StudyConfig, asking: AskOptions) -> Preflight:
+def price_judge(study: Path, config: StudyConfig, asking: AskOptions, *, run_id: str | None = None) -> Preflight:
     """What the judge of the settings would take for all that is pending; nothing is asked. ConfigError before a run exists."""
-    prepared = prepare_run(config)
-    if stored_config(study, run_id=prepared.run_id) is None:
+    run_id = run_id or prepare_run(config).run_id
+    if stored_config(study, run_id=run_id) is None:
         raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
-    judge = open_judge(config, prepared.pack, is_asked=False)
-    return forecast(study, prepared.run_id, judge, config, asking)
+    judge = open_judge(config, load_pack(config.pack), is_asked=False)
+    return forecast(study, run_id, judge, config, asking)
+
+
+def ask_about(study: Path, run_id: str, config: StudyConfig, asking: AskOptions) -> tuple[str, int]:
+    """Ask the judge of the settings about chosen pairs of a run that is there; the judge's id, and how many it answered."""
+    pack = load_pack(config.pack)
+    judge = open_judge(config, pack)
+    with progress_bars() as bar:
+        n_done = judge_run(study, run_id, judge, config, pack, bar, asking)
+    return judge_id(judge.identity), sum(n_done.values())
 
 
 def _with_model(

@@ -31,6 +31,7 @@ NAMES: dict[Kind, str] = {"topic": "topics", "relevance": "relevance"}
 UNIT_SEPARATOR = "\x1f"
 TO_ASK: dict[Kind, str] = {"topic": "judging.topics_to_ask", "relevance": "judging.relevance_to_ask"}
 LEFT: dict[Kind, str] = {"topic": "judging.topics_left", "relevance": "judging.relevance_left"}
+TRIAL = "trial"
 COUNTS: dict[Kind, str] = {"topic": "n_samples", "relevance": "n_pairs"}
 
 
@@ -99,10 +100,7 @@ def ask(asking: Asking, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: P
 
     Answers that came before a JudgeError are kept.
     """
-    n_left = left_to_ask(asking, kind).n_votes
-    with connect(asking.study) as cursor:
-        n_total = count(cursor, asking.run_id, COUNTS[kind]) * asking.n_votes
-    progress = StageProgress(bar, asking.run_id, NAMES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
+    progress = _progress(asking, kind, bar)
     questions = PendingQuestions(asking, kind)
     n_answered = 0
     with _log(asking, judge) as log, _writer(asking, log, progress) as write:
@@ -111,6 +109,16 @@ def ask(asking: Asking, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: P
             progress.advance(1, cost_usd=answer.usage.cost_usd)
             write(to_row(asking.judge_id, answer, questions.take_prompt_concept(answer.question), vocabulary))
     return n_answered
+
+
+def _progress(asking: Asking, kind: Kind, bar: Progress) -> StageProgress:
+    """A bar over all votes of the run, those that were given before among the done; one over chosen pairs has its own name."""
+    n_left = left_to_ask(asking, kind).n_votes
+    if asking.chosen is not None:
+        return StageProgress(bar, asking.run_id, TRIAL, n_done=0, n_total=n_left)
+    with connect(asking.study) as cursor:
+        n_total = count(cursor, asking.run_id, COUNTS[kind]) * asking.n_votes
+    return StageProgress(bar, asking.run_id, NAMES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
 
 
 def keep_left_replies(asking: Asking, judge: Judge) -> int:

@@ -12,7 +12,7 @@ from engine.config import StudyConfig
 from engine.errors import JudgeError
 from engine.judges.batches import BatchJudge
 from engine.judges.endpoint import Capabilities
-from engine.judges.judge import KINDS, Judge
+from engine.judges.judge import KINDS, Judge, Kind
 from engine.judges.messages import MessagesJudge
 from engine.judges.open import NO_KEY_YET
 from engine.judges.preflight import Preflight, preflight_table
@@ -28,10 +28,19 @@ from engine.stages.stage import write_rows
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """How one call asks: unscored votes `again`, and spending without asking back (`yes`)."""
+    """How one call asks: unscored votes `again`, spending without asking back (`yes`), about `chosen` pairs alone.
+
+    Chosen pairs of concept and sample are asked about for their relevance; None asks all about all of the run.
+    """
 
     again: bool = False
     yes: bool = False
+    chosen: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is asked."""
+        return KINDS if self.chosen is None else ("relevance",)
 
 
 def judge_run(
@@ -41,15 +50,15 @@ def judge_run(
     write_rows(study, [judge_row(judge.identity)])
     asking = _asking(study, run_id, judge, config, options)
     keep_left_replies(asking, judge)
-    if not any(left_to_ask(asking, kind).n_votes for kind in KINDS):
-        return dict.fromkeys(NAMES.values(), 0)
+    if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
+        return {NAMES[kind]: 0 for kind in options.kinds}
     asked = judge
     if isinstance(judge, MessagesJudge):
         _prepare(asking, judge, config, bar, options)
         if config.batches:
             asked = _in_batches(asking, judge, bar)
     vocabulary = Vocabulary(pack)
-    n_done = {NAMES[kind]: ask(asking, asked, kind, vocabulary, bar) for kind in KINDS}
+    n_done = {NAMES[kind]: ask(asking, asked, kind, vocabulary, bar) for kind in options.kinds}
     if isinstance(judge, MessagesJudge) and (n_left := judge.traffic.n_left):
         raise JudgeError(
             f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
@@ -62,14 +71,15 @@ def forecast(study: Path, run_id: str, judge: Judge, config: StudyConfig, option
     """What asking all that is pending would take; nothing is asked and nothing written."""
     asking = _asking(study, run_id, judge, config, options)
     if not isinstance(judge, MessagesJudge):
-        return price_free_judge(asking, judge)
+        return price_free_judge(asking, judge, options.kinds)
     # Tokens are counted where the key is there anyway.
     count = judge.endpoint.key != NO_KEY_YET
-    return price_judging(asking, judge, batch=config.batches, text_limit=config.text_limit, count=count)
+    return price_judging(asking, judge, options.kinds, config, count=count)
 
 
 def _asking(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Asking:
-    return Asking(study, run_id, judge_id(judge.identity), n_votes=config.votes, again=options.again)
+    name = judge_id(judge.identity)
+    return Asking(study, run_id, name, n_votes=config.votes, again=options.again, chosen=options.chosen)
 
 
 def _prepare(asking: Asking, judge: MessagesJudge, config: StudyConfig, bar: Progress, options: AskOptions) -> None:
@@ -78,7 +88,7 @@ def _prepare(asking: Asking, judge: MessagesJudge, config: StudyConfig, bar: Pro
     judge.require_price()
     known = _known_capabilities(asking.study, judge)
     count = known is None or known.counts_tokens
-    preflight = price_judging(asking, judge, batch=config.batches, text_limit=config.text_limit, count=count)
+    preflight = price_judging(asking, judge, options.kinds, config, count=count)
     bar.stop()
     bar.console.print(preflight_table(preflight))
     agreed = options.yes or config.budget is not None

@@ -1,14 +1,15 @@
 """What asking a judge will cost, told and agreed to before anything is spent."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from db import connect, query
+from engine.config import StudyConfig
 from engine.errors import JudgeError
 from engine.judges.budget import Budget
 from engine.judges.endpoint import ANTHROPIC_URL
-from engine.judges.judge import KINDS, Judge, Kind
+from engine.judges.judge import Judge, Kind
 from engine.judges.messages import MAX_TOKENS, MessagesJudge
 from engine.judges.preflight import Example, Preflight, ToAsk, describe_cost, forecast_judging
 from engine.stages.judge import Asking, PendingQuestions, left_to_ask
@@ -17,21 +18,23 @@ N_EXAMPLES = 5
 """Questions of each kind whose length stands for all."""
 
 
-def price_judging(asking: Asking, judge: MessagesJudge, *, batch: bool, text_limit: int, count: bool) -> Preflight:
+def price_judging(
+    asking: Asking, judge: MessagesJudge, kinds: Sequence[Kind], config: StudyConfig, *, count: bool
+) -> Preflight:
     """What all that is pending will take; with `count`, the endpoint is asked for the tokens of a few questions, for nothing."""
     return forecast_judging(
-        [_to_ask(asking, judge, kind, text_limit=text_limit, count=count) for kind in KINDS],
+        [_to_ask(asking, judge, kind, text_limit=config.text_limit, count=count) for kind in kinds],
         judge=f"{judge.identity.backend}:{judge.identity.model}",
         price=judge.prices.find(judge.endpoint.model),
         max_tokens=MAX_TOKENS,
         caching=judge.endpoint.base_url == ANTHROPIC_URL,
-        batch=batch,
+        batch=config.batches,
     )
 
 
-def price_free_judge(asking: Asking, judge: Judge) -> Preflight:
+def price_free_judge(asking: Asking, judge: Judge, kinds: Sequence[Kind]) -> Preflight:
     """What is pending for a judge that costs nothing."""
-    left = {kind: left_to_ask(asking, kind) for kind in KINDS}
+    left = {kind: left_to_ask(asking, kind) for kind in kinds}
     to_ask = [ToAsk(kind, one.n_votes, one.n_empty, one.n_chars, (Example(0, 0, 0),)) for kind, one in left.items()]
     name = f"{judge.identity.backend}:{judge.identity.model}"
     return forecast_judging(to_ask, judge=name, price=None, max_tokens=MAX_TOKENS, is_free=True)
