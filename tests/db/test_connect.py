@@ -77,7 +77,7 @@ def test_swallowed_failure_in_a_transaction_is_not_taken_for_success(study: Path
         with transaction(study) as cursor:
             insert(cursor, [pack("a")])
             with contextlib.suppress(duckdb.ConstraintException):
-                cursor.execute("insert into packs values (null, '', '', '', '', 1)")
+                cursor.execute("insert into packs values (null, '', '', '', '', 1, null, null)")
 
     with pytest.raises(duckdb.TransactionException, match="aborted"):
         swallow()
@@ -262,7 +262,7 @@ import os, sys
 from pathlib import Path
 from db import transaction
 with transaction(Path(sys.argv[1])) as cursor:
-    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1)")
+    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1, null, null)")
 os._exit(0)
 """
     assert run_python(code, str(study)).returncode == 0
@@ -298,7 +298,7 @@ import sys
 from pathlib import Path
 from db import connect, transaction
 with transaction(Path(sys.argv[1])) as cursor:
-    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1)")
+    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1, null, null)")
 print("done")
 """
     ended = run_python(code, str(study))
@@ -315,7 +315,7 @@ from pathlib import Path
 from db import connect, transaction
 folder = Path(sys.argv[1])
 with transaction(folder) as cursor:
-    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1)")
+    cursor.execute("insert into packs values ('a', 'a', '1', '', '', 1, null, null)")
     child = os.fork()
     if not child:
         try:
@@ -342,7 +342,7 @@ with connect(folder):
 time.sleep(0.6)
 child = os.fork()
 with transaction(folder) as cursor:
-    cursor.execute("insert into packs values ($name, 'x', '1', '', '', 1)", {"name": "parent" if child else "child"})
+    cursor.execute("insert into packs values ($name, 'x', '1', '', '', 1, null, null)", {"name": "parent" if child else "child"})
     cursor.execute("update packs set name = pack_hash")
 if child:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
