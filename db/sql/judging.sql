@@ -123,3 +123,35 @@ anti join (
 ) kept on kept.concept is not distinct from i.concept and kept.sample_id = i.sample_id and kept.vote = i.vote
 where i.intent = $intent
 order by i.position;
+
+-- name: costs
+-- What each judge has said about a run and what that took; `n_unpriced` votes have a cost that nobody knows.
+with votes as (
+    select
+        t.judge_id, 1 as n_topics, 0 as n_ratings, t.topic is null as is_unscored, t.n_input_tokens, t.n_cache_read_tokens,
+        t.n_cache_write_tokens, t.n_output_tokens, t.cost_usd
+    from topics t
+    join prompts q on q.sample_id = t.sample_id
+    where q.run_id = $run_id
+    union all
+    select
+        g.judge_id, 0, 1, g.rating is null, g.n_input_tokens, g.n_cache_read_tokens, g.n_cache_write_tokens,
+        g.n_output_tokens, g.cost_usd
+    from judgments g
+    join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
+    where p.run_id = $run_id
+)
+select
+    j.judge_id, j.backend, j.model, j.rubric, j.is_baseline,
+    sum(v.n_topics)::bigint as n_topics,
+    sum(v.n_ratings)::bigint as n_ratings,
+    count(*) filter (v.is_unscored) as n_unscored,
+    sum(v.n_input_tokens + v.n_cache_read_tokens + v.n_cache_write_tokens)::bigint as n_input_tokens,
+    sum(v.n_cache_read_tokens)::bigint as n_cache_read_tokens,
+    sum(v.n_output_tokens)::bigint as n_output_tokens,
+    sum(v.cost_usd) as cost_usd,
+    count(*) filter (v.cost_usd is null) as n_unpriced
+from votes v
+join judges j on j.judge_id = v.judge_id
+group by all
+order by n_ratings desc, n_topics desc, j.judge_id;

@@ -22,7 +22,9 @@ def build_status(study: Path) -> dict[str, Any]:
 def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
     run_id, name, created_at, model, _config, n_pairs, n_prompts, n_samples = row
     values = {"run_id": run_id}
-    judges = cursor.execute(query("findings.judges"), values).fetchall()
+    judges = cursor.execute(query("judging.costs"), values)
+    names = [column[0] for column in judges.description]
+    costs = [dict(zip(names, row, strict=True)) for row in judges.fetchall()]
     counts = cursor.execute(query("findings.stage_counts"), values).fetchone()
     stages = cursor.execute(query("findings.progress"), values).fetchall()
     return {
@@ -38,10 +40,7 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
         "n_samples_captured": counts[2],
         "n_lenses": counts[3],
         "n_ratings_by_people": counts[4],
-        "judges": [
-            {"id": judge[0], "backend": judge[1], "model": judge[2], "n_votes": judge[5], "cost_usd": judge[6]}
-            for judge in judges
-        ],
+        "judges": [{"id": judge.pop("judge_id"), **judge} for judge in costs],
         "stages": [
             {"stage": stage, "n_done": done, "n_total": total, "seconds": round(seconds, 1)}
             for stage, done, total, seconds in stages
@@ -65,10 +64,40 @@ def status_table(status: dict[str, Any]) -> Group:
             f"{run['n_pairs']:,}",
             f"{run['n_samples']:,} of {run['n_prompts']:,}",
             f"{run['n_samples_captured']:,}",
-            f"{sum(judge['n_votes'] for judge in run['judges']):,}",
+            f"{sum(judge['n_ratings'] for judge in run['judges']):,}",
             f"{run['n_lenses']:,}",
             f"{run['n_ratings_by_people']:,}",
-            f"${sum(judge['cost_usd'] for judge in run['judges']):.2f}",
+            _dollars(sum(j["cost_usd"] or 0 for j in run["judges"]), sum(j["n_unpriced"] for j in run["judges"])),
         )
     note = Text("\njudged: votes of all judges on pairs. rated: ratings by people. cost: of the judges.", style="dim")
-    return Group(title, table, note)
+    return Group(title, table, note, *_judges(status["runs"]))
+
+
+def _judges(runs: list[dict[str, Any]]) -> list[Table | Text]:
+    """What each judge said and cost, run by run; nothing where nobody has judged."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
+    table.add_column("run, judge")
+    for name in ("topics", "ratings", "unscored", "tokens in", "cached", "tokens out", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in runs:
+        for judge in run["judges"]:
+            name = f"{judge['id']}\n{judge['backend']}:{judge['model']} ({judge['rubric']})"
+            n_input, n_cached = judge["n_input_tokens"], judge["n_cache_read_tokens"]
+            table.add_row(
+                Text("\n".join(map(visible, f"{run['run']} {name}".split("\n"))), no_wrap=True, overflow="ellipsis"),
+                f"{judge['n_topics']:,}",
+                f"{judge['n_ratings']:,}",
+                f"{judge['n_unscored']:,}",
+                f"{n_input:,}",
+                f"{n_cached / n_input:.0%}" if n_input else "",
+                f"{judge['n_output_tokens']:,}",
+                _dollars(judge["cost_usd"], judge["n_unpriced"]),
+            )
+    return [Text("\nJudges", style="italic"), table] if table.row_count else []
+
+
+def _dollars(cost_usd: float | None, n_unpriced: int) -> str:
+    """A sum in dollars; with votes whose price nobody told it is a part, or unknown."""
+    if not n_unpriced:
+        return f"${cost_usd or 0:.4f}" if 0 < (cost_usd or 0) < 1 else f"${cost_usd or 0:,.2f}"
+    return f"${cost_usd:.4f} + ?" if cost_usd else "unknown"
