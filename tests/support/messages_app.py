@@ -190,14 +190,16 @@ async def _batches(exchange: Exchange) -> None:
     memory, settings = exchange.memory, exchange.memory.settings
     parts = exchange.path.removeprefix("/v1/messages/batches").strip("/").split("/")
     host = f"http://{exchange.headers['host']}"
+    fault = fault_of(settings, share_of(settings.seed, "batches", memory.counts["batch calls"]))
+    memory.counts["batch calls"] += 1
+    await fail_early(exchange, fault)
     if exchange.method == "POST" and parts == [""]:
         body = _checked_body(exchange)
         _afford(settings)
         for request in body["requests"]:
             _known(request["params"], settings)
         content = memory.batches.create(body["requests"], host)
-        nth = len(memory.batches.sizes)
-        if share_of(settings.seed, "batch", nth) < settings.share_dropped_after:
+        if fault == "share_dropped_after":
             await half(exchange, json.dumps(content).encode())
     elif exchange.method == "GET" and parts == [""]:
         content = memory.batches.listed(exchange.query, host)

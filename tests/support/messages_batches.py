@@ -79,7 +79,9 @@ class Batches:
             "ended_at": self._shown_time(batch.created + self._settings.batch_s) if has_ended else None,
             "cancel_initiated_at": self._shown_time(batch.canceled) if batch.canceled else None,
             "archived_at": None,
-            "results_url": f"{host}/v1/messages/batches/{name}/results" if has_ended else None,
+            "results_url": f"{host}/v1/messages/batches/{name}/results"
+            if has_ended and self._settings.has_results
+            else None,
         }
 
     def results(self, name: str) -> bytes | None:

@@ -80,6 +80,8 @@ class Settings:
 
     batch_s: float = 0.0
     """Seconds that a batch takes."""
+    has_results: bool = True
+    """False: batches end, and their results are not to be had any more."""
     share_batch_errored: float = 0.0
     """Drawn anew each time that a request is in a batch."""
     share_batch_expired: float = 0.0
