@@ -6,7 +6,6 @@ than its likeliest digit, and the rating is the grade nearest to the mean, the h
 say something else than a digit gives no rating. A topic is what the model finds likeliest to write after `{"topic": "`.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from pathlib import Path
 
 from engine.errors import JudgeError, ModelError
 from engine.judges.greedy import attends_to_all, write_likeliest
-from engine.judges.judge import KINDS, Answer, JudgeIdentity, Kind, Question, Rating, Topic, Unscored, Usage
+from engine.judges.judge import KINDS, Answer, JudgeIdentity, Kind, Question, Unscored, Usage
 from engine.judges.likelihood import Start, log_probabilities
-from engine.judges.parse import parse_reply
 from engine.judges.questions import Questioner
 from engine.judges.scale import LEAST_MASS, digit_log_probabilities, digit_readings, read_rating, read_scale
+from engine.judges.topics import TOPIC_OPENING, TOPIC_TOKENS, closed_string, read_topic
 from engine.judges.turns import Turns, read_turns
 from engine.subject.encode import stop_tokens
 from engine.subject.load import (
@@ -39,8 +38,6 @@ from engine.subject.memory import FittingBatches
 VOTES = 1
 """Votes that can be asked for: the distribution is exact, so another vote would repeat it."""
 
-TOPIC_TOKENS = 24
-TOPIC_OPENING = '{"topic": "'
 AT_ONCE = 8
 """Batches whose questions are sorted by length together."""
 
@@ -190,24 +187,6 @@ class LocalJudge:
 def _usage(ids: Sequence[int], n_output: int, start: Start | None) -> Usage:
     n_cached = len(start.ids) if start else 0
     return Usage(n_input_tokens=len(ids) - n_cached, n_output_tokens=n_output, n_cache_read_tokens=n_cached)
-
-
-def closed_string(written: str) -> str | None:
-    """What stands before the quotation mark that ends the JSON string, None while there is none."""
-    try:
-        _, end = json.JSONDecoder(strict=False).raw_decode(f'"{written}')
-    except json.JSONDecodeError:
-        return None
-    return written[: end - 2]
-
-
-def read_topic(written: str, *, has_stopped: bool) -> Topic | Unscored:
-    """The topic that was written; the end of the turn ends it too, running out of tokens does not."""
-    words = closed_string(written)
-    if words is None and not has_stopped:
-        return Unscored(f"the reply has no end after {TOPIC_TOKENS} tokens")
-    said = parse_reply("topic", f'{TOPIC_OPENING}{written if words is None else words}"}}')
-    return Unscored("the reply is no topic") if isinstance(said, Rating) else said
 
 
 @contextmanager

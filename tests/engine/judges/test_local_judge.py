@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from engine.errors import JudgeError
 from engine.judges import local
 from engine.judges.judge import Answer, Question, Rating, Topic, Unscored
-from engine.judges.local import VOTES, LocalJudge, closed_string, read_topic
+from engine.judges.local import VOTES, LocalJudge
 from engine.judges.questions import Questioner
 from engine.judges.scale import LEAST_MASS, read_rating
+from engine.judges.topics import closed_string, read_topic
 from engine.judges.turns import read_turns
 from engine.packs.pack import Concept, Pack, Sense
 from engine.prompts.rubrics import build_rubric
+from engine.subject.decoding import Batch
 from engine.subject.load import load_subject
 from tests.support.tiny_models import CHAT, build_tiny_model
 
@@ -244,6 +246,23 @@ def test_topics_are_what_lone_greedy_passes_write_whatever_the_batch(style: str,
         }
         # Layers that see a window would count the padding between the shared words and the text.
         assert all((answer.usage.n_cache_read_tokens > 20) == (style != "gemma") for answer in answers.values())
+
+
+def test_words_that_a_batch_cannot_tell_apart_are_decided_by_the_text_alone(
+    tmp_path: Path, folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = plant(folder("gpt2"), tmp_path / "close", {"G": 5.0, "i": 5.000004})
+    g = load_subject(str(place), device="cpu").tokenizer.convert_tokens_to_ids("G")
+    whole = Batch.logits
+
+    def noisy(batch: Batch) -> torch.Tensor:
+        logits = whole(batch).clone()
+        logits[:, g] += 1e-5
+        return logits
+
+    monkeypatch.setattr(Batch, "logits", noisy)
+    for answer in LocalJudge(str(place), questioner(), device="cpu").answer(TOPICS):
+        assert answer.raw_reply == '{"topic": "' + 24 * "i"
 
 
 def chain(source: Path, place: Path, tokens: Sequence[str]) -> Path:
