@@ -1,7 +1,7 @@
 """The map of a whole pack: one dot for all concepts of equal counts, its area their number; the run's choice is ringed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import plotly.graph_objects as go
@@ -36,7 +36,7 @@ def pack_map(
     made = figure(colours, height=height, showlegend=False)
     draw_plane(made, plane, sibling_count=sibling_count, colours=colours, between="right")
     sizes = _sizes(dots)
-    _draw_dots(made, dots, sizes, colours)
+    _draw_dots(made, dots, sizes, {(n_senses, n_siblings): names for names, n_senses, n_siblings in chosen}, colours)
     _draw_rings(made, dots, sizes, colours)
     if len(chosen) <= _LABELLED_UP_TO:
         _label_chosen(made, dots, sizes, chosen, plane, colours, height)
@@ -71,7 +71,13 @@ def _sizes(dots: Sequence[Dot]) -> list[float]:
     return [max(_SMALLEST, _LARGEST * math.sqrt(dot.n_concepts / most)) for dot in dots]
 
 
-def _draw_dots(made: go.Figure, dots: Sequence[Dot], sizes: Sequence[float], colours: Palette) -> None:
+def _draw_dots(
+    made: go.Figure,
+    dots: Sequence[Dot],
+    sizes: Sequence[float],
+    chosen: Mapping[tuple[int, int], str],
+    colours: Palette,
+) -> None:
     hues = [hue(dot.quadrant, colours) for dot in dots]
     made.add_trace(
         go.Scatter(
@@ -85,7 +91,7 @@ def _draw_dots(made: go.Figure, dots: Sequence[Dot], sizes: Sequence[float], col
                 "opacity": 1,
             },
             customdata=[[dot.place] for dot in dots],
-            hovertext=[_hover(dot) for dot in dots],
+            hovertext=[_hover(dot, chosen.get((dot.n_senses, dot.n_siblings))) for dot in dots],
             hoverinfo="text",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
@@ -107,11 +113,13 @@ def _draw_rings(made: go.Figure, dots: Sequence[Dot], sizes: Sequence[float], co
                 "line": {"width": 2, "color": colours.text},
             },
             hoverinfo="skip",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
         )
     )
 
 
-def _hover(dot: Dot) -> str:
+def _hover(dot: Dot, chosen: str | None) -> str:
     rest = dot.n_concepts - len(dot.names)
     names = ", ".join(plain(name, at_most=28) for name in dot.names) + (f" and {integer(rest)} more" if rest else "")
     lines = [
@@ -119,6 +127,6 @@ def _hover(dot: Dot) -> str:
         f"{count(dot.n_senses, 'sense')} · {count(dot.n_siblings, 'sibling')}",
         names,
     ]
-    if dot.n_chosen:
-        lines.append(f"Ring: {integer(dot.n_chosen)} chosen in this run")
+    if chosen:
+        lines.append(f"Ring: this run studies {plain(chosen)}")
     return "<br>".join(lines)

@@ -55,10 +55,15 @@ def _head(concept: data.Concept, choices: dict[str, str]) -> None:
             format_func=choices.__getitem__,
         )
     senses, siblings = st.columns(2, gap="medium")
-    with senses, st.expander(f"Senses in the pack ({len(concept.senses)})"):
+    with senses, st.expander(f"Senses in the pack ({_listed(concept)})"):
         _senses(concept.senses)
     with siblings, st.expander(f"Siblings ({len(concept.siblings)})"):
         _siblings(concept.siblings)
+
+
+def _listed(concept: data.Concept) -> str:
+    listed, known = len(concept.senses), concept.facts.n_senses
+    return str(listed) if listed == known else f"{listed} listed, {known} counted"
 
 
 def _title(concept: data.Concept) -> str:
@@ -74,9 +79,9 @@ def _title(concept: data.Concept) -> str:
         *((f"split from {facts.origin}",) if facts.origin else ()),
         *((f"bucket {facts.bucket}",) if facts.bucket else ()),
     )
-    term = f'<span class="lg-muted">{markup.text(facts.concept)}</span>' if facts.name != facts.concept else ""
+    called = markup.named(facts.name, facts.concept, tag="h1") + markup.term_beside(facts.name, facts.concept)
     return (
-        f'<div class="lg-head lg-large">{markup.letter(facts.quadrant)}<h1>{markup.text(facts.name)}</h1>{term}</div>'
+        f'<div class="lg-head lg-large">{markup.letter(facts.quadrant)}{called}</div>'
         f'<p class="lg-definition">{markup.text(facts.definition)}</p>'
         f'<p class="lg-note">{markup.text(" · ".join(details))}</p>'
     )

@@ -1,5 +1,6 @@
 """The run's whole pack: where its concepts lie, layer by layer and quadrant by quadrant, and each of them to read."""
 
+from functools import partial
 from typing import Any, Final, cast, get_args
 
 import streamlit as st
@@ -19,7 +20,6 @@ _SORTS: Final[dict[data.PackSort, str]] = {
     "senses": "Most senses first",
     "siblings": "Most siblings first",
 }
-_MAP: Final = "pack-map"
 _HEIGHT: Final = 520
 
 
@@ -28,6 +28,7 @@ def show(here: Context) -> None:
     facts = data.load_pack(here.folder, here.run.run_id)
     positions = data.load_positions(here.folder, here.run)
     view = pack_view(positions, here.run.bands)
+    at = state.one_of("at", [position.place for position in positions])
     inside = view.whole.n_concepts - view.whole.n_outside
     st.html(
         f'<h1 class="lg-title">What the pack offers</h1><p class="lg-answer"><b>{markup.text(facts.name)}:</b> '
@@ -38,13 +39,13 @@ def show(here: Context) -> None:
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")
         with wide:
-            _map(here, view)
+            _map(here, view, at)
         with narrow:
             parts.layer_table(view)
             _only_layer(here)
             parts.obstacle_table(view)
             parts.provenance(facts)
-    _browse(here, view, positions)
+    _browse(here, view, positions, at)
 
 
 def _only_layer(here: Context) -> None:
@@ -52,7 +53,7 @@ def _only_layer(here: Context) -> None:
         notices.note(f"This run chose from pack layer {here.run.pack_layer} alone.")
 
 
-def _map(here: Context, view: PackView) -> None:
+def _map(here: Context, view: PackView, at: str | None) -> None:
     notices.heading(
         "Quadrant map of the pack",
         help_text=f"{QUADRANT} A dot is all concepts with the same counts, its area their number. "
@@ -67,30 +68,33 @@ def _map(here: Context, view: PackView) -> None:
         colours=theme.palette(),
         height=_HEIGHT,
     )
+    # Another key for another place, so that a dot that was clicked once is not already selected.
+    key = f"pack-map-{at}"
     config = {"displayModeBar": False}
-    st.plotly_chart(made, theme=None, key=_MAP, on_select=_list_place, selection_mode="points", config=config)
+    st.plotly_chart(
+        made, theme=None, key=key, on_select=partial(_list_place, key), selection_mode="points", config=config
+    )
     if view.n_unplaced:
         notices.note(f"Not on the map, for their siblings are unknown: {count(view.n_unplaced, 'concept')}.")
 
 
-def _list_place() -> None:
+def _list_place(key: str) -> None:
     """Narrow the list to the dot that was clicked."""
-    points = st.session_state[_MAP].selection.points
+    points = st.session_state[key].selection.points
     named = [point["customdata"] for point in points if point.get("customdata")]
     if named:
         place = named[0][0] if isinstance(named[0], list | tuple) else named[0]
         state.change(at=place, page=None)
 
 
-def _browse(here: Context, view: PackView, positions: tuple[data.Position, ...]) -> None:
+def _browse(here: Context, view: PackView, positions: tuple[data.Position, ...], at: str | None) -> None:
     notices.heading("Concepts of the pack")
     layers = [str(spread.pack_layer) for spread in view.layers]
-    known = {position.place for position in positions}
-    _bar(layers, at=state.one_of("at", sorted(known)))
+    _bar(layers, at)
     page = data.load_pack_page(
         here.folder,
         here.run,
-        _filters(here, layers, positions, known),
+        _filters(here, layers, positions, at),
         number=int(state.given_number("page", default=1, low=1, high=1e9)),
         sort=_sort(),
     )
@@ -102,19 +106,21 @@ def _sort() -> data.PackSort:
 
 
 def _filters(
-    here: Context, layers: list[str], positions: tuple[data.Position, ...], known: set[str]
+    here: Context, layers: list[str], positions: tuple[data.Position, ...], at: str | None
 ) -> data.PackFilters:
-    quadrants, at = state.some_of("quadrant", _LETTERS), state.one_of("at", sorted(known))
-    places = set(places_in(positions, quadrants, here.run.bands)) if quadrants else known
+    quadrants = state.some_of("quadrant", _LETTERS)
+    places = places_in(positions, quadrants, here.run.bands) if quadrants else None
+    if at is not None:
+        places = (at,) if places is None or at in places else ()
     return data.PackFilters(
         layers=tuple(int(layer) for layer in state.some_of("pack_layer", layers)) or None,
-        places=tuple(places & {at}) if at else tuple(places) if quadrants else None,
+        places=places,
         text=state.given("q"),
         only_chosen=state.given("chosen") == "yes",
     )
 
 
-def _bar(layers: list[str], *, at: str | None) -> None:
+def _bar(layers: list[str], at: str | None) -> None:
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
         _bound(
             st.text_input,

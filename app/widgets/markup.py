@@ -40,6 +40,11 @@ def named(name: str, term: str, *, tag: str = "b") -> str:
     return f"<{tag}{hint}>{text(name)}</{tag}>"
 
 
+def term_beside(name: str, term: str) -> str:
+    """The term as a muted word beside the name; empty where they are spelled alike."""
+    return f'<span class="lg-muted">{text(term)}</span>' if name.casefold() != term.casefold() else ""
+
+
 def letter(quadrant: str | None) -> str:
     """A quadrant's letter in its hue."""
     return f'<span class="lg-letter lg-q-{(quadrant or "none").lower()}">{quadrant or UNKNOWN}</span>'

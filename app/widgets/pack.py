@@ -97,9 +97,9 @@ def row(key: str, concept: data.PackConcept, bands: Bands) -> bool:
 
 
 def _name(concept: data.PackConcept) -> str:
-    term = f'<span class="lg-muted">{markup.text(concept.concept)}</span>' if concept.name != concept.concept else ""
     chosen = markup.badge("in this run", kind="positive", title=_CHOSEN) if concept.in_run else ""
-    return f"<b>{markup.text(concept.name)}</b>{term}{chosen}"
+    called = markup.named(concept.name, concept.concept)
+    return f"{called}{markup.term_beside(concept.name, concept.concept)}{chosen}"
 
 
 def _counts(concept: data.PackConcept) -> str:

@@ -94,6 +94,28 @@ def test_click_on_a_concept_opens_it(tab: Page, address: str, chart: str) -> Non
     expect(tab.get_by_text("Lenses beside their baselines")).to_be_visible()
 
 
+def test_a_dot_of_the_pack_lists_its_concepts_and_a_chosen_one_opens(tab: Page, address: str) -> None:
+    visit(tab, f"{address}/pack")
+    everything = tab.locator(".lg-count").inner_text()
+    for _ in range(2):
+        tab.locator('[class*="st-key-pack-map"] .scatterlayer .trace:nth-child(2) .point').first.click(force=True)
+        tab.wait_for_url(re.compile(r"at=\d+x\d+"))
+        settle(tab)
+        assert tab.locator(".lg-count").inner_text() != everything
+        tab.locator(".st-key-clear-at button").click()
+        expect(tab.locator(".lg-count")).to_have_text(everything)
+        settle(tab)
+    tab.get_by_text("Chosen in this run", exact=True).click()
+    tab.wait_for_url("**chosen=yes*")
+    settle(tab)
+    row = tab.locator(".st-key-row-1-shut")
+    name = row.locator("b").first.inner_text()
+    row.locator("button").click()
+    tab.wait_for_url("**/concept?**")
+    settle(tab)
+    expect(tab.locator("h1").first).to_have_text(name)
+
+
 def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> None:
     visit(tab, f"{address}/samples")
     tab.get_by_role("button", name="Degenerate").click()
