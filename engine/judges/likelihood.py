@@ -2,7 +2,7 @@
 
 Texts are padded on the right, which a causal model needs no mask for, and logits are computed at the positions asked for
 only. What all texts begin with is run once: its keys and values serve every batch. In float32 neither changes a probability by
-more than the last bits; in half precision a batch shows in the third digit.
+more than the last bits; in half precision a batch shows in the second or third digit.
 """
 
 from collections.abc import Sequence
