@@ -84,6 +84,7 @@ class PairDetail:
     bin: int | None
     verdict_source: str | None
     judge_rating: float | None
+    judge_spread: float | None
     n_votes: int
     n_unscored: int
     judge_bin: int | None
@@ -91,21 +92,39 @@ class PairDetail:
 
 @dataclass(frozen=True, slots=True)
 class TopicVote:
-    """What the judge took the sample to be about, or why it said nothing."""
+    """What the judge took the sample to be about, or why it said nothing.
 
+    `topic_concept` is the pack's concept that the topic names, `topic_match` how that relates to the prompt's concept.
+    A cost is in US dollars, None where nobody told the price.
+    """
+
+    vote: int
     topic: str | None
+    topic_concept: str | None
+    topic_match: str | None
     similarity: float | None
     unscored_reason: str | None
+    raw_reply: str
+    n_chars_cut: int
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class JudgmentVote:
-    """How relevant the judge found the sample, or why it gave no rating."""
+    """How relevant the judge found the sample, or why it gave no rating.
 
+    `probabilities` of the ratings 1 to 5 and their mean, `expected_rating`, are known of judges that run here.
+    """
+
+    vote: int
     rating: int | None
+    expected_rating: float | None
+    probabilities: list[float] | None
     explanation: str | None
     unscored_reason: str | None
     raw_reply: str
+    n_chars_cut: int
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)

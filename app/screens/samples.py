@@ -8,7 +8,7 @@ from app import context, data, state
 from app.context import Context
 from app.data.samples import PAGE_ROWS
 from app.viewmodels.words import PAIR, count, integer
-from app.widgets import filters, markup, notices, override, rows, sample
+from app.widgets import filters, markup, notices, override, rows, sample, votes
 
 
 def show(here: Context) -> None:
@@ -84,7 +84,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
         override.panel(here, pair.detail)
         left, right = st.columns(2, gap="medium")
         with left:
-            sample.judge(pair.topics, pair.judgments, name=here.judge.model if here.judge else "none")
+            votes.judge(pair, name=here.judge.model if here.judge else "none")
             st.page_link(
                 "screens/concept.py",
                 label=markup.markdown(f"All about {here.name(concept)}"),

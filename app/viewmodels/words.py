@@ -97,6 +97,15 @@ def percent(share: float | None) -> str:
     return UNKNOWN if share is None else f"{round(100 * float(f'{share:.2f}'))}\u202f%"
 
 
+def dollars(amount: float | None) -> str:
+    """US dollars with as many places as it takes to tell the amount from nothing."""
+    if amount is None:
+        return UNKNOWN
+    if amount == 0 or amount >= 0.1:
+        return f"${amount:,.2f}"
+    return f"${amount:.4f}" if amount >= 0.00005 else "under $0.0001"
+
+
 def integer(n: int | None) -> str:
     """A whole number, its thousands apart."""
     return UNKNOWN if n is None else f"{n:,}".replace(",", "\u202f")

@@ -1,4 +1,4 @@
-"""One sample: what was asked, what the model wrote, how it is formed, what judge and lenses say of it."""
+"""One sample: what was asked, what the model wrote, how it is formed, what the lenses say of it."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import data
 from app.context import current
-from app.data.samples import JudgmentVote, LensScore, TopicVote
+from app.data.samples import LensScore
 from app.viewmodels.words import FORM, LENS, UNKNOWN, integer, number, percent
 from app.widgets import markup, notices
 from app.widgets.rows import BY_PEOPLE
@@ -51,34 +51,6 @@ def _loop_within(output: str, n_shown: int) -> markup.Span | None:
     return (loop[0], min(loop[1], n_shown)) if loop and loop[0] < n_shown else None
 
 
-def judge(topics: Sequence[TopicVote], judgments: Sequence[JudgmentVote], *, name: str) -> None:
-    """The judge's topic, rating and explanation, vote by vote."""
-    notices.heading(f"Judge · {name}")
-    if not topics and not judgments:
-        notices.note("This sample has not been judged yet.")
-        return
-    parts = []
-    for topic in topics:
-        said = f"<b>{markup.text(topic.topic)}</b>" if topic.topic is not None else _reason(topic.unscored_reason)
-        near = (
-            f' <span class="lg-muted">similarity {number(topic.similarity)}</span>'
-            if topic.similarity is not None
-            else ""
-        )
-        parts.append(f"<dt>Topic</dt><dd>{said}{near}</dd>")
-    for vote in judgments:
-        parts.append(f"<dt>Rating</dt><dd>{markup.rating_dots(vote.rating)} {_reason(vote.unscored_reason)}</dd>")
-        if vote.explanation:
-            parts.append(f"<dt>Because</dt><dd>{markup.text(vote.explanation)}</dd>")
-    st.html(f'<dl class="lg-facts lg-wide">{"".join(parts)}</dl>')
-    replies = [vote.raw_reply for vote in judgments if vote.raw_reply]
-    if replies:
-        with st.expander("What the judge replied, word for word"):
-            st.html(
-                "".join(f'<pre class="lg-raw">{markup.text(reply[: markup.SHOWN_CHARS])}</pre>' for reply in replies)
-            )
-
-
 def measures(pair: data.PairDetail) -> None:
     """The numbers behind the sample's form."""
     notices.heading("Form", help_text=FORM)
@@ -114,7 +86,3 @@ def scores(found: Sequence[LensScore]) -> None:
         for score in found
     )
     st.html(f'<table class="lg-scores">{rows}</table>')
-
-
-def _reason(reason: str | None) -> str:
-    return f'<span class="lg-muted">{markup.text(reason)}</span>' if reason else ""

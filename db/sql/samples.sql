@@ -60,7 +60,7 @@ select
     s.output, s.finish_reason, s.generated_at,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
     f.n_chars, f.n_words, f.tail_loop_share, f.repeated_4gram_share, f.distinct_2, f.zlib_ratio, f.first30_count,
-    v.verdict, v.bin, v.verdict_source, v.judge_rating, v.n_votes, v.n_unscored,
+    v.verdict, v.bin, v.verdict_source, v.judge_rating, v.judge_spread, v.n_votes, v.n_unscored,
     cast(round_even(coalesce(v.audit_rating, v.judge_rating), 0) as integer) as judge_bin
 from verdicts($run_id, $judge_id) v
 join samples s on s.sample_id = v.sample_id
@@ -71,14 +71,14 @@ where v.concept = $concept and v.sample_id = $sample_id;
 
 -- name: topics
 -- What the judge took a sample to be about, vote by vote.
-select topic, similarity, unscored_reason
+select vote, topic, topic_concept, topic_match, similarity, unscored_reason, raw_reply, n_chars_cut, cost_usd
 from topics
 where judge_id = $judge_id and sample_id = $sample_id
 order by vote;
 
 -- name: judgments
 -- What the judge said of a pair, vote by vote.
-select rating, explanation, unscored_reason, raw_reply
+select vote, rating, expected_rating, probabilities, explanation, unscored_reason, raw_reply, n_chars_cut, cost_usd
 from judgments
 where judge_id = $judge_id and concept = $concept and sample_id = $sample_id
 order by vote;
