@@ -37,7 +37,11 @@ def out_of_fold(
     masks = [fold != number for number in np.unique(fold)]
     values = [features(train) for train in masks]
     tasks = [(s, i) for s in range(len(label_sets)) for i in range(len(masks))]
-    parts = [Part(values[i][masks[i]], label_sets[s][masks[i]], groups[masks[i]], _seed(seed, s, i)) for s, i in tasks]
+    # Each training part is a pool of its own: what one fold learns must not reach the rows it holds out for another.
+    parts = [
+        Part(values[i][masks[i]], label_sets[s][masks[i]], groups[masks[i]], _seed(seed, s, i), pool)
+        for pool, (s, i) in enumerate(tasks)
+    ]
     lenses = family.fit_many(parts)
     thresholds = _thresholds(family, parts)
     probability = np.empty((len(label_sets), len(fold)))
@@ -64,7 +68,7 @@ def _thresholds(family: LensFamily, parts: Sequence[Part]) -> list[float]:
     ]
     lenses = family.fit_many(
         [
-            Part(parts[i].X[train], parts[i].y[train], parts[i].groups[train], _seed(parts[i].seed, k))
+            Part(parts[i].X[train], parts[i].y[train], parts[i].groups[train], _seed(parts[i].seed, k), pool=k)
             for k, (i, train, _) in enumerate(inner)
         ]
     )

@@ -12,6 +12,7 @@ from engine.lenses.interface import FloatArray, State, StateLens
 
 _LINEAR = frozenset({"linear.weight", "linear.bias"})
 _THREE_LAYERS = frozenset(f"net.{i}.{kind}" for i in (0, 3, 6) for kind in ("weight", "bias"))
+_WITH_NORM = frozenset(f"net.{i}.{kind}" for i in (0, 1, 4, 7) for kind in ("weight", "bias"))
 
 
 def save_lens(state: State, path: Path) -> None:
@@ -57,5 +58,5 @@ def _array(tensor: object) -> FloatArray:
 
 
 def _check(state: State, path: Path) -> None:
-    if frozenset(state) not in (_LINEAR, _THREE_LAYERS):
+    if frozenset(state) not in (_LINEAR, _THREE_LAYERS, _WITH_NORM):
         raise ValueError(f"{path}: keys {sorted(state)} are neither a linear nor a three-layer lens")

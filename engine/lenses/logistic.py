@@ -1,18 +1,23 @@
 """The linear lens: L2 logistic regression on standardised activations, fitted in the span of its samples.
 
-Samples are fewer than features, and the L2 optimum lies in the span of the training rows, so the fit rotates them into
-their own n coordinates once (an eigendecomposition of the Gram matrix) and every later fit costs n³ instead of n²·d. The
-penalty is chosen inside the training part by grouped cross-validation on log loss; its grid is relative to the rows' mean
-squared length, which makes one grid serve any d. Arms weigh equally, so .5 is neutral whatever the arms' sizes.
+Samples are fewer than features, and the L2 optimum lies in the span of the training rows, so a part's Gram matrix is made
+once and every fit costs n³ instead of n²·d; fits of one size run as a stack (see `newton`). The penalty is chosen inside
+the training part by grouped cross-validation on log loss; its grid is relative to the rows' mean squared length, which
+makes one grid serve any d. Arms weigh equally, so .5 is neutral whatever the arms' sizes.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from engine.lenses.batches import fit_trainable, of_one_size
 from engine.lenses.folds import IntArray, TooLittleData, grouped_stratified_folds
+from engine.lenses.gram import gram, stack
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, fold_scaling, standardisation
+from engine.lenses.newton import fit_dual
 
 CHOICE_ROWS = 30
 """Below this many training rows the inner folds' loss is noise, and the middle of the grid stands."""
@@ -26,6 +31,8 @@ class Logistic:
     strengths: tuple[float, ...] = (0.1, 1.0, 10.0)
     """Candidates for C times the mean squared length of a row; small is more regular."""
     inner_folds: int = 3
+    device: str = "cpu"
+    memory_mib: int = 512
 
     @property
     def name(self) -> str:
@@ -39,61 +46,89 @@ class Logistic:
 
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> StateLens:
         """Fit one lens."""
-        mean, scale = standardisation(X) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))
-        Z = (np.asarray(X, dtype=np.float64) - mean) / scale
-        coordinates, basis = _own_coordinates(Z)
-        length = float(np.mean(np.sum(Z**2, axis=1)))
-        grid = [strength / length if length > 0 else strength for strength in self.strengths]
-        penalty = self._choose(coordinates, y, groups, grid, seed)
-        slope, intercept = _fit(coordinates, y, penalty)
-        weight, bias = fold_scaling((basis @ slope)[None, :], np.array([intercept]), mean, scale)
-        return StateLens({"linear.weight": weight, "linear.bias": bias})
+        return self.fit_many([Part(X, y, groups, seed)])[0]
 
     def fit_many(self, parts: Sequence[Part]) -> list[StateLens]:
-        """Fit one lens a part."""
-        return [self.fit(part.X, part.y, groups=part.groups, seed=part.seed) for part in parts]
+        """Fit one lens a part, those of one size as stacks."""
+        return fit_trainable(parts, self._fit_all)
 
-    def _choose(self, A: FloatArray, y: IntArray, groups: IntArray, grid: list[float], seed: int) -> float:
-        """Return the penalty of least held-out log loss, the more regular of equals, the middle one of few rows."""
-        if len(grid) == 1 or len(y) < CHOICE_ROWS:
-            return grid[len(grid) // 2]
-        fold = grouped_stratified_folds(y, groups, n_folds=self.inner_folds, seed=seed)
-        if isinstance(fold, TooLittleData):
-            return grid[len(grid) // 2]
-        losses = [_held_out_loss(A, y, fold, C) for C in grid]
-        return grid[int(np.argmin(losses))]
+    def _fit_all(self, parts: Sequence[Part]) -> list[StateLens]:
+        lenses: dict[int, StateLens] = {}
+        d, most = parts[0].X.shape[1], 8 * self.inner_folds * len(self.strengths)
+        budget = of_one_size(parts, floats_per_part=lambda n: n * d + most * n * n, memory_mib=self.memory_mib)
+        for places in budget:
+            lenses.update(zip(places, self._fit_batch([parts[place] for place in places]), strict=True))
+        return [lenses[place] for place in range(len(parts))]
+
+    def _fit_batch(self, parts: Sequence[Part]) -> list[StateLens]:
+        scaled = [self._scale(part.X) for part in parts]
+        grams = [gram(Z) for Z, _, _ in scaled]
+        problems = [
+            _Problem(K, part.y, penalty)
+            for K, part, penalty in zip(grams, parts, self._choose(grams, parts), strict=True)
+        ]
+        lenses = []
+        for (Z, mean, scale), (a, b) in zip(scaled, _solve(problems, self.device), strict=True):
+            weight, bias = fold_scaling((a @ Z)[None, :], np.array([b]), mean, scale)
+            lenses.append(StateLens({"linear.weight": weight, "linear.bias": bias}))
+        return lenses
+
+    def _scale(self, X: AnyFloats) -> tuple[FloatArray, FloatArray, FloatArray]:
+        d = X.shape[1]
+        mean, scale = standardisation(X) if self.standardise else (np.zeros(d), np.ones(d))
+        return (np.asarray(X, dtype=np.float64) - mean) / scale, mean, scale
+
+    def _choose(self, grams: Sequence[FloatArray], parts: Sequence[Part]) -> list[float]:
+        """Return each part's penalty of least held-out log loss, the more regular of equals, the middle one of few rows."""
+        grids = [self._grid(K) for K in grams]
+        chosen = [grid[len(grid) // 2] for grid in grids]
+        folds = {i: fold for i, part in enumerate(parts) if (fold := self._inner(part)) is not None}
+        tasks = [(i, C, k) for i, fold in folds.items() for C in grids[i] for k in np.unique(fold)]
+        inner = [_without(grams[i], parts[i].y, folds[i] != k, C) for i, C, k in tasks]
+        losses = {(i, C): np.empty(len(folds[i])) for i, C, _ in tasks}
+        for (i, C, k), (a, b) in zip(tasks, _solve(inner, self.device), strict=True):
+            held_out = folds[i] == k
+            logit = grams[i][np.ix_(held_out, ~held_out)] @ a + b
+            losses[i, C][held_out] = np.logaddexp(0.0, np.where(parts[i].y[held_out] == 1, -logit, logit))
+        for i in folds:
+            chosen[i] = grids[i][int(np.argmin([losses[i, C].mean() for C in grids[i]]))]
+        return chosen
+
+    def _grid(self, K: FloatArray) -> list[float]:
+        length = float(np.mean(np.diag(K)))
+        return [strength / length if length > 0 else strength for strength in self.strengths]
+
+    def _inner(self, part: Part) -> IntArray | None:
+        if len(self.strengths) == 1 or len(part.y) < CHOICE_ROWS:
+            return None
+        fold = grouped_stratified_folds(part.y, part.groups, n_folds=self.inner_folds, seed=part.seed)
+        return None if isinstance(fold, TooLittleData) else fold
 
 
-def _own_coordinates(Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return rows in an orthonormal basis of their span [n, r], and that basis [d, r]."""
-    n, d = Z.shape
-    if d <= n:
-        return Z, np.eye(d)
-    values, vectors = np.linalg.eigh(Z @ Z.T)
-    kept = values > max(values[-1], 0.0) * n * np.finfo(np.float64).eps
-    if not kept.any():
-        return np.zeros((n, 1)), np.zeros((d, 1))
-    lengths = np.sqrt(values[kept])
-    return vectors[:, kept] * lengths, Z.T @ (vectors[:, kept] / lengths)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Problem:
+    """One fit: Gram matrix [n, n], arms [n], penalty C."""
+
+    K: FloatArray
+    y: IntArray
+    C: float
 
 
-def _fit(A: FloatArray, y: IntArray, C: float) -> tuple[FloatArray, float]:
-    """Return slope [r] and the unpenalised intercept."""
-    from sklearn import config_context
-    from sklearn.linear_model import LogisticRegression
-
-    # Hundreds of fits of a few rows each: sklearn's own argument checks would cost more than the fits.
-    balanced = len(y) / (2.0 * np.bincount(y, minlength=2)[y])
-    with config_context(skip_parameter_validation=True, assume_finite=True):
-        model = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-6).fit(A, y, sample_weight=balanced)
-    return model.coef_[0], float(model.intercept_[0])
+def _without(K: FloatArray, y: IntArray, kept: np.ndarray[tuple[int], np.dtype[np.bool_]], C: float) -> _Problem:
+    return _Problem(K[np.ix_(kept, kept)], y[kept], C)
 
 
-def _held_out_loss(A: FloatArray, y: IntArray, fold: IntArray, C: float) -> float:
-    losses = np.empty(len(y))
-    for number in np.unique(fold):
-        train, held_out = fold != number, fold == number
-        slope, intercept = _fit(A[train], y[train], C)
-        logit = A[held_out] @ slope + intercept
-        losses[held_out] = np.logaddexp(0.0, np.where(y[held_out] == 1, -logit, logit))
-    return float(losses.mean())
+def _solve(problems: Sequence[_Problem], device: str) -> list[tuple[FloatArray, float]]:
+    """Return coefficients [n] and intercept of each problem, those of one size solved as a stack."""
+    import torch
+
+    sizes: dict[int, list[int]] = {}
+    for place, problem in enumerate(problems):
+        sizes.setdefault(len(problem.y), []).append(place)
+    solved: dict[int, tuple[FloatArray, float]] = {}
+    for places in sizes.values():
+        some = [problems[place] for place in places]
+        K, y = stack([one.K for one in some], device), stack([one.y.astype(np.float64) for one in some], device)
+        a, b = fit_dual(K, y, torch.tensor([one.C for one in some], dtype=torch.float64, device=device))
+        solved.update(zip(places, zip(a.cpu().numpy(), b.tolist(), strict=True), strict=True))
+    return [solved[place] for place in range(len(problems))]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.lenses.batches import fit_trainable
 from engine.lenses.folds import IntArray
 from engine.lenses.interface import (
     AnyFloats,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 _LAYERS = ("net.0", "net.3", "net.6")
+_TOGETHER = 64
+"""Networks in a stack at most, so that a pack's worth of them needs no pack's worth of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,16 @@ class MlpStudy:
         return self.fit_many([Part(X, y, groups, seed)])[0]
 
     def fit_many(self, parts: Sequence[Part]) -> list[StateLens]:
-        """Fit one lens a part, all as one stack; parts share d, not n."""
+        """Fit one lens a part, some as one stack; parts share d, not n."""
+        return fit_trainable(parts, self._fit_all)
+
+    def _fit_all(self, parts: Sequence[Part]) -> list[StateLens]:
+        stacks = (parts[start : start + _TOGETHER] for start in range(0, len(parts), _TOGETHER))
+        return [lens for some in stacks for lens in self._fit_stack(some)]
+
+    def _fit_stack(self, parts: Sequence[Part]) -> list[StateLens]:
         import torch
 
-        if not parts:
-            return []
         d = parts[0].X.shape[1]
         scalings = [standardisation(p.X) if self.standardise else (np.zeros(d), np.ones(d)) for p in parts]
         generators = [torch.Generator().manual_seed(part.seed) for part in parts]

@@ -1,0 +1,108 @@
+"""What concepts share: the scatter of activations within their arms, over all parts of a pool.
+
+A single concept has a few dozen rows for a covariance of thousands of features; the pool has them all. Rows enter less
+the mean of their arm in their part, so neither arm's label nor the difference between arms is in it, beyond the centring.
+Where the pool has fewer rows than features it is kept as rows, and shrunk covariances are solved in their span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.lenses.gram import centre
+from engine.lenses.interface import AnyFloats, FloatArray, Part
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """Σ e eᵀ over rows less their arm's mean: `scatter` [d, d], or else the `rows` [n, d] themselves."""
+
+    scatter: FloatArray | None
+    rows: AnyFloats | None
+    freedom: int
+    """Rows less arms."""
+    variance: float
+    """Mean over features of Σ e²; 1 where nothing varies."""
+
+
+def build_pool(parts: Sequence[Part]) -> Pool:
+    """Gather the scatter of all parts."""
+    d, n = parts[0].X.shape[1], sum(len(part.y) for part in parts)
+    freedom = max(1, n - 2 * len(parts))
+    if n < d:
+        rows = np.concatenate(list(map(less_arm_mean, parts)))
+        return Pool(None, rows, freedom, _variance(float(np.sum(np.square(rows, dtype=np.float64))), d))
+    scatter = np.zeros((d, d))
+    for block in _blocks(map(less_arm_mean, parts)):
+        scatter += block.T @ block
+    return Pool(scatter, None, freedom, _variance(float(np.trace(scatter)), d))
+
+
+def _variance(total: float, d: int) -> float:
+    return total / d if total > 0 else 1.0
+
+
+def less_arm_mean(part: Part) -> AnyFloats:
+    """Return the rows [n, d] less the mean of their arm."""
+    rows = centre(part.X).centred
+    result = rows.copy()
+    for arm in (0, 1):
+        if (part.y == arm).any():
+            result[part.y == arm] -= rows[part.y == arm].mean(axis=0, dtype=np.float64).astype(rows.dtype)
+    return result
+
+
+def _blocks(rows_of_parts: Iterable[AnyFloats]) -> Iterator[AnyFloats]:
+    """Join rows to blocks worth a matrix product; float32 adds up no more than a block."""
+    waiting: list[AnyFloats] = []
+    for rows in rows_of_parts:
+        waiting.append(rows)
+        if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+class ShrunkScatter:
+    """A = scatter + κI with κ = s / (1 − s) · mean variance: (1 − s)Σ + s·(tr Σ / d)·I but for a factor."""
+
+    def __init__(self, pool: Pool, shrinkage: float, *, device: str) -> None:
+        import torch
+
+        self._kappa = shrinkage / (1.0 - shrinkage) * pool.variance
+        self._rows = None if pool.rows is None else torch.from_numpy(pool.rows).to(device).double()
+        if self._rows is not None:
+            system = self._rows @ self._rows.T
+        else:
+            assert pool.scatter is not None
+            system = torch.from_numpy(pool.scatter).to(device).clone()
+        system.diagonal().add_(self._kappa)
+        self._factor = torch.linalg.cholesky(system)
+
+    def solve(self, directions: Tensor) -> Tensor:
+        """Return A⁻¹ of each direction [k, d]."""
+        import torch
+
+        if self._rows is None:
+            return torch.cholesky_solve(directions.T, self._factor).T
+        within = torch.cholesky_solve(self._rows @ directions.T, self._factor)
+        return (directions - within.T @ self._rows) / self._kappa
+
+    def products(self, directions: Tensor) -> Tensor:
+        """Return the products [k, k] of directions [k, d] under A⁻¹."""
+        import torch
+
+        if self._rows is None:
+            half = torch.linalg.solve_triangular(self._factor, directions.T, upper=False)
+            return half.T @ half
+        return directions @ self.solve(directions).T
