@@ -36,7 +36,7 @@ class GramMlp:
 
     hidden: tuple[int, int] = (128, 64)
     dropout: float = 0.1
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     n_epochs: int = 50
     layer_norm: bool = False
     """Whether an input LayerNorm stands before the first layer, with weights of one."""
