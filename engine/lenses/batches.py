@@ -47,9 +47,7 @@ def spread(places: Sequence[int], most: int) -> list[int]:
     return [places[i] for i in np.linspace(0, len(places) - 1, most).round().astype(int)]
 
 
-def fit_trainable(
-    parts: Sequence[Part], fit: Callable[[Sequence[Part]], Sequence[StateLens]]
-) -> list[StateLens]:
+def fit_trainable(parts: Sequence[Part], fit: Callable[[Sequence[Part]], Sequence[StateLens]]) -> list[StateLens]:
     """Fit the parts that hold both arms, put the lens that knows nothing in place of the others, and note the cost."""
     started = time.perf_counter()
     trainable = [place for place, part in enumerate(parts) if has_both_arms(part)]

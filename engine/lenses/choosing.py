@@ -32,7 +32,7 @@ def errors(margins: FloatArray, y: IntArray) -> FloatArray:
 def choose(losses: FloatArray) -> int:
     """Return the candidate of least mean loss [parts, candidates]; the middle one where no part has a loss."""
     known = losses[~np.isnan(losses).any(axis=1)]
-    middle = losses.shape[1] // 2
+    middle = int(losses.shape[1]) // 2
     if not len(known):
         return middle
     mean = known.mean(axis=0)

@@ -61,8 +61,8 @@ def arm_shares(sign: Tensor) -> Tensor:
     """Return each row's share of its arm's mean [m, n]: 1 / rows of the arm."""
     import torch
 
-    positive = (sign > 0).sum(1, keepdim=True)
-    return torch.where(sign > 0, 1.0 / positive, 1.0 / (sign.shape[1] - positive)).to(sign.dtype)
+    positive = (sign > 0).sum(1, keepdim=True).to(sign.dtype)
+    return torch.where(sign > 0, 1.0 / positive, 1.0 / (sign.shape[1] - positive))
 
 
 def less_arm_means(K: Tensor, sign: Tensor) -> Tensor:

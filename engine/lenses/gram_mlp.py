@@ -68,9 +68,7 @@ class GramMlp:
     def _fit_all(self, parts: Sequence[Part]) -> list[StateLens]:
         lenses: dict[int, StateLens] = {}
         d, width = parts[0].X.shape[1], sum(self.hidden)
-        budget = of_one_size(
-            parts, floats_per_part=lambda n: n * d + 4 * width * n + n * n, memory_mib=self.memory_mib
-        )
+        budget = of_one_size(parts, floats_per_part=lambda n: n * d + 4 * width * n + n * n, memory_mib=self.memory_mib)
         for places in budget:
             for start in range(0, len(places), self.together):
                 some = places[start : start + self.together]
@@ -127,7 +125,8 @@ class GramMlp:
         import torch
 
         h = Z
-        for weight, bias, mask in zip(weights[0:4:2], weights[1:4:2], kept.split(self.hidden, dim=2), strict=True):
+        masks = kept[..., : self.hidden[0]], kept[..., self.hidden[0] :]
+        for weight, bias, mask in zip(weights[0:4:2], weights[1:4:2], masks, strict=True):
             h = torch.relu(torch.baddbmm(bias[:, None, :], h, weight.transpose(1, 2))) * mask
         return torch.baddbmm(weights[5][:, None, :], h, weights[4].transpose(1, 2))[:, :, 0]
 

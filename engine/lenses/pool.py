@@ -94,15 +94,17 @@ class ShrunkScatter:
         import torch
 
         if self._rows is None:
-            return torch.cholesky_solve(directions.T, self._factor).T
-        within = torch.cholesky_solve(self._rows @ directions.T, self._factor)
-        return (directions - within.T @ self._rows) / self._kappa
+            whole: Tensor = torch.cholesky_solve(directions.T, self._factor)
+            return whole.T
+        within: Tensor = torch.cholesky_solve(self._rows @ directions.T, self._factor)
+        solved: Tensor = (directions - within.T @ self._rows) / self._kappa
+        return solved
 
     def products(self, directions: Tensor) -> Tensor:
         """Return the products [k, k] of directions [k, d] under A⁻¹."""
         import torch
 
         if self._rows is None:
-            half = torch.linalg.solve_triangular(self._factor, directions.T, upper=False)
+            half: Tensor = torch.linalg.solve_triangular(self._factor, directions.T, upper=False)
             return half.T @ half
         return directions @ self.solve(directions).T
