@@ -67,12 +67,13 @@ def choose_rows(data: TrainingSet, fold_of: dict[str, int], *, n: int, noise: fl
     return Rows(data.X[kept], truth, given, np.unique(templates, return_inverse=True)[1].astype(np.int64), fold)
 
 
-def held_out(family: str, concepts: Sequence[Rows]) -> tuple[list[FloatArray], float]:
+def held_out(family: str, concepts: Sequence[Rows], pooling: str) -> tuple[list[FloatArray], float]:
     """Return each concept's held-out probabilities [n], and CPU seconds a lens."""
     tasks = [(i, int(k)) for i, rows in enumerate(concepts) for k in np.unique(rows.fold)]
+    pools = {"folds": [k for _, k in tasks], "alone": list(range(len(tasks))), "all": [0] * len(tasks)}[pooling]
     parts = [
-        Part(rows.X[rows.fold != k], rows.given[rows.fold != k], rows.template[rows.fold != k], seed=i, pool=k)
-        for i, k in tasks
+        Part(rows.X[rows.fold != k], rows.given[rows.fold != k], rows.template[rows.fold != k], seed=i, pool=pool)
+        for (i, k), pool in zip(tasks, pools, strict=True)
         for rows in [concepts[i]]
     ]
     started = time.process_time()
@@ -85,12 +86,12 @@ def held_out(family: str, concepts: Sequence[Rows]) -> tuple[list[FloatArray], f
     return found, seconds
 
 
-def measure(cell: Cell, concepts: dict[str, Rows]) -> list[dict[str, object]]:
+def measure(cell: Cell, concepts: dict[str, Rows], pooling: str) -> list[dict[str, object]]:
     """Return one row a concept: F1 at .5, AUC and Brier score of the held-out probabilities."""
     from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
     family, layer, n, noise = cell
-    probability, seconds = held_out(family, list(concepts.values()))
+    probability, seconds = held_out(family, list(concepts.values()), pooling)
     where = {"family": family, "layer": layer, "n": n, "noise": noise, "seconds": seconds}
     return [
         where
@@ -102,6 +103,12 @@ def measure(cell: Cell, concepts: dict[str, Rows]) -> list[dict[str, object]]:
         }
         for (concept, rows), p in zip(concepts.items(), probability, strict=True)
     ]
+
+
+def assign_folds(wordings: Sequence[str], seed: int) -> dict[str, int]:
+    """Put templates into folds."""
+    order = np.random.default_rng(seed).permutation(len(wordings))
+    return {wording: int(place) % N_FOLDS for wording, place in zip(wordings, order, strict=True)}
 
 
 def load(study: Path, config: StudyConfig, layer: int, most: int) -> dict[str, TrainingSet]:
@@ -121,17 +128,16 @@ def run(asked: argparse.Namespace) -> Iterator[dict[str, object]]:
     for layer in asked.layers:
         data = load(asked.study, config, layer, asked.concepts)
         wordings = sorted({template for one in data.values() for template in one.templates})
-        order = np.random.default_rng(asked.seed).permutation(len(wordings))
-        fold_of = {wording: int(order[i]) % N_FOLDS for i, wording in enumerate(wordings)}
         for n in asked.sizes:
             for noise in asked.noises:
                 drawn = {
-                    term: choose_rows(one, fold_of, n=n, noise=noise, seed=asked.seed + place)
+                    term: choose_rows(one, folds, n=n, noise=noise, seed=asked.seed + place)
                     for place, (term, one) in enumerate(data.items())
+                    for folds in [assign_folds(wordings, asked.seed + (place if asked.own_folds else 0))]
                 }
                 concepts = {term: rows for term, rows in drawn.items() if rows is not None}
                 for family in asked.families:
-                    yield from measure((family, layer, n, noise), concepts)
+                    yield from measure((family, layer, n, noise), concepts, asked.pooling)
 
 
 def main() -> None:
@@ -144,6 +150,13 @@ def main() -> None:
     parser.add_argument("--layers", nargs="+", type=int, default=[0, 1, 2, 3])
     parser.add_argument("--sizes", nargs="+", type=int, default=[16, 40, 80, 160])
     parser.add_argument("--noises", nargs="+", type=float, default=[0.0, 0.1, 0.25])
+    parser.add_argument(
+        "--pooling",
+        default="folds",
+        choices=["folds", "alone", "all"],
+        help="which training parts learn from each other: those of one fold, none, or (not honest) all",
+    )
+    parser.add_argument("--own-folds", action="store_true", help="divide templates anew for each concept")
     parser.add_argument("--concepts", type=int, default=1000, help="at most this many, evenly spread")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, help="also write what was measured here, as JSON lines")

@@ -30,7 +30,8 @@ from engine.lenses.pool import Pool, ShrunkScatter, build_pool, less_arm_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-DEFAULT_SHRINKAGES = (0.003, 0.01, 0.05, 0.2, 0.5, 0.9)
+DEFAULT_SHRINKAGES = (0.01, 0.1, 0.5, 0.9)
+"""Few and far apart, as ridge's; the third serves a part alone."""
 _MIB = 2**20
 
 
