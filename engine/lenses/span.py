@@ -63,7 +63,7 @@ def solve(span: Span, strength: float) -> tuple[Tensor, Tensor]:
 
     penalty = strength * span.length[:, None]
     system = span.inner + torch.diag_embed(penalty.expand_as(span.cross))
-    solved = torch.choleskysolve(span.cross[..., None], torch.linalg.cholesky(system))
+    solved = torch.cholesky_solve(span.cross[..., None], torch.linalg.cholesky(system))
     coefficients = (span.share * span.sign - less_arm_means(solved, span.sign)[..., 0]) / penalty
     q = (span.delta - (span.cross * solved[..., 0]).sum(1)) / penalty[:, 0]
     n_positive = (span.sign > 0).sum(1).to(q.dtype)
