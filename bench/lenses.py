@@ -23,7 +23,7 @@ import torch
 
 from bench.compare import peak_memory
 from engine.lenses.gram_mlp import GramMlp
-from engine.lenses.interface import AnyFloats, FloatArray, Part
+from engine.lenses.interface import AnyFloats, FloatArray, LensFamily, Part
 from engine.lenses.lda import Lda
 from engine.lenses.logistic import Logistic
 from engine.lenses.registry import FAMILIES
@@ -44,7 +44,7 @@ class Concept:
     y: "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
-def plant(seed: int, *, n: int, d: int, noise: float) -> Concept:
+def plant(seed: int, *, n: int, d: int, noise: float, n_held_out: int = N_HELD_OUT) -> Concept:
     """Draw one concept; the nuisance is the same for every seed."""
     shared = np.random.default_rng(d)
     mean = shared.normal(size=d) * 2.0
@@ -52,7 +52,7 @@ def plant(seed: int, *, n: int, d: int, noise: float) -> Concept:
     rng = np.random.default_rng([seed, d])
     direction = rng.normal(size=d)
     direction *= STRENGTH / np.linalg.norm(direction)
-    y = np.arange(n + N_HELD_OUT) % 2
+    y = np.arange(n + n_held_out) % 2
     X = mean + rng.normal(size=(len(y), N_NUISANCE)) @ nuisance / 10.0 + rng.normal(size=(len(y), d))
     X = (X + np.outer(y - 0.5, direction)).astype(np.float32)
     given = y[:n].copy()
@@ -116,24 +116,29 @@ PEERS: dict[str, Callable[[Part], Predict]] = {
 }
 
 
-def fit_ours(name: str, parts: Sequence[Part]) -> list[Predict]:
-    return [lens.predict_probability for lens in FAMILIES[name].fit_many(parts)]
+def fit_ours(family: LensFamily, parts: Sequence[Part]) -> list[Predict]:
+    return [lens.predict_probability for lens in family.fit_many(parts)]
 
 
 def fit_peer(name: str, parts: Sequence[Part]) -> list[Predict]:
     return [PEERS[name](part) for part in parts]
 
 
-def compare_ways(*, d: int, n: int, many: int, few: int) -> Iterator[tuple[str, float, list[float]]]:
+def compare_ways(
+    *, d: int, n: int, many: int, few: int, names: Sequence[str]
+) -> Iterator[tuple[str, float, list[float]]]:
     """Yield each way's lenses a CPU second and its F1 at each share of turned labels."""
     from sklearn.metrics import f1_score
 
     data = {noise: [plant(seed, n=n, d=d, noise=noise) for seed in range(many)] for noise in NOISES}
     # The study's recipe in stacks is no faster where the first layer is large: a few tell its rate.
-    ways = [(name, partial(fit_ours, name), few if name == "mlp-study" else many) for name in OURS]
+    ways = [(name, partial(fit_ours, FAMILIES[name]), few if name == "mlp-study" else many) for name in OURS]
     ways += [(name, partial(fit_peer, name), few) for name in PEERS]
+    parts = [concept.part for concept in data[0.0]]
+    ways += [(f"{family.name}, once tuned", partial(fit_ours, family.tune(parts)), many) for family in (Ridge(), Lda())]
+    ways = [way for way in ways if not names or way[0] in names]
     for _, fit, _ in ways:
-        fit([data[0.0][0].part])
+        fit(parts[:1])
     for name, fit, number in ways:
         seconds, f1 = 0.0, []
         for concepts in data.values():
@@ -151,9 +156,9 @@ def memory_of(family: Ridge | Lda | Logistic | GramMlp, n_concepts: int, *, n: i
     def work() -> None:
         tuned = family
         if isinstance(family, Ridge | Lda):
-            tuned = family.tune([plant(seed, n=n, d=d, noise=0.0).part for seed in range(100)])
+            tuned = family.tune([plant(seed, n=n, d=d, noise=0.0, n_held_out=0).part for seed in range(100)])
         for start in range(0, n_concepts, 100):
-            tuned.fit_many([plant(seed, n=n, d=d, noise=0.0).part for seed in range(start, start + 100)])
+            tuned.fit_many([plant(seed, n=n, d=d, noise=0.0, n_held_out=0).part for seed in range(start, start + 100)])
 
     return peak_memory(work)
 
@@ -164,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.lenses", description=__doc__)
     parser.add_argument("--d", type=int, nargs="*", default=[512, 4096])
     parser.add_argument("--n", type=int, nargs="*", default=[40, 160, 200])
+    parser.add_argument("--ways", nargs="*", default=[], help="only these; the study's loop must be among them")
     parser.add_argument("--many", type=int, default=128)
     parser.add_argument("--few", type=int, default=8)
     parser.add_argument("--concepts", type=int, nargs="*", default=[500, 2000, 8000], help="of the table of memory")
@@ -173,7 +179,7 @@ def main() -> None:
     )
     for d in asked.d:
         for n in asked.n:
-            found = list(compare_ways(d=d, n=n, many=asked.many, few=asked.few))
+            found = list(compare_ways(d=d, n=n, many=asked.many, few=asked.few, names=asked.ways))
             loop = next(rate for name, rate, _ in found if name == next(iter(PEERS)))
             for name, rate, f1 in found:
                 scores = " | ".join(f"{value:.3f}" for value in f1)
