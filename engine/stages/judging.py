@@ -53,6 +53,8 @@ def judge_run(
     if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
         return {NAMES[kind]: 0 for kind in options.kinds}
     asked = judge
+    if caution := getattr(judge, "caution", None):
+        bar.console.print(caution, markup=False, highlight=False, soft_wrap=True)
     if isinstance(judge, MessagesJudge):
         _prepare(asking, judge, config, bar, options)
         if config.batches:
