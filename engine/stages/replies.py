@@ -17,7 +17,7 @@ from typing import TextIO
 from filelock import FileLock, Timeout
 
 from db.rows import JudgmentRow, TopicRow
-from engine.errors import JudgeError, StudyFull
+from engine.errors import JudgeError, StudyFull, StudyUnreadable
 
 VoteRow = TopicRow | JudgmentRow
 _CLASSES: dict[str, type[VoteRow]] = {"topics": TopicRow, "judgments": JudgmentRow}
@@ -34,7 +34,8 @@ class ReplyLog:
 
     def read(self) -> list[VoteRow]:
         """All rows that an earlier process left behind; a line that was cut short by its end is left out."""
-        return [row for path in self._left() for line in path.read_text("utf-8").splitlines() if (row := _row(line))]
+        lines = (line for path in self._left() for line in path.read_text("utf-8", errors="replace").splitlines())
+        return [row for line in lines if (row := _row(line))]
 
     def append(self, row: VoteRow) -> None:
         """Put a row on disk, safe from the end of this process. StudyFull when there is no room."""
@@ -79,15 +80,23 @@ class ReplyLog:
 
 @contextmanager
 def reply_log(study: Path, judge_id: str) -> Iterator[ReplyLog]:
-    """The judge's log in a study, for this process alone; JudgeError when another process asks the same judge."""
+    """The judge's log in a study, for this process alone; JudgeError when another process asks the same judge.
+
+    Raises StudyUnreadable where no file can be made.
+    """
     folder = study / "replies"
-    folder.mkdir(exist_ok=True)
     lock = FileLock(folder / f"{judge_id}.lock")
     try:
+        folder.mkdir(exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise JudgeError(
             "Another process is asking this judge about the study.", hint="Wait until it is done, or stop it."
+        ) from error
+    except OSError as error:
+        raise StudyUnreadable(
+            f"The answers of a judge cannot be kept in {folder}: {error.strerror or error}.",
+            hint="Choose a writable folder.",
         ) from error
     log = ReplyLog(folder, judge_id)
     try:
