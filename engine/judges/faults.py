@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Consequence = Literal["slow down", "again", "question", "endpoint"]
 
 LONGEST_WAIT_S = 120.0
+LONGEST_PATIENCE_S = 900.0
+"""Who is asked to wait longer is told so, and waits himself."""
 LONGEST_TEXT = 300
 REFUSALS = (400, 413, 422)
 RETRIED = (408, 409, 425)
@@ -151,7 +153,8 @@ def _timeout(error: Exception, endpoint: Endpoint) -> Fault:
     connecting = isinstance(error.__cause__, ConnectTimeout)
     what = "cannot be reached in time" if connecting else "does not answer in time"
     told = f"The server at {endpoint.base_url} {what}{_by_way_of(endpoint) if connecting else ''}."
-    return Fault("again", told, may_be_paid=not connecting)
+    hint = "Is the address right?" if connecting else None
+    return Fault("again", told, hint, is_final_at_first=connecting, may_be_paid=not connecting)
 
 
 def _connection_fault(error: Exception, endpoint: Endpoint) -> Fault:
@@ -206,10 +209,19 @@ def error_parts(response: "Response", body: str) -> tuple[str, str, str]:
 
 
 def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks to wait, at most two minutes; an HTTP date counts from the server's own clock."""
-    waits = (_number(headers.get("retry-after-ms"), 1e-3), _number(headers.get("retry-after"), 1.0), _until(headers))
-    asked = next((wait for wait in waits if wait is not None), None)
+    """Seconds to wait before the next attempt: what the server asks for, at most two minutes."""
+    asked = asked_s(headers)
     return None if asked is None else min(max(asked, 0.0), LONGEST_WAIT_S)
+
+
+def asked_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks to wait; an HTTP date counts from the server's own clock."""
+    waits = (_number(headers.get("retry-after-ms"), 1e-3), _number(headers.get("retry-after"), 1.0), _until(headers))
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
 def _number(text: str | None, scale: float) -> float | None:

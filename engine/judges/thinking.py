@@ -18,7 +18,9 @@ LEAST: Final[Mapping[str, Mapping[str, Any]]] = {
     "claude-opus-5": _OFF,
     # These cannot be kept from it, only told to take less effort.
     "claude-opus-5-5": _LOW,
+    "claude-fable-5": _LOW,
     "claude-fable-5-1": _LOW,
+    "claude-mythos-5": _LOW,
     "claude-mythos-5-1": _LOW,
 }
 

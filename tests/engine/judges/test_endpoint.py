@@ -114,6 +114,12 @@ class TestStatus:
         found = fault(status, error_body("rate_limit_error", "Slow"), retry_after="7")
         assert (found.consequence, found.wait_s, found.may_be_paid) == ("slow down", 7.0, False)
 
+    @pytest.mark.parametrize(("asked", "told"), [("1200", "20 minutes"), ("43200", "12 hours")])
+    def test_wait_of_hours_is_told_and_not_waited_for(self, asked: str, told: str) -> None:
+        found = fault(429, error_body("rate_limit_error", "Come back later"), retry_after=asked)
+        assert (found.consequence, found.wait_s) == ("endpoint", None)
+        assert told in found.told
+
     @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 409])
     def test_failing_server_is_asked_again(self, status: int) -> None:
         assert fault(status, "<html>Bad gateway</html>").consequence == "again"
