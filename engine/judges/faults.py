@@ -26,6 +26,7 @@ LONGEST_WAIT_S = 120.0
 LONGEST_PATIENCE_S = 900.0
 """Who is asked to wait longer is told so, and waits himself."""
 LONGEST_TEXT = 300
+BUSY = (429, 529)
 REFUSALS = (400, 413, 422)
 RETRIED = (408, 409, 425)
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -80,19 +81,11 @@ def status_fault(response: "Response", endpoint: Endpoint) -> Fault:
     status, body = response.status_code, endpoint.redact(response.text)
     kind, code, message = error_parts(response, body)
     said = f"{status}: {message}" if message else str(status)
-    if (
-        status == 402
-        or kind == "billing_error"
-        or code.endswith("spend_limit_reached")
-        or _is_about_money(status, message)
-    ):
-        return Fault(
-            "endpoint", f"The judge's account cannot pay for more ({said}).", "Add credit, then run again.", body=body
-        )
-    if status in (429, 529):
-        return Fault(
-            "slow down", f"The judge's server is busy ({said}).", wait_s=wait_asked(response.headers), body=body
-        )
+    if status == 402 or kind == "billing_error" or _is_about_money(status, code, message):
+        told = f"The judge's account cannot pay for more ({said})."
+        return Fault("endpoint", told, "Add credit, then run again.", body=body)
+    if status in BUSY:
+        return _busy(response, said, body)
     if status in REFUSALS:
         first = not (status == 413 or _TOO_LONG.search(message))
         return Fault("question", f"The server refuses the request ({said}).", is_final_at_first=first, body=body)
@@ -102,8 +95,17 @@ def status_fault(response: "Response", endpoint: Endpoint) -> Fault:
     return _endpoint_fault(response, endpoint, message, body)
 
 
-def _is_about_money(status: int, message: str) -> bool:
-    return status in (400, 403, 429) and bool(_MONEY.search(message))
+def _is_about_money(status: int, code: str, message: str) -> bool:
+    return code.endswith("spend_limit_reached") or (status in (400, 403, 429) and bool(_MONEY.search(message)))
+
+
+def _busy(response: "Response", said: str, body: str) -> Fault:
+    """A server that is busy for minutes is waited for; a limit of the day is not."""
+    if (asked := asked_s(response.headers) or 0.0) > LONGEST_PATIENCE_S:
+        return Fault(
+            "endpoint", f"The judge's server asks to wait {_duration(asked)} ({said}).", "Run again then.", body=body
+        )
+    return Fault("slow down", f"The judge's server is busy ({said}).", wait_s=wait_asked(response.headers), body=body)
 
 
 def _endpoint_fault(response: "Response", endpoint: Endpoint, message: str, body: str) -> Fault:
