@@ -117,7 +117,8 @@ def plain_address(address: str) -> str:
             "The judge's address holds more than scheme, host and path.",
             hint=f"A key belongs in {OTHER_KEY}, not there.",
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    is_one_word = address.strip().isprintable() and not any(each.isspace() for each in address.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_one_word:
         raise JudgeError("The judge's address is no http address.", hint="It is like http://127.0.0.1:8000.")
     path = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc.lower(), path, "", ""))
@@ -138,20 +139,37 @@ def open_client(
     connect_s: float = CONNECT_S,
     transport: "AsyncBaseTransport | None" = None,
 ) -> "AsyncAnthropic":
-    """A client for one event loop that neither retries nor follows redirects, with a connection for each call at once."""
+    """A client for one event loop that neither retries nor follows redirects, with a connection for each call at once.
+
+    Raises JudgeError where address, proxy or certificates make none.
+    """
     import httpx2
     from anthropic import AsyncAnthropic
 
     timeout = httpx2.Timeout(reply_s, connect=connect_s, pool=None)
-    http = httpx2.AsyncClient(
-        timeout=timeout,
-        limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-        follow_redirects=False,
-        transport=transport,
-    )
-    client = AsyncAnthropic(
-        api_key=endpoint.key, base_url=endpoint.base_url, max_retries=0, timeout=timeout, http_client=http
-    )
+    try:
+        http = httpx2.AsyncClient(
+            timeout=timeout,
+            limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            follow_redirects=False,
+            transport=transport,
+        )
+        client = AsyncAnthropic(
+            api_key=endpoint.key, base_url=endpoint.base_url, max_retries=0, timeout=timeout, http_client=http
+        )
+    except httpx2.InvalidURL:
+        raise JudgeError("The judge's address cannot be used.", hint="It is like http://127.0.0.1:8000.") from None
+    except ImportError:
+        raise JudgeError(
+            "The environment sets a SOCKS proxy, for which a package is missing.",
+            hint="Install socksio, or unset ALL_PROXY.",
+        ) from None
+    except (ValueError, OSError) as error:
+        # What the library says may hold the proxy's login.
+        raise JudgeError(
+            f"The environment's settings of proxy or certificates cannot be used ({type(error).__name__}).",
+            hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from None
     if endpoint.key_variable == OTHER_KEY:
         # Headers of the environment (ANTHROPIC_CUSTOM_HEADERS) may hold secrets that are meant for another server.
         client._custom_headers = {}

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 from anthropic import APIConnectionError, APIStatusError, APITimeoutError
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import JudgeError
@@ -64,7 +64,10 @@ class TestAddress:
     def test_address_ends_before_the_version(self, address: str) -> None:
         assert plain_address(address) == "http://h:80/x"
 
-    @pytest.mark.parametrize("address", ["", "h:80", "ftp://h", "http://", "http://h:port", "//h", "http://[::1"])
+    @pytest.mark.parametrize(
+        "address",
+        ["", "h:80", "ftp://h", "http://", "http://h:port", "//h", "http://[::1", "http://a b", "http://a\x00b"],
+    )
     def test_what_is_no_address_is_refused(self, address: str) -> None:
         with pytest.raises(JudgeError, match="address"):
             plain_address(address)
@@ -92,6 +95,31 @@ class TestAddress:
         other = Endpoint("http://127.0.0.1:8000", "m", "none", "LENSGAP_JUDGE_KEY")
         assert KEY not in str(open_client(other, max_connections=1).default_headers)
         assert KEY in str(open_client(ENDPOINT, max_connections=1).default_headers)
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "said"),
+        [
+            ("HTTPS_PROXY", f"nonsense://{KEY}@h", "HTTPS_PROXY"),
+            ("ALL_PROXY", "socks5://127.0.0.1:9", "socksio"),
+            ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE"),
+        ],
+    )
+    def test_unusable_environment_is_told_in_one_sentence(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(JudgeError, match=said) as caught:
+            open_client(ENDPOINT, max_connections=1)
+        assert KEY not in str(caught.value)
+
+    @settings(max_examples=30)
+    @given(st.text(min_size=1).map(lambda host: f"http://{host}"))
+    @example("http://xn--\u2063")
+    @example("http://a b")
+    @example("http://[v1.x]")
+    def test_impossible_host_is_refused_in_one_sentence(self, address: str) -> None:
+        with suppress(JudgeError):
+            open_client(Endpoint(plain_address(address), "m", "none", "LENSGAP_JUDGE_KEY"), max_connections=1)
 
 
 class TestCapabilities:
