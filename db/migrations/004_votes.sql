@@ -1,19 +1,69 @@
 -- Judges that are paid and asked several times: what each vote took, what the text was cut by, how sure the judge was; what a
 -- topic means in the pack's words; what an endpoint can do; and batches that are under way at the server.
 
-alter table topics add column n_cache_read_tokens integer default 0;
-alter table topics add column n_cache_write_tokens integer default 0;
-alter table topics add column n_chars_cut integer default 0;
-alter table topics add column topic_concept text;        -- the pack's concept that the topic names, if it names one
-alter table topics add column topic_match text;          -- exact, alias, sibling, ancestor, other: against the prompt's concept
-alter table topics alter column cost_usd drop not null;  -- null: nobody told the model's price
+-- Columns with constraints cannot be added to a table, so both are made anew; a table that others refer to cannot be renamed
+-- soundly, so the rows wait in another one.
+create temp table topics_before as from topics;
+drop table topics;
+create table topics (
+    judge_id text not null references judges (judge_id),
+    sample_id text not null references samples (sample_id),
+    vote integer not null check (vote >= 0),
+    topic text,
+    similarity double,
+    unscored_reason text,
+    raw_reply text not null,
+    n_input_tokens integer not null check (n_input_tokens >= 0),    -- neither read from nor written to a cache
+    n_output_tokens integer not null check (n_output_tokens >= 0),
+    cost_usd double check (cost_usd >= 0),                          -- null: nobody told the model's price
+    judged_at timestamp not null,
+    n_cache_read_tokens integer not null check (n_cache_read_tokens >= 0),
+    n_cache_write_tokens integer not null check (n_cache_write_tokens >= 0),
+    n_chars_cut integer not null check (n_chars_cut >= 0),          -- of the text, that the judge was not shown
+    topic_concept text,                                             -- the pack's concept that the topic names, if one
+    topic_match text check (topic_match in ('exact', 'alias', 'sibling', 'ancestor', 'other')),  -- to the prompt's concept
+    primary key (judge_id, sample_id, vote),
+    check ((topic is null) = (unscored_reason is not null)),
+    check (topic is not null or topic_match is null)
+);
+insert into topics
+select
+    judge_id, sample_id, vote, topic, similarity, unscored_reason, raw_reply, n_input_tokens, n_output_tokens, cost_usd,
+    judged_at, 0, 0, 0, null, null
+from topics_before;
+drop table topics_before;
 
-alter table judgments add column n_cache_read_tokens integer default 0;
-alter table judgments add column n_cache_write_tokens integer default 0;
-alter table judgments add column n_chars_cut integer default 0;
-alter table judgments add column probabilities double[]; -- of the ratings 1 to 5, where the judge knows them
-alter table judgments add column expected_rating double; -- their mean
-alter table judgments alter column cost_usd drop not null;
+create temp table judgments_before as from judgments;
+drop view judge_ratings;
+drop table judgments;
+create table judgments (
+    judge_id text not null references judges (judge_id),
+    concept text not null,
+    sample_id text not null references samples (sample_id),
+    vote integer not null check (vote >= 0),
+    rating tinyint check (rating between 1 and 5),
+    explanation text,
+    unscored_reason text,
+    raw_reply text not null,
+    n_input_tokens integer not null check (n_input_tokens >= 0),
+    n_output_tokens integer not null check (n_output_tokens >= 0),
+    cost_usd double check (cost_usd >= 0),
+    judged_at timestamp not null,
+    n_cache_read_tokens integer not null check (n_cache_read_tokens >= 0),
+    n_cache_write_tokens integer not null check (n_cache_write_tokens >= 0),
+    n_chars_cut integer not null check (n_chars_cut >= 0),
+    probabilities double[],                                         -- of the ratings 1 to 5, where the judge knows them
+    expected_rating double check (expected_rating between 1 and 5), -- their mean
+    primary key (judge_id, concept, sample_id, vote),
+    check ((rating is null) = (unscored_reason is not null)),
+    check ((probabilities is null) = (expected_rating is null))
+);
+insert into judgments
+select
+    judge_id, concept, sample_id, vote, rating, explanation, unscored_reason, raw_reply, n_input_tokens, n_output_tokens,
+    cost_usd, judged_at, 0, 0, 0, null, null
+from judgments_before;
+drop table judgments_before;
 
 create table endpoints (
     base_url text not null,
@@ -53,7 +103,7 @@ create table judge_batch_steps (
 );
 
 -- A vote counts as the mean of its distribution, where it has one; the spread is that between votes and within them.
-create or replace view judge_ratings as
+create view judge_ratings as
 select
     judge_id, concept, sample_id,
     avg(coalesce(expected_rating, rating)) as mean_rating,
