@@ -53,6 +53,8 @@ def run(
     """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
     choose_families(config.lenses)
     prepared = prepare_run(config)
+    if tuple(only) == ("judge",):
+        require_run(study, prepared.run_id)
     judge = open_judge(config, prepared.pack, is_asked="judge" in only)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
     subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
@@ -76,10 +78,17 @@ def run(
 def price_judge(study: Path, config: StudyConfig, asking: AskOptions, *, run_id: str | None = None) -> Preflight:
     """What the judge of the settings would take for all that is pending; nothing is asked. ConfigError before a run exists."""
     run_id = run_id or prepare_run(config).run_id
-    if stored_config(study, run_id=run_id) is None:
-        raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
+    require_run(study, run_id)
     judge = open_judge(config, load_pack(config.pack), is_asked=False)
     return forecast(study, run_id, judge, config, asking)
+
+
+def require_run(study: Path, run_id: str) -> None:
+    """Raise StudyMissing or ConfigError where there is nothing to judge, so that a mistyped folder does not become a study."""
+    with connect(study):
+        pass
+    if stored_config(study, run_id=run_id) is None:
+        raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
 
 
 def ask_about(study: Path, run_id: str, config: StudyConfig, asking: AskOptions) -> tuple[str, int]:

@@ -47,6 +47,13 @@ join samples s on s.sample_id = w.sample_id
 join prompts q on q.sample_id = w.sample_id
 order by w.sample_id, w.concept;
 
+-- name: chosen_pairs
+-- Which of the chosen pairs the run has a text of.
+select p.concept, p.sample_id
+from pairs p
+semi join samples s on s.sample_id = p.sample_id
+where p.run_id = $run_id and list_contains($chosen::text[], p.concept || chr(31) || p.sample_id);
+
 -- name: topics_left
 -- How much there is to ask about topics: votes, votes on empty texts, and characters of the texts of all votes, cut at a limit.
 with given as (

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from db import connect, query
 from db.rows import EndpointRow
 from engine.config import StudyConfig
-from engine.errors import JudgeError
+from engine.errors import ConfigError, JudgeError
 from engine.judges.batches import BatchJudge
 from engine.judges.endpoint import Capabilities
 from engine.judges.judge import KINDS, Judge, Kind
@@ -81,7 +81,25 @@ def forecast(study: Path, run_id: str, judge: Judge, config: StudyConfig, option
 
 def _asking(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Asking:
     name = judge_id(judge.identity)
-    return Asking(study, run_id, name, n_votes=config.votes, again=options.again, chosen=options.chosen)
+    asking = Asking(study, run_id, name, n_votes=config.votes, again=options.again, chosen=options.chosen)
+    _require_pairs(asking)
+    return asking
+
+
+def _require_pairs(asking: Asking) -> None:
+    """Raise ConfigError for a chosen pair that there is nothing to ask about."""
+    if asking.chosen is None:
+        return
+    values = asking.values("relevance")
+    with connect(asking.study) as cursor:
+        found = cursor.execute(query("judging.chosen_pairs"), {name: values[name] for name in ("run_id", "chosen")})
+        known = set(found.fetchall())
+    for concept, sample_id in asking.chosen:
+        if (concept, sample_id) not in known:
+            raise ConfigError(
+                f'Run {asking.run_id} has no text of a sample "{sample_id}" that serves "{concept}".',
+                hint="A pair is named as SAMPLE_ID:CONCEPT.",
+            )
 
 
 def _prepare(asking: Asking, judge: MessagesJudge, config: StudyConfig, bar: Progress, options: AskOptions) -> None:
