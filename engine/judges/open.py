@@ -49,8 +49,8 @@ def _messages_judge(config: StudyConfig, questioner: Questioner, model: str, *, 
 
 def _endpoint(model: str, base_url: str | None, *, is_asked: bool) -> Endpoint:
     environ = dict(os.environ)
-    if not is_asked:
-        environ.setdefault(ANTHROPIC_KEY, NO_KEY_YET)
+    if not is_asked and not environ.get(ANTHROPIC_KEY, "").strip():
+        environ[ANTHROPIC_KEY] = NO_KEY_YET
     return find_endpoint(model, base_url, environ=environ)
 
 
