@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -263,17 +264,23 @@ class TestOverHttp:
         assert set(threading.enumerate()) <= before
         n_requests = server.stats().n_requests
         assert n_requests < 50
-        threading.Event().wait(0.3)
+        time.sleep(0.3)
         assert server.stats().n_requests == n_requests
 
     def test_interrupt_stops_at_once_and_leaves_no_thread(self, serve: Serve) -> None:
         server = serve(Settings(latency_s=(30.0, 30.0)))
         before = set(threading.enumerate())
-        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+
+        def interrupt() -> None:
+            while server.stats().n_in_flight == 0:
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
         with pytest.raises(KeyboardInterrupt):
             list(judge_at(server.url).answer(map(rate_question, range(100))))
-        timer.join()
+        interrupting.join()
         assert set(threading.enumerate()) <= before
 
     def test_fault_of_the_source_reaches_the_caller(self, serve: Serve) -> None:
