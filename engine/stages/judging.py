@@ -47,8 +47,8 @@ def judge_run(
     study: Path, run_id: str, judge: Judge, config: StudyConfig, pack: Pack, bar: Progress, options: AskOptions
 ) -> dict[str, int]:
     """Ask all that is pending; returns the answers of each kind."""
-    write_rows(study, [judge_row(judge.identity)])
     asking = _asking(study, run_id, judge, config, options)
+    write_rows(study, [judge_row(judge.identity)])
     keep_left_replies(asking, judge)
     if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
         return {NAMES[kind]: 0 for kind in options.kinds}
