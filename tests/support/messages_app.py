@@ -65,7 +65,11 @@ class App:
     async def _control(self, exchange: Exchange) -> None:
         if exchange.path == "/-/settings":
             self.memory = Memory(settings_from(json.loads(exchange.body)))
-        seen = list(self.memory.log) if exchange.path == "/-/log" else asdict(self.memory.stats())
+        memory = self.memory
+        seen: object = {
+            "/-/log": lambda: list(memory.log),
+            "/-/progress": lambda: [memory.paid.total(), memory.n_in_flight],
+        }.get(exchange.path, lambda: asdict(memory.stats()))()
         await exchange.reply(200, json.dumps(seen).encode())
 
 

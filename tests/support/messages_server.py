@@ -134,6 +134,11 @@ class MessagesServer:
     def become(self, settings: Settings) -> None:
         _call(f"{self.url}/-/settings", json.dumps(asdict(settings)).encode())
 
+    def progress(self) -> tuple[int, int]:
+        """Answers that were fully sent, and requests in flight; cheap to ask."""
+        n_paid, n_in_flight = _call(f"{self.url}/-/progress")
+        return n_paid, n_in_flight
+
     def log(self) -> list[dict[str, Any]]:
         """The last requests as they came: path, headers in lower case, body."""
         seen: list[dict[str, Any]] = _call(f"{self.url}/-/log")
