@@ -24,7 +24,6 @@ def histograms_against_pandas() -> Comparison:
         study = Path(folder) / "study"
         build_big_study(study)
         with connect(study) as cursor:
-            cursor.execute("set threads = 1")
             cursor.execute(_CORRECTIONS)
             tables = {
                 name: cursor.execute(f"select * from {name}").df()

@@ -64,3 +64,11 @@ def test_peak_memory_is_what_the_work_holds_even_after_the_process_has_freed_as_
     del used
     peak = peak_memory(lambda: [bytearray(1000) for _ in range(60_000)])
     assert 50 < peak < 90
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_that_was_freed_before_is_not_taken_for_that_of_the_work() -> None:
+    used = [bytearray(100_000) for _ in range(1000)]
+    before = [bytearray(100) for _ in range(10)]  # stands above them, so that the allocator keeps what is freed
+    del used
+    assert peak_memory(lambda: len(before)) < 20
