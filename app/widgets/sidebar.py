@@ -19,6 +19,7 @@ PAGES: Final = (
     ("screens/samples.py", "Samples", ":material/article:"),
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
+    ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
 )
 _LIVE_S: Final = 60.0
 _REFRESH_S: Final = 3.0
