@@ -6,6 +6,7 @@ __all__ = [
     "ConfigError",
     "ExpectedError",
     "JudgeError",
+    "LensPackError",
     "ModelError",
     "PackError",
     "StudyFull",
@@ -38,6 +39,12 @@ class JudgeError(ExpectedError):
     """A judge cannot be set up or reached."""
 
     title = "The judge cannot be used"
+
+
+class LensPackError(ExpectedError):
+    """A lens pack cannot be written or read; the message names the file."""
+
+    title = "The lens pack cannot be used"
 
 
 class WordNetMissing(ExpectedError):
