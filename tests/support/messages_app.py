@@ -158,11 +158,12 @@ async def _message(exchange: Exchange, params: Mapping[str, Any]) -> None:
     key = request_key(params["model"], text_of(params.get("system")), user_of(params))
     nth_try = memory.tries[key]
     memory.tries[key] += 1
+    # What fails by chance takes no room of the rate.
+    fault = fault_of(settings, share_of(settings.seed, "way", key, nth_try))
+    await fail_early(exchange, fault)
     if wait := memory.wait_for_room():
         memory.counts["over rate"] += 1
         raise too_many(settings, math.ceil(wait))
-    fault = fault_of(settings, share_of(settings.seed, "way", key, nth_try))
-    await fail_early(exchange, fault)
     low, high = settings.latency_s
     await asyncio.sleep(low + (high - low) * share_of(settings.seed, "latency", key, nth_try))
     said = message(params, settings, nth=memory.paid[key], cached=memory.cached)
