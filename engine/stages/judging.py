@@ -1,5 +1,6 @@
 """The judge's part of a run: what was received is kept first, then all that is pending is priced and asked, topics first."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,7 +138,9 @@ def _in_batches(asking: Asking, judge: MessagesJudge, bar: Progress) -> BatchJud
 
 
 def _ask_person(question: str) -> bool:
-    return typer.confirm(question, err=True)
+    # A prompt of the usual kind would put a space on stdout, where the run's id is to stand alone.
+    typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _known_capabilities(study: Path, judge: MessagesJudge) -> Capabilities | None:
