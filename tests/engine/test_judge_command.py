@@ -22,7 +22,7 @@ from engine.judges import batches
 from engine.judges.batch_server import Polling
 from engine.pipeline import run
 from engine.prompts.rubrics import load_rubric
-from engine.stages import judging
+from engine.stages import judging, pricing
 from tests.support.command import Command, Outcome
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.messages_server import MODEL, MessagesServer, Settings, messages_server
@@ -80,6 +80,7 @@ def judge(
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     monkeypatch.setenv("LENSGAP_JUDGE_KEY", OWN_KEY)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+    monkeypatch.setattr(pricing, "N_EXAMPLES", 1)
     server.become(Settings())
     caplog.set_level(logging.DEBUG)
 
@@ -324,7 +325,7 @@ def test_the_cost_stays_below_what_was_told_and_stands_in_status(
     assert "nothing was left to do" in again.stderr
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+@pytest.mark.parametrize("answer", ["n\n", ""])
 def test_a_person_who_does_not_agree_to_the_price_spends_nothing(
     judge: Command, study: Path, server: MessagesServer, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
