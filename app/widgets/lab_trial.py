@@ -120,8 +120,10 @@ def _cautions(old: LabJudge | None, new: LabJudge, *, is_current: bool) -> list[
         said = [f"{said[0]} The texts or the judge above are others by now."]
     if old is None:
         said.append("No judge is on screen, so there are no old ratings.")
-    elif (old.setting, old.base_url) != (new.setting, new.base_url):
+    elif old.setting != new.setting:
         said.append(f"The old ratings are by {old.setting}: the judge differs, not only the rubric.")
+    elif old.base_url != new.base_url:
+        said.append("The old ratings are of the same model at another address.")
     elif old.judge_id == new.judge_id:
         said.append("This is the judge on screen, so old and new are the same.")
     return said
