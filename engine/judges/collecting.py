@@ -242,9 +242,12 @@ class Collecting:
         if result.get("type") == "succeeded" and isinstance(message, dict) and isinstance(message.get("content"), list):
             return self._judge.read(question, message, batch=True)
         error = result.get("error")
-        if isinstance(error, dict) and _kind_of(error) == "invalid_request_error":
-            fault = status_fault(Response(400, json=error), self._judge.endpoint)
+        if isinstance(error, dict):
+            status = 400 if _kind_of(error) == "invalid_request_error" else 500
+            fault = status_fault(Response(status, json=error), self._judge.endpoint)
+            self._judge.traffic.last_fault = fault.told
             return fault if fault.consequence == "question" else None
+        self._judge.traffic.last_fault = f"The server ended a batch without some of its answers ({result.get('type')})."
         return None
 
     def _settle(self, batch: Open, place: int, answer: Answer | None) -> None:

@@ -129,6 +129,7 @@ def test_what_fails_three_times_stays_pending(serve: Serve) -> None:
     assert ask(judge, ledger, questions(5)) == []
     assert server.stats().batch_sizes == (5, 5, 5)
     assert judge.judge.traffic.n_left == 5
+    assert "Internal server error" in str(judge.judge.traffic.last_fault)
 
 
 def test_an_item_that_the_server_will_not_take_is_unscored_with_its_reason(serve: Serve) -> None:

@@ -53,9 +53,9 @@ N_VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 700, 2_000
 
 
 @contextmanager
-def judging(study: Path, server: MessagesServer) -> Iterator[subprocess.Popen[str]]:
+def judging(study: Path, server: MessagesServer, *options: str) -> Iterator[subprocess.Popen[str]]:
     """`lensgap judge` in a process of its own; what it says is added to a file beside the study."""
-    command = [str(LENSGAP), "judge", str(study), "--judge", "anthropic", "--base-url", server.url, "--yes"]
+    command = [str(LENSGAP), "judge", str(study), "--judge", "anthropic", "--base-url", server.url, "--yes", *options]
     environment = os.environ | {"LENSGAP_JUDGE_KEY": KEY}
     said = study.with_suffix(".said").open("a")
     with said, subprocess.Popen(command, env=environment, stdout=said, stderr=said, text=True) as process:
@@ -199,6 +199,22 @@ def test_a_server_of_another_make_judges_all_the_same(
     outcome = lensgap("judge", study, "--judge", "anthropic", "--base-url", server.url, "--yes")
     assert outcome.status == 0, outcome.stderr
     assert said(study) == expected(asked(study), settings)
+
+
+def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) -> None:
+    n_of_kind = [len([each for each in asked(study) if each.kind == kind]) for kind in ("topic", "relevance")]
+    with messages_server(Settings(batch_s=1.0)) as server:
+        for n_submitted in (1, 2):
+            with judging(study, server, "--batches") as process:
+                wait_until(lambda n=n_submitted: len(server.stats().batch_sizes) == n, process)  # type: ignore[misc]
+                os.kill(process.pid, signal.SIGKILL)
+        with judging(study, server, "--batches") as process:
+            assert process.wait() == 0, study.with_suffix(".said").read_text()
+        stats = server.stats()
+    assert list(stats.batch_sizes) == n_of_kind
+    questions = asked(study)
+    assert {stats.paid[request_key(MODEL, words.system, words.user)] for words in questions.values()} == {1}
+    assert said(study) == expected(questions, Settings())
 
 
 def differing(settings: Settings) -> dict[str, object]:
