@@ -17,6 +17,7 @@ from bench.capturing import capture_against_peers
 from bench.compare import Comparison
 from bench.generating import generate_against_transformers, generate_and_capture_against_collection
 from bench.growth import growth_with_samples
+from bench.judge import throughput_against_client
 from bench.page import PAGE, describe_machine, put_table, table
 from bench.planning import planning_of_a_whole_pack
 from bench.statistics import bootstrap_against_index, histograms_against_pandas
@@ -29,6 +30,7 @@ COMPARISONS: dict[str, Callable[..., Comparison]] = {
     "planning": planning_of_a_whole_pack,
     "counts": histograms_against_pandas,
     "bootstrap": bootstrap_against_index,
+    "judge": throughput_against_client,
 }
 
 
