@@ -22,9 +22,11 @@ from engine.commands import (
     wide_console,
 )
 from engine.errors import ExpectedError, StudyUnreadable
+from engine.export_cli import app as export_app
 from engine.judge_cli import app as judge_app
 from engine.options import with_settings
 from engine.pack_cli import app as pack_app
+from engine.score_cli import score
 from engine.terminal import visible
 
 app = typer.Typer(
@@ -36,6 +38,8 @@ app = typer.Typer(
 )
 app.add_typer(pack_app, name="pack")
 app.add_typer(judge_app, name="judge")
+app.add_typer(export_app, name="export")
+app.command()(score)
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}
 
