@@ -4,13 +4,13 @@ import json
 
 import streamlit as st
 
-from app import context, state
+from app import context
 from app.context import Context
 from app.data.rubric_lab import LabJudge, load_lab_judges
 from app.data.rubrics import load_sources, make_rubric
 from app.viewmodels.rubric_lab import build_trial
 from app.widgets import lab_editor, lab_pairs, lab_trial, notices
-from app.widgets.lab_session import Setup, address_of, kept, settle
+from app.widgets.lab_session import Setup, address_of, kept, settle, tried_judge
 
 _OFFLINE = (
     "The offline judge reads no rubric. Name one that does, such as anthropic:claude-haiku-5-5 or local:<folder>."
@@ -40,7 +40,7 @@ def show(here: Context) -> None:
     with starts:
         source = lab_editor.pick_source(here, sources, judge_hash=on_screen.rubric_hash if on_screen else None)
     judge, base_url = _judge(here, _reader(on_screen, readers), asked, where)
-    tried = state.given("tried") or ""
+    tried = tried_judge(here)
     left, right = st.columns([1.25, 1], gap="medium")
     with left:
         texts, is_right = lab_editor.edit(here, source)

@@ -103,9 +103,11 @@ def _filters(here: Context) -> dict[str, Any]:
             here=here,
             name="concept",
             default=None,
-            options=[None, *concepts],
-            format_func=lambda term: "All" if term is None else here.name(term),
-            width=190,
+            options=concepts,
+            format_func=here.name,
+            index=None,
+            placeholder="All",
+            width=150,
         )
         quadrant = kept(
             st.segmented_control,

@@ -62,6 +62,7 @@ class LabSession:
     price: tuple[str, Price] | None = None
     fault: tuple[str, str] | None = None
     work: Work | None = None
+    tried: str = ""
     n_moves: int = 0
 
     def price_of(self, setup: Setup) -> Price | None:
@@ -79,6 +80,13 @@ def session_of(here: Context) -> LabSession:
     if key not in st.session_state:
         st.session_state[key] = LabSession()
     return cast(LabSession, st.session_state[key])
+
+
+def tried_judge(here: Context) -> str:
+    """The judge of the last trial: the one in the address, else what this session tried; links and going back lose the former."""
+    session = session_of(here)
+    session.tried = state.given("tried") or session.tried
+    return session.tried
 
 
 def kept(widget: Callable[..., T], label: str, *, here: Context, name: str, default: T, **kw: Any) -> T:
@@ -175,7 +183,8 @@ def settle(here: Context) -> None:
             session.price = (work.setup.fingerprint, read_price(result.output))
         else:
             session.price = None
-            state.change(tried=read_judge_id(result.output))
+            session.tried = read_judge_id(result.output)
+            state.change(tried=session.tried)
     except ValueError as error:
         session.fault = (work.setup.fingerprint, f"The command's answer makes no sense: {error}.")
 

@@ -134,6 +134,10 @@ def test_a_trial_is_there_again_after_a_reload_and_costs_nothing_to_ask_again(
     tables = [{part for part in html_of(app).split("\n") if "lg-row lg-tried" in part} for app in (first, again)]
     assert tables[0] == tables[1]
     assert len(tables[0]) == 20
+    first.query_params.clear()
+    first.switch_page("screens/samples.py").run()
+    first.switch_page("screens/rubric_lab.py").run()
+    assert tables[0] == {part for part in html_of(first).split("\n") if "lg-row lg-tried" in part}
     press(first, "Price")
     assert "Everything is answered already: nothing is asked, and nothing is spent." in html_of(first)
     press(first, "Show what it said")
