@@ -190,7 +190,8 @@ def _study(run: Json, config: StudyConfig, *, n_samples: int, n_pairs: int) -> P
         template_hash=run["template_hash"],
         n_samples=n_samples,
         n_pairs=n_pairs,
-        settings=config.run_settings(),
+        # As a reader of the manifest gets them, with lists for tuples.
+        settings=json.loads(json.dumps(config.run_settings())),
         versions=json.loads(run["versions"]),
     )
 

@@ -6,6 +6,7 @@ finite numbers in the shapes of a lens is told in one sentence.
 
 import io
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,9 @@ def _read_torch(content: bytes, where: str) -> dict[str, Any]:
 
     told = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError)
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _no_lens(where, "it holds more than tensors, and no code of a lens file is ever run") from error
     except told as error:
