@@ -21,8 +21,9 @@ def chosen_pairs(here: Context, *, tried: str) -> tuple[TriedPair, ...]:
     """The chosen pairs; at first those of the last trial, or a spread of the run's."""
     session = session_of(here)
     if session.chosen is None:
-        pool = load_pool(here.folder, here.run.run_id, here.judge_id, tried=tried, n_rows=POOL_ROWS)
-        session.chosen = choose(pool)
+        with st.spinner("Choosing pairs"):
+            pool = load_pool(here.folder, here.run.run_id, here.judge_id, tried=tried, n_rows=POOL_ROWS)
+            session.chosen = choose(pool)
     return load_tried(here.folder, here.run.run_id, here.judge_id, tried=tried, chosen=session.chosen)
 
 
@@ -62,7 +63,11 @@ def rating(value: float | None) -> str:
 
 def change(here: Context, pairs: Sequence[TriedPair]) -> None:
     """Take pairs out, put others in, or choose afresh."""
-    with st.expander("Choose other pairs"):
+    # Looking for others takes seconds in a study of a million pairs, so that it is done for those who want them.
+    expander = st.expander("Choose other pairs", key="lab-others", on_change="rerun")
+    if not expander.open:
+        return
+    with expander:
         left, right = st.columns(2, gap="medium")
         with left:
             _others(here, pairs)

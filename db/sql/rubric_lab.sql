@@ -11,7 +11,7 @@ rated as (
     select
         v.concept, v.sample_id, v.arm, v.negative_kind, c.quadrant, v.judge_rating as old_rating,
         coalesce(v.override_rating, v.audit_rating) as people_rating,
-        t.concept is not null as is_tried, md5(v.concept || chr(31) || v.sample_id) as shuffled
+        t.concept is not null as is_tried, hash(v.concept, v.sample_id) as shuffled
     from verdicts($run_id, $judge_id) v
     join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
     semi join written w on w.sample_id = v.sample_id
@@ -22,48 +22,52 @@ rated as (
         and ($quadrants is null or list_contains($quadrants::text[], coalesce(c.quadrant, 'none')))
 ),
 page as (
-    select *
-    from rated
-    order by
-        is_tried desc, people_rating is null,
+    select
+        *,
         row_number() over (
-            partition by is_tried, people_rating is null, arm, quadrant, round_even(old_rating, 0) order by shuffled
-        ),
-        shuffled
+            partition by is_tried, people_rating is null, arm, quadrant, round_even(old_rating, 0)
+            order by shuffled, concept, sample_id
+        ) as turn
+    from rated
+    qualify turn <= $n_rows
+    order by is_tried desc, people_rating is null, turn, shuffled, concept, sample_id
     limit $n_rows
 )
-select p.* exclude (shuffled), substr(s.output, 1, 240) as excerpt
+select p.* exclude (shuffled, turn), substr(s.output, 1, 240) as excerpt
 from page p
 join samples s on s.sample_id = p.sample_id
-order by
-    is_tried desc, people_rating is null,
-    row_number() over (
-        partition by is_tried, people_rating is null, arm, quadrant, round_even(old_rating, 0) order by shuffled
-    ),
-    shuffled;
+order by p.is_tried desc, p.people_rating is null, p.turn, p.shuffled, p.concept, p.sample_id;
 
 -- name: pairs
 -- Chosen pairs (concept and sample with a unit separator between) as the judge on screen, another judge and people rated them.
 -- The other judge's explanation is that of its first vote with a rating; its reason, that of its first vote without one.
-with said as (
+with chosen as (
+    select split_part(pair, chr(31), 1) as concept, split_part(pair, chr(31), 2) as sample_id
+    from (select unnest($chosen::text[]) as pair)
+),
+said as (
     select
         concept, sample_id,
         arg_min(explanation, vote) filter (rating is not null) as explanation,
         arg_min(unscored_reason, vote) filter (rating is null) as unscored_reason
     from judgments
-    where judge_id = $tried and list_contains($chosen::text[], concept || chr(31) || sample_id)
+    semi join chosen using (concept, sample_id)
+    where judge_id = $tried
     group by concept, sample_id
 )
 select
-    v.concept, v.sample_id, v.arm, v.negative_kind, c.quadrant, v.judge_rating as old_rating, t.mean_rating as new_rating,
-    coalesce(v.override_rating, v.audit_rating) as people_rating, v.override_rating is not null as is_override,
+    p.concept, p.sample_id, p.arm, p.negative_kind, c.quadrant, j.mean_rating as old_rating, t.mean_rating as new_rating,
+    coalesce(h.override_rating, h.audit_rating) as people_rating, h.override_rating is not null as is_override,
     said.concept is not null as is_tried, said.explanation, said.unscored_reason, substr(s.output, 1, 240) as excerpt
-from verdicts($run_id, $judge_id) v
-join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
-join samples s on s.sample_id = v.sample_id
-left join ratings_by_judge($tried) t on t.concept = v.concept and t.sample_id = v.sample_id
-left join said on said.concept = v.concept and said.sample_id = v.sample_id
-where list_contains($chosen::text[], v.concept || chr(31) || v.sample_id);
+from pairs p
+semi join chosen using (concept, sample_id)
+join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+join samples s on s.sample_id = p.sample_id
+left join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
+left join ratings_by_judge($tried) t on t.concept = p.concept and t.sample_id = p.sample_id
+left join ratings_by_people($run_id) h on h.concept = p.concept and h.sample_id = p.sample_id
+left join said on said.concept = p.concept and said.sample_id = p.sample_id
+where p.run_id = $run_id;
 
 -- name: judge
 -- What decides a judge's answers.
