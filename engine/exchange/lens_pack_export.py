@@ -101,7 +101,7 @@ def _run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None) -> 
     rows = _named(cursor.execute(query("lens_packs.run"), {"run_id": run_id}))
     if not rows:
         raise StudyMissing(
-            f"{study} holds no run{f' {run_id}' if run_id else ' yet'}.", hint=f"See: lensgap status {study}"
+            f"{study} holds no run{f' {run_id}' if run_id else ' yet'}.", hint=f"See its runs: lensgap status {study}."
         )
     return rows[0]
 
