@@ -21,7 +21,7 @@ LOADING = ("revision", "trust_remote_code", "dtype", "quantize", "chat", "device
 @with_settings(only=LOADING)
 def score(
     pack: Annotated[Path, typer.Argument(metavar="LENS_PACK", help="Folder of a lens pack, of either layout.")],
-    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Texts to score.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to score.")] = None,
     file: Annotated[
         str | None, typer.Option("--file", help="File with a text a line, or - for standard input.")
     ] = None,
