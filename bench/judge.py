@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.compare import Comparison, Timing
-from engine.judges.endpoint import ASSUMED, Endpoint, find_endpoint
+from engine.judges.api.endpoint import ASSUMED, Endpoint, find_endpoint
+from engine.judges.api.messages import MessagesJudge
+from engine.judges.costs.prices import load_prices
 from engine.judges.judge import Question
-from engine.judges.messages import MessagesJudge
-from engine.judges.prices import load_prices
 from engine.judges.questions import Questioner
 from engine.packs.folder import load_pack
 from engine.prompts.rubrics import load_rubric
@@ -55,7 +55,7 @@ class Measured:
 def throughput_against_client() -> Comparison:
     """Ours against the official client's own retries, with few and with many calls at once."""
     ways: dict[str, Callable[[MessagesJudge], None]] = {
-        "engine.judges.messages": _ask,
+        "engine.judges.api.messages": _ask,
         "anthropic, its retries, 16 at once": lambda judge: asyncio.run(_by_client(judge, 16)),
         "anthropic, its retries, 64 at once": lambda judge: asyncio.run(_by_client(judge, 64)),
     }

@@ -23,7 +23,7 @@ from engine.errors import ConfigError
 from engine.options import with_settings
 
 if TYPE_CHECKING:
-    from engine.judges.preflight import Preflight
+    from engine.judges.costs.preflight import Preflight
 
 JUDGE_SETTINGS = ("judge", "base_url", "rubric", "text_limit", "budget", "rpm", "tpm", "prices", "device")
 
@@ -58,7 +58,7 @@ def ask(
 
     See also: lensgap judge compare | try | rubric.
     """
-    from engine.stages.judging import AskOptions
+    from engine.stages.judge_run import AskOptions
 
     if not dry_run:
         asking = AskOptions(again=retry_unscored, yes=yes)
@@ -104,7 +104,7 @@ def try_judge(
     The votes are kept: judging the run with the same rubric later does not pay for them again.
     """
     from engine.pipeline import ask_about, price_judge, stored_config
-    from engine.stages.judging import AskOptions
+    from engine.stages.judge_run import AskOptions
 
     stored = stored_config(study, run_id=run_id)
     if stored is None:
@@ -138,7 +138,7 @@ def _pairs(given: list[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _tell_price(found: "Preflight", *, as_json: bool) -> None:
-    from engine.judges.preflight import preflight_json, preflight_table
+    from engine.judges.costs.preflight import preflight_json, preflight_table
 
     if as_json:
         typer.echo(json.dumps(preflight_json(found), indent=2))

@@ -11,14 +11,14 @@ from rich.progress import Progress
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyMissing
+from engine.judges.costs.preflight import Preflight
 from engine.judges.open import open_judge
-from engine.judges.preflight import Preflight
 from engine.packs.folder import load_pack
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
 from engine.stages.judge import judge_id
-from engine.stages.judging import AskOptions, forecast, judge_run
+from engine.stages.judge_run import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
 from engine.stages.progress import progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select

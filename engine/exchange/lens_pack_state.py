@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.errors import LensPackError
 from engine.lenses.interface import AnyFloats, FloatArray, State, predict_logit
+from engine.terminal import visible
 
 LINEAR = ("linear",)
 THREE_LAYERS = ("net.0", "net.3", "net.6")
@@ -140,10 +141,10 @@ def _no_lens(where: str, reason: str) -> LensPackError:
 
 
 def _shown(tensors: dict[str, Any]) -> str:
-    names = [str(name)[:40] for name in list(tensors)[:8]]
+    names = [visible(str(name)[:40]) for name in list(tensors)[:8]]
     return ", ".join(names) + (", …" if len(tensors) > 8 else "") if names else "it has none"
 
 
 def _one_line(error: BaseException) -> str:
-    said = " ".join(str(error).split()).rstrip(".")
+    said = visible(" ".join(str(error).split()).rstrip("."))
     return said[:160] or type(error).__name__

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from engine.config import StudyConfig
 from engine.errors import ConfigError, JudgeError
-from engine.judges.endpoint import ANTHROPIC_KEY, ASSUMED, Endpoint, find_endpoint
+from engine.judges.api.endpoint import ANTHROPIC_KEY, ASSUMED, Endpoint, find_endpoint
+from engine.judges.api.messages import Limits, MessagesJudge
+from engine.judges.costs.prices import load_prices
 from engine.judges.judge import Judge
-from engine.judges.local import LocalJudge
-from engine.judges.messages import Limits, MessagesJudge
+from engine.judges.local.local_judge import LocalJudge
 from engine.judges.offline import OfflineJudge
-from engine.judges.prices import load_prices
 from engine.judges.questions import Questioner
 from engine.packs.pack import Pack
 from engine.prompts.rubrics import load_rubric

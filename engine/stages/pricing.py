@@ -7,19 +7,19 @@ from itertools import islice
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import JudgeError
-from engine.judges.budget import Budget
-from engine.judges.endpoint import ANTHROPIC_URL
+from engine.judges.api.endpoint import ANTHROPIC_URL
+from engine.judges.api.messages import MAX_TOKENS, MessagesJudge
+from engine.judges.costs.budget import Budget
+from engine.judges.costs.preflight import Example, Preflight, ToAsk, describe_cost, forecast_judging
 from engine.judges.judge import Judge, Kind
-from engine.judges.messages import MAX_TOKENS, MessagesJudge
-from engine.judges.preflight import Example, Preflight, ToAsk, describe_cost, forecast_judging
-from engine.stages.judge import Asking, PendingQuestions, left_to_ask
+from engine.stages.judge import Inquiry, PendingQuestions, left_to_ask
 
 N_EXAMPLES = 5
 """Questions of each kind whose length stands for all."""
 
 
 def price_judging(
-    asking: Asking, judge: MessagesJudge, kinds: Sequence[Kind], config: StudyConfig, *, count: bool
+    asking: Inquiry, judge: MessagesJudge, kinds: Sequence[Kind], config: StudyConfig, *, count: bool
 ) -> Preflight:
     """What all that is pending will take; with `count`, the endpoint is asked for the tokens of a few questions, for nothing."""
     return forecast_judging(
@@ -32,7 +32,7 @@ def price_judging(
     )
 
 
-def price_free_judge(asking: Asking, judge: Judge, kinds: Sequence[Kind]) -> Preflight:
+def price_free_judge(asking: Inquiry, judge: Judge, kinds: Sequence[Kind]) -> Preflight:
     """What is pending for a judge that costs nothing."""
     left = {kind: left_to_ask(asking, kind) for kind in kinds}
     to_ask = [ToAsk(kind, one.n_votes, one.n_empty, one.n_chars, (Example(0, 0, 0),)) for kind, one in left.items()]
@@ -40,7 +40,7 @@ def price_free_judge(asking: Asking, judge: Judge, kinds: Sequence[Kind]) -> Pre
     return forecast_judging(to_ask, judge=name, price=None, max_tokens=MAX_TOKENS, is_free=True)
 
 
-def _to_ask(asking: Asking, judge: MessagesJudge, kind: Kind, *, text_limit: int, count: bool) -> ToAsk:
+def _to_ask(asking: Inquiry, judge: MessagesJudge, kind: Kind, *, text_limit: int, count: bool) -> ToAsk:
     left = left_to_ask(asking, kind, text_limit=text_limit)
     pending = (question for question in PendingQuestions(asking, kind) if question.text.strip())
     questions = list(islice(pending, N_EXAMPLES)) if left.n_votes > left.n_empty else []
@@ -58,7 +58,7 @@ def _to_ask(asking: Asking, judge: MessagesJudge, kind: Kind, *, text_limit: int
     return ToAsk(kind, left.n_votes, n_empty, left.n_chars, examples, means.get(kind))
 
 
-def budget_of(asking: Asking, limit_usd: float | None) -> Budget:
+def budget_of(asking: Inquiry, limit_usd: float | None) -> Budget:
     """The budget of a judge in a study, with what it has cost there so far."""
     with connect(asking.study) as cursor:
         row = cursor.execute(query("judging.spent"), {"judge_id": asking.judge_id}).fetchone()

@@ -37,8 +37,8 @@ from db.rows import RatingRow
 from engine.cli import app as cli
 from engine.errors import ConfigError
 from engine.judge_cli import _pairs
-from engine.judges.preflight import Example, ToAsk, forecast_judging, preflight_json
-from engine.judges.prices import load_prices
+from engine.judges.costs.preflight import Example, ToAsk, forecast_judging, preflight_json
+from engine.judges.costs.prices import load_prices
 from engine.prompts.rubrics import load_rubric
 from tests.support.synthetic_study import JUDGE, RUN
 

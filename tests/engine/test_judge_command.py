@@ -18,11 +18,12 @@ import pytest
 from db import connect, insert, transaction
 from db.rows import SampleRow
 from engine.config import StudyConfig
-from engine.judges import batches
-from engine.judges.batch_server import Polling
+from engine.judges.batches import batch_judge as batches
+from engine.judges.batches.server import Polling
 from engine.pipeline import run
 from engine.prompts.rubrics import load_rubric
-from engine.stages import judging, pricing
+from engine.stages import judge_run as judging
+from engine.stages import pricing
 from tests.support.command import Command, Outcome
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.messages_server import MODEL, MessagesServer, Settings, messages_server
@@ -389,7 +390,7 @@ def total_cost(study: Path) -> float:
     return sum(cost for table in ("topics", "judgments") for (cost,) in rows(study, f"(select cost_usd from {table})"))
 
 
-# Asking again, several times, in batches, about a few.
+# Inquiry again, several times, in batches, about a few.
 
 
 def test_unscored_votes_are_asked_once_more_under_new_numbers(

@@ -432,6 +432,7 @@ TORCH_FAULTS: dict[str, Callable[[Path], bytes]] = {
     "a module's dict in a dict": lambda _: torch_bytes({"state_dict": tensors()}),
     "unknown keys": lambda _: torch_bytes(tensors(net__9__weight=torch.ones(1))),
     "a key missing": lambda _: torch_bytes({k: v for k, v in tensors().items() if k != "net.6.bias"}),
+    "keys that break the line": lambda _: torch_bytes({"net\n.0\x1b[31m": torch.ones(1)}),
     "keys that are no text": lambda _: torch_bytes({1: torch.ones(1)}),
     "a number for a tensor": lambda _: torch_bytes(tensors(net__6__bias=1.0)),
     "whole numbers": lambda _: torch_bytes(tensors(net__6__bias=torch.ones(1, dtype=torch.int64))),

@@ -1,4 +1,4 @@
-"""Asking a judge about a study: every pending vote once, whatever the judge answers, leaves out, or ends in."""
+"""Inquiry a judge about a study: every pending vote once, whatever the judge answers, leaves out, or ends in."""
 
 import subprocess
 import sys
@@ -21,11 +21,11 @@ from engine.errors import JudgeError
 from engine.judges.judge import KINDS, Answer, Judge, Kind, Question, Rating, Topic, Unscored
 from engine.judges.vocabulary import Vocabulary
 from engine.stages import judge as stage
-from engine.stages import judging
-from engine.stages.judge import Asking, ask, judge_id, judge_row, keep_left_replies, left_to_ask
-from engine.stages.judging import AskOptions, judge_run
+from engine.stages import judge_run as judging
+from engine.stages.judge import Inquiry, ask, judge_id, judge_row, keep_left_replies, left_to_ask
+from engine.stages.judge_run import AskOptions, judge_run
 from engine.stages.progress import progress_bars
-from engine.stages.replies import ReplyLog, reply_log
+from engine.stages.reply_log import ReplyLog, reply_log
 from engine.stages.stage import write_rows
 from tests.support.scripted_judge import PACK, Said, ScriptedJudge, good, identity
 from tests.support.synthetic_study import RUN, build_study
@@ -80,13 +80,13 @@ def to_ask(given: dict[int, bool], n_votes: int, *, again: bool) -> set[int]:
 def put(study: Path, judge: Judge, kind: Kind, **others: Any) -> int:
     """Ask the judge all that is pending of a kind."""
     write_rows(study, [judge_row(judge.identity)])
-    asking = Asking(study, RUN, judge_id(judge.identity), **others)
+    asking = Inquiry(study, RUN, judge_id(judge.identity), **others)
     with progress_bars(quiet=True) as bar:
         return ask(asking, judge, kind, Vocabulary(PACK), bar)
 
 
 def left(study: Path, judge: Judge, kind: Kind, **others: Any) -> int:
-    return left_to_ask(Asking(study, RUN, judge_id(judge.identity), **others), kind).n_votes
+    return left_to_ask(Inquiry(study, RUN, judge_id(judge.identity), **others), kind).n_votes
 
 
 def place(question: Question) -> tuple[Item, int]:
@@ -252,7 +252,7 @@ def test_what_is_left_is_counted_as_a_loop_counts_it(
         judge = ScriptedJudge(ends_after=ends_after)
         with must_raise(JudgeError):
             put(study, judge, kind)
-        found = left_to_ask(Asking(study, RUN, judge_id(judge.identity), n_votes=n_votes), kind, text_limit=text_limit)
+        found = left_to_ask(Inquiry(study, RUN, judge_id(judge.identity), n_votes=n_votes), kind, text_limit=text_limit)
         given_ = votes(study, judge, kind)
         texts = [
             outputs[item[1]] for item in items(study, kind) for _ in to_ask(given_.get(item, {}), n_votes, again=False)
@@ -275,7 +275,7 @@ def test_a_text_of_white_space_alone_is_counted_as_empty(tmp_path: Path) -> None
     with connect(small) as cursor:
         for number, text in enumerate(texts):
             cursor.execute("update samples set output = $1 where sample_id = $2", [text, f"sample-000-{number:04d}"])
-    found = left_to_ask(Asking(small, RUN, "nobody"), "topic")
+    found = left_to_ask(Inquiry(small, RUN, "nobody"), "topic")
     assert (found.n_votes, found.n_empty, found.n_chars) == (4, 3, 3 + 4 + 1)
 
 

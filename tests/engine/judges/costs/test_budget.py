@@ -1,0 +1,70 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import JudgeError
+from engine.judges.costs.budget import Budget, dollars
+
+AMOUNTS = st.floats(0, 5)
+
+
+@given(st.floats(0, 20), st.lists(st.tuples(AMOUNTS, st.floats(0, 1), st.sampled_from(["sure", "lost", "late"]))))
+def test_never_more_is_spent_than_the_limit(limit: float, calls: list[tuple[float, float, str]]) -> None:
+    budget, true_cost, late = Budget(limit), 0.0, []
+    for worst, share, fate in calls:
+        if not budget.reserve(worst):
+            continue
+        true_cost += worst * share
+        if fate == "late":
+            late.append((worst, worst * share))
+        else:
+            budget.settle(worst, worst * share, is_sure=fate == "sure")
+        assert true_cost <= budget.committed_usd + 1e-9
+        assert budget.committed_usd <= limit + 1e-9
+    for worst, cost in late:
+        budget.settle(worst, cost)
+    assert budget.reserved_usd == 0
+    assert true_cost <= limit + 1e-9
+
+
+def test_what_was_spent_before_counts() -> None:
+    budget = Budget(1.0, spent_usd=0.9)
+    assert not budget.reserve(0.2)
+    assert budget.reserve(0.1 - 1e-9)
+
+
+def test_without_a_limit_everything_fits_and_is_counted() -> None:
+    budget = Budget()
+    assert budget.reserve(1e9)
+    budget.settle(1e9, 12.0)
+    assert budget.spent_usd == 12.0
+
+
+def test_budget_of_nothing_allows_only_what_costs_nothing() -> None:
+    assert not Budget(0.0).reserve(1e-12)
+    assert Budget(0.0).reserve(0.0)
+
+
+@pytest.mark.parametrize("limit", [-1.0, math.nan, math.inf])
+def test_senseless_limit_is_refused(limit: float) -> None:
+    with pytest.raises(JudgeError, match="makes no sense"):
+        Budget(limit)
+
+
+def test_error_tells_the_limit_what_is_spent_and_what_may_be() -> None:
+    budget = Budget(0.5, spent_usd=0.4987)
+    budget.reserve(0.001)
+    budget.settle(0.001, None, is_sure=False)
+    told = str(budget.spent_out(0.0012))
+    assert "$0.5000 is reached: $0.4987 is spent and at most $0.0010 for replies that were lost" in told
+    assert "may cost $0.0012" in told
+    assert "is kept" in told
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"), [(0, "$0.00"), (12.5, "$12.50"), (1, "$1.00"), (0.0041, "$0.0041"), (0.00002, "$2.0e-05")]
+)
+def test_dollars_have_the_digits_they_need(amount: float, shown: str) -> None:
+    assert dollars(amount) == shown
