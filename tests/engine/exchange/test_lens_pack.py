@@ -269,6 +269,29 @@ def test_a_lens_without_an_f1_is_left_out_with_its_reason(study: Path, tmp_path:
     assert not (tmp_path / "none").exists()
 
 
+def test_of_a_lens_trained_again_the_latest_goes_in(study: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    with connect(copied) as cursor:
+        [(first,)] = cursor.execute(
+            "select lens_id from lenses where concept = 'gin' and layer = 0 and family = 'logistic'"
+        ).fetchall()
+        for lens_id, days in (("earlier", -1), ("later", 1)):
+            cursor.execute(
+                "insert into lenses select * replace ($new as lens_id, trained_at + to_days($days) as trained_at) "
+                "from lenses where lens_id = $old",
+                {"new": lens_id, "days": days, "old": first},
+            )
+            cursor.execute(
+                "insert into lens_scores select * replace ($new as lens_id) from lens_scores where lens_id = $old",
+                {"new": lens_id, "old": first},
+            )
+    [file] = copied.glob(f"lenses/*/layer0/{first}.safetensors")
+    for lens_id in ("earlier", "later"):
+        shutil.copy(file, file.with_name(f"{lens_id}.safetensors"))
+    made = export_lens_pack(copied, tmp_path / "pack", layout="native", choice=Choice(concepts=("gin",), layers=(0,)))
+    assert [lens.lens_id for lens in made.lenses] == ["later"]
+
+
 def test_concepts_and_layers_narrow_a_pack(study: Path, tmp_path: Path) -> None:
     choice = Choice(layers=(2,), concepts=("gin", "../up"))
     made = export_lens_pack(study, tmp_path / "pack", layout="native", choice=choice)
