@@ -89,7 +89,7 @@ def load_prices(file: Path | None = None) -> Prices:
 
 def _read(file: Path) -> dict[str, Price]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"There is no price table at {file} ({error.strerror}).") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -161,3 +161,9 @@ def test_a_missing_or_binary_table_is_told(tmp_path: Path) -> None:
 
 def test_no_table_is_no_price() -> None:
     assert Prices().cost("claude-haiku-5-5", Usage(1, 1)) is None
+
+
+def test_a_mark_of_utf_8_before_a_table_is_no_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text("[models.own]\nsteps = [{input = 1, output = 2}]", encoding="utf-8-sig")
+    assert load_prices(file).cost("own", Usage(1_000_000, 0)) == 1
