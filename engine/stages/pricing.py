@@ -6,7 +6,7 @@ from itertools import islice
 
 from db import connect, query
 from engine.config import StudyConfig
-from engine.errors import JudgeError
+from engine.errors import ConsentMissing
 from engine.judges.api.endpoint import ANTHROPIC_URL
 from engine.judges.api.messages import MAX_TOKENS, MessagesJudge
 from engine.judges.costs.budget import Budget
@@ -77,11 +77,14 @@ def require_consent(
         return
     said = describe_cost(preflight).removeprefix("Cost: ")
     if ask is None:
-        raise JudgeError(
+        raise ConsentMissing(
             f"{preflight.n_calls:,} calls cost money: {said}", hint="Set a limit with --budget, or spend it with --yes."
         )
     if not ask("Go on?"):
-        raise JudgeError("Nothing was asked and nothing spent.", hint="Set a limit with --budget, or ask later.")
+        raise ConsentMissing(
+            "Nobody agreed to the price, so nothing was asked and nothing spent.",
+            hint="Set a limit with --budget, or ask later.",
+        )
 
 
 def terminal_asks() -> bool:
