@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engine.judges.api.asking import Call, Failed, Inquiry, Traffic
+from engine.judges.api.asking import Asking, Call, Failed, Traffic
 from engine.judges.api.faults import Fault
 from engine.judges.api.pace import Gate, Pace, Rate
 from engine.judges.costs.budget import Budget
@@ -74,15 +74,15 @@ def open_asking(
     ceiling: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
-) -> Inquiry:
-    """Inquiry of that server, by the clock of the running loop."""
+) -> Asking:
+    """Asking of that server, by the clock of the running loop."""
     clock = asyncio.get_running_loop().time
     calls, tokens = (Rate(cap, clock()) if cap else None for cap in (rpm, tpm))
     gate = Gate(Pace(ceiling), calls, tokens, clock)
-    return Inquiry(server, gate, budget or Budget(), Traffic(), clock, random.Random(5))
+    return Asking(server, gate, budget or Budget(), Traffic(), clock, random.Random(5))
 
 
-async def ask_all(asking: Inquiry, questions: Iterable[Question], *, ahead: int = 256) -> list[Answer | None]:
+async def ask_all(asking: Asking, questions: Iterable[Question], *, ahead: int = 256) -> list[Answer | None]:
     """Every question's answer, asked as the judge asks: only so many are under way, and none after the end."""
     got: list[Answer | None] = []
     under_way: set[asyncio.Task[Answer | None]] = set()
