@@ -24,7 +24,7 @@ from engine.commands import (
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.export_cli import app as export_app
 from engine.judge_cli import app as judge_app
-from engine.options import with_settings
+from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
 from engine.score_cli import score
 from engine.terminal import visible
@@ -39,7 +39,7 @@ app = typer.Typer(
 app.add_typer(pack_app, name="pack")
 app.add_typer(judge_app, name="judge")
 app.add_typer(export_app, name="export")
-app.command()(score)
+app.command(cls=SettingsCommand)(score)
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}
 
@@ -97,7 +97,7 @@ def demo(
         serve(study, port=port)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Do the whole study, or what is left of it: select, generate, capture, judge, train.
@@ -107,7 +107,7 @@ def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **set
     run_stages(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Choose the concepts and plan every prompt and pair, without loading the model."""
@@ -117,7 +117,7 @@ def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **
     wide_console(stderr=True).print(forecast_table(build_forecast(study, chosen_settings(study, config, settings))))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def plan(
     study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
@@ -134,21 +134,21 @@ def plan(
         wide_console().print(forecast_table(found))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def generate(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Have the subject model write the planned samples, and measure their form."""
     run_stages(study, config, settings, only=("generate",))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def capture(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Capture the activations of the samples."""
     run_stages(study, config, settings, only=("capture",))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def train(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Train and measure the lenses."""

@@ -20,7 +20,7 @@ from engine.commands import (
     wide_console,
 )
 from engine.errors import ConfigError
-from engine.options import with_settings
+from engine.options import SettingsCommand, with_settings
 
 if TYPE_CHECKING:
     from engine.judges.costs.preflight import Preflight
@@ -41,8 +41,8 @@ class AskUnlessNamed(TyperGroup):
 app = typer.Typer(cls=AskUnlessNamed, help="Have a judge name topics and rate relevance; compare judges; try a rubric.")
 
 
-@app.command()
-@with_settings
+@app.command(cls=SettingsCommand)
+@with_settings(first="Judge")
 def ask(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
@@ -86,7 +86,7 @@ def compare(
         wide_console().print(agreement_table(found))
 
 
-@app.command("try")
+@app.command("try", cls=SettingsCommand)
 @with_settings(only=JUDGE_SETTINGS)
 def try_judge(
     study: StudyArgument = DEFAULT_STUDY,
