@@ -80,7 +80,8 @@ create table judge_batches (
     run_id text not null references runs (run_id),
     kind text not null check (kind in ('topic', 'relevance')),
     n_requests integer not null check (n_requests > 0),
-    created_at timestamp not null
+    created_at timestamp not null,
+    worst_usd double not null check (worst_usd >= 0)                -- the most that all requests together can cost
 );
 
 create table judge_batch_items (
@@ -100,6 +101,16 @@ create table judge_batch_steps (
     taken_at timestamp not null,
     primary key (intent, step),
     check ((step = 'submitted') = (batch_id is not null))
+);
+
+-- What a judge has cost beside its votes: finding out what a server can do, which is sure, and what may have been paid for
+-- without an answer that is kept: replies that were lost on the way, and calls that were under way when a process was killed.
+create table judge_extras (
+    extra_id text primary key,
+    judge_id text not null references judges (judge_id),
+    reason text not null check (reason in ('probe', 'lost', 'killed')),
+    cost_usd double not null check (cost_usd >= 0),                 -- at most so much, but for a probe
+    found_at timestamp not null
 );
 
 -- A vote counts as the mean of its distribution, where it has one; the spread is that between votes and within them.
@@ -140,16 +151,23 @@ select concept, sample_id, mean_rating, spread, n_votes, n_unscored
 from judge_ratings
 where judge_id = judge and (select needs_means from asked);
 
--- Numbers of the votes that are still to be asked for: those below n_votes that were never given and, when unscored ones are
--- asked again, as many new numbers as there are votes without a score.
-create macro votes_to_ask(given, n_scored, n_votes, again) as list_concat(
+-- Numbers of the votes that are still to be asked for. Votes 0 to n_votes - 1 are the design (at most a hundred); what is asked
+-- again has the number attempt * 1000 + vote, so that it never takes the number of a later vote. `given` are all numbers there
+-- are, `closed` those that need no further attempt: they have a score, or a rule answered them.
+create macro votes_to_ask(given, closed, n_votes, again) as list_concat(
     list_filter(range(n_votes), lambda vote: not list_contains(coalesce(given, []), vote)),
-    range(
-        greatest(n_votes, coalesce(list_max(given), -1) + 1),
-        greatest(n_votes, coalesce(list_max(given), -1) + 1) + if(
-            again,
-            greatest(0, len(list_filter(coalesce(given, []), lambda vote: vote < n_votes)) - coalesce(n_scored, 0)),
-            0
-        )
+    if(
+        again,
+        list_transform(
+            list_filter(
+                range(n_votes),
+                lambda vote:
+                    list_contains(coalesce(given, []), vote)
+                    and not list_contains(list_transform(coalesce(closed, []), lambda number: number % 1000), vote)
+            ),
+            lambda vote:
+                (1 + list_max(list_filter(coalesce(given, []), lambda number: number % 1000 = vote)) // 1000) * 1000 + vote
+        ),
+        []
     )
 );

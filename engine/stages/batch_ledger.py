@@ -30,16 +30,20 @@ class StudyLedger:
                 for name, *_ in rows
             }
         return [
-            Intent(
-                name, kind, {position: Key(*key) for position, *key in items[name]}, n_requests, created_at, batch_id
-            )
-            for name, n_requests, created_at, batch_id in rows
+            Intent(name, kind, {position: Key(*key) for position, *key in items[name]}, *others)
+            for name, *others in rows
         ]
 
     def intend(self, intent: Intent) -> None:
         """A batch is about to be submitted."""
         batch = JudgeBatchRow(
-            intent.name, self.judge_id, self.run_id, intent.kind, intent.n_requests, intent.created_at
+            intent.name,
+            self.judge_id,
+            self.run_id,
+            intent.kind,
+            intent.n_requests,
+            intent.created_at,
+            intent.worst_usd,
         )
         items = [
             JudgeBatchItemRow(intent.name, position, key.concept, key.sample_id, key.vote)

@@ -101,6 +101,8 @@ class Collecting:
                 self._ledger.submitted(intent.name, batch_id)
             if batch_id is None:
                 self._ledger.lost(intent.name)
+                share = len(intent.keys) / intent.n_requests
+                self._judge.budget.settle_at_server(intent.worst_usd * share, 0.0)
             else:
                 self._open.append(Open(intent, batch_id))
 
@@ -142,7 +144,7 @@ class Collecting:
             request = self._request(question)
             n_bytes += request.n_bytes
             is_full = bool(requests) and n_bytes > MOST_BYTES
-            if is_full or not self._judge.budget.reserve(request.worst_usd):
+            if is_full or not self._judge.budget.reserve_at_server(request.worst_usd):
                 self._waiting.appendleft(question)
                 return None if is_full else self._judge.budget.spent_out(request.worst_usd)
             requests.append(request)
@@ -151,7 +153,7 @@ class Collecting:
     def _give_back(self, requests: list[Request]) -> None:
         """Let questions wait that are too few for a batch of their own."""
         for request in reversed(requests):
-            self._judge.budget.settle(request.worst_usd, 0.0)
+            self._judge.budget.settle_at_server(request.worst_usd, 0.0)
             self._waiting.appendleft(request.question)
 
     def _next(self, source: Iterator[Question]) -> Question | None:
@@ -167,15 +169,15 @@ class Collecting:
         keys = {place: key_of(request.question) for place, request in enumerate(requests)}
         # The database keeps times in UTC without a zone.
         created_at = datetime.now(UTC).replace(tzinfo=None)
-        intent = Intent(secrets.token_hex(8), self._kind, keys, len(keys), created_at)
+        worst_usd = sum(request.worst_usd for request in requests)
+        intent = Intent(secrets.token_hex(8), self._kind, keys, len(keys), created_at, worst_usd=worst_usd)
         self._ledger.intend(intent)
         named = [{"custom_id": f"{intent.name}-{place}", "params": each.params} for place, each in enumerate(requests)]
         try:
             batch_id = self._runner.run(self._server.submit(intent, named))
         except JudgeError as error:
             self._ended_by = error
-            for request in requests:
-                self._judge.budget.settle(request.worst_usd, 0.0)
+            # The server may have the batch all the same, so what it may cost stays held.
             return
         self._ledger.submitted(intent.name, batch_id)
         self._n_submitted += 1
@@ -200,15 +202,17 @@ class Collecting:
                 place = _place(item.custom_id, batch.intent.name)
                 if (question := batch.questions.pop(place, None)) is not None:
                     yield from self._settled(batch, place, question, item)
+            is_gone = False
         except ResultsGone:
-            self._ledger.lost(batch.intent.name)
-        else:
-            if batch.is_whole:
-                self._ledger.done(batch.intent.name)
+            is_gone = True
         self._open.remove(batch)
         for place, question in batch.questions.items():
-            self._settle(batch, place, None)
+            self._settle(batch, place, 0.0, is_sure=not is_gone)
             self._ask_again(question)
+        if is_gone:
+            self._ledger.lost(batch.intent.name)
+        elif batch.is_whole:
+            self._ledger.done(batch.intent.name)
         self._blame_if_all_refused()
 
     def _items(self, batch_id: str) -> Iterator[Item]:
@@ -222,7 +226,7 @@ class Collecting:
     def _settled(self, batch: Open, place: int, question: Question, item: Item) -> Iterator[Answer]:
         """The answer of one line of results, if it is one."""
         read = self._read(question, item.result)
-        self._settle(batch, place, read if isinstance(read, Answer) else None)
+        self._settle(batch, place, read.usage.cost_usd if isinstance(read, Answer) else 0.0)
         if read is None:
             self._ask_again(question)
         elif isinstance(read, Answer):
@@ -250,14 +254,11 @@ class Collecting:
         self._judge.traffic.last_fault = f"The server ended a batch without some of its answers ({result.get('type')})."
         return None
 
-    def _settle(self, batch: Open, place: int, answer: Answer | None) -> None:
-        """Count what an item cost; only of our own batches the budget holds anything."""
-        budget, cost = self._judge.budget, answer.usage.cost_usd if answer else 0.0
-        held = batch.held_usd.pop(place, None)
-        if held is None:
-            budget.spent_usd += cost or 0.0
-        else:
-            budget.settle(held, cost)
+    def _settle(self, batch: Open, place: int, cost_usd: float | None, *, is_sure: bool = True) -> None:
+        """Count what an item cost; of what an earlier process submitted, the ledger tells what a request may cost."""
+        share = batch.intent.worst_usd / batch.intent.n_requests
+        held = batch.held_usd.pop(place, share)
+        self._judge.budget.settle_at_server(held, cost_usd, is_sure=is_sure and cost_usd is not None)
 
     def _ask_again(self, question: Question) -> None:
         key = key_of(question)

@@ -30,7 +30,7 @@ class Intent:
     """A batch that was, or is to be, submitted: the questions by their position in it.
 
     Of a batch read from a ledger only the questions whose votes are not kept yet are listed; `n_requests` counts all.
-    `created_at` is in UTC and has no zone.
+    `created_at` is in UTC and has no zone; `worst_usd` is the most that all its requests can cost.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Intent:
     n_requests: int
     created_at: datetime
     batch_id: str | None = None
+    worst_usd: float = 0.0
 
 
 class Ledger(Protocol):

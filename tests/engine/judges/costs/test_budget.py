@@ -58,9 +58,61 @@ def test_error_tells_the_limit_what_is_spent_and_what_may_be() -> None:
     budget.reserve(0.001)
     budget.settle(0.001, None, is_sure=False)
     told = str(budget.spent_out(0.0012))
-    assert "$0.5000 is reached: $0.4987 is spent and at most $0.0010 for replies that were lost" in told
+    assert told.startswith("Of the budget of $0.5")
+    assert "$0.4987 is spent and at most $0.0010 for replies that were lost;" in told
     assert "may cost $0.0012" in told
     assert "is kept" in told
+
+
+# Each call: what it may cost, what it does, how it ends, and whether what it cost is on disk by then.
+CALLS = st.lists(st.tuples(AMOUNTS, st.floats(0, 1), st.sampled_from(["sure", "lost", "late"]), st.booleans()))
+
+
+@given(CALLS)
+def test_what_is_held_covers_all_that_the_study_does_not_know_yet(
+    calls: list[tuple[float, float, str, bool]],
+) -> None:
+    held, true_cost, known = [0.0], 0.0, 0.0
+    budget = Budget(hold=held.append)
+    for worst, share, fate, is_kept in calls:
+        budget.reserve(worst)
+        # From here on the server may take the money, whatever becomes of the process.
+        true_cost += worst * share
+        assert true_cost - known <= held[-1] + 1e-9
+        if fate != "late":
+            budget.settle(worst, worst * share, is_sure=fate == "sure")
+        if fate == "sure" and is_kept:
+            budget.keep(worst * share)
+            known += worst * share
+        assert true_cost - known <= held[-1] + 1e-9
+        assert budget.not_kept_usd <= held[-1] + 1e-9
+    assert held == sorted(held)
+
+
+def test_where_it_cannot_be_held_the_call_is_not_sent() -> None:
+    def full(amount: float) -> None:
+        raise OSError("No space left on device")
+
+    budget = Budget(hold=full)
+    with pytest.raises(OSError, match="No space"):
+        budget.reserve(0.1)
+    assert (budget.committed_usd, budget.n_under_way) == (0.0, 0)
+
+
+def test_batches_under_way_count_but_are_not_lost_with_the_process() -> None:
+    held: list[float] = []
+    budget = Budget(1.0, at_server_usd=0.4, hold=held.append)
+    assert budget.reserve_at_server(0.5)
+    assert not budget.reserve_at_server(0.2)
+    assert not budget.reserve(0.2)
+    assert held == []
+    assert "at most $0.9" in str(budget.spent_out(0.2))
+    budget.settle_at_server(0.5, 0.1)
+    assert budget.committed_usd == pytest.approx(0.5)
+    # What was never to be had may have been paid for; the study does not know of it.
+    budget.settle_at_server(0.4, None, is_sure=False)
+    assert (budget.spent_usd, budget.unsure_usd) == pytest.approx((0.1, 0.4))
+    assert held[-1] >= 0.4
 
 
 @pytest.mark.parametrize(
