@@ -99,12 +99,20 @@ def demo(
 
 @app.command(cls=SettingsCommand)
 @with_settings
-def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+def run(
+    study: StudyArgument = DEFAULT_STUDY,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")] = False,
+    **settings: Any,
+) -> None:
     """Do the whole study, or what is left of it: select, generate, capture, judge, train.
 
     Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
     """
-    run_stages(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
+    from engine.pipeline import STAGES
+    from engine.stages.judge_run import AskOptions
+
+    run_stages(study, config, settings, only=STAGES, asking=AskOptions(yes=yes))
 
 
 @app.command(cls=SettingsCommand)

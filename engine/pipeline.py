@@ -20,6 +20,7 @@ from engine.stages.generate import generation
 from engine.stages.judge import judge_id
 from engine.stages.judge_run import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
+from engine.stages.pricing import require_payable
 from engine.stages.progress import progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage
@@ -56,6 +57,10 @@ def run(
     if tuple(only) == ("judge",):
         require_run(study, prepared.run_id)
     judge = open_judge(config, prepared.pack, is_asked="judge" in only)
+    asking = asking or AskOptions()
+    if "judge" in only and len(only) > 1:
+        agreed = asking.yes or config.budget is not None
+        require_payable(study, prepared.run_id, judge, config, agreed=agreed)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
     subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
     if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
@@ -68,7 +73,7 @@ def run(
         if "generate" in only or "capture" in only:
             n_done |= _with_model(study, prepared, subject, only, bar)
         if "judge" in only:
-            n_done |= judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking or AskOptions())
+            n_done |= judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking)
         if "train" in only:
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)

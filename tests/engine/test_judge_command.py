@@ -17,13 +17,18 @@ import pytest
 
 from db import connect, insert, transaction
 from db.rows import SampleRow
-from engine.config import StudyConfig
+from engine import pipeline
+from engine.config import StudyConfig, change_config, read_stored_config
+from engine.errors import ConsentMissing
 from engine.judges.batches import batch_judge as batches
 from engine.judges.batches.server import Polling
+from engine.judges.open import open_judge
+from engine.packs.folder import load_pack
 from engine.pipeline import run
 from engine.prompts.rubrics import load_rubric
 from engine.stages import judge_run as judging
 from engine.stages import pricing
+from engine.stages.pricing import require_payable
 from tests.support.command import Command, Outcome
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.messages_server import MODEL, MessagesServer, Settings, messages_server
@@ -350,6 +355,60 @@ def test_a_person_who_agrees_is_asked_once(
     assert n_votes(study) == to_judge(study)
     # Now nothing is left to pay for, so nobody is asked.
     assert judge("ask", study, "--judge", "anthropic").stderr.count("Go on?") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--judge", "anthropic"), "--yes"),
+        (("--judge", "anthropic:no-such"), "--yes"),
+        (("--judge", "anthropic:no-such", "--budget", "1"), "unknown"),
+    ],
+)
+def test_a_run_that_could_not_pay_for_its_judge_ends_before_anything_is_written(
+    lensgap: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
+    monkeypatch.setattr(pipeline, "load_subject", lambda *_: pytest.fail("the model was loaded"))
+    said = told(lensgap("run", tmp_path / "study", *options))
+    assert words in said
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_run_whose_judge_may_be_paid_goes_on(
+    lensgap: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Loaded(Exception):
+        pass
+
+    def load(*_: object) -> None:
+        raise Loaded
+
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("LENSGAP_JUDGE_KEY", OWN_KEY)
+    monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
+    monkeypatch.setattr(pipeline, "load_subject", load)
+    own = ("--judge", "anthropic:own", "--base-url", "http://127.0.0.1:1")
+    for options in ((*SPEND,), ("--judge", "anthropic", "--budget", "1"), own):
+        with pytest.raises(Loaded):
+            lensgap("run", tmp_path / "study", *options)
+
+
+def test_what_is_judged_wholly_needs_nobodys_word_to_be_run_again(
+    judge: Command, study: Path, server: MessagesServer
+) -> None:
+    config = change_config(read_stored_config(stored(study)), {"judge": "anthropic"})
+    paid = partial(require_payable, study, rows(study, "runs")[0][0], config=config, agreed=False)
+    with pytest.raises(ConsentMissing):
+        paid(open_judge(config, load_pack(config.pack)))
+    assert judge(study, *SPEND).status == 0
+    paid(open_judge(config, load_pack(config.pack)))
+
+
+def stored(study: Path) -> str:
+    with connect(study) as cursor:
+        return str(cursor.execute("select config from runs").fetchall()[0][0])
 
 
 def test_ones_own_server_is_asked_at_once_and_never_shown_the_other_key(
