@@ -113,23 +113,21 @@ create table judge_extras (
     found_at timestamp not null
 );
 
--- A vote counts as the mean of its distribution, where it has one; the spread is that between votes and within them.
+-- A vote counts as the mean of its distribution, where it has one. The spread is that between votes (n - 1) and within them;
+-- of one vote without a distribution it is unknown.
 create view judge_ratings as
 select
     judge_id, concept, sample_id,
     avg(coalesce(expected_rating, rating)) as mean_rating,
-    sqrt(
-        var_pop(coalesce(expected_rating, rating))
-        + avg(
-            case
-                when rating is null then null
-                when probabilities is null then 0
-                else list_sum(list_transform(
-                    probabilities, lambda p, i: p * (i - expected_rating) * (i - expected_rating)
-                ))
-            end
+    case
+        when count(rating) > 1 or count(probabilities) > 0 then sqrt(
+            coalesce(var_samp(coalesce(expected_rating, rating)), 0)
+            + coalesce(
+                avg(list_sum(list_transform(probabilities, lambda p, i: p * (i - expected_rating) * (i - expected_rating)))),
+                0
+            )
         )
-    ) as spread,
+    end as spread,
     count(rating) as n_votes,
     count(*) - count(rating) as n_unscored
 from judgments
@@ -142,7 +140,7 @@ with asked as materialized (
     where judge_id = judge
 )
 select
-    concept, sample_id, cast(rating as double) as mean_rating, if(rating is null, null, 0.0::double) as spread,
+    concept, sample_id, cast(rating as double) as mean_rating, null::double as spread,
     if(rating is null, 0, 1)::bigint as n_votes, if(rating is null, 1, 0)::bigint as n_unscored
 from judgments
 where judge_id = judge and not (select needs_means from asked)

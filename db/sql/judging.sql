@@ -2,7 +2,12 @@
 -- The next samples after one of them, by id, that lack votes of the judge on their topic. Ids are hashes, so whatever a judge
 -- gets done before it is stopped is spread evenly over concepts and arms.
 with given as (
-    select sample_id, list(vote) as votes, list(vote) filter (topic is not null or raw_reply = '') as closed
+    select
+        sample_id, list(vote) as votes,
+        -- That there is no topic is an answer, although it is no score.
+        list(vote) filter (
+            topic is not null or raw_reply = '' or unscored_reason = 'the judge found no topic in the text'
+        ) as closed
     from topics
     where judge_id = $judge_id and sample_id > $after
     group by sample_id
@@ -57,7 +62,14 @@ where p.run_id = $run_id and list_contains($chosen::text[], p.concept || chr(31)
 -- name: topics_left
 -- How much there is to ask about topics: votes, votes on empty texts, and characters of the texts of all votes, cut at a limit.
 with given as (
-    select sample_id, list(vote) as votes, list(vote) filter (topic is not null or raw_reply = '') as closed from topics where judge_id = $judge_id group by sample_id
+    select
+        sample_id, list(vote) as votes,
+        list(vote) filter (
+            topic is not null or raw_reply = '' or unscored_reason = 'the judge found no topic in the text'
+        ) as closed
+    from topics
+    where judge_id = $judge_id
+    group by sample_id
 )
 select
     coalesce(sum(len(votes_to_ask(g.votes, g.closed, $n_votes, $again))), 0)::bigint as n_votes,
@@ -182,7 +194,7 @@ extras as (
     group by judge_id
 )
 select
-    j.judge_id, j.backend, j.model, j.rubric, j.is_baseline,
+    j.judge_id, j.backend, j.model, j.rubric, j.rubric_hash, j.parameters, j.is_baseline,
     sum(v.n_topics)::bigint as n_topics,
     sum(v.n_ratings)::bigint as n_ratings,
     count(*) filter (v.is_unscored) as n_unscored,
@@ -196,5 +208,5 @@ select
 from votes v
 join judges j on j.judge_id = v.judge_id
 left join extras e on e.judge_id = v.judge_id
-group by j.judge_id, j.backend, j.model, j.rubric, j.is_baseline
+group by j.judge_id, j.backend, j.model, j.rubric, j.rubric_hash, j.parameters, j.is_baseline
 order by n_ratings desc, n_topics desc, j.judge_id;

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, variance
 
 import duckdb
 import pytest
@@ -40,9 +40,9 @@ class Vote:
         return sum(rating * p for rating, p in enumerate(self.probabilities, start=1))
 
     @property
-    def variance(self) -> float:
-        if self.probabilities is None:
-            return 0.0
+    def variance(self) -> float | None:
+        if self.probabilities is None or self.rating is None:
+            return None
         return sum(p * (rating - self.mean) ** 2 for rating, p in enumerate(self.probabilities, start=1))
 
     def row(self, judge: str, sample: str, number: int) -> JudgmentRow:
@@ -85,10 +85,13 @@ def said_in(study: Path, said: Said) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor.execute("rollback")
 
 
-def spread(scored: list[Vote]) -> float:
-    """By the law of total variance: that between the votes' means, and the mean of that within them."""
-    centre = fmean(vote.mean for vote in scored)
-    return math.sqrt(fmean((vote.mean - centre) ** 2 for vote in scored) + fmean(vote.variance for vote in scored))
+def spread(scored: list[Vote]) -> float | None:
+    """That between the votes' means, estimated, and the mean of that within them; None where neither is known."""
+    within = [vote.variance for vote in scored if vote.variance is not None]
+    if len(scored) < 2 and not within:
+        return None
+    between = variance(vote.mean for vote in scored) if len(scored) > 1 else 0.0
+    return math.sqrt(between + (fmean(within) if within else 0.0))
 
 
 def in_python(votes: Mapping[int, Vote]) -> tuple[float | None, float | None, int, int]:
@@ -151,10 +154,10 @@ def test_votes_that_are_sure_and_agree_have_no_spread(study_with_run: Path) -> N
 
 
 def test_spread_is_that_between_votes_or_within_one(study_with_run: Path) -> None:
-    said = {"j": {"s1": {0: Vote(1), 1: Vote(5)}, "s2": {0: Vote(1, (1, 0, 0, 0, 1))}}}
+    said = {"j": {"s1": {0: Vote(2), 1: Vote(4)}, "s2": {0: Vote(1, (1, 0, 0, 0, 1))}, "s3": {0: Vote(4)}}}
     with said_in(study_with_run, said) as cursor:
         found = cursor.execute("select mean_rating, spread from judge_ratings order by sample_id").fetchall()
-    assert found == [(3.0, 2.0), (3.0, 2.0)]
+    assert found == [(3.0, math.sqrt(2)), (3.0, 2.0), (4.0, None)]
 
 
 @pytest.fixture(scope="module")
