@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.errors import BudgetReached, JudgeError
+from engine.terminal import dollars
 
 
 @dataclass(slots=True)
@@ -111,10 +112,3 @@ class Budget:
             self.spent_usd += cost_usd or 0.0
         else:
             self.unsure_usd += worst_usd
-
-
-def dollars(amount: float) -> str:
-    """An amount with the digits that it needs: $12.50, $0.0041."""
-    if amount >= 1 or amount == 0:
-        return f"${amount:.2f}"
-    return f"${amount:.4f}" if amount >= 0.0001 else f"${amount:.1e}"

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from engine.judges.costs.prices import Price
 from engine.judges.judge import Kind, Usage
-from engine.terminal import visible
+from engine.terminal import dollars, visible
 
 CHARS_A_TOKEN = 4
 REPLY_TOKENS: dict[Kind, int] = {"topic": 15, "relevance": 45}
@@ -253,13 +253,6 @@ def describe_cost(preflight: Preflight) -> str:
         f"Cost: about {dollars(preflight.likely_usd)}{batch}; {dollars(preflight.high_usd)} if nothing were cached and every "
         "reply were as long as it may be."
     )
-
-
-def dollars(amount: float) -> str:
-    """An amount with as many places as it takes to tell it from nothing."""
-    if amount == 0 or amount >= 0.1:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if amount >= 0.0001 else "under $0.0001"
 
 
 def _assumed(preflight: Preflight) -> Text:

@@ -12,6 +12,7 @@ from rich.console import Console
 from db import create_study, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, PairRow, PromptRow, RunRow, TopicRow
 from engine.exchange.status import build_status, status_table
+from engine.terminal import dollars
 from tests.support.synthetic_study import RUN, START, build_study
 
 NOW = datetime(2026, 1, 2)
@@ -111,10 +112,10 @@ def test_the_table_names_judges_and_never_takes_an_unknown_cost_for_none(
     assert r"<b>m</b>\x1b[31m" in shown
     costs = {name: sum(row.cost_usd or 0 for row in rows if row.judge_id == name) for name in ("paid", "half")}
     lines = {name: next(line for line in shown.splitlines() if f" {name} " in line) for name in ("paid", "own", "half")}
-    assert lines["paid"].endswith(f"${costs['paid']:.4f}")
-    assert lines["half"].endswith(f"${costs['half']:.4f} + ?")
+    assert lines["paid"].endswith(dollars(costs["paid"]))
+    assert lines["half"].endswith(f"{dollars(costs['half'])} + ?")
     assert lines["own"].endswith("unknown")
-    assert f"${sum(costs.values()):.4f} + ?" in shown
+    assert f"{dollars(sum(costs.values()))} + ?" in shown
     assert "silent" not in shown
 
 

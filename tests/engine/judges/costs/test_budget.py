@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import JudgeError
-from engine.judges.costs.budget import Budget, dollars
+from engine.judges.costs.budget import Budget
 
 AMOUNTS = st.floats(0, 5)
 
@@ -113,10 +113,3 @@ def test_batches_under_way_count_but_are_not_lost_with_the_process() -> None:
     budget.settle_at_server(0.4, None, is_sure=False)
     assert (budget.spent_usd, budget.unsure_usd) == pytest.approx((0.1, 0.4))
     assert held[-1] >= 0.4
-
-
-@pytest.mark.parametrize(
-    ("amount", "shown"), [(0, "$0.00"), (12.5, "$12.50"), (1, "$1.00"), (0.0041, "$0.0041"), (0.00002, "$2.0e-05")]
-)
-def test_dollars_have_the_digits_they_need(amount: float, shown: str) -> None:
-    assert dollars(amount) == shown
