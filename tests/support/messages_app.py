@@ -126,8 +126,7 @@ def _checked_body(exchange: Exchange) -> dict[str, Any]:
     except ValueError as error:
         memory.violations.append(f"{path}: the body is no JSON: {error}")
         raise Refused(400, "invalid_request_error", f"The request body is not valid JSON: {error}") from error
-    known = {name: value for name, value in body.items() if name not in memory.settings.extra_fields}
-    if faults := body_faults(path, known):
+    if faults := body_faults(path, body):
         memory.violations.extend(f"{path}: {fault}" for fault in faults)
         raise Refused(400, "invalid_request_error", faults[0])
     return dict(body)

@@ -75,8 +75,6 @@ class Settings:
     has_batches: bool = True
     out_of_credit: Literal[0, 400, 402, 429] = 0
     """The status by which it says so."""
-    extra_fields: tuple[str, ...] = ()
-    """Fields of a request that it takes although the API does not know them."""
 
     batch_s: float = 0.0
     """Seconds that a batch takes."""

@@ -78,6 +78,8 @@ class Asking:
     clock: Callable[[], float] = time.monotonic
     # Only delays are drawn from it, and never an answer.
     rng: random.Random = field(default_factory=random.Random)
+    was_reached_before: bool = False
+    """The endpoint has answered already, so its address is right."""
     ended_by: JudgeError | None = None
     is_dead: bool = False
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
@@ -169,7 +171,8 @@ class Asking:
         self._news.set()
         if fault.consequence == "question":
             return
-        if fault.consequence == "endpoint" or (fault.is_final_at_first and not self.traffic.n_answered):
+        is_first = not (self.traffic.n_answered or self.was_reached_before)
+        if fault.consequence == "endpoint" or (fault.is_final_at_first and is_first):
             self._end(JudgeError(fault.told, hint=fault.hint))
         self._check_alive(fault)
 

@@ -7,9 +7,11 @@ followed, for they would carry the key to an address that nobody gave.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Self
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 from engine.errors import JudgeError
@@ -28,6 +30,10 @@ CONNECT_S = 10.0
 REPLY_S = 120.0
 SHORTEST_KEY = 8
 """What is shorter is no key that texts are searched for."""
+STREAMED = "application/binary"
+"""What a request accepts whose reply is read piece by piece, and may be of any size."""
+MOST_NESTED = 50
+"""Levels of JSON that a reply may have; what lies deeper is in no reply of the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,17 @@ class Endpoint:
 
     def redact(self, text: str) -> str:
         """The text without the key, should a server have echoed it."""
-        return text.replace(self.key, "…") if len(self.key) >= SHORTEST_KEY else text
+        return _written(self.key).sub("…", text) if len(self.key) >= SHORTEST_KEY else text
+
+    def redacted(self, found: Any, *, n_levels: int = MOST_NESTED) -> Any:
+        """JSON with every text in it redacted, names too; what is nested too deeply is left out."""
+        if isinstance(found, str):
+            return self.redact(found)
+        if isinstance(found, dict | list) and not n_levels:
+            return None
+        if isinstance(found, dict):
+            return {self.redact(name): self.redacted(each, n_levels=n_levels - 1) for name, each in found.items()}
+        return [self.redacted(each, n_levels=n_levels - 1) for each in found] if isinstance(found, list) else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +162,8 @@ def open_client(
     import httpx2
     from anthropic import AsyncAnthropic
 
+    from engine.judges.api.sizes import hold_to_size
+
     timeout = httpx2.Timeout(reply_s, connect=connect_s, pool=None)
     try:
         http = httpx2.AsyncClient(
@@ -153,6 +171,7 @@ def open_client(
             limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             follow_redirects=False,
             transport=transport,
+            event_hooks={"response": [hold_to_size]},
         )
         client = AsyncAnthropic(
             api_key=endpoint.key, base_url=endpoint.base_url, max_retries=0, timeout=timeout, http_client=http
@@ -174,3 +193,10 @@ def open_client(
         # Headers of the environment (ANTHROPIC_CUSTOM_HEADERS) may hold secrets that are meant for another server.
         client._custom_headers = {}
     return client
+
+
+@cache
+def _written(key: str) -> re.Pattern[str]:
+    """The key, however JSON may write its characters."""
+    # Few backslashes: a text of nothing else would be searched for hours.
+    return re.compile("".join(rf"(?:\\{{0,4}}{re.escape(each)}|\\{{1,4}}u00{ord(each):02x})" for each in key), re.I)

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from engine.judges.api.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from anthropic import APIError
     from httpx2 import Response
 
 Consequence = Literal["slow down", "again", "question", "endpoint"]
@@ -25,6 +24,8 @@ Consequence = Literal["slow down", "again", "question", "endpoint"]
 LONGEST_WAIT_S = 120.0
 LONGEST_PATIENCE_S = 900.0
 """Who is asked to wait longer is told so, and waits himself."""
+LONGEST_BELIEVED_S = 31 * 86_400.0
+"""No limit of a server lasts longer, so whatever asks for more asks for nothing."""
 LONGEST_TEXT = 300
 BUSY = (429, 529)
 REFUSALS = (400, 413, 422)
@@ -50,9 +51,17 @@ class Fault:
     wait_s: float | None = None
     """How long the server asks to wait."""
     body: str = ""
-    """The server's text, whole but for the key."""
+    """The server's text without the key."""
     may_be_paid: bool = False
     """The server may have done the work before the reply was lost."""
+
+
+class TooLarge(Exception):
+    """A reply that is larger than any can be."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"more than {most_bytes / 1e6:g} MB")
+        self.most_bytes = most_bytes
 
 
 class NoMessage(Exception):
@@ -63,12 +72,22 @@ class NoMessage(Exception):
         self.response = response
 
 
-def fault_of(error: "APIError | NoMessage | TimeoutError", endpoint: Endpoint) -> Fault:
-    """What an exception of a call means."""
+def call_errors() -> tuple[type[Exception], ...]:
+    """The exceptions of a call that brought no message; `fault_of` says what they mean."""
+    from anthropic import APIError
+
+    return APIError, NoMessage, TooLarge, TimeoutError
+
+
+def fault_of(error: Exception, endpoint: Endpoint) -> Fault:
+    """What one of `call_errors` means."""
     from anthropic import APIStatusError, APITimeoutError
 
     if isinstance(error, NoMessage):
         return _no_message(error.response, endpoint)
+    if isinstance(too_large := error if isinstance(error, TooLarge) else error.__cause__, TooLarge):
+        told = f"The server at {endpoint.base_url} sends a reply of {too_large}."
+        return Fault("again", told, "Is the address right?", may_be_paid=True)
     if isinstance(error, APIStatusError):
         return status_fault(error.response, endpoint)
     if isinstance(error, (APITimeoutError, TimeoutError)):
@@ -79,7 +98,7 @@ def fault_of(error: "APIError | NoMessage | TimeoutError", endpoint: Endpoint) -
 def status_fault(response: "Response", endpoint: Endpoint) -> Fault:
     """What a reply with an error status means."""
     status, body = response.status_code, endpoint.redact(response.text)
-    kind, code, message = error_parts(response, body)
+    kind, code, message = error_parts(response, body, endpoint)
     said = f"{status}: {message}" if message else str(status)
     if status == 402 or kind == "billing_error" or _is_about_money(status, code, message):
         told = f"The judge's account cannot pay for more ({said})."
@@ -192,10 +211,10 @@ def _by_way_of(endpoint: Endpoint) -> str:
     return ""
 
 
-def error_parts(response: "Response", body: str) -> tuple[str, str, str]:
+def error_parts(response: "Response", body: str, endpoint: Endpoint) -> tuple[str, str, str]:
     """Type, code and message of an error body; servers of other makes put the message elsewhere."""
     try:
-        found = json.loads(body)
+        found = endpoint.redacted(json.loads(body))
     except (ValueError, RecursionError):
         is_html = "html" in response.headers.get("content-type", "") or body.lstrip()[:1] == "<"
         return "", "", "an HTML page" if is_html else one_line(body)
@@ -219,7 +238,7 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
 def asked_s(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server asks to wait; an HTTP date counts from the server's own clock."""
     waits = (_number(headers.get("retry-after-ms"), 1e-3), _number(headers.get("retry-after"), 1.0), _until(headers))
-    return next((wait for wait in waits if wait is not None), None)
+    return next((wait for wait in waits if wait is not None and wait <= LONGEST_BELIEVED_S), None)
 
 
 def _duration(seconds: float) -> str:
@@ -231,7 +250,7 @@ def _number(text: str | None, scale: float) -> float | None:
         value = float(text or "nan") * scale
     except ValueError:
         return None
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
 
 
 def _until(headers: Mapping[str, str]) -> float | None:

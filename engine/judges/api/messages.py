@@ -17,10 +17,21 @@ from engine.errors import JudgeError
 from engine.judges.api.aside import ask_aside
 from engine.judges.api.asking import Asking, Call, Failed, Traffic
 from engine.judges.api.endpoint import CONNECT_S, REPLY_S, Capabilities, Endpoint, open_client
-from engine.judges.api.faults import Fault, NoMessage, fault_of
+from engine.judges.api.faults import Fault, call_errors, fault_of
 from engine.judges.api.pace import CEILING, Gate, Pace, Rate
-from engine.judges.api.replies import message_of, raw_reply, stopped_early, text_of, usage_of
+from engine.judges.api.replies import (
+    count_in,
+    json_object,
+    kept,
+    message_of,
+    raw_reply,
+    reply_within,
+    stopped_early,
+    text_of,
+    usage_of,
+)
 from engine.judges.api.thinking import least_thinking
+from engine.judges.characters import carried
 from engine.judges.costs.budget import Budget
 from engine.judges.costs.prices import Prices
 from engine.judges.judge import Answer, JudgeIdentity, Question, Unscored, Usage
@@ -37,15 +48,6 @@ ADDED_TOKENS: Final = 500
 """More than a server adds to a request of ours: turns, and what holds a reply to a schema."""
 BYTES_PER_TOKEN: Final = 4
 FEWEST_AHEAD: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a model is asked; all of it decides answers."""
-
-    max_tokens: int = MAX_TOKENS
-    temperature: float | None = None
-    """Sent only where it is set: Anthropic's newer models refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,6 @@ class MessagesJudge:
         prices: Prices,
         capabilities: Capabilities,
         budget: Budget | None = None,
-        manner: Manner | None = None,
         limits: Limits | None = None,
         transport: "AsyncBaseTransport | None" = None,
         clock: Callable[[], float] = time.monotonic,
@@ -80,14 +81,15 @@ class MessagesJudge:
         self.capabilities = capabilities
         self.budget = budget or Budget()
         self.traffic = Traffic()
+        self.was_reached_before = False
+        """Whether the endpoint answered before the first question, to a probe."""
         self.questioner = questioner
         self.prices = prices
-        self._manner = manner or Manner()
         self._limits = limits or Limits()
-        self._transport = transport
+        self.transport = transport
         self._clock = clock
         self._pace = Pace(ceiling=self._limits.max_concurrency)
-        self.identity = identify(endpoint, questioner, self._manner)
+        self.identity = identify(endpoint, questioner)
 
     def params(self, question: Question) -> dict[str, Any]:
         """The parameters of the request, as the client's `messages.create` and a batch take them."""
@@ -101,7 +103,7 @@ class MessagesJudge:
             system = [{"type": "text", "text": asked.system, "cache_control": {"type": "ephemeral"}}]
         return {
             "model": self.endpoint.model,
-            "max_tokens": self._manner.max_tokens,
+            "max_tokens": MAX_TOKENS,
             "system": system,
             "messages": [{"role": "user", "content": asked.user}],
             **least,
@@ -110,26 +112,28 @@ class MessagesJudge:
 
     def read(self, question: Question, message: Mapping[str, Any], *, batch: bool = False) -> Answer:
         """The answer that a message is, with its cost at the batch price where it came in one."""
+        message = self.endpoint.redacted(message)
         stop = stopped_early(message)
-        said = Unscored(stop) if stop else parse_reply(question.kind, text_of(message))
+        # A key may be spread over blocks.
+        text = self.endpoint.redact(text_of(message))
+        said = Unscored(stop) if stop else parse_reply(question.kind, text)
         usage = usage_of(message)
         cost = None if usage is None else self.prices.cost(self.endpoint.model, usage, batch=batch)
-        raw = self.endpoint.redact(raw_reply(message))
+        raw = kept(self.endpoint.redact(raw_reply(message)))
         return Answer(question, said, raw, self._n_cut(question), replace(usage or Usage(), cost_usd=cost))
 
     def refused(self, question: Question, fault: Fault) -> Answer:
         """The answer for a question that the server will not take as it stands; nothing is paid for it."""
-        return Answer(question, Unscored(fault.told), fault.body, self._n_cut(question))
+        return Answer(question, Unscored(fault.told), kept(carried(fault.body)), self._n_cut(question))
 
     def _n_cut(self, question: Question) -> int:
         return self.questioner.ask(question).n_chars_cut
 
     def worst_usd(self, n_input_tokens: int, *, batch: bool = False) -> float:
         """The most that a request of so many tokens can cost; 0 where the price is unknown."""
-        n_output = self._manner.max_tokens
         usages = (
-            Usage(n_input_tokens=n_input_tokens, n_output_tokens=n_output),
-            Usage(n_cache_write_tokens=n_input_tokens, n_output_tokens=n_output),
+            Usage(n_input_tokens=n_input_tokens, n_output_tokens=MAX_TOKENS),
+            Usage(n_cache_write_tokens=n_input_tokens, n_output_tokens=MAX_TOKENS),
         )
         return max(self.prices.cost(self.endpoint.model, usage, batch=batch) or 0.0 for usage in usages)
 
@@ -155,23 +159,23 @@ class MessagesJudge:
         return asyncio.run(self._count(questions))
 
     async def _count(self, questions: Sequence[Question]) -> list[int | None]:
-        from anthropic import APIError
-
         limits = self._limits
         counts: list[int | None] = []
         async with open_client(
-            self.endpoint, max_connections=1, reply_s=limits.connect_s, transport=self._transport
+            self.endpoint, max_connections=1, reply_s=limits.connect_s, transport=self.transport
         ) as client:
             for question in questions:
                 asked = self.questioner.ask(question)
+                call = client.messages.with_raw_response.count_tokens(
+                    model=self.endpoint.model,
+                    system=asked.system,
+                    messages=[{"role": "user", "content": asked.user}],
+                )
                 try:
-                    counted = await client.messages.count_tokens(
-                        model=self.endpoint.model,
-                        system=asked.system,
-                        messages=[{"role": "user", "content": asked.user}],
-                    )
-                    counts.append(counted.input_tokens)
-                except (APIError, TimeoutError, AttributeError):
+                    counts.append(count_in(json_object(await reply_within(limits.connect_s, call)), "input_tokens"))
+                except call_errors():
+                    counts.append(None)
+                if not counts[-1]:
                     # A server that counts nothing says so in many ways; what is not counted is estimated.
                     return [None] * len(questions)
         return counts
@@ -184,18 +188,16 @@ class MessagesJudge:
             max_connections=limits.max_concurrency,
             reply_s=limits.reply_s,
             connect_s=limits.connect_s,
-            transport=self._transport,
+            transport=self.transport,
         )
         now = self._clock()
         calls, tokens = (Rate(cap, now) if cap else None for cap in (limits.rpm, limits.tpm))
         gate = Gate(self._pace, calls, tokens, self._clock)
         async with client:
-            yield Asking(Caller(self, client, limits.reply_s), gate, self.budget, self.traffic, self._clock)
-
-    @property
-    def extra_body(self) -> dict[str, Any] | None:
-        """What the client's types leave out of a request."""
-        return None if self._manner.temperature is None else {"temperature": self._manner.temperature}
+            caller = Caller(self, client, limits.reply_s)
+            yield Asking(
+                caller, gate, self.budget, self.traffic, self._clock, was_reached_before=self.was_reached_before
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,29 +222,23 @@ class Caller:
 
     async def send(self, question: Question, params: Mapping[str, Any]) -> Answer:
         """Ask once; Failed where no message came."""
-        from anthropic import APIError
-
+        call = self.client.messages.with_raw_response.create(**params)
         try:
-            # The client's own limit is for a pause between bytes; a server that trickles would never reach it.
-            async with asyncio.timeout(self.reply_s):
-                reply = await self.client.messages.with_raw_response.create(**params, extra_body=self.judge.extra_body)
-            message = message_of(reply.http_response)
-        except (APIError, NoMessage, TimeoutError) as error:
+            message = message_of(await reply_within(self.reply_s, call))
+        except call_errors() as error:
             raise Failed(fault_of(error, self.judge.endpoint)) from None
         return self.judge.read(question, message)
 
 
-def identify(endpoint: Endpoint, questioner: Questioner, manner: Manner) -> JudgeIdentity:
+def identify(endpoint: Endpoint, questioner: Questioner) -> JudgeIdentity:
     """Everything that decides the answers of a model at an endpoint."""
     parameters: dict[str, object] = {
         "text_limit": questioner.text_limit,
-        "max_tokens": manner.max_tokens,
+        "max_tokens": MAX_TOKENS,
         **least_thinking(endpoint.model),
     }
     if not endpoint.is_anthropic:
         parameters["base_url"] = endpoint.base_url
-    if manner.temperature is not None:
-        parameters["temperature"] = manner.temperature
     return JudgeIdentity(
         backend="anthropic",
         model=endpoint.model,

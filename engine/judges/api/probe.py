@@ -6,13 +6,13 @@ only a reply that keeps to the schema all the same shows that replies are held t
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import JudgeError
 from engine.judges.api.endpoint import CONNECT_S, REPLY_S, Capabilities, Endpoint, open_client
-from engine.judges.api.faults import Fault, NoMessage, fault_of
-from engine.judges.api.replies import message_of, text_of, usage_of
+from engine.judges.api.faults import Fault, call_errors, fault_of
+from engine.judges.api.replies import count_in, json_object, message_of, reply_within, text_of, usage_of
 from engine.judges.api.thinking import least_thinking
 from engine.judges.costs.budget import Budget
 from engine.judges.costs.prices import Prices
@@ -53,7 +53,7 @@ def probe(
         async with open_client(
             endpoint, max_connections=1, reply_s=reply_s, connect_s=connect_s, transport=transport
         ) as client:
-            return await Probe(endpoint, client, prices, budget, first_delay_s).run()
+            return await Probe(endpoint, client, prices, budget, first_delay_s, reply_s).run()
 
     return asyncio.run(probing())
 
@@ -62,13 +62,20 @@ class Probe:
     """One endpoint's probe, in an event loop of its own."""
 
     def __init__(
-        self, endpoint: Endpoint, client: "AsyncAnthropic", prices: Prices, budget: Budget, first_delay_s: float
+        self,
+        endpoint: Endpoint,
+        client: "AsyncAnthropic",
+        prices: Prices,
+        budget: Budget,
+        first_delay_s: float,
+        reply_s: float,
     ) -> None:
         self._endpoint = endpoint
         self._client = client
         self._prices = prices
         self._budget = budget
         self._first_delay_s = first_delay_s
+        self._reply_s = reply_s
 
     async def run(self) -> Capabilities:
         """Ask with all that helps; where that is refused, ask plainly."""
@@ -108,12 +115,10 @@ class Probe:
         raise AssertionError("the last attempt returns or raises")
 
     async def _try(self, params: Mapping[str, Any]) -> dict[str, Any] | Fault:
-        from anthropic import APIError
-
+        call = self._client.messages.with_raw_response.create(**params)
         try:
-            reply = await self._client.messages.with_raw_response.create(**params)
-            return message_of(reply.http_response)
-        except (APIError, NoMessage, TimeoutError) as error:
+            return message_of(await reply_within(self._reply_s, call))
+        except call_errors() as error:
             return fault_of(error, self._endpoint)
 
     def _worst_usd(self) -> float:
@@ -121,26 +126,22 @@ class Probe:
         return self._prices.cost(self._endpoint.model, usage) or 0.0
 
     async def _counts_tokens(self) -> bool:
-        from anthropic import APIError
-
-        try:
-            reply = await self._client.messages.with_raw_response.count_tokens(
-                model=self._endpoint.model, messages=[{"role": "user", "content": USER}]
-            )
-            found = json.loads(reply.http_response.content)
-        except (APIError, ValueError):
-            return False
-        return isinstance(found, dict) and isinstance(found.get("input_tokens"), int)
+        call = self._client.messages.with_raw_response.count_tokens(
+            model=self._endpoint.model, messages=[{"role": "user", "content": USER}]
+        )
+        found = await self._object(call)
+        return bool(found and count_in(found, "input_tokens"))
 
     async def _has_batches(self) -> bool:
-        from anthropic import APIError
+        found = await self._object(self._client.messages.batches.with_raw_response.list(limit=1))
+        return bool(found and isinstance(found.get("data"), list))
 
+    async def _object(self, call: Awaitable[Any]) -> dict[str, Any] | None:
+        """What a call brings beside a message, None where the server says in whatever way that it has no such thing."""
         try:
-            reply = await self._client.messages.batches.with_raw_response.list(limit=1)
-            found = json.loads(reply.http_response.content)
-        except (APIError, ValueError):
-            return False
-        return isinstance(found, dict) and isinstance(found.get("data"), list)
+            return json_object(await reply_within(self._reply_s, call))
+        except call_errors():
+            return None
 
 
 def full_params(model: str) -> dict[str, Any]:

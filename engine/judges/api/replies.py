@@ -1,11 +1,13 @@
 """A reply of the Messages API as it came: whether it is a message at all, its text, why it ended, and what it took.
 
-Blocks are taken by their type, for a thinking block may stand first.
+Blocks are taken by their type, for a thinking block may stand first. Counts are whole numbers that a database holds, or are
+not told.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.judges.api.faults import NoMessage, one_line
 from engine.judges.characters import carried
@@ -14,18 +16,38 @@ from engine.judges.judge import Usage
 if TYPE_CHECKING:
     from httpx2 import Response
 
+LARGEST_COUNT: Final = 2**31 - 1
+LONGEST_KEPT: Final = 100_000
+"""Characters of a reply that are kept, many times what any answer has."""
+TOLD: Final = 100
+"""Characters in which a cut is told at most."""
 
-def message_of(response: "Response") -> dict[str, Any]:
-    """The message in a response; NoMessage for HTML, broken JSON and all else."""
+
+async def reply_within(seconds: float, call: Awaitable[Any]) -> "Response":
+    """The reply of a call of the client for raw responses; TimeoutError where it is not whole in time.
+
+    The client's own limit is for a pause between bytes; a server that trickles would never reach it.
+    """
+    async with asyncio.timeout(seconds):
+        reply: Response = (await call).http_response
+        return reply
+
+
+def json_object(response: "Response") -> dict[str, Any]:
+    """The JSON object in a response; NoMessage for HTML, broken JSON and all else."""
     try:
         found = json.loads(response.content)
     except (ValueError, RecursionError):
         raise NoMessage(response) from None
-    if (
-        not isinstance(found, dict)
-        or found.get("type", "message") != "message"
-        or not isinstance(found.get("content"), list)
-    ):
+    if not isinstance(found, dict):
+        raise NoMessage(response)
+    return found
+
+
+def message_of(response: "Response") -> dict[str, Any]:
+    """The message in a response; NoMessage for all else."""
+    found = json_object(response)
+    if found.get("type", "message") != "message" or not isinstance(found.get("content"), list):
         raise NoMessage(response)
     return found
 
@@ -42,6 +64,14 @@ def raw_reply(message: Mapping[str, Any]) -> str:
     """The text as it came, but for characters that no database holds; where there is none, the message's ending and blocks."""
     told = {key: message.get(key) for key in ("stop_reason", "stop_details", "content")}
     return carried(text_of(message)) or json.dumps(told)
+
+
+def kept(text: str) -> str:
+    """The text as it is stored: cut where it is longer than any answer, which is told at its end."""
+    if len(text) <= LONGEST_KEPT:
+        return text
+    n_kept = LONGEST_KEPT - TOLD
+    return f"{text[:n_kept]}… ({len(text) - n_kept:,} more characters of the reply are not kept)"
 
 
 def stopped_early(message: Mapping[str, Any]) -> str | None:
@@ -63,18 +93,21 @@ def stopped_early(message: Mapping[str, Any]) -> str | None:
 
 
 def usage_of(message: Mapping[str, Any]) -> Usage | None:
-    """The tokens that a message took, without their cost; None where the server does not tell."""
+    """The tokens that a message took, without their cost; None where the server does not tell them, or what no call takes."""
     told = message.get("usage")
-    if not isinstance(told, Mapping) or not isinstance(told.get("input_tokens"), int):
+    if not isinstance(told, Mapping):
         return None
-    return Usage(
-        n_input_tokens=_count(told, "input_tokens"),
-        n_output_tokens=_count(told, "output_tokens"),
-        n_cache_read_tokens=_count(told, "cache_read_input_tokens"),
-        n_cache_write_tokens=_count(told, "cache_creation_input_tokens"),
-    )
+    counts = [count_in(told, name) for name in ("input_tokens", "output_tokens")]
+    # Servers without a cache leave its counts out, or send null.
+    counts += [
+        0 if told.get(name) is None else count_in(told, name)
+        for name in ("cache_read_input_tokens", "cache_creation_input_tokens")
+    ]
+    known = [count for count in counts if count is not None]
+    return Usage(*known) if len(known) == len(counts) else None
 
 
-def _count(told: Mapping[str, Any], name: str) -> int:
+def count_in(told: Mapping[str, Any], name: str) -> int | None:
+    """A count that a server tells, None for what is no whole number of 0 or more that a database holds."""
     value = told.get(name)
-    return max(value, 0) if isinstance(value, int) else 0
+    return value if type(value) is int and 0 <= value <= LARGEST_COUNT else None

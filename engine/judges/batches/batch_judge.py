@@ -57,10 +57,11 @@ class BatchJudge:
             yield from self._answer(kind, part)
 
     def _answer(self, kind: Kind, questions: Iterable[Question]) -> Iterator[Answer]:
-        client = open_client(self.judge.endpoint, max_connections=CONNECTIONS)
-        server = BatchServer(client, self.judge.endpoint, self._polling)
+        judge = self.judge
+        client = open_client(judge.endpoint, max_connections=CONNECTIONS, transport=judge.transport)
+        server = BatchServer(client, judge.endpoint, self._polling, was_reached_before=judge.was_reached_before)
         with asyncio.Runner() as runner:
-            collecting = Collecting(self.judge, self._ledger, server, runner, kind, self._size, self._tell)
+            collecting = Collecting(judge, self._ledger, server, runner, kind, self._size, self._tell)
             try:
                 yield from collecting.answers(questions)
             except (KeyboardInterrupt, GeneratorExit):

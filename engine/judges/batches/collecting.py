@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from engine.errors import JudgeError
-from engine.judges.api.faults import Fault, status_fault
+from engine.judges.api.faults import Fault, one_line, status_fault
 from engine.judges.api.messages import ADDED_TOKENS, MessagesJudge
 from engine.judges.batches.ledger import Intent, Key, Ledger, key_of
 from engine.judges.batches.server import BatchServer, Item, ResultsGone
@@ -160,7 +160,7 @@ class Collecting:
         return self._waiting.popleft() if self._waiting else next(source, None)
 
     def _request(self, question: Question) -> Request:
-        params = self._judge.params(question) | (self._judge.extra_body or {})
+        params = self._judge.params(question)
         n_bytes = len(json.dumps(params, ensure_ascii=False).encode())
         # A token is at least a byte, so there are never more tokens than bytes.
         return Request(question, params, n_bytes, self._judge.worst_usd(n_bytes + ADDED_TOKENS, batch=True))
@@ -248,10 +248,11 @@ class Collecting:
         error = result.get("error")
         if isinstance(error, dict):
             status = 400 if _kind_of(error) == "invalid_request_error" else 500
-            fault = status_fault(Response(status, json=error), self._judge.endpoint)
+            fault = status_fault(Response(status, content=json.dumps(error)), self._judge.endpoint)
             self._judge.traffic.last_fault = fault.told
             return fault if fault.consequence == "question" else None
-        self._judge.traffic.last_fault = f"The server ended a batch without some of its answers ({result.get('type')})."
+        ending = one_line(str(result.get("type")))
+        self._judge.traffic.last_fault = f"The server ended a batch without some of its answers ({ending})."
         return None
 
     def _settle(self, batch: Open, place: int, cost_usd: float | None, *, is_sure: bool = True) -> None:

@@ -13,24 +13,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
 
 from engine.errors import JudgeError
-from engine.judges.api.endpoint import Endpoint
-from engine.judges.api.faults import Fault, NoMessage, fault_of
+from engine.judges.api.endpoint import REPLY_S, STREAMED, Endpoint
+from engine.judges.api.faults import Fault, NoMessage, call_errors, fault_of
+from engine.judges.api.replies import json_object, reply_within
 from engine.judges.batches.ledger import Intent
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from httpx2 import Response
 
-T = TypeVar("T")
 ATTEMPTS: Final = 8
 PATIENT: Final = 40
 """Attempts of a call while a batch is waited for, about a quarter of an hour: the network may well be away in between."""
 LONGEST_DELAY_S: Final = 30.0
 UPLOAD_S: Final = 600.0
 """A batch of the largest size takes minutes to send."""
+LONGEST_LINE: Final = 4_000_000
+"""Bytes of one result, many times what any answer has."""
+LONGEST_ID: Final = 200
+MOST_SKEW: Final = timedelta(days=3650)
+"""A clock that is further off tells no time."""
 PAGE: Final = 100
 EARLIEST, LATEST = timedelta(seconds=60), timedelta(seconds=2 * UPLOAD_S)
 """Around the time of an intent, when a batch that is its own can have been created."""
@@ -49,6 +55,9 @@ class Polling:
     longest_s: float = 120.0
     first_delay_s: float = 0.5
     """Before a call that failed is made again; twice as long each time."""
+    reply_s: float = REPLY_S
+    """In which a reply, or the next line of results, has come whole."""
+    upload_s: float = UPLOAD_S
 
     def delay(self, attempt: int, fault: Fault) -> float:
         """Seconds until the next attempt of a call: what the server asks for, or longer each time."""
@@ -89,20 +98,24 @@ class Page:
 class BatchServer:
     """The batches of one endpoint, through one client."""
 
-    def __init__(self, client: "AsyncAnthropic", endpoint: Endpoint, polling: Polling) -> None:
+    def __init__(
+        self, client: "AsyncAnthropic", endpoint: Endpoint, polling: Polling, *, was_reached_before: bool = False
+    ) -> None:
+        self._client = client
         self._batches = client.messages.batches
         self._endpoint = endpoint
         self._polling = polling
-        self._is_reached = False
+        self._is_reached = was_reached_before
 
     async def submit(self, intent: Intent, requests: Sequence[Mapping[str, Any]]) -> str:
         """The id of the batch that these requests make. JudgeError where the server takes none."""
         fault = None
         for attempt in range(ATTEMPTS):
+            upload_s = self._polling.upload_s
+            call = self._batches.with_raw_response.create(requests=requests, timeout=upload_s)  # type: ignore[arg-type]
             try:
-                sent = await self._batches.with_raw_response.create(requests=requests, timeout=UPLOAD_S)  # type: ignore[arg-type]
-                return str(_batch(sent.http_response)["id"])
-            except _errors() as error:
+                return self._endpoint.redact(_batch(await reply_within(upload_s, call))["id"])
+            except call_errors() as error:
                 fault = self._fault(error)
             if fault.may_be_paid and (found := await self.find(intent)):
                 return found
@@ -142,17 +155,46 @@ class BatchServer:
         fault = None
         for attempt in range(ATTEMPTS):
             try:
-                lines = await self._batches.results(batch_id)
+                reply = await self._stream(batch_id)
                 try:
-                    async for line in lines_of(lines.http_response.aiter_bytes()):
-                        yield _item(line)
+                    async with aclosing(lines_of(reply.aiter_bytes())) as lines:
+                        while line := await self._next(lines):
+                            yield self._item(line)
                     return
                 finally:
-                    await lines.close()
-            except (*_errors(), *_stream_errors()) as error:
+                    await reply.aclose()
+            except (*call_errors(), *_stream_errors()) as error:
                 fault = self._fault(error)
             await asyncio.sleep(self._polling.delay(attempt, fault))
         raise _silent(fault)
+
+    async def _stream(self, batch_id: str) -> "Response":
+        """The results as they come; from the address that the API has for them, for the key is sent along."""
+        from anthropic import AsyncStream
+        from httpx2 import Response
+
+        path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
+        headers = {"accept": STREAMED}
+        async with asyncio.timeout(self._polling.reply_s):
+            reply: object = await self._client.get(
+                path, cast_to=Response, options={"headers": headers}, stream=True, stream_cls=AsyncStream[Any]
+            )
+        # The client's types know no stream of another kind than events.
+        return cast("Response", reply)
+
+    async def _next(self, lines: AsyncGenerator[bytes]) -> bytes | None:
+        async with asyncio.timeout(self._polling.reply_s):
+            return await anext(lines, None)
+
+    def _item(self, line: bytes) -> Item:
+        """A line of results without the key; ValueError for anything else."""
+        try:
+            content = self._endpoint.redacted(json.loads(line))
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        if not (isinstance(content, dict) and isinstance(content.get("result"), dict)):
+            raise ValueError("no result of a batch")
+        return Item(str(content.get("custom_id")), content["result"])
 
     async def _look(self, batch_id: str) -> dict[str, Any]:
         reply = await self._again(lambda: self._batches.with_raw_response.retrieve(batch_id), _batch, batch_id)
@@ -184,11 +226,11 @@ class BatchServer:
     ) -> "Response":
         """The reply of a call that may be repeated, once it is of the expected form."""
         fault = None
-        for attempt in range(PATIENT):
+        for attempt in range(PATIENT if self._is_reached else ATTEMPTS):
             try:
-                reply: Response = (await call()).http_response
+                reply = await reply_within(self._polling.reply_s, call())
                 check(reply)
-            except _errors() as error:
+            except call_errors() as error:
                 fault = self._fault(error, batch_id)
             else:
                 self._is_reached = True
@@ -208,7 +250,7 @@ class BatchServer:
             raise self._missing(batch_id) from None
         if isinstance(error, _stream_errors()):
             return Fault("again", f"The results of a batch at {self._endpoint.base_url} came in pieces.")
-        fault = fault_of(error, self._endpoint)  # type: ignore[arg-type]
+        fault = fault_of(error, self._endpoint)
         if fault.consequence in ("endpoint", "question") or (fault.is_final_at_first and not self._is_reached):
             raise JudgeError(fault.told, hint=fault.hint) from None
         return fault
@@ -224,73 +266,62 @@ class BatchServer:
         )
 
 
-def _errors() -> "tuple[type[Exception], ...]":
-    from anthropic import APIError
-
-    return APIError, NoMessage, TimeoutError
-
-
 def _stream_errors() -> tuple[type[Exception], ...]:
     from httpx2 import HTTPError
 
     return HTTPError, ValueError
 
 
-def _object(reply: "Response") -> dict[str, Any]:
-    """The JSON object of a reply; NoMessage for anything else."""
-    try:
-        content = reply.json()
-    except ValueError:
-        raise NoMessage(reply) from None
-    if not isinstance(content, dict):
-        raise NoMessage(reply)
-    return content
-
-
 def _page(reply: "Response") -> Page:
-    content = _object(reply)
+    content = json_object(reply)
     try:
-        batches = tuple(
-            Listed(each["id"], datetime.fromisoformat(each["created_at"]), sum(each["request_counts"].values()))
-            for each in content["data"]
-        )
+        batches = tuple(map(_listed, content["data"]))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise NoMessage(reply) from None
     return Page(batches, has_more=bool(batches and content.get("has_more")))
 
 
+def _listed(shown: Mapping[str, Any]) -> Listed:
+    created_at = datetime.fromisoformat(shown["created_at"])
+    if not (_is_id(shown["id"]) and created_at.tzinfo):
+        raise ValueError("no batch")
+    return Listed(shown["id"], created_at, sum(shown["request_counts"].values()))
+
+
 def _batch(reply: "Response") -> dict[str, Any]:
-    content = _object(reply)
-    if not (isinstance(content.get("id"), str) and isinstance(content.get("processing_status"), str)):
+    content = json_object(reply)
+    if not (_is_id(content.get("id")) and isinstance(content.get("processing_status"), str)):
         raise NoMessage(reply)
     return content
 
 
+def _is_id(found: object) -> bool:
+    return isinstance(found, str) and found.isprintable() and 1 <= len(found) <= LONGEST_ID
+
+
 async def lines_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
-    """Lines that are not blank; only a line feed ends one, for JSON may hold all else that ends lines of text."""
+    """Lines that are not blank; only a line feed ends one, for JSON may hold all else that ends lines of text.
+
+    ValueError for a line that is longer than any result.
+    """
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            raise ValueError("a line is too long")
         for line in filter(bytes.strip, lines):
             yield line
     if rest.strip():
         yield rest
 
 
-def _item(line: bytes) -> Item:
-    """A line of results; ValueError for anything else."""
-    content = json.loads(line)
-    if not (isinstance(content, dict) and isinstance(content.get("result"), dict)):
-        raise ValueError("no result of a batch")
-    return Item(str(content.get("custom_id")), content["result"])
-
-
 def _skew(reply: "Response") -> timedelta:
     """The server's clock minus ours."""
     try:
-        return parsedate_to_datetime(reply.headers.get("date", "")) - datetime.now(UTC)
-    except (ValueError, TypeError):
+        skew = parsedate_to_datetime(reply.headers.get("date", "")) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
         return timedelta()
+    return skew if abs(skew) <= MOST_SKEW else timedelta()
 
 
 def _silent(fault: Fault | None) -> JudgeError:

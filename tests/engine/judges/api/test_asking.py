@@ -110,7 +110,7 @@ def test_budget_is_never_exceeded_and_used_up_to_one_call() -> None:
     assert n_answered == len(server.began)
     assert 0.1 - WORST - 1e-9 < n_answered * COST <= 0.1
     assert budget.spent_usd == pytest.approx(n_answered * COST)
-    assert "The budget of $0.1000 is reached" in str(asking.ended_by)
+    assert "Of the budget of $0.1" in str(asking.ended_by)
 
 
 def test_budget_of_nothing_sends_nothing() -> None:
