@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests that need the machine for themselves: they measure waiting times, or drive a browser.
-ALONE := $(wildcard tests/db/test_peers.py tests/e2e)
+# Tests that need the machine for themselves: they measure waiting times, keep both cores busy, or drive a browser.
+ALONE := $(wildcard tests/db/test_peers.py tests/engine/judges/test_faults.py tests/e2e)
 
 # uv reads no pip configuration, so pip's variables are handed on. Where uv cannot install, pip does.
 UV := UV_FIND_LINKS="$$(echo "$$PIP_FIND_LINKS" | tr ' ' ',')" UV_HTTP_TIMEOUT=180 \

@@ -1,12 +1,15 @@
-"""Run every comparison and print one table; `make bench`."""
+"""Run the comparisons and write their tables into docs/benchmarks.md; `make bench`."""
 
 import os
-import sys
 
 # Read when the libraries load, so it stands before their imports.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterable
+import argparse
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -14,35 +17,43 @@ from bench.capturing import capture_against_peers
 from bench.compare import Comparison
 from bench.generating import generate_against_transformers, generate_and_capture_against_collection
 from bench.growth import growth_with_samples
+from bench.judge import throughput_against_client
+from bench.page import PAGE, describe_machine, put_table, table
+from bench.planning import planning_of_a_whole_pack
 from bench.statistics import bootstrap_against_index, histograms_against_pandas
 
-COMPARISONS = (
-    capture_against_peers,
-    generate_against_transformers,
-    generate_and_capture_against_collection,
-    growth_with_samples,
-    histograms_against_pandas,
-    bootstrap_against_index,
-)
+COMPARISONS: dict[str, Callable[..., Comparison]] = {
+    "capture": capture_against_peers,
+    "generation": generate_against_transformers,
+    "generation-and-capture": generate_and_capture_against_collection,
+    "growth": growth_with_samples,
+    "planning": planning_of_a_whole_pack,
+    "counts": histograms_against_pandas,
+    "bootstrap": bootstrap_against_index,
+    "judge": throughput_against_client,
+}
 
 
 def main() -> None:
-    """Print a Markdown table, comparison by comparison; arguments choose those whose names hold one of them."""
+    """Print each table, and put it where the page has its place."""
     torch.set_num_threads(1)
-    wanted = sys.argv[1:]
-    print("| job | way | CPU s | time ÷ ours | peak MiB |\n|---|---|--:|--:|--:|", flush=True)
-    for measure in COMPARISONS:
-        if not wanted or any(word in measure.__name__ for word in wanted):
-            print("\n".join(_lines(measure())), flush=True)
+    asked = _arguments()
+    for name in asked.names or COMPARISONS:
+        measure = COMPARISONS[name]
+        if "pack" in inspect.signature(measure).parameters:
+            measure = partial(measure, pack=asked.pack)
+        found = f"{table(measure())}\n\n{describe_machine()}"
+        print(f"## {name}\n{found}\n", flush=True)
+        if asked.write:
+            put_table(PAGE, name, found)
 
 
-def _lines(comparison: Comparison) -> Iterable[str]:
-    for position, timing in enumerate(comparison.timings):
-        job = f"{comparison.job} ({comparison.agreement})" if position == 0 else ""
-        seconds = "" if timing.seconds is None else f"{timing.seconds:.3f}"
-        times = "" if timing.times_ours is None else f"{timing.times_ours:.2f}"
-        peak = "" if timing.peak_mib is None else f"{timing.peak_mib:.0f}"
-        yield f"| {job} | {timing.way} | {seconds} | {times} | {peak} |"
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *COMPARISONS], help="which ones; all where none is named")
+    parser.add_argument("--pack", type=Path, help="folder of the pack to plan; a synthetic one of that size otherwise")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/benchmarks.md as it is")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

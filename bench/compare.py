@@ -1,9 +1,11 @@
 """Times several ways of doing one job, in turns."""
 
+import ctypes
 import gc
 import os
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,16 +42,22 @@ def compare(
     n_repeats: int,
     absent: Sequence[str] = (),
     with_memory: bool = False,
+    with_warm_up: bool = True,
+    shares: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Run every way `n_repeats` times, in turns after one warm-up; the first way is ours, `absent` peers are named."""
+    """Run every way `n_repeats` times, in turns; the first way is ours, `absent` peers are named.
+
+    A way that does only a share of the job, since the whole takes too long, is timed as if it did all.
+    """
     peaks = {name: peak_memory(way) if with_memory else None for name, way in ways.items()}
-    for way in ways.values():
+    for way in ways.values() if with_warm_up else ():
         way()
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(n_repeats):
         for name, way in ways.items():
             spent[name].append(_cpu_seconds(way))
-    medians = {name: statistics.median(seconds) for name, seconds in spent.items()}
+    shares = shares or {}
+    medians = {name: statistics.median(seconds) / shares.get(name, 1.0) for name, seconds in spent.items()}
     ours = next(iter(medians.values()))
     timings = [Timing(name, s, s / ours, peaks[name]) for name, s in medians.items()]
     timings += [Timing(f"{name}: not installed (pip install -e '.[bench]')", None, None) for name in absent]
@@ -58,6 +66,8 @@ def compare(
 
 def peak_memory(way: Callable[[], object]) -> float:
     """MiB that one run needs at its highest above what there was before, measured in a fork of this process."""
+    # Before the fork, for the peak of a fork is never below what it began with.
+    _give_back_free_memory()
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -71,6 +81,13 @@ def peak_memory(way: Callable[[], object]) -> float:
         said = pipe.read()
     os.waitpid(child, 0)
     return float(said)
+
+
+def _give_back_free_memory() -> None:
+    """What the allocator keeps of earlier work would hide what the way needs."""
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident_mib() -> float:

@@ -1,21 +1,25 @@
-"""Generation with the bundled model, alone and together with capture: ours against `generate`."""
+"""Generation alone, and together with capture: ours against `generate`."""
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from bench.compare import Comparison, compare
+from bench.models import LAYERS, random_llama
 from engine.packs.folder import load_pack
 from engine.prompts.templates import load_templates
 from engine.subject.capture import Replay, capture
 from engine.subject.encode import encode_prompt
 from engine.subject.generate import Writer
-from engine.subject.layers import choose_layers
 from engine.subject.load import Subject, load_subject
 from engine.subject.sampling import Sampling
 
 N_PROMPTS, N_NEW = 32, 48
+N_MANY, N_OF_PEERS = 64, 8
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=N_NEW, min_new_tokens=N_NEW)
 
 
@@ -56,21 +60,36 @@ def generate_against_transformers() -> Comparison:
 
 
 def generate_and_capture_against_collection() -> Comparison:
-    """Generate, then replay through the truncated model; against hidden states collected inside `generate`."""
-    subject, asked = load_subject("bundled", device="cpu"), prompts(N_PROMPTS)
-    layers = choose_layers(subject, None)
-    ways: dict[str, Callable[[], int]] = {
-        f"ours, batch {N_PROMPTS}": lambda: _write_and_capture(subject, asked, layers),
-        "hidden states inside generate, batch 4": lambda: _generate(subject, asked, size=4, layers=layers),
-        "hidden states inside generate, batch 1": lambda: _generate(subject, asked, size=1, layers=layers),
+    """Generate, then replay through the truncated model; against hidden states collected inside `generate`.
+
+    The model is one of twelve layers with a vocabulary of 32,000. The peers write a share of the texts only.
+    """
+    full = random_llama()
+    half = replace(full, model=copy.deepcopy(full.model).to(torch.bfloat16))
+    asked = prompts(N_MANY)
+    few = asked[:: N_MANY // N_OF_PEERS]
+    made: list[int] = []
+    ways: dict[str, Callable[[], object]] = {
+        f"ours, batch {N_MANY}": lambda: made.append(_write_and_capture(full, asked, LAYERS)),
+        f"ours, batch {N_MANY}, bf16": lambda: made.append(_write_and_capture(half, asked, LAYERS)),
     }
-    return compare(
-        f"generation and capture, {N_PROMPTS} prompts, layers {layers} of {subject.n_layers}, bundled model",
+    shares = {}
+    for model, dtype in ((full, ""), (half, ", bf16")):
+        for size in (4, 1):
+            way = f"hidden states inside generate, batch {size}{dtype}"
+            ways[way] = partial(_generate, model, few, size=size, layers=LAYERS)
+            shares[way] = len(few) / len(asked)
+    found = compare(
+        f"generation and capture, {N_MANY} texts of {N_NEW} tokens, layers {LAYERS} of {full.n_layers}, vocabulary 32,000",
         ways,
-        agreement=f"new tokens: {' '.join(sorted({str(way()) for way in ways.values()}))}",
-        n_repeats=3,
+        agreement=f"peers write {len(few)} of the texts, and their time is multiplied",
+        n_repeats=2,
         with_memory=True,
+        with_warm_up=False,
+        shares=shares,
     )
+    rate = made[0] / (found.timings[0].seconds or 1)
+    return replace(found, agreement=f"{found.agreement}; ours {rate:,.0f} new tokens/s")
 
 
 def _write_and_capture(subject: Subject, asked: Sequence[str], layers: Sequence[int]) -> int:

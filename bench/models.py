@@ -1,16 +1,19 @@
 """The models of the measurements: a random Llama of 12 layers, and samples of random tokens for it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.subject.capture import Replay
-from engine.subject.load import Subject
+from engine.subject.load import Subject, load_subject
 
-WIDTH, N_LAYERS, VOCABULARY = 512, 12, 8_000
+WIDTH, N_LAYERS, VOCABULARY = 512, 12, 32_000
 LAYERS = (3, 6, 9)
+# Spread of the logits: a text of this model has some two to three nats a token, as one of a trained model has.
+SPREAD = 4.0
 
 
 def random_llama() -> Subject:
@@ -26,17 +29,28 @@ def random_llama() -> Subject:
     )
     model = LlamaForCausalLM(config)
     model.eval()  # type: ignore[no-untyped-call]
-    return Subject("random-llama", "random", model, None, N_LAYERS, WIDTH, 2048, torch.device("cpu"))
+    with torch.no_grad():
+        # As a random head leaves it, every token is about as likely as any other, which no trained model does.
+        model.lm_head.weight.mul_(SPREAD / (config.initializer_range * WIDTH**0.5))
+    model.generation_config.pad_token_id = 0
+    return Subject("random-llama", "random", model, _tokenizer(), N_LAYERS, WIDTH, 2048, torch.device("cpu"))
+
+
+def _tokenizer() -> Any:
+    """The bundled one, filled up with made-up tokens to the vocabulary of the model."""
+    tokenizer = load_subject("bundled", device="cpu").tokenizer
+    tokenizer.add_tokens([f"<{number}>" for number in range(VOCABULARY - len(tokenizer))])
+    return tokenizer
 
 
 def random_replays(n: int, *, seed: int) -> list[Replay]:
-    """Prompts of 5 to 12 and outputs of 20 to 120 tokens."""
+    """Prompts of 10 to 20 and outputs of 50 to 110 tokens."""
     rng = np.random.default_rng(seed)
 
     def tokens(low: int, high: int) -> tuple[int, ...]:
         return tuple(rng.integers(1, VOCABULARY, size=rng.integers(low, high)).tolist())
 
-    return [Replay(tokens(5, 13), tokens(20, 121), pool_prefix=True) for _ in range(n)]
+    return [Replay(tokens(10, 21), tokens(50, 111), pool_prefix=True) for _ in range(n)]
 
 
 def count_tokens(replays: Sequence[Replay]) -> int:

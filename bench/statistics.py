@@ -24,7 +24,6 @@ def histograms_against_pandas() -> Comparison:
         study = Path(folder) / "study"
         build_big_study(study)
         with connect(study) as cursor:
-            cursor.execute("set threads = 1")
             cursor.execute(_CORRECTIONS)
             tables = {
                 name: cursor.execute(f"select * from {name}").df()
@@ -58,7 +57,7 @@ _GRAIN = ["concept", "arm", "form"]
 def counts_by_sql(cursor: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The product's own query: verdicts (override, else mean vote), put into five counts."""
     values = {"run_id": RUN, "judge_id": JUDGE, "concept": None, "form_rule": "study"}
-    columns = [*_GRAIN, "n_samples", *range(1, 6)]
+    columns = [*_GRAIN, "n_samples", *range(1, 6), "off_total", "off_squares"]
     rows = cursor.execute(query("findings.counts"), values).fetchall()
     return pd.DataFrame(rows, columns=columns).set_index(_GRAIN)[list(range(1, 6))].astype(int)
 

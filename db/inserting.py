@@ -46,6 +46,9 @@ def insert(cursor: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> int:
     kind = type(rows[0])
     if any(type(row) is not kind for row in rows):
         raise TypeError(f"rows of several classes cannot be added at once: {sorted({type(r).__name__ for r in rows})}")
+    if not kind.key and len(rows) > 1:
+        # Where any constraint may clash, DuckDB takes rows of one statement for equal when a unique column is null in both.
+        return sum(insert(cursor, [row]) for row in rows)
     columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(kind)}
     table = _arrow_table(kind, columns) if len(rows) >= BULK else None
     return _insert_lists(cursor, kind, columns) if table is None else _insert_table(cursor, kind, table)

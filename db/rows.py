@@ -24,6 +24,7 @@ RatingSource: TypeAlias = Literal["override", "audit"]
 TopicMatch: TypeAlias = Literal["exact", "alias", "sibling", "ancestor", "other"]
 JudgeKind: TypeAlias = Literal["topic", "relevance"]
 BatchStep: TypeAlias = Literal["submitted", "done", "lost"]
+ExtraReason: TypeAlias = Literal["probe", "lost", "killed"]
 Json: TypeAlias = str
 """A JSON document as text."""
 
@@ -319,6 +320,7 @@ class JudgeBatchRow(Row):
     kind: JudgeKind
     n_requests: int
     created_at: datetime
+    worst_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +346,19 @@ class JudgeBatchStepRow(Row):
     step: BatchStep
     batch_id: str | None
     taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeExtraRow(Row):
+    """What a judge has cost beside its votes, in US dollars; at most so much, but for a probe."""
+
+    table: ClassVar[str] = "judge_extras"
+    key: ClassVar[tuple[str, ...]] = ("extra_id",)
+    extra_id: str
+    judge_id: str
+    reason: ExtraReason
+    cost_usd: float
+    found_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,14 @@ sys.path.insert(0, str(ROOT))
 from tests.support.dashboard import open_browser, serve, settle  # noqa: E402
 
 DEMO = ROOT / "studies" / "demo"
-SCREENS = {"overview": "", "pack": "pack", "samples": "samples", "concept": "concept", "corrections": "corrections"}
+SCREENS = {
+    "overview": "",
+    "pack": "pack",
+    "samples": "samples",
+    "concept": "concept",
+    "corrections": "corrections",
+    "rubric-lab": "rubric_lab",
+}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((1440, 900), (1100, 720))
 

@@ -22,9 +22,11 @@ from engine.commands import (
     wide_console,
 )
 from engine.errors import ExpectedError, StudyUnreadable
+from engine.export_cli import app as export_app
 from engine.judge_cli import app as judge_app
-from engine.options import with_settings
+from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
+from engine.score_cli import score
 from engine.terminal import visible
 
 app = typer.Typer(
@@ -36,6 +38,8 @@ app = typer.Typer(
 )
 app.add_typer(pack_app, name="pack")
 app.add_typer(judge_app, name="judge")
+app.add_typer(export_app, name="export")
+app.command(cls=SettingsCommand)(score)
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}
 
@@ -93,17 +97,25 @@ def demo(
         serve(study, port=port)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
-def run(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
+def run(
+    study: StudyArgument = DEFAULT_STUDY,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")] = False,
+    **settings: Any,
+) -> None:
     """Do the whole study, or what is left of it: select, generate, capture, judge, train.
 
     Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
     """
-    run_stages(study, config, settings, only=("select", "generate", "capture", "judge", "train"))
+    from engine.pipeline import STAGES
+    from engine.stages.judge_run import AskOptions
+
+    run_stages(study, config, settings, only=STAGES, asking=AskOptions(yes=yes))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Choose the concepts and plan every prompt and pair, without loading the model."""
@@ -113,7 +125,7 @@ def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **
     wide_console(stderr=True).print(forecast_table(build_forecast(study, chosen_settings(study, config, settings))))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def plan(
     study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
@@ -130,21 +142,21 @@ def plan(
         wide_console().print(forecast_table(found))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def generate(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Have the subject model write the planned samples, and measure their form."""
     run_stages(study, config, settings, only=("generate",))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def capture(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Capture the activations of the samples."""
     run_stages(study, config, settings, only=("capture",))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings
 def train(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Train and measure the lenses."""

@@ -6,6 +6,7 @@ starts another run beside the first. The others (judge, lenses, layers) add rows
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -141,11 +142,12 @@ def _decides_run(metadata: Mapping[str, Any]) -> bool:
 def _check_bounds(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if value is None:
         return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} must be a number, not {value}.")
     low, high = metadata.get("low"), metadata.get("high")
-    # Written so that nan, which no comparison holds for, is refused.
-    if low is not None and not value >= low:
+    if low is not None and value < low:
         raise ConfigError(f"{name} must be at least {_shown(low)}, not {value}.")
-    if high is not None and not value <= high:
+    if high is not None and value > high:
         raise ConfigError(f"{name} must be at most {_shown(high)}, not {value}.")
 
 
@@ -210,7 +212,7 @@ def _number(name: str, text: str) -> int | float:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -3,9 +3,13 @@
 from db.errors import ExpectedError, StudyFull, StudyLocked, StudyMissing, StudyUnreadable
 
 __all__ = [
+    "BudgetReached",
     "ConfigError",
+    "ConsentMissing",
     "ExpectedError",
+    "JudgeBusy",
     "JudgeError",
+    "LensPackError",
     "ModelError",
     "PackError",
     "StudyFull",
@@ -38,6 +42,30 @@ class JudgeError(ExpectedError):
     """A judge cannot be set up or reached."""
 
     title = "The judge cannot be used"
+
+
+class BudgetReached(JudgeError):
+    """The next call of a judge may cost more than is left of its budget."""
+
+    title = "The budget is reached"
+
+
+class ConsentMissing(JudgeError):
+    """Asking costs money that nobody agreed to spend."""
+
+    title = "Nothing was asked"
+
+
+class JudgeBusy(JudgeError):
+    """Another process asks the same judge about the study."""
+
+    title = "The judge is busy"
+
+
+class LensPackError(ExpectedError):
+    """A lens pack cannot be written or read; the message names the file."""
+
+    title = "The lens pack cannot be used"
 
 
 class WordNetMissing(ExpectedError):

@@ -20,10 +20,10 @@ from engine.commands import (
     wide_console,
 )
 from engine.errors import ConfigError
-from engine.options import with_settings
+from engine.options import SettingsCommand, with_settings
 
 if TYPE_CHECKING:
-    from engine.judges.preflight import Preflight
+    from engine.judges.costs.preflight import Preflight
 
 JUDGE_SETTINGS = ("judge", "base_url", "rubric", "text_limit", "budget", "rpm", "tpm", "prices", "device")
 
@@ -41,8 +41,8 @@ class AskUnlessNamed(TyperGroup):
 app = typer.Typer(cls=AskUnlessNamed, help="Have a judge name topics and rate relevance; compare judges; try a rubric.")
 
 
-@app.command()
-@with_settings
+@app.command(cls=SettingsCommand)
+@with_settings(first="Judge")
 def ask(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
@@ -58,7 +58,7 @@ def ask(
 
     See also: lensgap judge compare | try | rubric.
     """
-    from engine.stages.judging import AskOptions
+    from engine.stages.judge_run import AskOptions
 
     if not dry_run:
         asking = AskOptions(again=retry_unscored, yes=yes)
@@ -86,7 +86,7 @@ def compare(
         wide_console().print(agreement_table(found))
 
 
-@app.command("try")
+@app.command("try", cls=SettingsCommand)
 @with_settings(only=JUDGE_SETTINGS)
 def try_judge(
     study: StudyArgument = DEFAULT_STUDY,
@@ -104,7 +104,7 @@ def try_judge(
     The votes are kept: judging the run with the same rubric later does not pay for them again.
     """
     from engine.pipeline import ask_about, price_judge, stored_config
-    from engine.stages.judging import AskOptions
+    from engine.stages.judge_run import AskOptions
 
     stored = stored_config(study, run_id=run_id)
     if stored is None:
@@ -138,7 +138,7 @@ def _pairs(given: list[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _tell_price(found: "Preflight", *, as_json: bool) -> None:
-    from engine.judges.preflight import preflight_json, preflight_table
+    from engine.judges.costs.preflight import preflight_json, preflight_table
 
     if as_json:
         typer.echo(json.dumps(preflight_json(found), indent=2))

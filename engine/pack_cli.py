@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.commands import JsonOption, wide_console
-from engine.options import with_settings
+from engine.options import SettingsCommand, with_settings
 
 if TYPE_CHECKING:
     from engine.packs.pack import Pack
@@ -43,7 +43,7 @@ def list_packs(
         typer.echo(f"{one['pack']}: {told}")
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings(only=COUNTS)
 def show(
     pack: PackArgument,
@@ -89,7 +89,7 @@ def validate(pack: PackArgument, as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 @with_settings(only=("pack_layer", "picker", "concepts", "per_quadrant", "seed", *COUNTS))
 def select(pack: PackArgument, as_json: JsonOption = False, **settings: Any) -> None:
     """Choose concepts as a study would, without making one."""

@@ -11,15 +11,16 @@ from rich.progress import Progress
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyMissing
+from engine.judges.costs.preflight import Preflight
 from engine.judges.open import open_judge
-from engine.judges.preflight import Preflight
 from engine.packs.folder import load_pack
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
 from engine.stages.judge import judge_id
-from engine.stages.judging import AskOptions, forecast, judge_run
+from engine.stages.judge_run import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
+from engine.stages.pricing import require_payable
 from engine.stages.progress import progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage
@@ -53,7 +54,13 @@ def run(
     """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
     choose_families(config.lenses)
     prepared = prepare_run(config)
+    if tuple(only) == ("judge",):
+        require_run(study, prepared.run_id)
     judge = open_judge(config, prepared.pack, is_asked="judge" in only)
+    asking = asking or AskOptions()
+    if "judge" in only and len(only) > 1:
+        agreed = asking.yes or config.budget is not None
+        require_payable(study, prepared.run_id, judge, config, agreed=agreed)
     # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
     subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
     if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
@@ -66,7 +73,7 @@ def run(
         if "generate" in only or "capture" in only:
             n_done |= _with_model(study, prepared, subject, only, bar)
         if "judge" in only:
-            n_done |= judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking or AskOptions())
+            n_done |= judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking)
         if "train" in only:
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
@@ -76,10 +83,17 @@ def run(
 def price_judge(study: Path, config: StudyConfig, asking: AskOptions, *, run_id: str | None = None) -> Preflight:
     """What the judge of the settings would take for all that is pending; nothing is asked. ConfigError before a run exists."""
     run_id = run_id or prepare_run(config).run_id
-    if stored_config(study, run_id=run_id) is None:
-        raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
+    require_run(study, run_id)
     judge = open_judge(config, load_pack(config.pack), is_asked=False)
     return forecast(study, run_id, judge, config, asking)
+
+
+def require_run(study: Path, run_id: str) -> None:
+    """Raise StudyMissing or ConfigError where there is nothing to judge, so that a mistyped folder does not become a study."""
+    with connect(study):
+        pass
+    if stored_config(study, run_id=run_id) is None:
+        raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
 
 
 def ask_about(study: Path, run_id: str, config: StudyConfig, asking: AskOptions) -> tuple[str, int]:

@@ -1,4 +1,7 @@
-"""Text of a study for a terminal: what would move the cursor, colour or turn the text is written out instead of obeyed."""
+"""How texts and amounts are written on a terminal.
+
+Of a text of a study, what would move the cursor, colour or turn the text is written out instead of obeyed.
+"""
 
 import re
 from typing import Final
@@ -14,3 +17,10 @@ def visible(text: str) -> str:
     Lines that are meant are joined after each is made visible.
     """
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def dollars(amount: float) -> str:
+    """US dollars with as many places as it takes to tell the amount from nothing: two, and four below ten cents."""
+    if amount == 0 or amount >= 0.09995:
+        return f"${amount:,.2f}"
+    return f"${amount:.4f}" if amount >= 0.00005 else "under $0.0001"

@@ -5,5 +5,6 @@ from app.charts.histograms import rating_histograms
 from app.charts.lens_dots import lens_plot
 from app.charts.pack_map import pack_map
 from app.charts.quadrant_map import quadrant_map
+from app.charts.trial import trial_plot
 
-__all__ = ["forest", "lens_plot", "pack_map", "quadrant_map", "rating_histograms"]
+__all__ = ["forest", "lens_plot", "pack_map", "quadrant_map", "rating_histograms", "trial_plot"]

@@ -37,6 +37,7 @@ class Correction:
     reviewer: str
     reason: str | None
     rated_at: datetime
+    otherwise: float | None
     judge_bin: int | None
     form: str | None
     excerpt: str

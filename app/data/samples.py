@@ -59,7 +59,7 @@ class PairPage:
 
 @dataclass(frozen=True, slots=True)
 class PairDetail:
-    """A pair with its sample, its form and its verdict; `judge_bin` is the verdict if there were no override."""
+    """A pair with its sample, its form and its verdict; `otherwise`: the verdict without an override, `judge_bin`: its bin."""
 
     concept: str
     sample_id: str
@@ -87,6 +87,7 @@ class PairDetail:
     judge_spread: float | None
     n_votes: int
     n_unscored: int
+    otherwise: float | None
     judge_bin: int | None
 
 

@@ -77,7 +77,7 @@ def _title(concept: data.Concept) -> str:
         siblings,
         f"pack layer {facts.pack_layer}",
         *((f"split from {facts.origin}",) if facts.origin else ()),
-        *((f"bucket {facts.bucket}",) if facts.bucket else ()),
+        *((f"bucket: {facts.bucket}",) if facts.bucket else ()),
     )
     called = markup.named(facts.name, facts.concept, tag="h1") + markup.term_beside(facts.name, facts.concept)
     return (

@@ -36,7 +36,7 @@ def show(here: Context) -> None:
 
 def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
     counts = here.counts()
-    overrides = [Override(c.concept, c.arm, c.form, c.override_rating, c.judge_bin) for c in corrections]
+    overrides = [Override(c.concept, c.arm, c.form, c.override_rating, c.otherwise) for c in corrections]
     after, before = here.find(counts), here.find(without(counts, overrides))
     rows = [
         effect

@@ -23,7 +23,7 @@ class Override:
     arm: str
     form: str | None
     rating: int
-    otherwise: int | None
+    otherwise: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,11 @@ def _moved(arm: ArmCounts, override: Override) -> ArmCounts:
 
 
 def _take_back(histogram: RatingHistogram, override: Override) -> RatingHistogram:
-    counts = list(histogram.counts)
+    counts, off_total, off_squares = list(histogram.counts), histogram.off_total, histogram.off_squares
     counts[override.rating - 1] -= 1
     if override.otherwise is not None:
-        counts[override.otherwise - 1] += 1
-    return RatingHistogram((counts[0], counts[1], counts[2], counts[3], counts[4]))
+        nearest = round(override.otherwise)
+        counts[nearest - 1] += 1
+        off_total += override.otherwise - nearest
+        off_squares += override.otherwise**2 - nearest**2
+    return RatingHistogram((counts[0], counts[1], counts[2], counts[3], counts[4]), off_total, off_squares)

@@ -11,6 +11,12 @@ from engine.stats.quadrants import QUADRANTS, Bands, Obstacle, assign_quadrant, 
 NO_QUADRANT = "none"
 """How filters and addresses name what lies in no quadrant."""
 _SHOWN_NAMES = 3
+_MADE = {
+    "split": "senses split",
+    "bucket": "siblings bucketed",
+    "sumo": "built from SUMO",
+    "wordnet": "built from WordNet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ def history(facts: PackFacts) -> str | None:
     """What the pack was made from, in a sentence; None where it says nothing."""
     parts = []
     if facts.made_by:
-        parts.append(f"made by {facts.made_by}" + (f" from {facts.made_from}" if facts.made_from else ""))
+        made = _MADE.get(facts.made_by, f"made by {facts.made_by}")
+        parts.append(f"{made}, from {facts.made_from}" if facts.made_from else made)
     if facts.n_split:
         parts.append(f"{count(facts.n_split, 'concept')} split from {count(facts.n_origins, 'concept')} by sense")
     if facts.n_bucketed:

@@ -98,10 +98,10 @@ def percent(share: float | None) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """US dollars with as many places as it takes to tell the amount from nothing."""
+    """US dollars with as many places as it takes to tell the amount from nothing, as the terminal shows them."""
     if amount is None:
         return UNKNOWN
-    if amount == 0 or amount >= 0.1:
+    if amount == 0 or amount >= 0.09995:
         return f"${amount:,.2f}"
     return f"${amount:.4f}" if amount >= 0.00005 else "under $0.0001"
 

@@ -73,7 +73,7 @@ def provenance(facts: data.PackFacts) -> None:
     said = (
         ("Name", f"{facts.name} {facts.version}".strip()),
         ("A sense is", facts.senses_mean),
-        ("Made from", history(facts) or "no splitting or bucketing is recorded"),
+        ("Origin", history(facts) or "no splitting or bucketing is recorded"),
     )
     entries = "".join(f"<dt>{name}</dt><dd>{markup.text(value)}</dd>" for name, value in said)
     place = f'<dd title="{markup.text(facts.source)}">{markup.text(Path(facts.source).name or facts.source)}</dd>'
@@ -122,7 +122,7 @@ def _notes(concept: data.PackConcept, reason: str | None) -> str:
     notes = (
         f"No quadrant: {reason}" if reason else "",
         f"split from {concept.origin}" if concept.origin else "",
-        f"bucket {concept.bucket}" if concept.bucket else "",
+        f"bucket: {concept.bucket}" if concept.bucket else "",
     )
     shown = " · ".join(note for note in notes if note)
     return f'<p class="lg-why">{markup.text(shown)}</p>' if shown else ""

@@ -10,6 +10,7 @@ import streamlit as st
 from app import data, state
 from app.context import CEILING_MODELS, DEFAULTS, Context
 from app.viewmodels import overview
+from app.viewmodels.judges import judge_labels
 from app.viewmodels.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
 from app.widgets import markup
 
@@ -19,6 +20,7 @@ PAGES: Final = (
     ("screens/samples.py", "Samples", ":material/article:"),
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
+    ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
 )
 _LIVE_S: Final = 60.0
 _REFRESH_S: Final = 3.0
@@ -131,7 +133,7 @@ def _judge_picker(context: Context) -> None:
     if context.judge is None:
         st.html('<p class="lg-note">No judge has rated this run yet.</p>')
         return
-    names = {judge.judge_id: f"{judge.backend} · {judge.model}" for judge in context.judges}
+    names = judge_labels(context.judges)
     if len(names) > 1:
         state.bound(
             st.selectbox,

@@ -1,10 +1,10 @@
 -- name: between_judges
 -- How often one judge gave a rating and another judge a rating to the same pair of a run, by concept and arm. A judge's rating
--- is the mean of its votes as one of the five ratings, half a step to the even one, as everywhere.
+-- is the mean of its votes as given, rounded only as far as the order of the votes decides its last digits.
 select
     p.concept, p.arm,
-    cast(round_even(a.mean_rating, 0) as integer) as first_rating,
-    cast(round_even(b.mean_rating, 0) as integer) as second_rating,
+    round(a.mean_rating, 9) as first_rating,
+    round(b.mean_rating, 9) as second_rating,
     count(*) as n
 from pairs p
 join ratings_by_judge($first) a on a.concept = p.concept and a.sample_id = p.sample_id
@@ -18,8 +18,8 @@ order by all;
 -- somebody came across.
 select
     h.source, p.concept, p.arm,
-    cast(round_even(a.mean_rating, 0) as integer) as first_rating,
-    cast(h.rating as integer) as second_rating,
+    round(a.mean_rating, 9) as first_rating,
+    cast(h.rating as double) as second_rating,
     count(*) as n
 from pairs p
 join ratings_by_judge($judge_id) a on a.concept = p.concept and a.sample_id = p.sample_id

@@ -1,5 +1,6 @@
 -- name: counts
--- For each concept, arm and form: samples, and the five rating counts of their verdicts. Form rule is 'study' or 'loop'.
+-- For each concept, arm and form: samples, the five rating counts of their verdicts, and by how much sum and sum of squares
+-- of the verdicts differ from those of their bins, which is 0 where all are whole ratings. Form rule is 'study' or 'loop'.
 select
     v.concept, v.arm,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
@@ -8,7 +9,10 @@ select
     count(*) filter (v.bin = 2) as n_2,
     count(*) filter (v.bin = 3) as n_3,
     count(*) filter (v.bin = 4) as n_4,
-    count(*) filter (v.bin = 5) as n_5
+    count(*) filter (v.bin = 5) as n_5,
+    -- Rounded, for the last digits of a sum depend on the order of its terms.
+    coalesce(round(sum(v.verdict - v.bin), 9), 0) as off_total,
+    coalesce(round(sum((v.verdict - v.bin) * (v.verdict + v.bin)), 9), 0) as off_squares
 from verdicts($run_id, $judge_id) v
 join samples s on s.sample_id = v.sample_id
 left join forms f on f.sample_id = v.sample_id

@@ -22,7 +22,7 @@ limit 1;
 -- Every pair of the run whose verdict is an override, latest first, beside what would stand without it.
 select
     v.concept, v.sample_id, v.arm, c.quadrant, v.override_rating, o.reviewer, r.reason, r.rated_at,
-    cast(round_even(coalesce(v.audit_rating, v.judge_rating), 0) as integer) as judge_bin,
+    coalesce(v.audit_rating, v.judge_rating) as otherwise, cast(round_even(otherwise, 0) as integer) as judge_bin,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
     substr(s.output, 1, 160) as excerpt
 from verdicts($run_id, $judge_id) v

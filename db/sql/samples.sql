@@ -54,14 +54,14 @@ join prompts q on q.sample_id = p.sample_id
 order by p.row_order;
 
 -- name: pair
--- One pair with its sample, form and verdict; `judge_bin` is the rating in force were there no override.
+-- One pair with its sample, form and verdict; `otherwise` is the rating in force were there no override, `judge_bin` its bin.
 select
     v.concept, v.sample_id, v.arm, v.negative_kind, c.quadrant, q.prompt, q.prompt_concept, q.template,
     s.output, s.finish_reason, s.generated_at,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
     f.n_chars, f.n_words, f.tail_loop_share, f.repeated_4gram_share, f.distinct_2, f.zlib_ratio, f.first30_count,
     v.verdict, v.bin, v.verdict_source, v.judge_rating, v.judge_spread, v.n_votes, v.n_unscored,
-    cast(round_even(coalesce(v.audit_rating, v.judge_rating), 0) as integer) as judge_bin
+    coalesce(v.audit_rating, v.judge_rating) as otherwise, cast(round_even(otherwise, 0) as integer) as judge_bin
 from verdicts($run_id, $judge_id) v
 join samples s on s.sample_id = v.sample_id
 join prompts q on q.sample_id = v.sample_id

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
-from engine.terminal import visible
+from engine.terminal import dollars, visible
 
 
 def build_status(study: Path) -> dict[str, Any]:
@@ -99,5 +99,5 @@ def _judges(runs: list[dict[str, Any]]) -> list[Table | Text]:
 def _dollars(cost_usd: float | None, n_unpriced: int) -> str:
     """A sum in dollars; with votes whose price nobody told it is a part, or unknown."""
     if not n_unpriced:
-        return f"${cost_usd or 0:.4f}" if 0 < (cost_usd or 0) < 1 else f"${cost_usd or 0:,.2f}"
-    return f"${cost_usd:.4f} + ?" if cost_usd else "unknown"
+        return dollars(cost_usd or 0)
+    return f"{dollars(cost_usd)} + ?" if cost_usd else "unknown"

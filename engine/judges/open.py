@@ -5,12 +5,12 @@ from pathlib import Path
 
 from engine.config import StudyConfig
 from engine.errors import ConfigError, JudgeError
-from engine.judges.endpoint import ANTHROPIC_KEY, ASSUMED, Endpoint, find_endpoint
+from engine.judges.api.endpoint import ANTHROPIC_KEY, ASSUMED, Endpoint, find_endpoint
+from engine.judges.api.messages import Limits, MessagesJudge
+from engine.judges.costs.prices import load_prices
 from engine.judges.judge import Judge
-from engine.judges.local import LocalJudge
-from engine.judges.messages import Limits, MessagesJudge
+from engine.judges.local.local_judge import LocalJudge
 from engine.judges.offline import OfflineJudge
-from engine.judges.prices import load_prices
 from engine.judges.questions import Questioner
 from engine.packs.pack import Pack
 from engine.prompts.rubrics import load_rubric
@@ -49,8 +49,8 @@ def _messages_judge(config: StudyConfig, questioner: Questioner, model: str, *, 
 
 def _endpoint(model: str, base_url: str | None, *, is_asked: bool) -> Endpoint:
     environ = dict(os.environ)
-    if not is_asked:
-        environ.setdefault(ANTHROPIC_KEY, NO_KEY_YET)
+    if not is_asked and not environ.get(ANTHROPIC_KEY, "").strip():
+        environ[ANTHROPIC_KEY] = NO_KEY_YET
     return find_endpoint(model, base_url, environ=environ)
 
 

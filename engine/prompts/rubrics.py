@@ -100,7 +100,7 @@ def rubric_toml(rubric: Rubric) -> str:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # some editors write a mark before the text
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise ConfigError(f"{file} is not a TOML file: {error}.") from error
@@ -155,10 +155,10 @@ def _check_question(text: str, table: str, field: str) -> None:
         ) from error
     names = [name for name, _, _ in parts]
     needed, allowed = _NEEDED[table], _ALLOWED[table]
-    if missing := sorted(needed - set(names)):
-        raise ConfigError(f"{field} must use {{{missing[0]}}}.")
     if unknown := sorted(str(name) for name in set(names) - allowed):
         raise ConfigError(f"{field} cannot use {{{unknown[0]}}}, only {_listed(allowed)}.")
+    if missing := sorted(needed - set(names)):
+        raise ConfigError(f"{field} must use {{{missing[0]}}}.")
     if formatted := [name for name, spec, conversion in parts if spec or conversion]:
         raise ConfigError(f"{field} must use {{{formatted[0]}}} as it is, without a format.")
     if names.count("text") > 1:

@@ -21,7 +21,7 @@ from engine.judges.judge import Answer, Judge, JudgeIdentity, Kind, Question, Ra
 from engine.judges.vocabulary import Vocabulary
 from engine.stages.generate import count
 from engine.stages.progress import StageProgress, now
-from engine.stages.replies import ReplyLog, VoteRow, reply_log
+from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
 from engine.stages.stage import WRITE_EVERY_S, write_rows
 
 PAGE = 2_000
@@ -36,7 +36,7 @@ COUNTS: dict[Kind, str] = {"topic": "n_samples", "relevance": "n_pairs"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Inquiry:
     """What is asked of a judge about a run: `n_votes` votes of each kind, and unscored ones once more if `again`.
 
     `chosen` names pairs of concept and sample, the only ones that relevance is asked about; None is all of the run.
@@ -87,7 +87,7 @@ def judge_row(identity: JudgeIdentity) -> JudgeRow:
     )
 
 
-def left_to_ask(asking: Asking, kind: Kind, *, text_limit: int = 2**31 - 1) -> Left:
+def left_to_ask(asking: Inquiry, kind: Kind, *, text_limit: int = 2**31 - 1) -> Left:
     """Count what is pending of a kind."""
     with connect(asking.study) as cursor:
         values = asking.values(kind) | {"text_limit": text_limit}
@@ -95,7 +95,7 @@ def left_to_ask(asking: Asking, kind: Kind, *, text_limit: int = 2**31 - 1) -> L
     return Left(*row) if row else Left(0, 0, 0)
 
 
-def ask(asking: Asking, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: Progress) -> int:
+def ask(asking: Inquiry, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: Progress) -> int:
     """Put all pending questions of a kind to the judge; returns how many were answered.
 
     Answers that came before a JudgeError are kept.
@@ -111,7 +111,7 @@ def ask(asking: Asking, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: P
     return n_answered
 
 
-def _progress(asking: Asking, kind: Kind, bar: Progress) -> StageProgress:
+def _progress(asking: Inquiry, kind: Kind, bar: Progress) -> StageProgress:
     """A bar over all votes of the run, those that were given before among the done; one over chosen pairs has its own name."""
     n_left = left_to_ask(asking, kind).n_votes
     if asking.chosen is not None:
@@ -121,7 +121,7 @@ def _progress(asking: Asking, kind: Kind, bar: Progress) -> StageProgress:
     return StageProgress(bar, asking.run_id, NAMES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
 
 
-def keep_left_replies(asking: Asking, judge: Judge) -> int:
+def keep_left_replies(asking: Inquiry, judge: Judge) -> int:
     """Put into the database what a process that was killed had received; returns how many votes that were."""
     if judge.identity.is_baseline:
         return 0
@@ -139,7 +139,7 @@ class PendingQuestions:
     The judge is not told that concept: it serves to say afterwards how the inferred topic relates to it.
     """
 
-    def __init__(self, asking: Asking, kind: Kind) -> None:
+    def __init__(self, asking: Inquiry, kind: Kind) -> None:
         self._asking, self._kind = asking, kind
         self._prompt_concepts: dict[tuple[str, str | None, int], str] = {}
 
@@ -220,7 +220,7 @@ def _reason(answer: Answer) -> str | None:
 
 
 @contextmanager
-def _log(asking: Asking, judge: Judge) -> Iterator[ReplyLog | None]:
+def _log(asking: Inquiry, judge: Judge) -> Iterator[ReplyLog | None]:
     """The reply log of a judge that costs something to ask again; a baseline's answers are made again for nothing."""
     with nullcontext() if judge.identity.is_baseline else reply_log(asking.study, asking.judge_id) as log:
         yield log
@@ -229,7 +229,7 @@ def _log(asking: Asking, judge: Judge) -> Iterator[ReplyLog | None]:
 class _Writer:
     """Writes rows every few seconds in a thread of its own, so that no answer waits for the database."""
 
-    def __init__(self, asking: Asking, log: ReplyLog | None, progress: StageProgress) -> None:
+    def __init__(self, asking: Inquiry, log: ReplyLog | None, progress: StageProgress) -> None:
         self._study, self._log, self._progress = asking.study, log, progress
         self._rows: list[VoteRow] = []
         self._written = time.monotonic()
@@ -272,7 +272,7 @@ class _Writer:
 
 
 @contextmanager
-def _writer(asking: Asking, log: ReplyLog | None, progress: StageProgress) -> Iterator[Callable[[VoteRow], None]]:
+def _writer(asking: Inquiry, log: ReplyLog | None, progress: StageProgress) -> Iterator[Callable[[VoteRow], None]]:
     writer = _Writer(asking, log, progress)
     try:
         yield writer.add

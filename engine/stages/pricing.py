@@ -3,23 +3,25 @@
 import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
+from pathlib import Path
 
 from db import connect, query
 from engine.config import StudyConfig
-from engine.errors import JudgeError
-from engine.judges.budget import Budget
-from engine.judges.endpoint import ANTHROPIC_URL
-from engine.judges.judge import Judge, Kind
-from engine.judges.messages import MAX_TOKENS, MessagesJudge
-from engine.judges.preflight import Example, Preflight, ToAsk, describe_cost, forecast_judging
-from engine.stages.judge import Asking, PendingQuestions, left_to_ask
+from engine.errors import ConsentMissing, StudyMissing
+from engine.judges.api.endpoint import ANTHROPIC_URL
+from engine.judges.api.messages import MAX_TOKENS, MessagesJudge
+from engine.judges.costs.budget import Budget
+from engine.judges.costs.preflight import Example, Preflight, ToAsk, describe_cost, forecast_judging
+from engine.judges.judge import KINDS, Judge, Kind, Usage
+from engine.stages.generate import count
+from engine.stages.judge import Inquiry, PendingQuestions, judge_id, left_to_ask
 
 N_EXAMPLES = 5
 """Questions of each kind whose length stands for all."""
 
 
 def price_judging(
-    asking: Asking, judge: MessagesJudge, kinds: Sequence[Kind], config: StudyConfig, *, count: bool
+    asking: Inquiry, judge: MessagesJudge, kinds: Sequence[Kind], config: StudyConfig, *, count: bool
 ) -> Preflight:
     """What all that is pending will take; with `count`, the endpoint is asked for the tokens of a few questions, for nothing."""
     return forecast_judging(
@@ -32,7 +34,7 @@ def price_judging(
     )
 
 
-def price_free_judge(asking: Asking, judge: Judge, kinds: Sequence[Kind]) -> Preflight:
+def price_free_judge(asking: Inquiry, judge: Judge, kinds: Sequence[Kind]) -> Preflight:
     """What is pending for a judge that costs nothing."""
     left = {kind: left_to_ask(asking, kind) for kind in kinds}
     to_ask = [ToAsk(kind, one.n_votes, one.n_empty, one.n_chars, (Example(0, 0, 0),)) for kind, one in left.items()]
@@ -40,7 +42,7 @@ def price_free_judge(asking: Asking, judge: Judge, kinds: Sequence[Kind]) -> Pre
     return forecast_judging(to_ask, judge=name, price=None, max_tokens=MAX_TOKENS, is_free=True)
 
 
-def _to_ask(asking: Asking, judge: MessagesJudge, kind: Kind, *, text_limit: int, count: bool) -> ToAsk:
+def _to_ask(asking: Inquiry, judge: MessagesJudge, kind: Kind, *, text_limit: int, count: bool) -> ToAsk:
     left = left_to_ask(asking, kind, text_limit=text_limit)
     pending = (question for question in PendingQuestions(asking, kind) if question.text.strip())
     questions = list(islice(pending, N_EXAMPLES)) if left.n_votes > left.n_empty else []
@@ -58,11 +60,13 @@ def _to_ask(asking: Asking, judge: MessagesJudge, kind: Kind, *, text_limit: int
     return ToAsk(kind, left.n_votes, n_empty, left.n_chars, examples, means.get(kind))
 
 
-def budget_of(asking: Asking, limit_usd: float | None) -> Budget:
-    """The budget of a judge in a study, with what it has cost there so far."""
+def budget_of(asking: Inquiry, limit_usd: float | None, *, hold: Callable[[float], None] | None = None) -> Budget:
+    """The budget of a judge in a study, with what it has cost there so far, and may have cost at most."""
+    values = {"judge_id": asking.judge_id}
     with connect(asking.study) as cursor:
-        row = cursor.execute(query("judging.spent"), {"judge_id": asking.judge_id}).fetchone()
-    return Budget(limit_usd, spent_usd=row[0] if row else 0.0)
+        spent_usd, *_, lost_usd = cursor.execute(query("judging.spent"), values).fetchone() or (0.0, 0.0)
+        (at_server_usd,) = cursor.execute(query("judging.at_server"), values).fetchone() or (0.0,)
+    return Budget(limit_usd, spent_usd=spent_usd, unsure_usd=lost_usd, at_server_usd=at_server_usd, hold=hold)
 
 
 def require_consent(
@@ -72,16 +76,55 @@ def require_consent(
 
     A server that the user named and whose price nobody knows is taken to be the user's own.
     """
-    is_own = not preflight.known and judge.endpoint.base_url != ANTHROPIC_URL
-    if agreed or not preflight.n_calls or preflight.high_usd == 0 or is_own:
+    if agreed or not preflight.n_calls or not _costs_money(judge):
         return
     said = describe_cost(preflight).removeprefix("Cost: ")
     if ask is None:
-        raise JudgeError(
+        raise ConsentMissing(
             f"{preflight.n_calls:,} calls cost money: {said}", hint="Set a limit with --budget, or spend it with --yes."
         )
     if not ask("Go on?"):
-        raise JudgeError("Nothing was asked and nothing spent.", hint="Set a limit with --budget, or ask later.")
+        raise ConsentMissing(
+            "Nobody agreed to the price, so nothing was asked and nothing spent.",
+            hint="Set a limit with --budget, or ask later.",
+        )
+
+
+def require_payable(study: Path, run_id: str, judge: Judge, config: StudyConfig, *, agreed: bool) -> None:
+    """Raise ahead of hours of other work where judging, which comes after it, could not begin.
+
+    ConsentMissing where nobody will be there to agree to the price, JudgeError where a budget cannot be kept.
+    """
+    asking = Inquiry(study, run_id, judge_id(judge.identity), n_votes=config.votes)
+    if not isinstance(judge, MessagesJudge) or _is_judged(asking):
+        return
+    judge.budget = Budget(config.budget)
+    judge.require_price()
+    if not agreed and not terminal_asks() and _costs_money(judge):
+        raise ConsentMissing(
+            "Judging costs money, and nobody is there to agree to its price.",
+            hint="Set a limit with --budget, or spend it with --yes.",
+        )
+
+
+def _costs_money(judge: MessagesJudge) -> bool:
+    """Whether calls have a price, or one that nobody told; a server of the user's own is taken to have none."""
+    price = judge.prices.find(judge.endpoint.model)
+    if price is None:
+        return judge.endpoint.base_url == ANTHROPIC_URL
+    return any(step.cost(Usage(1, 1, 1, 1)) > 0 for step in price.steps)
+
+
+def _is_judged(asking: Inquiry) -> bool:
+    """Whether the run has all its texts, and all votes on them that need a call."""
+    try:
+        with connect(asking.study) as cursor:
+            n_prompts = count(cursor, asking.run_id, "n_prompts")
+            n_samples = count(cursor, asking.run_id, "n_samples")
+    except StudyMissing:
+        return False
+    left = [left_to_ask(asking, kind) for kind in KINDS]
+    return 0 < n_prompts == n_samples and all(one.n_votes == one.n_empty for one in left)
 
 
 def terminal_asks() -> bool:

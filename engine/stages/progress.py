@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from db import query
+from engine.terminal import dollars
 
 
 class RateColumn(ProgressColumn):
@@ -46,7 +47,7 @@ class StageProgress:
         """Count n more finished items, and what they cost in US dollars where that is known."""
         self._n_done += n
         self._cost_usd += cost_usd or 0.0
-        note = f"${self._cost_usd:.4f}" if self._cost_usd else ""
+        note = dollars(self._cost_usd) if self._cost_usd else ""
         self._bar.update(self._task, completed=min(self._n_done, self._n_total), note=note)
 
     def record(self, cursor: duckdb.DuckDBPyConnection, *, message: str | None = None) -> None:

@@ -1,9 +1,10 @@
-"""Agreement of two raters on the same pairs, from 5 × 5 tables of counts, one a concept.
+"""Agreement of two raters on the same pairs, from how many pairs each two ratings share in each concept.
 
-A table counts how often the one gave rating i and the other rating j: rows are the first rater's ratings, columns the second's.
-Six measures, since none tells all. Quadratic-weighted kappa and Krippendorff's alpha for ordinal data correct for chance,
-Spearman's correlation looks at ranks alone; the shares of equal ratings and of ratings at most one apart are plain; the bias is
-the mean of first minus second. Intervals resample concepts, for pairs of one concept resemble each other.
+Ratings may be means, of several votes or of a judge's distribution. Six measures, since none tells all. Quadratic-weighted
+kappa and Krippendorff's alpha for ordinal data correct for chance, the shares of equal ratings and of ratings at most one apart
+are plain: these four are of ratings in whole steps, a mean as the nearest and half a step as the even one, from a 5 × 5 table of
+counts, rows the first rater's. Spearman's correlation, which looks at ranks alone, and the bias, the mean of first minus second,
+are of the ratings as given. Intervals resample concepts, for pairs of one concept resemble each other.
 
 Where a side gave a single rating, agreement beyond chance cannot be told, however many pairs there are: kappa and correlation
 are then unknown (kappa would be 0 by construction), and so is alpha where both sides gave one and the same rating.
@@ -19,11 +20,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from engine.stats.estimate import Estimate, tail_probability, unknown, without_interval
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.stats.histogram import RATINGS
-from engine.stats.resampling import FloatArray, percentile_estimate, resampled_totals
+from engine.stats.resampling import FloatArray, blocks, percentile_estimate, resampled_totals
 
 FEWEST_PAIRS: Final = 10
 """Pairs below which nothing that corrects for chance is told."""
@@ -31,8 +33,38 @@ FEWEST_PAIRS: Final = 10
 SQUARES: Final[FloatArray] = (RATINGS[:, None] - RATINGS[None, :]) ** 2
 CLOSE: Final[FloatArray] = (SQUARES <= 1).astype(np.float64)
 
-Cell = tuple[str, int, int, int]
+_DECIMALS: Final = 9
+"""Digits to which ratings count as different: the last ones of a mean depend on the order of its votes."""
+
+Cell = tuple[str, float, float, int]
 """concept, first rating, second rating, number of pairs"""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """How many pairs of each concept have which two ratings: counts (concepts, cells) and the two ratings of each cell."""
+
+    counts: csr_array
+    first: FloatArray
+    second: FloatArray
+
+    @property
+    def n_concepts(self) -> int:
+        """Concepts that have any pair."""
+        return int(self.counts.shape[0])
+
+    @property
+    def total(self) -> FloatArray:
+        """Pairs of all concepts, shape (1, cells)."""
+        total: FloatArray = np.asarray(self.counts.sum(axis=0), dtype=np.float64).reshape(1, -1)
+        return total
+
+    def tables(self) -> FloatArray:
+        """One 5 × 5 table of ratings in whole steps a concept, shape (concepts, 5, 5)."""
+        places = np.arange(len(self.first)), (np.rint(self.first) * 5 + np.rint(self.second) - 6).astype(np.int64)
+        in_bins = csr_array((np.ones(len(self.first)), places), shape=(len(self.first), 25))
+        tables: FloatArray = (self.counts @ in_bins).toarray().reshape(-1, 5, 5)
+        return tables
 
 
 @dataclass(frozen=True)
@@ -61,18 +93,16 @@ def agree(cells: Iterable[Cell], *, seed: int, n_resamples: int = 1000, confiden
     of certainty. ValueError for a rating that is not 1 to 5 or a negative count.
     """
     tail_probability(confidence)
-    tables = concept_tables(cells)
-    total = tables.sum(axis=0, keepdims=True)
-    values = measures(total)
-    draws = None
-    if len(tables) > 1:
-        rows = resampled_totals(tables.reshape(-1, 25), n_resamples=n_resamples, seed=seed)
-        draws = measures(rows.reshape(-1, 5, 5))
+    joint = join(cells)
+    tables, total = joint.tables(), joint.tables().sum(axis=0, keepdims=True)
+    distances = joint.counts @ (joint.first - joint.second)
+    values = measures(total, distances.sum(keepdims=True)) | {"spearman": _spearman(joint.total, joint)}
+    draws = _draw(joint, tables, distances, n_resamples=n_resamples, seed=seed) if joint.n_concepts > 1 else None
     method = f"bootstrap of concepts, {n_resamples} resamples, {confidence:.0%}"
-    n_concepts = len(tables)
+    n_concepts = joint.n_concepts
 
     def estimate(name: str) -> Estimate:
-        if reason := _why_unknown(name, total[0]):
+        if reason := _why_unknown(name, total[0], joint):
             return unknown(reason, n=n_concepts, method=method)
         value = float(values[name][0])
         if draws is None:
@@ -93,28 +123,53 @@ def agree(cells: Iterable[Cell], *, seed: int, n_resamples: int = 1000, confiden
     )
 
 
-def concept_tables(cells: Iterable[Cell]) -> FloatArray:
-    """Return one table a concept that has any pair, shape (concepts, 5, 5), in the order in which concepts come."""
-    tables: dict[str, NDArray[np.float64]] = {}
+def join(cells: Iterable[Cell]) -> Joint:
+    """Return the counts of all cells that have any pair, concepts and ratings each once."""
+    concepts: dict[str, int] = {}
+    places: dict[tuple[float, float], int] = {}
+    entries: list[tuple[int, int, int]] = []
     for concept, first, second, n in cells:
         if not (1 <= first <= 5 and 1 <= second <= 5) or n < 0:
             raise ValueError(f"a cell counts pairs of ratings 1 to 5, got {n} pairs of {first} and {second}")
         if n:
-            tables.setdefault(concept, np.zeros((5, 5)))[first - 1, second - 1] += n
-    return np.array(list(tables.values()), dtype=np.float64).reshape(-1, 5, 5)
+            place = round(first, _DECIMALS), round(second, _DECIMALS)
+            row, column = concepts.setdefault(concept, len(concepts)), places.setdefault(place, len(places))
+            entries.append((row, column, n))
+    rows, columns, counts = np.array(entries, dtype=np.int64).reshape(-1, 3).T
+    shape = len(concepts), len(places)
+    ratings = np.array(list(places), dtype=np.float64).reshape(-1, 2)
+    return Joint(csr_array((counts.astype(np.float64), (rows, columns)), shape=shape), ratings[:, 0], ratings[:, 1])
 
 
-def measures(tables: FloatArray) -> dict[str, FloatArray]:
-    """Return each measure of each table, shapes (tables, 5, 5) to (tables,); NaN where it is undefined."""
+def _draw(
+    joint: Joint, tables: FloatArray, distances: FloatArray, *, n_resamples: int, seed: int
+) -> dict[str, FloatArray]:
+    """Return each measure of each resample of the concepts."""
+    statistics = np.column_stack([tables.reshape(-1, 25), distances])
+    totals = resampled_totals(statistics, n_resamples=n_resamples, seed=seed)
+    found = measures(totals[:, :25].reshape(-1, 5, 5), totals[:, 25])
+    rng = np.random.default_rng(seed)
+    evenly = np.full(joint.n_concepts, 1 / joint.n_concepts)
+    ranked = [
+        _spearman(rng.multinomial(joint.n_concepts, evenly, size=size) @ joint.counts, joint)
+        for size in blocks(n_resamples, max(joint.counts.shape))
+    ]
+    return found | {"spearman": np.concatenate(ranked)}
+
+
+def measures(tables: FloatArray, distances: FloatArray) -> dict[str, FloatArray]:
+    """Return each measure but Spearman's of each table, shapes (tables, 5, 5) to (tables,); NaN where it is undefined.
+
+    ``distances`` are the sums of first minus second, shape (tables,).
+    """
     n = tables.sum(axis=(1, 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "kappa": _kappa(tables, n),
             "alpha": _alpha(tables, n),
-            "spearman": _spearman(tables, n),
             "exact": np.trace(tables, axis1=1, axis2=2) / n,
             "within_one": (tables * CLOSE).sum(axis=(1, 2)) / n,
-            "bias": (tables * (RATINGS[:, None] - RATINGS[None, :])).sum(axis=(1, 2)) / n,
+            "bias": distances / n,
         }
 
 
@@ -136,13 +191,22 @@ def _alpha(tables: FloatArray, n: FloatArray) -> FloatArray:
     return np.where(_varies(pooled), 1.0 - observed / expected, np.nan)
 
 
-def _spearman(tables: FloatArray, n: FloatArray) -> FloatArray:
-    """Pearson's correlation of ranks, ties sharing the mean of their ranks."""
-    first, second = tables.sum(axis=2), tables.sum(axis=1)
-    x, y = _centred_ranks(first, n), _centred_ranks(second, n)
-    together = np.einsum("ti,tij,tj->t", x, tables, y)
-    apart = np.sqrt((first * x**2).sum(axis=1) * (second * y**2).sum(axis=1))
-    return np.where(_varies(first) & _varies(second), np.clip(together / apart, -1.0, 1.0), np.nan)
+def _spearman(weights: FloatArray, joint: Joint) -> FloatArray:
+    """Pearson's correlation of ranks, ties sharing the mean of their ranks; weights are pairs a cell, (draws, cells)."""
+    n = weights.sum(axis=1)
+    (x, first), (y, second) = (_ranks(weights, ratings, n) for ratings in (joint.first, joint.second))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.sqrt((weights * x**2).sum(axis=1) * (weights * y**2).sum(axis=1))
+        found = np.clip((weights * x * y).sum(axis=1) / apart, -1.0, 1.0)
+    return np.where(_varies(first) & _varies(second), found, np.nan)
+
+
+def _ranks(weights: FloatArray, ratings: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The centred rank of each cell's rating, (draws, cells), and how often each rating is given, (draws, ratings)."""
+    levels, place = np.unique(ratings, return_inverse=True)
+    at_level = csr_array((np.ones(len(place)), (np.arange(len(place)), place)), shape=(len(place), len(levels)))
+    counts = np.asarray(weights @ at_level, dtype=np.float64)
+    return _centred_ranks(counts, n)[:, place], counts
 
 
 def _centred_ranks(counts: FloatArray, n: FloatArray) -> FloatArray:
@@ -156,7 +220,7 @@ def _varies(counts: FloatArray) -> NDArray[np.bool_]:
     return varies
 
 
-def _why_unknown(name: str, table: FloatArray) -> str | None:
+def _why_unknown(name: str, table: FloatArray, joint: Joint) -> str | None:
     """Why a measure of these pairs cannot be told, None where it can."""
     n = int(table.sum())
     if not n:
@@ -165,11 +229,22 @@ def _why_unknown(name: str, table: FloatArray) -> str | None:
         return None
     if n < FEWEST_PAIRS:
         return f"{n} pairs are too few, {FEWEST_PAIRS} are needed"
-    first, second = table.sum(axis=1), table.sum(axis=0)
+    sides = {"first": joint.first, "second": joint.second}
     if name == "alpha":
-        return None if _varies((first + second)[None])[0] else "both gave one and the same rating throughout"
-    constant = [side for side, counts in (("first", first), ("second", second)) if not _varies(counts[None])[0]]
-    return f"the {' and the '.join(constant)} gave a single rating throughout" if constant else None
+        both = np.concatenate([joint.first, joint.second])
+        return (
+            None
+            if np.ptp(np.rint(both))
+            else f"both {'round to' if np.ptp(both) else 'gave'} one and the same rating throughout"
+        )
+    constant = [
+        side for side, ratings in sides.items() if not np.ptp(ratings if name == "spearman" else np.rint(ratings))
+    ]
+    if not constant:
+        return None
+    gave = all(not np.ptp(sides[side]) for side in constant)
+    verb = "gave" if gave else "rounds to" if len(constant) == 1 else "round to"
+    return f"the {' and the '.join(constant)} {verb} a single rating throughout"
 
 
 def _with_interval(value: float, draws: FloatArray, *, n: int, confidence: float, method: str) -> Estimate:

@@ -1,7 +1,8 @@
 """From counts to findings: one summary a concept, quadrant and study, made of the other modules here.
 
-Input are the rows of the query `findings.counts`: for each concept, arm and form the number of samples and the five rating
-counts of their verdicts. Nothing else is needed, so a rating that changes moves one count and everything here follows.
+Input are the rows of the query `findings.counts`: for each concept, arm and form the number of samples, the five rating counts
+of their verdicts, and what these bins take from the verdicts' sum and sum of squares. Nothing else is needed, so a rating that
+changes moves one row and everything here follows.
 Summaries are cached by content: recomputing a study after one rating costs one concept, its quadrant and the whole.
 """
 
@@ -30,9 +31,8 @@ FORMS: tuple[Form, ...] = ("empty", "short", "repetitive", "good")
 ARMS: tuple[Arm, ...] = get_args(Arm)
 
 
-FiveCounts = tuple[int, int, int, int, int]
-CountRow = tuple[str, str, str | None, int, int, int, int, int, int]
-"""concept, arm, form (null: not measured yet), n_samples, n_1 … n_5"""
+CountRow = tuple[str, str, str | None, int, int, int, int, int, int, float, float]
+"""concept, arm, form (null: not measured yet), n_samples, n_1 … n_5, off_total, off_squares"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,15 @@ class ArmCounts:
     def merge(cls, parts: Iterable["ArmCounts"]) -> "ArmCounts":
         """The counts of several concepts as one, cell by cell."""
         n_samples: dict[Form | None, int] = {}
-        verdicts: dict[Form | None, list[int]] = {}
+        verdicts: dict[Form | None, list[RatingHistogram]] = {}
         for part in parts:
             for form, n in part.n_samples:
                 n_samples[form] = n_samples.get(form, 0) + n
             for form, histogram in part.verdicts:
-                totals = verdicts.setdefault(form, [0] * 5)
-                for i, count in enumerate(histogram.counts):
-                    totals[i] += count
+                verdicts.setdefault(form, []).append(histogram)
         return cls(
             tuple(n_samples.items()),
-            tuple((form, RatingHistogram(cast(FiveCounts, tuple(totals)))) for form, totals in verdicts.items()),
+            tuple((form, RatingHistogram.merge(histograms)) for form, histograms in verdicts.items()),
         )
 
 
@@ -240,8 +238,8 @@ class Findings:
 def count_concepts(rows: Iterable[CountRow], *, quadrants: Mapping[str, str | None]) -> list[ConceptCounts]:
     """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
     arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
-    for concept, arm, form, n, *counts in rows:
-        histogram = RatingHistogram(cast(FiveCounts, tuple(counts)))
+    for concept, arm, form, n, n_1, n_2, n_3, n_4, n_5, off_total, off_squares in rows:
+        histogram = RatingHistogram((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)
         arms.setdefault((concept, arm), []).append((cast(Form | None, form), n, histogram))
 
     def arm_counts(concept: str, arm: Arm) -> ArmCounts:

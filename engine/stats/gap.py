@@ -71,7 +71,8 @@ def multinomial_bootstrap_gap(
 ) -> Estimate:
     """Return the gap with a percentile interval from resampling each arm's ratings.
 
-    Has an interval exactly when `relevance_gap` has one.
+    Ratings that are means are resampled by their bins; the draws are moved so that they are centred on the gap of the ratings
+    as given. Has an interval exactly when `relevance_gap` has one.
     """
     method = f"bootstrap of ratings, {n_resamples} resamples, {confidence:.0%}"
     plain = relevance_gap(positive, negative, confidence=confidence)
@@ -85,10 +86,10 @@ def multinomial_bootstrap_gap(
 
 
 def resampled_means(histogram: RatingHistogram, n_resamples: int, rng: np.random.Generator) -> FloatArray:
-    """Return the mean rating of each multinomial resample of a histogram, shape (n_resamples,)."""
+    """Return the mean rating of each multinomial resample of a histogram, moved by what bins take, shape (n_resamples,)."""
     n = histogram.n
     means: FloatArray = rng.multinomial(n, histogram.as_array() / n, size=n_resamples) @ RATINGS / n
-    return means
+    return means + histogram.off_total / n
 
 
 def cluster_gap(
@@ -163,16 +164,24 @@ def decompose_gap(
 
 def _degeneracy_mean(everything: RatingHistogram, good: RatingHistogram) -> _ArmMean:
     """Return mean(all) - mean(good) of an arm and the variance of the influence of one rating on it."""
-    degenerate = everything.as_array() - good.as_array()
-    if (degenerate < 0).any():
-        raise ValueError(f"good outputs {good.counts} are no part of all outputs {everything.counts}")
+    degenerate = _rest(everything, good)
     n, mean, good_mean = everything.n, everything.mean, good.mean
     if mean is None or good_mean is None:
         return _ArmMean(0.0, None, n)
-    on_all = RATINGS - mean
-    on_good = on_all - (RATINGS - good_mean) * n / good.n
-    squares = degenerate @ on_all**2 + good.as_array() @ on_good**2
-    return _ArmMean(mean - good_mean, float(squares) / (n - 1) if n > 1 else None, n)
+    # A degenerate rating x has the influence x - mean, a good one that less (x - good_mean) * n / n_good.
+    squares = degenerate.deviation_squares + degenerate.n * ((degenerate.mean or mean) - mean) ** 2
+    squares += good.deviation_squares * (1 - n / good.n) ** 2 + good.n * (good_mean - mean) ** 2
+    return _ArmMean(mean - good_mean, squares / (n - 1) if n > 1 else None, n)
+
+
+def _rest(everything: RatingHistogram, good: RatingHistogram) -> RatingHistogram:
+    """The ratings of an arm that are not of good outputs."""
+    rest = [n_all - n_good for n_all, n_good in zip(everything.counts, good.counts, strict=True)]
+    if min(rest) < 0:
+        raise ValueError(f"good outputs {good.counts} are no part of all outputs {everything.counts}")
+    counts = (rest[0], rest[1], rest[2], rest[3], rest[4])
+    off_total, off_squares = everything.off_total - good.off_total, everything.off_squares - good.off_squares
+    return RatingHistogram(counts, off_total, off_squares)
 
 
 def _rating_mean(histogram: RatingHistogram) -> _ArmMean:

@@ -1,6 +1,8 @@
-"""Rating histograms: five counts say all that the statistics need to know of an arm's ratings.
+"""Rating histograms: five counts, and two sums where ratings are no whole numbers, say all that the statistics need of an arm.
 
-The database counts, these objects add up, and every gap and ceiling is computed from them.
+A rating that is a mean, of several votes or of a judge's distribution, is counted in the bin of its nearest whole rating. What
+that takes from the sum and the sum of squares is kept beside the counts, so means and variances are those of the ratings as
+given, and ceilings, which ask for ratings of at most k, go by the bins. The database counts, these objects add up.
 """
 
 from __future__ import annotations
@@ -13,13 +15,20 @@ import numpy as np
 from engine.stats.resampling import FloatArray
 
 RATINGS = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+_CANCELLED = 1e-13
+"""Share of a sum of squares below which a spread is what rounding leaves of none."""
 
 
 @dataclass(frozen=True)
 class RatingHistogram:
-    """Counts of the ratings 1 to 5; unscored samples are not in it. ValueError unless five counts >= 0."""
+    """Counts of the ratings 1 to 5; unscored samples are not in it. ValueError unless five counts >= 0.
+
+    ``off_total`` and ``off_squares``: sum and sum of squares of the ratings less those of their bins, 0 for whole ratings.
+    """
 
     counts: tuple[int, int, int, int, int]
+    off_total: float = 0.0
+    off_squares: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.counts) != 5 or any(count < 0 for count in self.counts):
@@ -40,15 +49,29 @@ class RatingHistogram:
             counts[int(rating) - 1] += 1
         return cls((counts[0], counts[1], counts[2], counts[3], counts[4]))
 
+    @classmethod
+    def merge(cls, parts: Iterable[RatingHistogram]) -> RatingHistogram:
+        """Return the histogram of all the parts' ratings; many at once, where adding two by two would be slow."""
+        rows = [(*part.counts, part.off_total, part.off_squares) for part in parts]
+        if not rows:
+            return cls.empty()
+        n_1, n_2, n_3, n_4, n_5, off_total, off_squares = map(sum, zip(*rows, strict=True))
+        return cls((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)
+
     @property
     def n(self) -> int:
         """Number of ratings."""
         return sum(self.counts)
 
     @property
-    def total(self) -> int:
+    def total(self) -> float:
         """Sum of the ratings."""
-        return sum(rating * count for rating, count in enumerate(self.counts, start=1))
+        return sum(rating * count for rating, count in enumerate(self.counts, start=1)) + self.off_total
+
+    @property
+    def squares(self) -> float:
+        """Sum of the ratings' squares."""
+        return sum(rating * rating * count for rating, count in enumerate(self.counts, start=1)) + self.off_squares
 
     @property
     def mean(self) -> float | None:
@@ -56,14 +79,19 @@ class RatingHistogram:
         return self.total / self.n if self.n else None
 
     @property
+    def deviation_squares(self) -> float:
+        """Sum of the squared distances to the mean; 0 without ratings."""
+        n = self.n
+        if not n:
+            return 0.0
+        # Of whole ratings these are integers up to the last step, which cannot cancel badly; of others they can, a little.
+        scaled = n * self.squares - self.total**2
+        return scaled / n if scaled > _CANCELLED * n * self.squares else 0.0
+
+    @property
     def variance(self) -> float | None:
         """Sample variance (n - 1); None below two ratings."""
-        n = self.n
-        if n < 2:
-            return None
-        squares = sum(rating * rating * count for rating, count in enumerate(self.counts, start=1))
-        # Integers up to the last step: n * squares - total^2 cannot cancel badly.
-        return (n * squares - self.total**2) / (n * (n - 1))
+        return self.deviation_squares / (self.n - 1) if self.n > 1 else None
 
     def count_at_most(self, k: int) -> int:
         """Return the number of ratings <= k, for k from 0 to 5."""
@@ -90,5 +118,7 @@ class RatingHistogram:
                 first[2] + second[2],
                 first[3] + second[3],
                 first[4] + second[4],
-            )
+            ),
+            self.off_total + other.off_total,
+            self.off_squares + other.off_squares,
         )

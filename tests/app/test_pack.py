@@ -158,6 +158,14 @@ def test_names_origins_and_buckets_come_from_the_pack(chosen: Path) -> None:
     assert told == "40 concepts split from 1 concept by sense; 1 concept in sibling buckets"
 
 
+@pytest.mark.parametrize(
+    ("made_by", "made_from", "told"),
+    [("bucket", "old", "siblings bucketed, from old"), ("sumo", None, "built from SUMO"), ("x", None, "made by x")],
+)
+def test_how_a_pack_was_made_is_told_in_words(made_by: str, made_from: str | None, told: str) -> None:
+    assert history(data.PackFacts("p", "1", "s", "m", 1, made_by, made_from, 0, 0, 0)) == told
+
+
 def test_the_map_has_one_dot_a_position_each_in_its_quadrant(chosen: Path, profiles: tuple[Profile, ...]) -> None:
     view, found = view_of(chosen), the_run(chosen)
     labels = chosen_labels(data.load_profiles(chosen, found.run_id), data.load_names(chosen, found.run_id))

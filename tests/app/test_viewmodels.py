@@ -8,7 +8,7 @@ from app import charts, data, theme
 from app.viewmodels import effect, overview, words
 from app.viewmodels.concept import ceiling_rows, lens_dots
 from engine.stats.estimate import known, unknown, without_interval
-from engine.stats.findings import Settings, find
+from engine.stats.findings import Settings, count_concepts, find
 from engine.stats.quadrants import Bands
 from tests.support.synthetic_study import JUDGE, RUN
 
@@ -88,6 +88,16 @@ def test_without_an_override_counts_are_what_they_were_before_it(study: Path, ot
     assert find(effect.without(counts_of(study), [moved]), settings=Settings(n_resamples=50)) == find(
         before, settings=Settings(n_resamples=50)
     )
+
+
+def test_an_override_taken_back_leaves_the_mean_that_would_stand_and_not_its_bin() -> None:
+    rows = [("gin", "positive", "good", 2, 0, 0, 0, 2, 0, -0.4, 3.6**2 + 4**2 - 2 * 4**2)]
+    overridden = [("gin", "positive", "good", 2, 0, 0, 0, 1, 1, 0.0, 0.0)]
+    before, after = (count_concepts(given, quadrants={"gin": "A"}) for given in (rows, overridden))
+    [counts] = effect.without(after, [effect.Override("gin", "positive", "good", 5, 3.6)])
+    assert counts.positive.histogram.counts == before[0].positive.histogram.counts
+    assert counts.positive.histogram.mean == pytest.approx(3.8)
+    assert counts.positive.histogram.variance == pytest.approx(0.08)
 
 
 def test_effects_say_what_an_override_moved_and_what_it_did_not(study: Path) -> None:

@@ -46,10 +46,10 @@ from range($n_samples) as r(i), range(2) as a(arm);
 insert into judges values ('judge', 'offline', 'tfidf', 'standard', 'hash', '{}', true, '2026-01-01');
 insert into judgments (
     judge_id, concept, sample_id, vote, rating, explanation, unscored_reason, raw_reply, n_input_tokens, n_output_tokens,
-    cost_usd, judged_at
+    cost_usd, judged_at, n_cache_read_tokens, n_cache_write_tokens, n_chars_cut
 )
 select 'judge', concept, sample_id, 0, if(u < 0.01, null, 1 + floor(u * 1000)::integer % 5),
-    'because', if(u < 0.01, 'no number in the reply', null), 'reply', 100, 5, 0, '2026-01-01'
+    'because', if(u < 0.01, 'no number in the reply', null), 'reply', 100, 5, 0, '2026-01-01', 0, 0, 0
 from pairs;
 """
 

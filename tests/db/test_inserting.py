@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 from unittest.mock import patch
 
 import duckdb
@@ -122,3 +122,21 @@ def test_many_rows_leave_no_view_behind(study: Path) -> None:
         before = cursor.execute("select count(*) from duckdb_views()").fetchone()
         assert insert(cursor, rows) == len(rows)
         assert cursor.execute("select count(*) from duckdb_views()").fetchone() == before
+
+
+def test_rows_without_a_key_are_all_added_at_once(study: Path) -> None:
+    """A null in a unique column is equal to no other null."""
+    with transaction(study) as cursor:
+        cursor.execute("create table notes (id text primary key, undoes text unique)")
+
+        @dataclass(frozen=True, slots=True)
+        class NoteRow(Row):
+            table: ClassVar[str] = "notes"
+            key: ClassVar[tuple[str, ...]] = ()
+            id: str
+            undoes: str | None
+
+        rows = [NoteRow("a", None), NoteRow("b", None), NoteRow("c", "a"), NoteRow("d", "a")]
+        assert insert(cursor, rows) == 3
+        assert insert(cursor, rows) == 0
+        assert cursor.execute("select id from notes order by id").fetchall() == [("a",), ("b",), ("c",)]

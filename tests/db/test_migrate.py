@@ -68,3 +68,37 @@ def test_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection = duckdb.connect(tmp_path / DATABASE)
     assert connection.execute("select table_name from duckdb_tables()").fetchall() == [("recipes",)]
     connection.close()
+
+
+def test_votes_of_a_study_of_schema_2_are_kept(tmp_path: Path) -> None:
+    """The tables of votes are made anew; what they held, and what refers to what, outlives that and a reopening."""
+    file = tmp_path / "old.duckdb"
+    stamp = "timestamp '2026-01-01'"
+    with duckdb.connect(str(file)) as old:
+        for migration in migrations()[:2]:
+            old.execute(migration.sql)
+        for statement in (
+            "packs values ('pack', 'n', '1', 's', 'm', 1)",
+            f"runs values ('run', 'n', {stamp}, '{{}}', 'm', 'f', 'pack', 't', 'h', 0, '{{}}')",
+            "prompts values ('s', 'run', 'c', 't', 0, 'p', 0, 1)",
+            f"samples values ('s', 'text', 'stop', [1], 1, {stamp})",
+            "pairs values ('run', 'c', 's', 'positive', null, 0.5, 0)",
+            f"judges values ('j', 'offline', 'm', 'r', 'h', '{{}}', true, {stamp})",
+            f"judgments values ('j', 'c', 's', 0, 4, 'so', null, 'x', 1, 2, 0.5, {stamp})",
+            f"topics values ('j', 's', 0, 'gin', 0.5, null, 'y', 3, 4, 0.25, {stamp})",
+        ):
+            old.execute(f"insert into {statement}")
+    for _ in range(2):
+        with duckdb.connect(str(file)) as study:
+            for migration in migrations()[2:]:
+                if _ == 0:
+                    study.execute(migration.sql)
+            assert study.execute("select rating, explanation, cost_usd, n_chars_cut from judgments").fetchall() == [
+                (4, "so", 0.5, 0)
+            ]
+            assert study.execute("select topic, n_input_tokens, topic_match from topics").fetchall() == [
+                ("gin", 3, None)
+            ]
+            assert study.execute("select judge_rating, bin from verdicts('run', 'j')").fetchall() == [(4.0, 4)]
+            with pytest.raises(duckdb.ConstraintException):
+                study.execute("delete from samples")

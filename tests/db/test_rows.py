@@ -27,6 +27,7 @@ SQL_TYPES: dict[Any, set[str]] = {
     datetime: {"TIMESTAMP"},
     tuple[str, ...]: {"VARCHAR[]"},
     tuple[int, ...]: {"INTEGER[]"},
+    tuple[float, ...]: {"DOUBLE[]"},
 }
 
 

@@ -78,7 +78,7 @@ def test_a_new_setting_becomes_an_option_by_itself(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(options, "StudyConfig", wider)
     app, given = typer.Typer(), {}
 
-    @app.command()
+    @app.command(cls=options.SettingsCommand)
     @options.with_settings
     def command(place: Annotated[str, typer.Argument()], **settings: Any) -> None:
         given.update(settings, place=place)
@@ -88,6 +88,56 @@ def test_a_new_setting_becomes_an_option_by_itself(monkeypatch: pytest.MonkeyPat
     assert (given["place"], given["width"], given["shelves"], given["top_p"]) == ("here", 9, [3, 4], 0.5)
     assert {name for name, value in given.items() if value not in (None, [])} == {"place", "width", "shelves", "top_p"}
     assert "(default: 7)" in " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
+
+
+WITH_SETTINGS = [
+    *([name] for name in (*STAGES, "plan", "score")),
+    ["judge", "ask"],
+    ["judge", "try"],
+    ["pack", "show"],
+    ["pack", "select"],
+]
+
+
+def parameters(words: list[str]) -> list[Any]:
+    found = typer.main.get_command(cli.app)
+    for word in words:
+        found = found.commands[word]  # type: ignore[attr-defined]
+    return list(getattr(found, "commands", {}).get("ask", found).params)
+
+
+@pytest.mark.parametrize("words", WITH_SETTINGS, ids=" ".join)
+def test_no_name_of_an_option_is_cut_on_a_narrow_terminal(
+    lensgap: Command, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = lensgap(*words, "--help").stdout
+    names = [name for one in parameters(words) for name in (*one.opts, *one.secondary_opts) if name.startswith("--")]
+    assert len(names) > 3
+    for name in names:
+        assert any(f"{name} " in line for line in shown.splitlines()), name
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def panels(lensgap: Command, *words: str) -> dict[str, str]:
+    """What the help shows, panel by panel, in order."""
+    parts = lensgap(*words, "--help").stdout.split("╭─ ")[1:]
+    return {part[: part.index(" ─")]: part for part in parts}
+
+
+def test_the_help_of_a_judge_shows_its_settings_first_and_all_others_together(lensgap: Command) -> None:
+    shown = panels(lensgap, "judge")
+    assert list(shown) == ["Arguments", "Options", "Judge", "Settings of the run"]
+    for name in ("judge", "base-url", "rubric", "votes", "text-limit", "budget", "rpm", "tpm", "batches", "prices"):
+        assert f"--{name} " in shown["Judge"]
+        assert f"--{name} " not in shown["Settings of the run"]
+
+
+def test_the_help_of_a_run_shows_settings_by_theme(lensgap: Command) -> None:
+    shown = panels(lensgap, "run")
+    assert list(shown)[2:] == list(options.THEMES.values())
+    for theme, name in {"Model": "dtype", "Prompts": "template-set", "Judge": "prices", "Lenses": "folds"}.items():
+        assert [panel for panel, content in shown.items() if f"--{name} " in content] == [theme]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ OTHER: dict[str, Any] = {
     "pool": "last",
     "mode": "output_only",
     "judge": "elsewhere",
+    "base_url": "http://127.0.0.1:8000",
+    "rubric": "elsewhere",
+    "votes": 3,
+    "text_limit": 1_000,
+    "budget": 2.5,
+    "rpm": 50,
+    "tpm": 50_000,
+    "batches": True,
+    "prices": "elsewhere",
     "lenses": ("logistic",),
     "phase": "prompt",
     "folds": 3,
@@ -79,6 +88,15 @@ def test_exactly_the_settings_that_decide_texts_change_the_run(name: str) -> Non
         "layers",
         "mode",
         "judge",
+        "base_url",
+        "rubric",
+        "votes",
+        "text_limit",
+        "budget",
+        "rpm",
+        "tpm",
+        "batches",
+        "prices",
         "lenses",
         "phase",
         "folds",
@@ -123,6 +141,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "not a number": ({"temperature": float("nan")}, "temperature"),
     "infinite": ({"temperature": float("inf")}, "temperature"),
     "share that is not a number": ({"sibling_share": float("nan")}, "sibling_share"),
+    "budget without end": ({"budget": float("inf")}, "budget must be a number, not inf"),
+    "budget that is not a number": ({"budget": float("nan")}, "budget must be a number, not nan"),
     "senses upside down": ({"senses_low": 5}, "senses_low"),
     "siblings upside down": ({"siblings_high": 3}, "siblings_low"),
     "prompts that are not there": ({"mode": "output_only", "phase": "prompt"}, "output_only"),
@@ -145,6 +165,12 @@ def test_file_that_holds_no_settings_is_told(tmp_path: Path, content: bytes) -> 
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"study"):
         read_config(file)
+
+
+def test_a_mark_of_utf_8_before_the_settings_is_no_part_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text("seed = 4", encoding="utf-8-sig")
+    assert read_config(file).seed == 4
 
 
 def test_missing_file_is_told(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engine.judges.asking import Asking, Call, Failed, Traffic
-from engine.judges.budget import Budget
-from engine.judges.faults import Fault
+from engine.judges.api.asking import Asking, Call, Failed, Traffic
+from engine.judges.api.faults import Fault
+from engine.judges.api.pace import Gate, Pace, Rate
+from engine.judges.costs.budget import Budget
 from engine.judges.judge import Answer, Question, Rating, Unscored, Usage
-from engine.judges.pace import Gate, Pace, Rate
 
 COST = 0.001
 WORST = 0.003

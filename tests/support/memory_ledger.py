@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from engine.judges.batches.ledger import Intent, Key, key_of
 from engine.judges.judge import Answer, Kind
-from engine.judges.ledger import Intent, Key, key_of
 
 
 class Killed(BaseException):

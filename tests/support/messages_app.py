@@ -65,7 +65,11 @@ class App:
     async def _control(self, exchange: Exchange) -> None:
         if exchange.path == "/-/settings":
             self.memory = Memory(settings_from(json.loads(exchange.body)))
-        seen = list(self.memory.log) if exchange.path == "/-/log" else asdict(self.memory.stats())
+        memory = self.memory
+        seen: object = {
+            "/-/log": lambda: list(memory.log),
+            "/-/progress": lambda: [memory.paid.total(), memory.n_in_flight],
+        }.get(exchange.path, lambda: asdict(memory.stats()))()
         await exchange.reply(200, json.dumps(seen).encode())
 
 
@@ -122,8 +126,7 @@ def _checked_body(exchange: Exchange) -> dict[str, Any]:
     except ValueError as error:
         memory.violations.append(f"{path}: the body is no JSON: {error}")
         raise Refused(400, "invalid_request_error", f"The request body is not valid JSON: {error}") from error
-    known = {name: value for name, value in body.items() if name not in memory.settings.extra_fields}
-    if faults := body_faults(path, known):
+    if faults := body_faults(path, body):
         memory.violations.extend(f"{path}: {fault}" for fault in faults)
         raise Refused(400, "invalid_request_error", faults[0])
     return dict(body)
@@ -154,11 +157,12 @@ async def _message(exchange: Exchange, params: Mapping[str, Any]) -> None:
     key = request_key(params["model"], text_of(params.get("system")), user_of(params))
     nth_try = memory.tries[key]
     memory.tries[key] += 1
+    # What fails by chance takes no room of the rate.
+    fault = fault_of(settings, share_of(settings.seed, "way", key, nth_try))
+    await fail_early(exchange, fault)
     if wait := memory.wait_for_room():
         memory.counts["over rate"] += 1
         raise too_many(settings, math.ceil(wait))
-    fault = fault_of(settings, share_of(settings.seed, "way", key, nth_try))
-    await fail_early(exchange, fault)
     low, high = settings.latency_s
     await asyncio.sleep(low + (high - low) * share_of(settings.seed, "latency", key, nth_try))
     said = message(params, settings, nth=memory.paid[key], cached=memory.cached)

@@ -1,6 +1,7 @@
 """Requests checked against the types that the official client publishes, with no field beyond them, at any depth."""
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from anthropic.types.messages.batch_create_params import BatchCreateParams
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
+CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 VERSIONS = ("2023-06-01", "2026-10-21")
 
 
@@ -35,7 +37,22 @@ def body_faults(path: str, body: Any) -> list[str]:
         beyond = list(_beyond(_ADAPTERS[path].validate_python(body)))
     except ValidationError as error:
         return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)]
-    return [*beyond, *(_schema_faults(body) + _turn_faults(body) if path == "/v1/messages" else [])]
+    return [*beyond, *_rule_faults(path, body)]
+
+
+def _rule_faults(path: str, body: Mapping[str, Any]) -> list[str]:
+    """What the API refuses although its types allow it."""
+    if path == "/v1/messages":
+        return _schema_faults(body) + _turn_faults(body)
+    if path != "/v1/messages/batches":
+        return []
+    names = [request["custom_id"] for request in body["requests"]]
+    faults = [f"custom_id: {name!r} is no name of a request" for name in names if not CUSTOM_ID.fullmatch(name)]
+    if len(set(names)) < len(names):
+        faults.append("custom_id: must be unique")
+    if not 1 <= len(names) <= 100_000:
+        faults.append("requests: must be 1 to 100000")
+    return faults + [fault for request in body["requests"] for fault in _rule_faults("/v1/messages", request["params"])]
 
 
 def _beyond(value: Any) -> Iterator[str]:

@@ -75,8 +75,6 @@ class Settings:
     has_batches: bool = True
     out_of_credit: Literal[0, 400, 402, 429] = 0
     """The status by which it says so."""
-    extra_fields: tuple[str, ...] = ()
-    """Fields of a request that it takes although the API does not know them."""
 
     batch_s: float = 0.0
     """Seconds that a batch takes."""
@@ -133,6 +131,11 @@ class MessagesServer:
 
     def become(self, settings: Settings) -> None:
         _call(f"{self.url}/-/settings", json.dumps(asdict(settings)).encode())
+
+    def progress(self) -> tuple[int, int]:
+        """Answers that were fully sent, and requests in flight; cheap to ask."""
+        n_paid, n_in_flight = _call(f"{self.url}/-/progress")
+        return n_paid, n_in_flight
 
     def log(self) -> list[dict[str, Any]]:
         """The last requests as they came: path, headers in lower case, body."""

@@ -18,6 +18,8 @@ from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
 from engine.errors import StudyMissing
 from engine.exchange.agreement import agreement_table, build_agreement
+from engine.exchange.report import build_report
+from engine.stats.findings import Settings
 from tests.support.synthetic_study import JUDGE, RUN, START, build_study
 
 Json = dict[str, Any]
@@ -80,13 +82,18 @@ def found(study: Path) -> Json:
     return build_agreement(study, n_resamples=100)
 
 
-def rated_by(study: Path, judge: str) -> Pairs:
-    """Each pair's rating by a judge: the mean of its votes, a half to the even rating."""
+def means_by(study: Path, judge: str) -> dict[tuple[str, str], float]:
+    """Each pair's rating by a judge: the mean of its votes."""
     votes: dict[tuple[str, str], list[float]] = {}
     for row in read(study, f"select * from judgments where judge_id = '{judge}' and rating is not null"):
         value = row["rating"] if row["expected_rating"] is None else row["expected_rating"]
         votes.setdefault((row["concept"], row["sample_id"]), []).append(value)
-    return {place: round(sum(given) / len(given)) for place, given in votes.items()}
+    return {place: sum(given) / len(given) for place, given in votes.items()}
+
+
+def rated_by(study: Path, judge: str) -> Pairs:
+    """The same as one of the five ratings, a half to the even one."""
+    return {place: round(mean) for place, mean in means_by(study, judge).items()}
 
 
 def rated_by_people(study: Path, source: str) -> Pairs:
@@ -132,6 +139,21 @@ def test_numbers_are_those_of_loops_over_the_rows(study: Path, found: Json) -> N
                 kappa = cohen_kappa_score(x, y, weights="quadratic", labels=[1, 2, 3, 4, 5])
                 assert agreement["kappa"]["value"] == pytest.approx(kappa)
                 assert agreement["spearman"]["value"] == pytest.approx(spearmanr(x, y).statistic)
+
+
+def test_the_gap_of_a_judge_is_that_of_its_means_and_not_of_their_bins(study: Path) -> None:
+    arms = {(row["concept"], row["sample_id"]): row["arm"] for row in read(study, "select * from pairs")}
+    people = rated_by_people(study, "audit") | rated_by_people(study, "override")
+    for judge in ("twice", "sure"):
+        verdicts: dict[tuple[str, str], float] = {**means_by(study, judge), **people}
+        means = [
+            np.mean([v for place, v in verdicts.items() if arms[place] == arm]) for arm in ("positive", "negative")
+        ]
+        report = build_report(study, judge_id=judge, settings=Settings(n_resamples=20))
+        assert (report["overall"]["positive_mean"], report["overall"]["negative_mean"]) == pytest.approx(tuple(means))
+        assert report["overall"]["gap"] == pytest.approx(means[0] - means[1])
+        bins = [np.mean([round(v) for p, v in verdicts.items() if arms[p] == arm]) for arm in ("positive", "negative")]
+        assert report["overall"]["gap"] != pytest.approx(bins[0] - bins[1], abs=1e-4)
 
 
 def test_known_values_have_intervals_and_unknown_ones_reasons(found: Json) -> None:

@@ -35,6 +35,12 @@ def test_file_is_read(tmp_path: Path) -> None:
     assert found.relevance_question == "{concept} ({definition}): {text}"
 
 
+def test_a_mark_of_utf_8_before_the_file_is_no_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(GOOD, encoding="utf-8-sig")
+    assert load_rubric(str(file)) == read_rubric(GOOD, place="here", name="x")
+
+
 def test_file_that_does_not_say_is_called_as_the_file_and_of_version_one(tmp_path: Path) -> None:
     found = load_rubric(write(tmp_path, GOOD.replace('name = "mine"\nversion = 3\n', "")))
     assert (found.name, found.version) == ("mine", 1)
@@ -95,6 +101,10 @@ FAULTS = {
     "an attribute": (
         GOOD.replace("({definition})", "{text.__class__}"),
         '"relevance.question" cannot use {text.__class__}',
+    ),
+    "an attribute alone": (
+        GOOD.replace("{concept}", "{concept.__class__}"),
+        '"relevance.question" cannot use {concept.__class__}, only {concept}, {definition}, {text}',
     ),
     "a position": (GOOD.replace("({definition})", "{}"), '"relevance.question" cannot use {}'),
     "a format": (GOOD.replace("{definition}", "{definition:>9}"), "without a format"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score
 
-from engine.stats.agreement import FEWEST_PAIRS, agree, concept_tables, measures
+from engine.stats.agreement import FEWEST_PAIRS, agree
 
 LEVELS = [1, 2, 3, 4, 5]
 RATED = st.tuples(st.sampled_from("abc"), st.integers(1, 5), st.integers(1, 5))
@@ -60,6 +60,52 @@ def test_values_are_those_of_independent_oracles(pairs):
     assert found.within_one.value == pytest.approx(np.mean(np.abs(np.subtract(x, y)) <= 1))
     assert found.bias.value == pytest.approx(np.mean(x) - np.mean(y))
     assert np.array_equal(found.counts, [[sum(p[1:] == (i, j) for p in pairs) for j in LEVELS] for i in LEVELS])
+
+
+MEANS = st.integers(6, 30).map(lambda sixths: sixths / 6)
+PAIRS_OF_MEANS = st.lists(st.tuples(st.sampled_from("abc"), MEANS, MEANS), min_size=FEWEST_PAIRS, max_size=60)
+
+
+@settings(max_examples=60)
+@given(PAIRS_OF_MEANS)
+def test_ranks_and_bias_are_of_means_as_given_and_the_rest_of_their_nearest_ratings(pairs):
+    x, y = [p[1] for p in pairs], [p[2] for p in pairs]
+    found, rounded = of(pairs), of([(concept, round(a), round(b)) for concept, a, b in pairs])
+    assert found.bias.value == pytest.approx(np.mean(x) - np.mean(y))
+    if len(set(x)) > 1 and len(set(y)) > 1:
+        assert found.spearman.value == pytest.approx(spearmanr(x, y).statistic)
+    else:
+        assert found.spearman.value is None
+    assert found.counts == rounded.counts
+    for name in ("kappa", "alpha", "exact", "within_one"):
+        assert getattr(found, name).value == getattr(rounded, name).value
+
+
+def test_a_side_that_only_rounds_to_one_rating_is_told_so_and_still_has_ranks():
+    pairs = [("ab"[i % 2], 1 + i % 5, 1.6 + i % 5 / 10) for i in range(20)]
+    found = of(pairs)
+    assert found.kappa.reason == "the second rounds to a single rating throughout"
+    assert found.spearman.value == pytest.approx(1.0)
+    assert of([(c, x, 2) for c, x, _ in pairs]).kappa.reason == "the second gave a single rating throughout"
+    both = of([(c, y, y) for c, _, y in pairs])
+    assert both.kappa.reason == "the first and the second round to a single rating throughout"
+    assert both.alpha.reason == "both round to one and the same rating throughout"
+    assert both.spearman.value == pytest.approx(1.0)
+
+
+def test_intervals_of_ranks_of_means_are_those_of_resampling_concepts_one_by_one():
+    rng = np.random.default_rng(5)
+    by_concept = {}
+    for concept in range(12):
+        level = rng.normal(3, 0.8)
+        truth = rng.normal(level, 1, 15)
+        by_concept[f"c{concept}"] = np.clip(truth + rng.normal(0, 0.7, (2, 15)), 1, 5)
+    pairs = [(name, float(a), float(b)) for name, sides in by_concept.items() for a, b in sides.T]
+    found = of(pairs, n_resamples=2000).spearman
+    names = list(by_concept)
+    drawn = [np.hstack([by_concept[name] for name in rng.choice(names, 12)]) for _ in range(500)]
+    low, high = np.quantile([spearmanr(*sides).statistic for sides in drawn], [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.035)
 
 
 @settings(max_examples=40)
@@ -170,10 +216,10 @@ def test_the_same_seed_gives_the_same_intervals():
 def test_undefined_resamples_are_nan_and_left_out():
     # Two concepts of a single rating each: half of the resamples hold one of them twice.
     pairs = [("a", 1, 1)] * 10 + [("b", 5, 4)] * 10
-    assert np.isnan(measures(concept_tables(cells(pairs)))["kappa"]).all()
     found = of(pairs, n_resamples=400)
-    assert found.kappa.value is not None
-    assert np.isfinite(found.kappa.value)
+    for estimate in (found.kappa, found.spearman):
+        assert estimate.value is not None
+        assert estimate.low is None or estimate.low <= estimate.value <= estimate.high
 
 
 @pytest.mark.parametrize("cell", [("a", 0, 3, 1), ("a", 3, 6, 1), ("a", 3, 3, -1)])

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from engine.stats.ceiling import ceiling_values, ceilings_from_counts
 from engine.stats.ceiling_models import label_noise_ceiling
@@ -45,7 +46,7 @@ def as_rows(found: list[Sample]) -> list[CountRow]:
     rows: list[CountRow] = []
     for (concept, arm, form), n in cells.items():
         ratings = Counter(rating for *cell, rating in found if tuple(cell) == (concept, arm, form))
-        rows.append((concept, arm, form, n, *(ratings[k] for k in range(1, 6))))  # type: ignore[arg-type]
+        rows.append((concept, arm, form, n, *(ratings[k] for k in range(1, 6)), 0.0, 0.0))  # type: ignore[arg-type]
     return rows
 
 
@@ -99,8 +100,22 @@ def test_several_concepts_get_the_interval_over_concepts_and_one_gets_that_over_
     assert "Welch" in found.quadrants["C"].best_gap.method
 
 
+def test_means_of_votes_count_as_they_are_and_not_as_their_bins() -> None:
+    rows: list[CountRow] = [
+        # Ratings 2.25, 2.5 and 4 against 1.75 and 2.25, whose bins are 2, 2, 4 and 2, 2.
+        ("gin", "positive", "good", 3, 0, 2, 0, 1, 0, 0.75, 2.25**2 + 2.5**2 - 2 * 2**2),
+        ("gin", "negative", "good", 2, 0, 2, 0, 0, 0, 0.0, 1.75**2 + 2.25**2 - 2 * 2**2),
+    ]
+    found = find(count_concepts(rows, quadrants={"gin": "A"}), settings=QUICK)
+    positive, negative = [2.25, 2.5, 4.0], [1.75, 2.25]
+    for finding in (found.overall, found.quadrants["A"], found.concepts["gin"]):
+        expected = ttest_ind(positive, negative, equal_var=False)
+        assert finding.gap.value == pytest.approx(np.mean(positive) - np.mean(negative))
+        assert finding.gap.low == pytest.approx(max(-4.0, expected.confidence_interval(0.95).low))
+
+
 def test_forms_that_are_not_measured_yet_are_no_zero() -> None:
-    rows: list[CountRow] = [("gin", "positive", None, 5, 0, 0, 0, 0, 0)]
+    rows: list[CountRow] = [("gin", "positive", None, 5, 0, 0, 0, 0, 0, 0.0, 0.0)]
     found = find(count_concepts(rows, quadrants={"gin": "A"}), settings=QUICK).concepts["gin"]
     assert found.positive.n == 5
     assert set(found.positive.form_shares().values()) == {None}
@@ -143,8 +158,14 @@ def test_lens_means_are_over_measured_lenses_alone() -> None:
 
 
 def test_the_ceiling_of_several_concepts_is_the_mean_of_theirs_not_that_of_their_pooled_counts() -> None:
-    clean = [("clean", "positive", "good", 40, 0, 0, 0, 0, 40), ("clean", "negative", "good", 40, 40, 0, 0, 0, 0)]
-    mixed = [("mixed", "positive", "good", 40, 30, 0, 0, 0, 10), ("mixed", "negative", "good", 40, 38, 0, 2, 0, 0)]
+    clean = [
+        ("clean", "positive", "good", 40, 0, 0, 0, 0, 40, 0.0, 0.0),
+        ("clean", "negative", "good", 40, 40, 0, 0, 0, 0, 0.0, 0.0),
+    ]
+    mixed = [
+        ("mixed", "positive", "good", 40, 30, 0, 0, 0, 10, 0.0, 0.0),
+        ("mixed", "negative", "good", 40, 38, 0, 2, 0, 0, 0.0, 0.0),
+    ]
     found = find(count_concepts([*clean, *mixed], quadrants={"clean": "A", "mixed": "A"}), settings=Settings())
     for name, ceiling in found.overall.ceilings.items():
         alone = [concept.ceilings[name].estimate.value for concept in found.concepts.values()]

@@ -31,6 +31,63 @@ def test_gap_and_interval_are_scipys_welch(positive, negative):
     assert estimate.high == pytest.approx(min(expected.high, 4.0))
 
 
+MEANS = st.lists(st.integers(6, 30).map(lambda sixths: sixths / 6), min_size=2, max_size=40)
+
+
+def of_means(ratings):
+    """The histogram of ratings that are means of votes, as the database counts it."""
+    bins = [round(x) for x in ratings]
+    off_squares = sum(x * x for x in ratings) - sum(x * x for x in bins)
+    return RatingHistogram(histogram(bins).counts, sum(ratings) - sum(bins), off_squares)
+
+
+@given(MEANS, MEANS)
+def test_gap_and_interval_of_means_are_those_of_the_means_and_not_of_their_bins(positive, negative):
+    estimate = relevance_gap(of_means(positive), of_means(negative))
+    assert estimate.value == pytest.approx(np.mean(positive) - np.mean(negative), abs=1e-9)
+    clusters = cluster_gap([(of_means(positive), of_means(negative))] * 3, n_resamples=20, seed=0)
+    assert clusters.estimate.value == pytest.approx(estimate.value)
+    if np.ptp(positive) == np.ptp(negative) == 0:
+        assert not estimate.has_interval
+        return
+    expected = scipy_stats.ttest_ind(positive, negative, equal_var=False).confidence_interval(0.95)
+    assert estimate.low == pytest.approx(max(expected.low, -4.0), rel=1e-6, abs=1e-6)
+    assert estimate.high == pytest.approx(min(expected.high, 4.0), rel=1e-6, abs=1e-6)
+
+
+@given(RATINGS, RATINGS)
+def test_whole_ratings_have_the_same_gap_by_their_sums_as_by_their_counts(positive, negative):
+    assert relevance_gap(of_means(positive), of_means(negative)) == relevance_gap(
+        histogram(positive), histogram(negative)
+    )
+
+
+def test_resampled_bins_are_centred_on_the_gap_of_the_means():
+    positive, negative = of_means([3.4] * 20 + [4.4] * 20), of_means([1.5] * 20 + [2.6] * 20)
+    estimate = multinomial_bootstrap_gap(positive, negative, n_resamples=4000, seed=1)
+    assert estimate.value == pytest.approx(3.9 - 2.05)
+    assert (estimate.low + estimate.high) / 2 == pytest.approx(estimate.value, abs=0.02)
+
+
+@given(MEANS, MEANS, MEANS, MEANS)
+def test_the_part_of_degenerate_outputs_is_that_of_the_means(good_p, bad_p, good_n, bad_n):
+    parts = decompose_gap(of_means(good_p + bad_p), of_means(good_n + bad_n), of_means(good_p), of_means(good_n))
+    assert parts.topicality.value == pytest.approx(np.mean(good_p) - np.mean(good_n), abs=1e-9)
+    influences = []
+    for good, bad in ((good_p, bad_p), (good_n, bad_n)):
+        everything, n = np.array(good + bad), len(good + bad)
+        on_mean = everything - everything.mean()
+        on_good = np.r_[(np.array(good) - np.mean(good)) * n / len(good), np.zeros(len(bad))]
+        influences.append(on_mean - on_good)
+    error = np.sqrt(sum(x @ x / (len(x) - 1) / len(x) for x in influences))
+    estimate = parts.degeneracy
+    if estimate.has_interval and abs(estimate.value) + 3 * error < 8 and error > 1e-6:
+        a, b = (x @ x / (len(x) - 1) / len(x) for x in influences)
+        freedom = (a + b) ** 2 / (a**2 / (len(influences[0]) - 1) + b**2 / (len(influences[1]) - 1))
+        half = scipy_stats.t.ppf(0.975, freedom) * error
+        assert estimate.high == pytest.approx(min(8.0, estimate.value + half), rel=1e-5, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("positive", "negative", "words"),
     [([], [1, 2], "positive"), ([1], [], "negative"), ([], [], "positive and the negative")],

@@ -1,0 +1,87 @@
+"""Work that the dashboard has the command line do: a process beside it, whose end a screen looks for whenever it is drawn.
+
+The process has the dashboard's environment, keys included; what it says is searched for them before it is shown.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Final
+
+COMMAND: Final = (sys.executable, "-m", "engine.cli")
+KEYS: Final = ("ANTHROPIC_API_KEY", "LENSGAP_JUDGE_KEY")
+_END_S: Final = 10.0
+_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LONGEST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process at work, with the files that it writes to."""
+
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+    errors: IO[bytes]
+    started: float
+
+    @property
+    def seconds(self) -> float:
+        """For how long it is at work."""
+        return time.monotonic() - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a process put out, and the sentence in which it told why it failed, None if it did not."""
+
+    output: str
+    fault: str | None
+
+
+def start(arguments: Sequence[str]) -> Started:
+    """Start a command of `lensgap`; nobody is there to answer its questions."""
+    output, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 -- the process writes on
+    # Wide, so that no sentence is broken.
+    environment = os.environ | {"COLUMNS": "5000", "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment
+    )
+    return Started(process, output, errors, time.monotonic())
+
+
+def ended(work: Started) -> Ended | None:
+    """What became of a process, None while it is at work."""
+    status = work.process.poll()
+    if status is None:
+        return None
+    output, errors = _read(work.output), _read(work.errors)
+    return Ended(output, None if status == 0 else _fault(errors, status))
+
+
+def stop(work: Started) -> None:
+    """End a process that we started."""
+    work.process.terminate()
+    try:
+        work.process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        work.process.kill()
+        work.process.wait()
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _fault(errors: str, status: int) -> str:
+    """The last line that was said: the command tells an expected error in one sentence."""
+    lines = [line.strip() for line in _ANSI.sub("", errors).splitlines() if line.strip()]
+    said = lines[-1] if lines else f"The command ended with status {status} and said nothing."
+    for key in filter(None, map(os.environ.get, KEYS)):
+        said = said.replace(key, "…")
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"

@@ -1,0 +1,37 @@
+-- name: run
+-- What a lens pack tells of the run that it was made from: run, pack and subject model, the latter null before it was loaded.
+select
+    r.run_id, r.name, r.created_at, r.config, r.model, r.model_fingerprint, r.template_set, r.template_hash, r.versions,
+    p.name as pack_name, p.version as pack_version, p.pack_hash, m.dtype, m.chat, m.n_layers
+from runs r
+join packs p on p.pack_hash = r.pack_hash
+left join subjects m on m.run_id = r.run_id
+where r.run_id = $run_id;
+
+-- name: lenses
+-- The lenses of a run, measured or not: the latest of each concept, family, layer, phase, mode and pool.
+select l.*, c.label, c.pack_layer
+from lenses l
+join runs r on r.run_id = l.run_id
+join concepts c on c.pack_hash = r.pack_hash and c.concept = l.concept
+left join run_concepts k on k.run_id = l.run_id and k.concept = l.concept
+where l.run_id = $run_id
+qualify row_number() over (
+    partition by l.concept, l.family, l.layer, l.phase, l.mode, coalesce(l.pool, 'mean')
+    order by l.trained_at desc, l.lens_id
+) = 1
+order by k.position, l.concept, l.layer;
+
+-- name: scored_pairs
+-- What lenses said out of fold of the pairs that they were trained on, and a fingerprint of these: sample, arm and text.
+select
+    s.lens_id,
+    list(s.probability order by s.sample_id) as probabilities,
+    list((p.arm = 'positive')::integer order by s.sample_id) as arms,
+    md5(string_agg(s.sample_id || ' ' || p.arm || ' ' || md5(t.output), chr(10) order by s.sample_id)) as pairs_hash
+from lens_scores s
+join lenses l on l.lens_id = s.lens_id
+join pairs p on p.run_id = l.run_id and p.concept = l.concept and p.sample_id = s.sample_id
+join samples t on t.sample_id = s.sample_id
+where l.run_id = $run_id and s.lens_id in (select unnest($lens_ids))
+group by s.lens_id;

@@ -1,0 +1,243 @@
+"""Lens packs: a folder of lenses with a manifest that says what each of them reads, fires at and is worth.
+
+Two layouts. `native` has one safetensors file a lens, `layer5/gin.safetensors`, 5 being the model's layer. `hatcat` is that of
+production lens packs: one PyTorch state dict a lens, `layer2/gin.pt`, 2 being the concept's layer in its concept pack; lenses of
+several layers of the model are called `gin@L5.pt`. Both have the same manifest. A production pack that has none is read as well,
+and what it does not say is unknown. docs/lens-packs.md describes the format.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from db.rows import Mode, Phase
+from engine.errors import LensPackError
+from engine.exchange.lens_pack_state import decode_state, width_of
+from engine.lenses.interface import State
+
+FORMAT = "lensgap-lenses/1"
+MANIFEST = "manifest.json"
+PRODUCTION_FILE = "pack_info.json"
+Layout = Literal["native", "hatcat"]
+Pool = Literal["mean", "last"]
+SUFFIX: dict[Layout, str] = {"native": ".safetensors", "hatcat": ".pt"}
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+FileName = Annotated[str, Field(pattern=r"^layer\d{1,4}/[^/\\\x00]+\.(safetensors|pt)$")]
+"""A manifest is a stranger's word, and shall not lead out of its folder."""
+_PRODUCTION_NAME = re.compile(r"layer(?P<pack_layer>\d{1,4})/(?P<concept>[^/]+?)(?:@L(?P<layer>\d{1,4}))?\.pt")
+
+
+@dataclass(frozen=True, slots=True)
+class PackedModel:
+    """The subject model whose activations the lenses read; None where the pack does not say."""
+
+    name: str | None
+    width: Annotated[int, Field(gt=0)]
+    fingerprint: str | None = None
+    revision: str | None = None
+    dtype: str | None = None
+    quantize: Literal["none", "8bit", "4bit"] | None = None
+    chat: bool | None = None
+    n_layers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackedStudy:
+    """What the study was when the pack was made: the run with all settings that decide its texts and pairs."""
+
+    run: str
+    name: str
+    created_at: str
+    exported_at: str
+    concept_pack: str
+    concept_pack_version: str
+    concept_pack_hash: str
+    template_set: str
+    template_hash: str
+    n_samples: Count
+    n_pairs: Count
+    settings: dict[str, Any]
+    versions: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedLens:
+    """One lens: its file, what it is for, where it fires, and its measures out of fold beside its baselines.
+
+    It fires where the probability, the logistic of its file's logit, reaches `threshold`. `folded_logit` was taken off the last
+    bias so that logit 0 decides; adding it gives the lens as it was trained.
+    """
+
+    file: FileName
+    concept: str
+    layer: Count
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    threshold_rule: str = "the pack does not say; logit 0"
+    folded_logit: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    label: str | None = None
+    pack_layer: Count | None = None
+    family: str | None = None
+    lens_id: str | None = None
+    pairs_hash: str | None = None
+    n_positive: Count | None = None
+    n_negative: Count | None = None
+    n_excluded: Count | None = None
+    n_groups: Count | None = None
+    f1: Share | None = None
+    f1_low: Share | None = None
+    f1_high: Share | None = None
+    precision: Share | None = None
+    recall: Share | None = None
+    auc: Share | None = None
+    average_precision: Share | None = None
+    always_positive_f1: Share | None = None
+    shuffled_f1: Share | None = None
+    text_only_f1: Share | None = None
+    length_only_f1: Share | None = None
+    trained_at: str | None = None
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call the concept."""
+        return self.label or self.concept
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A lens of the run that is not in the pack, and why."""
+
+    concept: str
+    layer: int
+    lens_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that a pack says of itself; phase, mode and pool are those of the activations that every lens was trained on."""
+
+    format: str
+    layout: Layout
+    model: PackedModel
+    phase: Phase | None
+    mode: Mode | None
+    pool: Pool | None
+    lenses: tuple[PackedLens, ...]
+    threshold_folded: bool = False
+    lensgap: str | None = None
+    study: PackedStudy | None = None
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LensPack:
+    """A pack that was read: every file was there, whole, and a lens of the model's width."""
+
+    folder: Path
+    manifest: Manifest
+
+    def read_state(self, lens: PackedLens) -> State:
+        """The weights of one lens; they are read when asked for, since a pack may hold more than memory does."""
+        return read_lens_file(self.folder / lens.file, sha256=lens.sha256)
+
+
+def load_lens_pack(folder: Path, *, model_layer: int | None = None) -> LensPack:
+    """Read a pack of either layout and check every lens in it; LensPackError names the file that is at fault.
+
+    `model_layer` is the layer that lenses of a production pack read where neither its file nor its pack_info.json says so.
+    """
+    if not folder.is_dir():
+        raise LensPackError(f"{folder} is no folder.", hint="Name a lens pack: lensgap export lens-pack writes one.")
+    if (folder / MANIFEST).exists():
+        pack = LensPack(folder, _read_manifest(folder / MANIFEST))
+    else:
+        pack = LensPack(folder, _describe_production(folder, model_layer))
+    if not pack.manifest.lenses:
+        raise LensPackError(f"{folder} holds no lenses.")
+    for lens in pack.manifest.lenses:
+        width = width_of(pack.read_state(lens))
+        if width != pack.manifest.model.width:
+            raise LensPackError(
+                f"{folder / lens.file} is {width} wide, and the pack's model {pack.manifest.model.width}."
+            )
+    return pack
+
+
+def read_lens_file(file: Path, *, sha256: str | None = None) -> State:
+    """The weights in a lens file, which must have the hash if one is given; LensPackError says what is wrong with it."""
+    content = _read_bytes(file)
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise LensPackError(
+            f"{file} is not as it was written: its content does not have the hash that {MANIFEST} names.",
+            hint="Export the pack again; a lens that was changed has no known measures.",
+        )
+    return decode_state(content, suffix=file.suffix, where=str(file))
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise LensPackError(f"{file} is missing.") from error
+    except (OSError, ValueError) as error:
+        raise LensPackError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _read_manifest(file: Path) -> Manifest:
+    content = _read_bytes(file)
+    found = _read_object(content, file)
+    if found.get("format") != FORMAT:
+        said = str(found.get("format"))[:80]
+        raise LensPackError(f"{file} has the format {said!r}, and this version reads {FORMAT!r}.")
+    try:
+        manifest = TypeAdapter(Manifest).validate_json(content, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise LensPackError(f"{file} is no manifest of a lens pack: {place}: {first['msg']}.") from error
+    if any(Path(lens.file).suffix != SUFFIX[manifest.layout] for lens in manifest.lenses):
+        raise LensPackError(f"{file} names files that are not {SUFFIX[manifest.layout]} files.")
+    return manifest
+
+
+def _read_object(content: bytes, file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise LensPackError(f"{file} is no JSON file ({error}).") from error
+    if not isinstance(found, dict):
+        raise LensPackError(f"{file} must hold a JSON object.")
+    return found
+
+
+def _describe_production(folder: Path, model_layer: int | None) -> Manifest:
+    """What a production pack without a manifest says by its names, its pack_info.json and its first lens."""
+    file = folder / PRODUCTION_FILE
+    info = _read_object(_read_bytes(file), file) if file.exists() else {}
+    told, model = info.get("model_layer"), info.get("model")
+    layer = model_layer if model_layer is not None else told if isinstance(told, int) and told >= 0 else None
+    files = (found.relative_to(folder).as_posix() for found in sorted(folder.glob("layer*/*.pt")))
+    lenses = tuple(
+        _describe_file(name, folder, layer) for found in files if (name := _PRODUCTION_NAME.fullmatch(found))
+    )
+    if not lenses:
+        raise LensPackError(f"{folder} is no lens pack: it has neither {MANIFEST} nor files such as layer0/Concept.pt.")
+    width = width_of(read_lens_file(folder / lenses[0].file))
+    named = model if isinstance(model, str) else None
+    return Manifest(FORMAT, "hatcat", PackedModel(named, width), phase=None, mode=None, pool=None, lenses=lenses)
+
+
+def _describe_file(name: re.Match[str], folder: Path, model_layer: int | None) -> PackedLens:
+    layer = int(name["layer"]) if name["layer"] else model_layer
+    if layer is None:
+        raise LensPackError(
+            f"{folder} does not say which layer of the model its lenses read.", hint="Name it: --model-layer 12."
+        )
+    return PackedLens(file=name[0], concept=name["concept"], layer=layer, pack_layer=int(name["pack_layer"]))

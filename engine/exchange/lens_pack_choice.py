@@ -1,0 +1,107 @@
+"""Which lenses of a run go into a pack, which stay out and why, and where each of them fires."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from db.rows import LensRow
+from engine.errors import ConfigError
+from engine.exchange.lens_pack import LeftOut
+from engine.lenses.crossval import NEUTRAL, THRESHOLD_ROWS, best_threshold
+from engine.lenses.registry import FAMILIES
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which lenses are asked for; what is None or empty is as the run has it."""
+
+    family: str | None = None
+    phase: str | None = None
+    mode: str | None = None
+    pool: str | None = None
+    layers: tuple[int, ...] = ()
+    concepts: tuple[str, ...] = ()
+    min_f1: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A lens of the run, with the name and the pack layer of its concept."""
+
+    row: LensRow
+    label: str | None
+    pack_layer: int
+
+    @property
+    def kind(self) -> tuple[str, str, str, str]:
+        """What all lenses of a pack have in common: family, phase, mode and pool."""
+        return self.row.family, self.row.phase, self.row.mode, self.row.pool or "mean"
+
+
+def choose_lenses(
+    candidates: Sequence[Candidate], choice: Choice, *, families: Sequence[str]
+) -> tuple[list[Candidate], list[LeftOut]]:
+    """The lenses asked for that were fitted and are good enough, and the others of their kind with the reason.
+
+    Where several kinds fit what is asked for, the first of `families` is taken, in the phase, mode and pool trained last.
+    ConfigError names a layer or concept that has no lens.
+    """
+    alike = _of_one_kind(candidates, choice, families)
+    layers, concepts = {c.row.layer for c in alike}, {c.row.concept for c in alike}
+    for layer in choice.layers:
+        if layer not in layers:
+            known = ", ".join(map(str, sorted(layers)))
+            raise ConfigError(
+                f"No such lens was trained at layer {layer}.", hint=f"There are lenses at layers {known}."
+            )
+    for concept in choice.concepts:
+        if concept not in concepts:
+            raise ConfigError(f'No such lens was trained for the concept "{concept}".')
+    asked = [
+        one
+        for one in alike
+        if one.row.layer in (choice.layers or layers) and one.row.concept in (choice.concepts or concepts)
+    ]
+    reasons = {one.row.lens_id: _why_not(one.row, choice.min_f1) for one in asked}
+    left_out = [
+        LeftOut(one.row.concept, one.row.layer, one.row.lens_id, reason)
+        for one in asked
+        if (reason := reasons[one.row.lens_id]) is not None
+    ]
+    return [one for one in asked if reasons[one.row.lens_id] is None], left_out
+
+
+def _of_one_kind(candidates: Iterable[Candidate], choice: Choice, families: Sequence[str]) -> list[Candidate]:
+    wanted = (choice.family, choice.phase, choice.mode, choice.pool)
+    fitting = [c for c in candidates if all(w in (None, had) for w, had in zip(wanted, c.kind, strict=True))]
+    if not fitting:
+        asked = " ".join(word for word in wanted if word)
+        raise ConfigError(f"The run has no {asked + ' ' if asked else ''}lenses.", hint="Train them: lensgap train.")
+    order = {family: place for place, family in enumerate(families)}
+    family = min((c.row.family for c in fitting), key=lambda name: (order.get(name, len(order)), name))
+    latest = max((c for c in fitting if c.row.family == family), key=lambda c: (c.row.trained_at, c.row.lens_id))
+    return [c for c in fitting if c.kind == latest.kind]
+
+
+def _why_not(row: LensRow, min_f1: float | None) -> str | None:
+    if row.f1 is None:
+        return row.reason
+    if min_f1 is not None and row.f1 < min_f1:
+        return f"its F1 of {row.f1:.3f} is below {min_f1:g}"
+    return None
+
+
+def choose_threshold(family: str, arms: Sequence[int], probabilities: Sequence[float]) -> tuple[float, str]:
+    """The threshold of a lens that was fitted on all its pairs, and the rule that gave it.
+
+    It is the rule by which thresholds were chosen inside the training folds when the F1 was measured, on all pairs.
+    """
+    if family not in FAMILIES:
+        return NEUTRAL, "this version does not know the family; logit 0"
+    if not FAMILIES[family].chooses_threshold:
+        return NEUTRAL, "the family fires at logit 0"
+    if len(arms) < THRESHOLD_ROWS:
+        return NEUTRAL, f"fewer than {THRESHOLD_ROWS} pairs; logit 0"
+    threshold = best_threshold(np.array(arms, dtype=np.int64), np.array(probabilities, dtype=np.float64))
+    return threshold, "best F1 of the probabilities out of fold"

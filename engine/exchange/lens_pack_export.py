@@ -1,0 +1,217 @@
+"""Write lenses of a run as a lens pack, whole or not at all.
+
+A pack holds one family, reading one phase in one mode and pool, at any of the trained layers. A lens whose F1 is unknown was
+never fitted; it and those below the F1 asked for are listed in the manifest with the reason, so that nobody misses them in vain.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from scipy.special import logit
+
+from db import connect, query
+from db.rows import LensRow
+from engine.config import StudyConfig, read_stored_config
+from engine.errors import LensPackError, StudyMissing
+from engine.exchange.lens_pack import (
+    FORMAT,
+    MANIFEST,
+    PRODUCTION_FILE,
+    SUFFIX,
+    Layout,
+    Manifest,
+    PackedLens,
+    PackedModel,
+    PackedStudy,
+    read_lens_file,
+)
+from engine.exchange.lens_pack_choice import Candidate, Choice, choose_lenses, choose_threshold
+from engine.exchange.lens_pack_names import file_names
+from engine.exchange.lens_pack_state import encode_state, shift_logit, width_of
+from engine.exchange.new_folder import new_folder
+from engine.stages.progress import now
+
+Json = dict[str, Any]
+_ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(LensRow)} - {"trained_at"})
+
+
+def export_lens_pack(
+    study: Path,
+    folder: Path,
+    *,
+    layout: Layout,
+    run_id: str | None = None,
+    choice: Choice | None = None,
+    fold_threshold: bool = False,
+) -> Manifest:
+    """Write the lenses that are chosen of a run (the latest by default) into a new folder, and return its manifest.
+
+    With `fold_threshold` each lens's threshold is taken off its last bias, so that logit 0 decides. StudyMissing without such a
+    run, ConfigError for a choice that the run does not offer, LensPackError when no lens is left or the folder is not new.
+    """
+    choice = choice or Choice()
+    with connect(study) as cursor:
+        run = _run(cursor, study, run_id)
+        config = read_stored_config(run["config"])
+        chosen, left_out = choose_lenses(_candidates(cursor, run), choice, families=config.lenses)
+        if not chosen:
+            raise LensPackError(
+                f"None of {len(left_out)} lenses can go into the pack: {left_out[0].concept} at layer {left_out[0].layer}, "
+                f"for one: {left_out[0].reason}."
+            )
+        values = {"run_id": run["run_id"], "lens_ids": [one.row.lens_id for one in chosen]}
+        scored = {row["lens_id"]: row for row in _named(cursor.execute(query("lens_packs.scored_pairs"), values))}
+        totals = cursor.execute(query("stages.totals"), {"run_id": run["run_id"]}).fetchone() or (0, 0, 0)
+    described = _describe(chosen, scored, layout=layout)
+    with new_folder(folder) as scratch:
+        sources = [
+            study / "lenses" / run["run_id"] / f"layer{c.row.layer}" / f"{c.row.lens_id}.safetensors" for c in chosen
+        ]
+        lenses, width = _write_lenses(scratch, described, sources, fold=fold_threshold)
+        _, phase, mode, pool = chosen[0].kind
+        manifest = Manifest(
+            format=FORMAT,
+            layout=layout,
+            model=_model(run, config, width),
+            phase=phase,  # type: ignore[arg-type]
+            mode=mode,  # type: ignore[arg-type]
+            pool=pool,  # type: ignore[arg-type]
+            lenses=lenses,
+            threshold_folded=fold_threshold,
+            lensgap=version("lensgap"),
+            study=_study(run, config, n_samples=totals[1], n_pairs=totals[2]),
+            left_out=tuple(left_out),
+        )
+        _write_json(scratch / MANIFEST, asdict(manifest))
+        if layout == "hatcat":
+            _write_json(scratch / PRODUCTION_FILE, _production_info(manifest))
+    return manifest
+
+
+def _run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None) -> Json:
+    if run_id is None:
+        latest = cursor.execute(query("stages.latest_run")).fetchone()
+        run_id = str(latest[0]) if latest else ""
+    rows = _named(cursor.execute(query("lens_packs.run"), {"run_id": run_id}))
+    if not rows:
+        raise StudyMissing(
+            f"{study} holds no run{f' {run_id}' if run_id else ' yet'}.", hint=f"See its runs: lensgap status {study}."
+        )
+    return rows[0]
+
+
+def _named(found: duckdb.DuckDBPyConnection) -> list[Json]:
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _candidates(cursor: duckdb.DuckDBPyConnection, run: Json) -> list[Candidate]:
+    rows = _named(cursor.execute(query("lens_packs.lenses"), {"run_id": run["run_id"]}))
+    return [Candidate(label=row.pop("label"), pack_layer=row.pop("pack_layer"), row=LensRow(**row)) for row in rows]
+
+
+def _describe(chosen: Sequence[Candidate], scored: Mapping[str, Json], *, layout: Layout) -> list[PackedLens]:
+    """What the manifest says of each lens, but for its content."""
+    names = file_names(one.row.concept for one in chosen)
+    is_one_layer = len({one.row.layer for one in chosen}) == 1
+    described = []
+    for one in chosen:
+        scores = scored[one.row.lens_id]
+        threshold, rule = choose_threshold(one.row.family, scores["arms"], scores["probabilities"])
+        lens = PackedLens(
+            file=_file(one, names[one.row.concept], layout=layout, is_one_layer=is_one_layer),
+            threshold=threshold,
+            threshold_rule=rule,
+            label=one.label,
+            pack_layer=one.pack_layer,
+            pairs_hash=scores["pairs_hash"],
+            trained_at=_time(one.row.trained_at),
+            **{name: getattr(one.row, name) for name in _ALIKE},
+        )
+        described.append(lens)
+    return described
+
+
+def _file(one: Candidate, name: str, *, layout: Layout, is_one_layer: bool) -> str:
+    if layout == "native":
+        return f"layer{one.row.layer}/{name}{SUFFIX[layout]}"
+    return f"layer{one.pack_layer}/{name}{'' if is_one_layer else f'@L{one.row.layer}'}{SUFFIX[layout]}"
+
+
+def _write_lenses(
+    folder: Path, described: Sequence[PackedLens], sources: Sequence[Path], *, fold: bool
+) -> tuple[tuple[PackedLens, ...], int]:
+    """Write the files one after the other; the lenses with the hashes of their content, and the width that they share."""
+    written, widths = [], set()
+    for lens, source in zip(described, sources, strict=True):
+        state = read_lens_file(source)
+        widths.add(width_of(state))
+        if fold:
+            by = float(logit(lens.threshold))
+            state, lens = shift_logit(state, -by), replace(lens, threshold=0.5, folded_logit=by)
+        content = encode_state(state, suffix=Path(lens.file).suffix)
+        (folder / lens.file).parent.mkdir(exist_ok=True)
+        (folder / lens.file).write_bytes(content)
+        written.append(replace(lens, sha256=hashlib.sha256(content).hexdigest()))
+    if len(widths) != 1:
+        raise LensPackError(f"The lenses of the run are of different widths: {', '.join(map(str, sorted(widths)))}.")
+    return tuple(written), widths.pop()
+
+
+def _model(run: Json, config: StudyConfig, width: int) -> PackedModel:
+    return PackedModel(
+        name=run["model"],
+        width=width,
+        fingerprint=run["model_fingerprint"],
+        revision=config.revision,
+        dtype=run["dtype"],
+        quantize=config.quantize,
+        chat=run["chat"],
+        n_layers=run["n_layers"],
+    )
+
+
+def _study(run: Json, config: StudyConfig, *, n_samples: int, n_pairs: int) -> PackedStudy:
+    return PackedStudy(
+        run=run["run_id"],
+        name=run["name"],
+        created_at=_time(run["created_at"]),
+        exported_at=_time(now()),
+        concept_pack=run["pack_name"],
+        concept_pack_version=run["pack_version"],
+        concept_pack_hash=run["pack_hash"],
+        template_set=run["template_set"],
+        template_hash=run["template_hash"],
+        n_samples=n_samples,
+        n_pairs=n_pairs,
+        # As a reader of the manifest gets them, with lists for tuples.
+        settings=json.loads(json.dumps(config.run_settings())),
+        versions=json.loads(run["versions"]),
+    )
+
+
+def _production_info(manifest: Manifest) -> Json:
+    """What readers of production packs look for beside the files; `trained_layers` are pack layers."""
+    study, layers = manifest.study, {lens.layer for lens in manifest.lenses}
+    return {
+        "source_pack": study.concept_pack if study else None,
+        "pack_version": study.concept_pack_version if study else None,
+        "model": manifest.model.name,
+        "model_layer": layers.pop() if len(layers) == 1 else None,
+        "trained_layers": sorted({lens.pack_layer for lens in manifest.lenses if lens.pack_layer is not None}),
+        "trained_at": max(lens.trained_at for lens in manifest.lenses if lens.trained_at),
+    }
+
+
+def _time(moment: Any) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _write_json(file: Path, content: Json) -> None:
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,150 @@
+"""One lens as the bytes of a file, and back: safetensors for our own layout, a PyTorch state dict for the production layout.
+
+What is read may be a stranger's. Nothing of it is run: a `.pt` is read with `weights_only`, and a file that holds anything but
+finite numbers in the shapes of a lens is told in one sentence.
+"""
+
+import io
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+
+from engine.errors import LensPackError
+from engine.lenses.interface import AnyFloats, FloatArray, State, predict_logit
+from engine.terminal import visible
+
+LINEAR = ("linear",)
+THREE_LAYERS = ("net.0", "net.3", "net.6")
+NORMALISED = ("net.0", "net.1", "net.4", "net.7")
+"""A LayerNorm of the input, then three linear layers."""
+NORM_EPSILON = 1e-5
+_FORMS = {
+    frozenset(f"{name}.{kind}" for name in form for kind in ("weight", "bias")): form
+    for form in (LINEAR, THREE_LAYERS, NORMALISED)
+}
+
+
+def encode_state(state: State, *, suffix: str) -> bytes:
+    """The bytes of a `.safetensors` or `.pt` file with the state's weights in float32."""
+    arrays = {name: np.ascontiguousarray(values, dtype=np.float32) for name, values in sorted(state.items())}
+    if suffix == ".safetensors":
+        from safetensors.numpy import save
+
+        return bytes(save(arrays))
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({name: torch.from_numpy(values.copy()) for name, values in arrays.items()}, buffer)
+    return buffer.getvalue()
+
+
+def decode_state(content: bytes, *, suffix: str, where: str) -> State:
+    """The state in a file's bytes; LensPackError says what is wrong with it, naming `where` it is."""
+    tensors = _read_safetensors(content, where) if suffix == ".safetensors" else _read_torch(content, where)
+    form = _FORMS.get(frozenset(tensors))
+    if form is None:
+        raise _no_lens(where, f"its keys are those of no lens: {_shown(tensors)}")
+    state = {name: _numbers(tensor, name, where) for name, tensor in tensors.items()}
+    _check_shapes(state, form, where)
+    return state
+
+
+def width_of(state: State) -> int:
+    """The width d of the activations that the lens reads."""
+    first = next(name for name in ("linear.weight", "net.1.weight", "net.0.weight") if name in state)
+    return int(state[first].shape[1])
+
+
+def lens_logit(state: State, X: AnyFloats) -> FloatArray:
+    """The logits [n] of a lens of any form on raw activations [n, d]."""
+    if "net.7.weight" not in state:
+        return predict_logit(state, X)
+    names = zip(THREE_LAYERS, NORMALISED[1:], strict=True)
+    plain = {f"{plain}.{kind}": state[f"{name}.{kind}"] for plain, name in names for kind in ("weight", "bias")}
+    return predict_logit(plain, _normalise(X) * state["net.0.weight"] + state["net.0.bias"])
+
+
+def shift_logit(state: State, by: float) -> State:
+    """The same lens with `by` added to every logit."""
+    last = next(name for name in ("linear.bias", "net.7.bias", "net.6.bias") if name in state)
+    return state | {last: state[last] + by}
+
+
+def _normalise(X: AnyFloats) -> FloatArray:
+    values = np.asarray(X, dtype=np.float64)
+    centred = values - values.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.sqrt(values.var(axis=1, keepdims=True) + NORM_EPSILON))
+
+
+def _read_safetensors(content: bytes, where: str) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return dict(load(content))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _no_lens(where, f"it is no whole safetensors file ({_one_line(error)})") from error
+
+
+def _read_torch(content: bytes, where: str) -> dict[str, Any]:
+    import torch
+
+    told = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _no_lens(where, "it holds more than tensors, and no code of a lens file is ever run") from error
+    except told as error:
+        raise _no_lens(where, f"it is no whole PyTorch file ({_one_line(error)})") from error
+    if not isinstance(found, dict):
+        raise _no_lens(where, f"it holds a {type(found).__name__} instead of a state dict")
+    return dict(found)
+
+
+def _numbers(tensor: Any, name: str, where: str) -> FloatArray:
+    """The tensor as an array, once it is sure to be one of plain, finite numbers."""
+    import torch
+
+    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.layout != torch.strided:
+        raise _no_lens(where, f"{name} is no tensor of floating-point numbers")
+    # A few bytes can describe a tensor of any size, all of it the same number.
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise _no_lens(where, f"{name} is larger than what the file holds")
+    values: FloatArray = tensor.detach().double().numpy()
+    if not np.isfinite(values).all():
+        raise _no_lens(where, f"{name} holds numbers that are not finite")
+    return values
+
+
+def _check_shapes(state: State, form: tuple[str, ...], where: str) -> None:
+    """Raise LensPackError where the layers do not fit each other, or do not end in one logit."""
+    norm, layers = (form[0], form[1:]) if form is NORMALISED else (None, form)
+    for name in layers:
+        if state[f"{name}.weight"].ndim != 2 or 0 in state[f"{name}.weight"].shape:
+            raise _no_lens(where, f"{name}.weight has shape {state[f'{name}.weight'].shape}, not [out, in]")
+    width = state[f"{layers[0]}.weight"].shape[1]
+    expected: dict[str, tuple[int, ...]] = {f"{norm}.{kind}": (width,) for kind in ("weight", "bias") if norm}
+    for name, after in zip(layers, [*layers[1:], None], strict=True):
+        n_out = state[f"{after}.weight"].shape[1] if after else 1
+        expected |= {f"{name}.weight": (n_out, state[f"{name}.weight"].shape[1]), f"{name}.bias": (n_out,)}
+    for key, shape in expected.items():
+        if state[key].shape != shape:
+            raise _no_lens(where, f"{key} has shape {list(state[key].shape)}, not {list(shape)}")
+
+
+def _no_lens(where: str, reason: str) -> LensPackError:
+    return LensPackError(f"{where} cannot be read as a lens: {reason}.")
+
+
+def _shown(tensors: dict[str, Any]) -> str:
+    names = [visible(str(name)[:40]) for name in list(tensors)[:8]]
+    return ", ".join(names) + (", …" if len(tensors) > 8 else "") if names else "it has none"
+
+
+def _one_line(error: BaseException) -> str:
+    said = visible(" ".join(str(error).split()).rstrip("."))
+    return said[:160] or type(error).__name__

@@ -1,0 +1,150 @@
+"""The judge's part of a run: what was received is kept first, then all that is pending is priced and asked, topics first."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.progress import Progress
+
+from db import connect, query
+from db.rows import EndpointRow
+from engine.config import StudyConfig
+from engine.errors import ConfigError, JudgeError
+from engine.judges.api.endpoint import Capabilities
+from engine.judges.api.messages import MessagesJudge
+from engine.judges.api.probe import probe
+from engine.judges.batches.batch_judge import BatchJudge
+from engine.judges.costs.preflight import Preflight, preflight_table
+from engine.judges.judge import KINDS, Judge, Kind
+from engine.judges.open import NO_KEY_YET
+from engine.judges.vocabulary import Vocabulary
+from engine.packs.pack import Pack
+from engine.stages.batch_ledger import StudyLedger
+from engine.stages.judge import NAMES, Inquiry, ask, judge_id, judge_row, keep_left_replies, left_to_ask
+from engine.stages.pricing import budget_of, price_free_judge, price_judging, require_consent, terminal_asks
+from engine.stages.progress import now
+from engine.stages.stage import write_rows
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """How one call asks: unscored votes `again`, spending without asking back (`yes`), about `chosen` pairs alone.
+
+    Chosen pairs of concept and sample are asked about for their relevance; None asks all about all of the run.
+    """
+
+    again: bool = False
+    yes: bool = False
+    chosen: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is asked."""
+        return KINDS if self.chosen is None else ("relevance",)
+
+
+def judge_run(
+    study: Path, run_id: str, judge: Judge, config: StudyConfig, pack: Pack, bar: Progress, options: AskOptions
+) -> dict[str, int]:
+    """Ask all that is pending; returns the answers of each kind."""
+    asking = _asking(study, run_id, judge, config, options)
+    write_rows(study, [judge_row(judge.identity)])
+    keep_left_replies(asking, judge)
+    if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
+        return {NAMES[kind]: 0 for kind in options.kinds}
+    asked = judge
+    if caution := getattr(judge, "caution", None):
+        bar.console.print(caution, markup=False, highlight=False, soft_wrap=True)
+    if isinstance(judge, MessagesJudge):
+        _prepare(asking, judge, config, bar, options)
+        if config.batches:
+            asked = _in_batches(asking, judge, bar)
+    vocabulary = Vocabulary(pack)
+    n_done = {NAMES[kind]: ask(asking, asked, kind, vocabulary, bar) for kind in options.kinds}
+    if isinstance(judge, MessagesJudge) and (n_left := judge.traffic.n_left):
+        raise JudgeError(
+            f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
+            hint="What was answered is kept; run the same command again to ask the rest.",
+        )
+    return n_done
+
+
+def forecast(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Preflight:
+    """What asking all that is pending would take; nothing is asked and nothing written."""
+    asking = _asking(study, run_id, judge, config, options)
+    if not isinstance(judge, MessagesJudge):
+        return price_free_judge(asking, judge, options.kinds)
+    # Tokens are counted where the key is there anyway.
+    count = judge.endpoint.key != NO_KEY_YET
+    return price_judging(asking, judge, options.kinds, config, count=count)
+
+
+def _asking(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Inquiry:
+    name = judge_id(judge.identity)
+    asking = Inquiry(study, run_id, name, n_votes=config.votes, again=options.again, chosen=options.chosen)
+    _require_pairs(asking)
+    return asking
+
+
+def _require_pairs(asking: Inquiry) -> None:
+    """Raise ConfigError for a chosen pair that there is nothing to ask about."""
+    if asking.chosen is None:
+        return
+    values = asking.values("relevance")
+    with connect(asking.study) as cursor:
+        found = cursor.execute(query("judging.chosen_pairs"), {name: values[name] for name in ("run_id", "chosen")})
+        known = set(found.fetchall())
+    for concept, sample_id in asking.chosen:
+        if (concept, sample_id) not in known:
+            raise ConfigError(
+                f'Run {asking.run_id} has no text of a sample "{sample_id}" that serves "{concept}".',
+                hint="A pair is named as SAMPLE_ID:CONCEPT.",
+            )
+
+
+def _prepare(asking: Inquiry, judge: MessagesJudge, config: StudyConfig, bar: Progress, options: AskOptions) -> None:
+    """Tell the price and have it agreed to, then find out what the endpoint can do."""
+    judge.budget = budget_of(asking, config.budget)
+    judge.require_price()
+    known = _known_capabilities(asking.study, judge)
+    count = known is None or known.counts_tokens
+    preflight = price_judging(asking, judge, options.kinds, config, count=count)
+    bar.stop()
+    bar.console.print(preflight_table(preflight))
+    agreed = options.yes or config.budget is not None
+    require_consent(preflight, judge, agreed=agreed, ask=_ask_person if terminal_asks() else None)
+    bar.start()
+    if known is None:
+        known = probe(judge.endpoint, prices=judge.prices, budget=judge.budget)
+        endpoint = judge.endpoint
+        write_rows(asking.study, [EndpointRow(endpoint.base_url, endpoint.model, known.to_json(), now())])
+    judge.capabilities = known
+
+
+def _in_batches(asking: Inquiry, judge: MessagesJudge, bar: Progress) -> BatchJudge:
+    if not judge.capabilities.batches:
+        raise JudgeError(
+            f"{judge.endpoint.base_url} has no message batches.", hint="Leave --batches out to ask one by one."
+        )
+    said: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return BatchJudge(judge, StudyLedger(asking.study, asking.run_id, asking.judge_id), tell=tell)
+
+
+def _ask_person(question: str) -> bool:
+    # A prompt of the usual kind would put a space on stdout, where the run's id is to stand alone.
+    typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _known_capabilities(study: Path, judge: MessagesJudge) -> Capabilities | None:
+    values = {"base_url": judge.endpoint.base_url, "model": judge.endpoint.model}
+    with connect(study) as cursor:
+        row = cursor.execute(query("judging.capabilities"), values).fetchone()
+    return Capabilities.from_json(row[0]) if row else None

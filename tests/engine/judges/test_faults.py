@@ -1,0 +1,221 @@
+"""Ten thousand votes from a faulty server, and a process that is killed three times: every vote or a reason, none paid twice.
+
+A real `lensgap judge` asks a real server over HTTP. What is paid is counted at the server, request by request.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from db import connect
+from engine.judges.judge import Question
+from engine.judges.questions import Asked
+from tests.engine.judges.conftest import Serve
+from tests.support.command import Command
+from tests.support.judging import asked, study_to_judge, votes_in_database, votes_on_disk
+from tests.support.messages_server import (
+    MODEL,
+    MessagesServer,
+    Settings,
+    fate_of,
+    messages_server,
+    rating_of,
+    request_key,
+    topic_of,
+)
+
+KEY = "sk-planted-0123456789"
+LENSGAP = Path(sys.executable).with_name("lensgap")
+MOST_UNDER_WAY = 128
+"""Questions that the judge has under way at most: on the wire, waiting to be tried again, or on the way to the disk."""
+FAULTY = Settings(
+    share_429=0.05,
+    retry_after_s=0.05,
+    share_529=0.02,
+    share_dropped_before=0.005,
+    share_dropped_after=0.005,
+    share_malformed=0.01,
+    share_refusals=0.01,
+    latency_s=(0.01, 0.15),
+)
+N_VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 700, 2_000
+
+
+@contextmanager
+def judging(study: Path, server: MessagesServer, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`lensgap judge` in a process of its own; what it says is added to a file beside the study."""
+    command = [str(LENSGAP), "judge", str(study), "--judge", "anthropic", "--base-url", server.url, "--yes", *options]
+    environment = os.environ | {"LENSGAP_JUDGE_KEY": KEY}
+    said = study.with_suffix(".said").open("a")
+    with said, subprocess.Popen(command, env=environment, stdout=said, stderr=said, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait for something to happen at the server, as long as the process lives that makes it happen."""
+    while not condition():
+        assert process is None or process.poll() is None, "the process ended"
+        time.sleep(0.05)
+
+
+def resident_mib(process: subprocess.Popen[str]) -> float:
+    """Memory of a process in MiB, 0 once it has ended."""
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=False)
+    return int(shown.stdout or 0) / 1024
+
+
+def kill_amid(study: Path, server: MessagesServer) -> None:
+    """Kill −9 a process after some hundred more answers, and wait until the server has noticed."""
+    goal = server.progress()[0] + N_BETWEEN_KILLS
+    with judging(study, server) as process:
+        wait_until(lambda: server.progress()[0] >= goal, process)
+        os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: server.progress()[1] == 0)
+
+
+def n_kept(study: Path) -> int:
+    return len({*votes_in_database(study), *votes_on_disk(study)})
+
+
+def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]:
+    """Let a process finish; its largest resident size until it had some thousand answers, and after that."""
+    goal = server.progress()[0] + N_WARM
+    early = late = 0.0
+    with judging(study, server) as process:
+        while process.poll() is None:
+            if server.progress()[0] < goal:
+                early = max(early, resident_mib(process))
+            else:
+                late = max(late, resident_mib(process))
+            time.sleep(0.5)
+        assert process.returncode == 0, study.with_suffix(".said").read_text()
+    return early, late
+
+
+def test_ten_thousand_votes_end_with_a_value_or_a_reason_and_none_is_paid_twice_across_three_kills(
+    tmp_path: Path,
+) -> None:
+    study = study_to_judge(tmp_path / "study", per_quadrant=3, n_arm=240)
+    questions = asked(study)
+    assert len(questions) >= N_VOTES
+    keys = {question: request_key(MODEL, words.system, words.user) for question, words in questions.items()}
+    with messages_server(FAULTY) as server:
+        wasted = [0]
+        for _ in range(3):
+            kill_amid(study, server)
+            paid = server.stats().paid
+            wasted.append(sum(paid.get(key, 0) for key in keys.values()) - n_kept(study))
+        early, late = judge_to_the_end(study, server)
+        stats = server.stats()
+
+    # All that was paid and is not kept was on its way when a process was killed; nothing kept was ever asked for again.
+    times = [stats.paid.get(key, 0) for key in keys.values()]
+    assert min(times) == 1
+    assert sum(times) - len(questions) == wasted[-1]
+    assert all(0 <= after - before <= MOST_UNDER_WAY for before, after in pairwise(wasted))
+    assert stats.violations == ()
+
+    kept = votes_in_database(study)
+    assert len(kept) == len(set(kept)) == len(questions)
+    assert votes_on_disk(study) == []
+    assert said(study) == expected(questions, FAULTY)
+    assert late < early + 40, f"{early:.0f} MiB became {late:.0f} MiB"
+    assert not files_with(tmp_path, KEY)
+
+
+def said(study: Path) -> dict[tuple[str | None, str], object]:
+    """What was said of every sample and pair; that it is a reason where nothing was."""
+    with connect(study) as cursor:
+        topics = cursor.execute("select sample_id, topic, unscored_reason is not null from topics").fetchall()
+        ratings = cursor.execute(
+            "select concept, sample_id, rating, unscored_reason is not null from judgments"
+        ).fetchall()
+    found: dict[tuple[str | None, str], object] = {(None, sample): topic or reason for sample, topic, reason in topics}
+    return found | {(concept, sample): rating or reason for concept, sample, rating, reason in ratings}
+
+
+def expected(questions: Mapping[Question, Asked], settings: Settings) -> dict[tuple[str | None, str], object]:
+    """What the server's rule says of each question, or that there is a reason why nothing is said."""
+
+    def ruled(question: Question, user: str) -> object:
+        if fate_of(user, settings) != "good":
+            return True
+        rule = topic_of if question.kind == "topic" else rating_of
+        return rule(user, seed=settings.seed)
+
+    return {(each.concept, each.sample_id): ruled(each, words.user) for each, words in questions.items()}
+
+
+def files_with(folder: Path, text: str) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of some forty questions."""
+    return study_to_judge(tmp_path_factory.mktemp("small") / "study", per_quadrant=1, n_arm=3)
+
+
+@pytest.fixture
+def study(small: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(small, tmp_path / "study"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(structured=False),
+        Settings(counts_tokens=False),
+        Settings(has_batches=False),
+        Settings(thinking_first=True),
+        Settings(structured=False, thinking_first=True, counts_tokens=False, has_batches=False),
+        Settings(share_html=0.1),
+        Settings(share_html=0.1, html_status=200, seed=1),
+        Settings(share_malformed_body=0.1),
+        Settings(retry_after="date", share_429=0.2, clock_skew_s=86_400.0, retry_after_s=0.0),
+    ],
+    ids=lambda settings: json.dumps(differing(settings)),
+)
+def test_a_server_of_another_make_judges_all_the_same(
+    serve: Serve, study: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setenv("LENSGAP_JUDGE_KEY", KEY)
+    server = serve(settings)
+    outcome = lensgap("judge", study, "--judge", "anthropic", "--base-url", server.url, "--yes")
+    assert outcome.status == 0, outcome.stderr
+    assert said(study) == expected(asked(study), settings)
+
+
+def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) -> None:
+    n_of_kind = [len([each for each in asked(study) if each.kind == kind]) for kind in ("topic", "relevance")]
+    with messages_server(Settings(batch_s=1.0)) as server:
+        for n_submitted in (1, 2):
+            with judging(study, server, "--batches") as process:
+                wait_until(lambda n=n_submitted: len(server.stats().batch_sizes) == n, process)  # type: ignore[misc]
+                os.kill(process.pid, signal.SIGKILL)
+        with judging(study, server, "--batches") as process:
+            assert process.wait() == 0, study.with_suffix(".said").read_text()
+        stats = server.stats()
+    assert list(stats.batch_sizes) == n_of_kind
+    questions = asked(study)
+    assert {stats.paid[request_key(MODEL, words.system, words.user)] for words in questions.values()} == {1}
+    assert said(study) == expected(questions, Settings())
+
+
+def differing(settings: Settings) -> dict[str, object]:
+    return {name: value for name, value in asdict(settings).items() if value != asdict(Settings())[name]}

@@ -1,0 +1,178 @@
+"""The log of answers that are paid for: what went in comes out, whatever a process leaves behind when it ends."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from db.errors import StudyUnreadable
+from db.rows import JudgmentRow, TopicRow
+from engine.errors import JudgeError, StudyFull
+from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
+
+TEXT = st.text(st.characters(codec=None) | st.sampled_from('\ud800\udfff\x00\n\r\x85\u2028\u2029\x1c"\\{}'))
+COUNT = st.integers(0, 2**40)
+COST = st.none() | st.floats(0, allow_nan=False)
+TIME = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))
+SHARE = st.floats(0, 1)
+MATCH = st.sampled_from([None, "exact", "alias", "sibling", "ancestor", "other"])
+TOPICS = st.builds(TopicRow, TEXT, TEXT, COUNT, st.none() | TEXT, st.none() | SHARE, st.none() | TEXT, TEXT, COUNT, COUNT,
+                   COST, TIME, COUNT, COUNT, COUNT, st.none() | TEXT, MATCH)  # fmt: skip
+JUDGMENTS = st.builds(JudgmentRow, TEXT, TEXT, TEXT, COUNT, st.none() | st.integers(1, 5), st.none() | TEXT,
+                      st.none() | TEXT, TEXT, COUNT, COUNT, COST, TIME, COUNT, COUNT, COUNT,
+                      st.none() | st.tuples(*[SHARE] * 5), st.none() | st.floats(1, 5))  # fmt: skip
+ROWS = st.lists(TOPICS | JUDGMENTS, max_size=6)
+
+
+def row(number: int) -> JudgmentRow:
+    return JudgmentRow("j", "gin", f"s{number}", 0, 3, None, None, "3", 1, 1, 0.01, datetime(2026, 1, 2))
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture
+def folder(scratch: Path) -> Iterator[Path]:
+    """An empty folder for files of replies."""
+    made = scratch / "replies"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
+def read(folder: Path, judge: str = "j") -> list[VoteRow]:
+    return ReplyLog(folder, judge).read()
+
+
+@settings(deadline=None, max_examples=200)
+@given(rows=ROWS, more=ROWS)
+def test_any_row_comes_out_as_it_went_in(scratch: Path, rows: list[VoteRow], more: list[VoteRow]) -> None:
+    folder = scratch / "any"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    log = ReplyLog(folder, "j")
+    for one in rows:
+        log.append(one)
+    log.close_file()
+    for one in more:
+        log.append(one)
+    log.close_file()
+    assert read(folder) == rows + more
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=st.lists(TOPICS | JUDGMENTS, min_size=1, max_size=4), data=st.data())
+def test_a_line_that_the_end_of_a_process_cut_short_costs_no_other_line(
+    scratch: Path, rows: list[VoteRow], data: st.DataObject
+) -> None:
+    folder = scratch / "torn"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    log = ReplyLog(folder, "j")
+    for one in rows:
+        log.append(one)
+    log.close_file()
+    file = folder / "j-1.jsonl"
+    content = file.read_bytes()
+    last = len(content.rstrip(b"\n").rpartition(b"\n")[2]) + 1
+    file.write_bytes(content[: -data.draw(st.integers(2, last))])
+    assert read(folder) == rows[:-1]
+    later = ReplyLog(folder, "j")
+    later.append(row(9))
+    later.close_file()
+    assert read(folder) == [*rows[:-1], row(9)]
+
+
+@pytest.mark.parametrize(
+    "line", [b"null", b"[]", b'"x"', b"{}", b"\x00" * 40, b"\xff\xfe{", b'{"table": "judgments"}', b'{"table": "runs"}']
+)
+def test_what_is_no_row_costs_no_other_line(folder: Path, line: bytes) -> None:
+    log = ReplyLog(folder, "j")
+    log.append(row(1))
+    log.close_file()
+    file = folder / "j-1.jsonl"
+    file.write_bytes(line + b"\n" + file.read_bytes() + line)
+    assert read(folder) == [row(1)]
+
+
+def test_files_of_an_earlier_process_outlive_what_this_one_forgets(folder: Path) -> None:
+    earlier = ReplyLog(folder, "j")
+    earlier.append(row(1))
+    earlier.close_file()
+    log = ReplyLog(folder, "j")
+    log.append(row(2))
+    written = log.close_file()
+    log.append(row(3))
+    log.forget(written)
+    assert read(folder) == [row(1), row(3)]
+    log.forget_found()
+    assert read(folder) == [row(3)]
+
+
+def test_rows_of_ten_files_and_more_keep_their_order(folder: Path) -> None:
+    log = ReplyLog(folder, "j")
+    for number in range(12):
+        log.append(row(number))
+        log.close_file()
+    assert len(list(folder.glob("*.jsonl"))) == 12
+    assert read(folder) == [row(number) for number in range(12)]
+
+
+def test_judges_do_not_read_each_others_files(folder: Path) -> None:
+    for number, judge in enumerate(("j", "k")):
+        log = ReplyLog(folder, judge)
+        log.append(row(number))
+        log.close_file()
+    assert read(folder, "k") == [row(1)]
+    ReplyLog(folder, "k").forget_found()
+    assert read(folder, "k") == []
+    assert read(folder, "j") == [row(0)]
+
+
+def test_without_room_the_answer_that_is_lost_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = ReplyLog(folder, "j")
+    log.append(row(1))
+    log.close_file()
+    with open("/dev/full", "a") as full:
+        monkeypatch.setattr(Path, "open", lambda *_, **__: full)
+        with pytest.raises(StudyFull, match="No space left on device") as raised:
+            log.append(row(2))
+        monkeypatch.undo()
+        log.close_file()
+    assert str(folder) in str(raised.value)
+    assert read(folder) == [row(1)]
+
+
+def test_one_process_at_a_time_asks_a_judge(tmp_path: Path) -> None:
+    with reply_log(tmp_path, "j") as log:
+        log.append(row(1))
+        with pytest.raises(JudgeError, match="Another process is asking this judge"), reply_log(tmp_path, "j"):
+            pytest.fail("a second one was let in")
+        with reply_log(tmp_path, "k"):
+            pass
+    with reply_log(tmp_path, "j") as log:
+        assert log.read() == [row(1)]
+
+
+def test_where_no_answer_could_be_kept_none_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "replies").write_text("not a folder")
+    with pytest.raises(StudyUnreadable, match="replies"), reply_log(tmp_path, "j"):
+        pytest.fail("it would ask")
+
+
+def test_a_file_holds_a_line_of_json_for_each_row_as_soon_as_it_is_given(folder: Path) -> None:
+    log = ReplyLog(folder, "j")
+    for number in range(3):
+        log.append(row(number))
+        # Another descriptor sees it before the file is closed.
+        lines = (folder / "j-1.jsonl").read_text().splitlines()
+        assert [json.loads(line)["sample_id"] for line in lines] == [f"s{n}" for n in range(number + 1)]
+    assert os.listdir(folder) == ["j-1.jsonl"]
