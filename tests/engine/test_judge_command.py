@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from db import connect, insert, transaction
+from db import connect, insert, query, transaction
 from db.rows import SampleRow
 from engine import pipeline
 from engine.config import StudyConfig, change_config, read_stored_config
@@ -30,6 +30,7 @@ from engine.pipeline import run
 from engine.prompts.rubrics import load_rubric
 from engine.stages import judge_run as judging
 from engine.stages import pricing
+from engine.stages.judge import Inquiry
 from engine.stages.pricing import require_payable
 from engine.stages.reply_log import ReplyLog
 from tests.support.command import Command, Outcome
@@ -302,6 +303,27 @@ def test_a_dry_run_tells_the_price_and_touches_nothing(
     assert "Cost: about $" in shown.stdout
     close_databases()
     assert (database.read_bytes(), [file for file in study.iterdir() if not file.name.endswith(".queue")]) == before
+
+
+def test_the_questions_that_stand_for_all_are_each_of_another_text_or_concept(
+    judge: Command, study: Path, server: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricing, "N_EXAMPLES", 20)
+    texts = rows(study, "samples where output <> ''")
+    pairs = rows(study, "pairs semi join (from samples where output <> '') using (sample_id)")
+    n_expected = len(texts) + min(20, len(pairs))
+    assert max(len(texts), 5) < 20
+    found = judge(study, "--judge", "anthropic", "--dry-run", "--json", "--votes", "3")
+    assert f"for {n_expected} of the questions" in json.loads(found.stdout)["assumptions"][0]
+    # All votes on a text ask the same; each that is counted is another question.
+    assert server.stats().n_counted == n_expected
+    inquiry = Inquiry(study, rows(study, "runs")[0][0], "nobody", n_votes=3)
+    for name, n_wanted in (("topic", len(texts)), ("relevance", min(20, len(pairs)))):
+        values = inquiry.values(name) | {"n_rows": 20}  # type: ignore[arg-type]
+        with connect(study) as cursor:
+            given = cursor.execute(query(f"judging.{name}_examples"), values).fetchall()
+        assert len(set(given)) == len(given) == n_wanted
+        assert {row[2] for row in given} <= {row[1] for row in texts}
 
 
 def test_a_dry_run_of_what_costs_nothing_says_so(judge: Command, study: Path, server: MessagesServer) -> None:
