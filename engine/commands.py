@@ -2,12 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
+from engine.terminal import visible
+
+if TYPE_CHECKING:
+    from engine.stages.judge import Tally
+
 DEFAULT_STUDY = Path("studies/study")
+MUCH: Final = 0.2
+"""Share of the answers of a kind above which a warning says that they have no score."""
 
 StudyArgument = Annotated[Path, typer.Argument(help="Study folder.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="study.toml with settings; flags win over it.")]
@@ -33,12 +40,30 @@ def chosen_settings(study: Path, file: Path | None, settings: dict[str, Any], *,
     return read_config(file, flags=flags, base=base)
 
 
+def _described(stage: str, n: int, tally: "Tally | None") -> str:
+    """What a stage did in a few words."""
+    if tally is None or not tally.n_unscored:
+        return f"{stage} {n:,}"
+    reason = tally.commonest_reason or "unknown"
+    return f"{stage} {n:,}, of which {tally.n_unscored:,} unscored (commonest reason: {reason})"
+
+
 def run_stages(study: Path, config: Path | None, settings: dict[str, Any], *, only: Any, asking: Any = None) -> None:
     """Run stages with the chosen settings; what was done goes to stderr, the run's id to stdout."""
     from engine import pipeline
 
     summary = pipeline.run(study, chosen_settings(study, config, settings), only=only, asking=asking)
-    done = {stage: n for stage, n in summary.n_done.items() if n}
-    said = ", ".join(f"{stage} {n:,}" for stage, n in done.items()) or "nothing was left to do"
-    Console(stderr=True).print(f"Run {summary.run_id} with {summary.n_concepts} concepts: {said}.", highlight=False)
+    console = Console(stderr=True)
+    done = [_described(stage, n, summary.judged.get(stage)) for stage, n in summary.n_done.items() if n]
+    said = ", ".join(done) or "nothing was left to do"
+    line = f"Run {summary.run_id} with {summary.n_concepts} concepts: {said}."
+    console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+    if much := [kind for kind, tally in summary.judged.items() if tally.n_unscored > MUCH * tally.n]:
+        console.print(
+            f"Warning: much of {' and '.join(much)} is unscored. What the judge replied is kept with each vote; "
+            "see why before you trust what is left.",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     typer.echo(summary.run_id)

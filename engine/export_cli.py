@@ -23,7 +23,8 @@ def lens_pack(
     out: Annotated[Path, typer.Option("--out", help="New folder for the pack.")],
     study: StudyArgument = DEFAULT_STUDY,
     layout: Annotated[
-        Literal["native", "hatcat"], typer.Option(help="native: safetensors; hatcat: production's state dicts.")
+        Literal["native", "hatcat"],
+        typer.Option(help="native: safetensors; hatcat: production's state dicts, of one --layer."),
     ] = "native",
     run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
     family: Annotated[str | None, typer.Option(help="Lens family; the first that the run was set to train.")] = None,

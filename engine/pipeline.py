@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from engine.packs.folder import load_pack
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
-from engine.stages.judge import judge_id
+from engine.stages.judge import Tally, judge_id
 from engine.stages.judge_run import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
 from engine.stages.pricing import require_payable
@@ -36,11 +36,15 @@ STAGES: tuple[StageName, ...] = ("select", "generate", "capture", "judge", "trai
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What one call did: items worked off in each stage. A second call does nothing, so all are 0."""
+    """What one call did: items worked off in each stage, and of the judge's answers how many have no score.
+
+    A second call does nothing, so all are 0.
+    """
 
     run_id: str
     n_concepts: int
     n_done: dict[str, int]
+    judged: dict[str, Tally] = field(default_factory=dict)
 
 
 def run(
@@ -56,8 +60,8 @@ def run(
     prepared = prepare_run(config)
     if tuple(only) == ("judge",):
         require_run(study, prepared.run_id)
-    judge = open_judge(config, prepared.pack, is_asked="judge" in only)
     asking = asking or AskOptions()
+    judge = open_judge(config, prepared.pack, is_asked="judge" in only, again=asking.again)
     if "judge" in only and len(only) > 1:
         agreed = asking.yes or config.budget is not None
         require_payable(study, prepared.run_id, judge, config, agreed=agreed)
@@ -69,22 +73,24 @@ def run(
     chosen = select(study, prepared)
     plan(study, prepared, [profile.concept.term for profile in chosen])
     n_done: dict[str, int] = {}
+    judged: dict[str, Tally] = {}
     with progress_bars(quiet=quiet) as bar:
         if "generate" in only or "capture" in only:
             n_done |= _with_model(study, prepared, subject, only, bar)
         if "judge" in only:
-            n_done |= judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking)
+            judged = judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking)
+            n_done |= {kind: tally.n for kind, tally in judged.items()}
         if "train" in only:
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
-    return RunSummary(prepared.run_id, len(chosen), n_done)
+    return RunSummary(prepared.run_id, len(chosen), n_done, judged)
 
 
 def price_judge(study: Path, config: StudyConfig, asking: AskOptions, *, run_id: str | None = None) -> Preflight:
     """What the judge of the settings would take for all that is pending; nothing is asked. ConfigError before a run exists."""
     run_id = run_id or prepare_run(config).run_id
     require_run(study, run_id)
-    judge = open_judge(config, load_pack(config.pack), is_asked=False)
+    judge = open_judge(config, load_pack(config.pack), is_asked=False, again=asking.again)
     return forecast(study, run_id, judge, config, asking)
 
 
@@ -101,8 +107,8 @@ def ask_about(study: Path, run_id: str, config: StudyConfig, asking: AskOptions)
     pack = load_pack(config.pack)
     judge = open_judge(config, pack)
     with progress_bars() as bar:
-        n_done = judge_run(study, run_id, judge, config, pack, bar, asking)
-    return judge_id(judge.identity), sum(n_done.values())
+        judged = judge_run(study, run_id, judge, config, pack, bar, asking)
+    return judge_id(judge.identity), sum(tally.n for tally in judged.values())
 
 
 def _with_model(

@@ -28,7 +28,7 @@ def score(
     prompt: Annotated[str | None, typer.Option(help="Prompt that each text is read after; none if not given.")] = None,
     model: Annotated[str | None, typer.Option(help="Subject model; the one that the pack names.")] = None,
     model_layer: Annotated[
-        int | None, typer.Option(help="Layer that lenses read, where a production pack does not say.", min=0)
+        int | None, typer.Option(help="Layer of the model that the lenses of a pack without a manifest read.", min=0)
     ] = None,
     layer: Annotated[list[int] | None, typer.Option(help="Score with lenses of this layer only.")] = None,
     concept: Annotated[list[str] | None, typer.Option(help="Score with lenses of this concept only.")] = None,

@@ -20,7 +20,8 @@ def visible(text: str) -> str:
 
 
 def dollars(amount: float) -> str:
-    """US dollars with as many places as it takes to tell the amount from nothing: two, and four below ten cents."""
-    if amount == 0 or amount >= 0.09995:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if amount >= 0.00005 else "under $0.0001"
+    """US dollars with as many places as tell the amount from nothing: two, and up to four below one dollar."""
+    if 0 < amount < 0.00005:
+        return "under $0.0001"
+    whole, _, places = f"{amount:,.2f}".partition(".") if amount >= 1 else f"{amount:.4f}".partition(".")
+    return f"${whole}.{places[:2]}{places[2:].rstrip('0')}"

@@ -98,12 +98,13 @@ def percent(share: float | None) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """US dollars with as many places as it takes to tell the amount from nothing, as the terminal shows them."""
+    """US dollars with two places, and up to four below one dollar, as the terminal shows them."""
     if amount is None:
         return UNKNOWN
-    if amount == 0 or amount >= 0.09995:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if amount >= 0.00005 else "under $0.0001"
+    if 0 < amount < 0.00005:
+        return "under $0.0001"
+    whole, _, places = f"{amount:,.2f}".partition(".") if amount >= 1 else f"{amount:.4f}".partition(".")
+    return f"${whole}.{places[:2]}{places[2:].rstrip('0')}"
 
 
 def integer(n: int | None) -> str:

@@ -210,3 +210,43 @@ join judges j on j.judge_id = v.judge_id
 left join extras e on e.judge_id = v.judge_id
 group by j.judge_id, j.backend, j.model, j.rubric, j.rubric_hash, j.parameters, j.is_baseline
 order by n_ratings desc, n_topics desc, j.judge_id;
+
+-- name: topic_examples
+-- A few of the samples that are pending, in an order by hash, so that they are like all; a sample is there once, whatever its votes.
+with given as (
+    select
+        sample_id, list(vote) as votes,
+        list(vote) filter (
+            topic is not null or raw_reply = '' or unscored_reason = 'the judge found no topic in the text'
+        ) as closed
+    from topics
+    where judge_id = $judge_id
+    group by sample_id
+)
+select null as concept, s.sample_id, s.output
+from samples s
+join prompts q on q.sample_id = s.sample_id
+left join given g on g.sample_id = s.sample_id
+where
+    q.run_id = $run_id and trim(s.output, e' \t\n\r\f\x0b') <> ''
+    and len(votes_to_ask(g.votes, g.closed, $n_votes, $again)) > 0
+order by md5(s.sample_id)
+limit $n_rows;
+
+-- name: relevance_examples
+with given as (
+    select concept, sample_id, list(vote) as votes, list(vote) filter (rating is not null or raw_reply = '') as closed
+    from judgments
+    where judge_id = $judge_id
+    group by concept, sample_id
+)
+select p.concept, p.sample_id, s.output
+from pairs p
+join samples s on s.sample_id = p.sample_id
+left join given g on g.concept = p.concept and g.sample_id = p.sample_id
+where
+    p.run_id = $run_id and trim(s.output, e' \t\n\r\f\x0b') <> ''
+    and ($chosen is null or list_contains($chosen::text[], p.concept || chr(31) || p.sample_id))
+    and len(votes_to_ask(g.votes, g.closed, $n_votes, $again)) > 0
+order by md5(p.concept || chr(31) || p.sample_id)
+limit $n_rows;

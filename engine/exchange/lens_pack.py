@@ -1,9 +1,9 @@
 """Lens packs: a folder of lenses with a manifest that says what each of them reads, fires at and is worth.
 
 Two layouts. `native` has one safetensors file a lens, `layer5/gin.safetensors`, 5 being the model's layer. `hatcat` is that of
-production lens packs: one PyTorch state dict a lens, `layer2/gin.pt`, 2 being the concept's layer in its concept pack; lenses of
-several layers of the model are called `gin@L5.pt`. Both have the same manifest. A production pack that has none is read as well,
-and what it does not say is unknown. docs/lens-packs.md describes the format.
+production lens packs: one PyTorch state dict a concept, `layer2/gin.pt`, 2 being the concept's layer in its concept pack, and all
+of them read one layer of the model. We write the same manifest beside both. A production pack that has none is read as well, and
+what it does not say is unknown. docs/lens-packs.md describes the format.
 """
 
 import hashlib
@@ -22,7 +22,6 @@ from engine.lenses.interface import State
 
 FORMAT = "lensgap-lenses/1"
 MANIFEST = "manifest.json"
-PRODUCTION_FILE = "pack_info.json"
 Layout = Literal["native", "hatcat"]
 Pool = Literal["mean", "last"]
 SUFFIX: dict[Layout, str] = {"native": ".safetensors", "hatcat": ".pt"}
@@ -30,7 +29,7 @@ Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 FileName = Annotated[str, Field(pattern=r"^layer\d{1,4}/[^/\\\x00]+\.(safetensors|pt)$")]
 """A manifest is a stranger's word, and shall not lead out of its folder."""
-_PRODUCTION_NAME = re.compile(r"layer(?P<pack_layer>\d{1,4})/(?P<concept>[^/]+?)(?:@L(?P<layer>\d{1,4}))?\.pt")
+_PRODUCTION_NAME = re.compile(r"layer(?P<pack_layer>\d{1,4})/(?P<concept>[^/]+)\.pt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class LensPack:
 def load_lens_pack(folder: Path, *, model_layer: int | None = None) -> LensPack:
     """Read a pack of either layout and check every lens in it; LensPackError names the file that is at fault.
 
-    `model_layer` is the layer that lenses of a production pack read where neither its file nor its pack_info.json says so.
+    `model_layer` is the model's layer that the lenses of a pack without a manifest read; such a pack cannot be read without it.
     """
     if not folder.is_dir():
         raise LensPackError(f"{folder} is no folder.", hint="Name a lens pack: lensgap export lens-pack writes one.")
@@ -218,26 +217,18 @@ def _read_object(content: bytes, file: Path) -> dict[str, Any]:
 
 
 def _describe_production(folder: Path, model_layer: int | None) -> Manifest:
-    """What a production pack without a manifest says by its names, its pack_info.json and its first lens."""
-    file = folder / PRODUCTION_FILE
-    info = _read_object(_read_bytes(file), file) if file.exists() else {}
-    told, model = info.get("model_layer"), info.get("model")
-    layer = model_layer if model_layer is not None else told if isinstance(told, int) and told >= 0 else None
+    """What a production pack without a manifest says by its files' names and its first lens."""
     files = (found.relative_to(folder).as_posix() for found in sorted(folder.glob("layer*/*.pt")))
-    lenses = tuple(
-        _describe_file(name, folder, layer) for found in files if (name := _PRODUCTION_NAME.fullmatch(found))
-    )
-    if not lenses:
+    names = [name for file in files if (name := _PRODUCTION_NAME.fullmatch(file))]
+    if not names:
         raise LensPackError(f"{folder} is no lens pack: it has neither {MANIFEST} nor files such as layer0/Concept.pt.")
-    width = width_of(read_lens_file(folder / lenses[0].file))
-    named = model if isinstance(model, str) else None
-    return Manifest(FORMAT, "hatcat", PackedModel(named, width), phase=None, mode=None, pool=None, lenses=lenses)
-
-
-def _describe_file(name: re.Match[str], folder: Path, model_layer: int | None) -> PackedLens:
-    layer = int(name["layer"]) if name["layer"] else model_layer
-    if layer is None:
+    if model_layer is None:
         raise LensPackError(
-            f"{folder} does not say which layer of the model its lenses read.", hint="Name it: --model-layer 12."
+            f"{folder} has no {MANIFEST} that says which layer of the model its lenses read: name it with --model-layer."
         )
-    return PackedLens(file=name[0], concept=name["concept"], layer=layer, pack_layer=int(name["pack_layer"]))
+    lenses = tuple(
+        PackedLens(file=name[0], concept=name["concept"], layer=model_layer, pack_layer=int(name["pack_layer"]))
+        for name in names
+    )
+    width = width_of(read_lens_file(folder / lenses[0].file))
+    return Manifest(FORMAT, "hatcat", PackedModel(None, width), phase=None, mode=None, pool=None, lenses=lenses)

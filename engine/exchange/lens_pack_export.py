@@ -1,7 +1,8 @@
 """Write lenses of a run as a lens pack, whole or not at all.
 
-A pack holds one family, reading one phase in one mode and pool, at any of the trained layers. A lens whose F1 is unknown was
-never fitted; it and those below the F1 asked for are listed in the manifest with the reason, so that nobody misses them in vain.
+A pack holds one family, reading one phase in one mode and pool; ours at any of the trained layers, a production pack at one,
+since its files are named for their concepts alone. A lens whose F1 is unknown was never fitted; it and those below the F1 asked
+for are listed in the manifest with the reason, so that nobody misses them in vain.
 """
 
 import hashlib
@@ -18,11 +19,10 @@ from scipy.special import logit
 from db import connect, query
 from db.rows import LensRow
 from engine.config import StudyConfig, read_stored_config
-from engine.errors import LensPackError, StudyMissing
+from engine.errors import ConfigError, LensPackError, StudyMissing
 from engine.exchange.lens_pack import (
     FORMAT,
     MANIFEST,
-    PRODUCTION_FILE,
     SUFFIX,
     Layout,
     Manifest,
@@ -53,7 +53,8 @@ def export_lens_pack(
     """Write the lenses that are chosen of a run (the latest by default) into a new folder, and return its manifest.
 
     With `fold_threshold` each lens's threshold is taken off its last bias, so that logit 0 decides. StudyMissing without such a
-    run, ConfigError for a choice that the run does not offer, LensPackError when no lens is left or the folder is not new.
+    run, ConfigError for a choice that the run does not offer or the layout cannot hold, LensPackError when no lens is left or the
+    folder is not new.
     """
     choice = choice or Choice()
     with connect(study) as cursor:
@@ -65,6 +66,8 @@ def export_lens_pack(
                 f"None of {len(left_out)} lenses can go into the pack: {left_out[0].concept} at layer {left_out[0].layer}, "
                 f"for one: {left_out[0].reason}."
             )
+        if layout == "hatcat":
+            _require_one_layer(chosen)
         values = {"run_id": run["run_id"], "lens_ids": [one.row.lens_id for one in chosen]}
         scored = {row["lens_id"]: row for row in _named(cursor.execute(query("lens_packs.scored_pairs"), values))}
         totals = cursor.execute(query("stages.totals"), {"run_id": run["run_id"]}).fetchone() or (0, 0, 0)
@@ -89,8 +92,6 @@ def export_lens_pack(
             left_out=tuple(left_out),
         )
         _write_json(scratch / MANIFEST, asdict(manifest))
-        if layout == "hatcat":
-            _write_json(scratch / PRODUCTION_FILE, _production_info(manifest))
     return manifest
 
 
@@ -116,16 +117,24 @@ def _candidates(cursor: duckdb.DuckDBPyConnection, run: Json) -> list[Candidate]
     return [Candidate(label=row.pop("label"), pack_layer=row.pop("pack_layer"), row=LensRow(**row)) for row in rows]
 
 
+def _require_one_layer(chosen: Sequence[Candidate]) -> None:
+    layers = sorted({one.row.layer for one in chosen})
+    if len(layers) > 1:
+        raise ConfigError(
+            f"A pack in the hatcat layout reads one layer of the model, and the lenses chosen read layers "
+            f"{', '.join(map(str, layers))}: name one with --layer."
+        )
+
+
 def _describe(chosen: Sequence[Candidate], scored: Mapping[str, Json], *, layout: Layout) -> list[PackedLens]:
     """What the manifest says of each lens, but for its content."""
     names = file_names(one.row.concept for one in chosen)
-    is_one_layer = len({one.row.layer for one in chosen}) == 1
     described = []
     for one in chosen:
         scores = scored[one.row.lens_id]
         threshold, rule = choose_threshold(one.row.family, scores["arms"], scores["probabilities"])
         lens = PackedLens(
-            file=_file(one, names[one.row.concept], layout=layout, is_one_layer=is_one_layer),
+            file=_file(one, names[one.row.concept], layout=layout),
             threshold=threshold,
             threshold_rule=rule,
             label=one.label,
@@ -138,10 +147,8 @@ def _describe(chosen: Sequence[Candidate], scored: Mapping[str, Json], *, layout
     return described
 
 
-def _file(one: Candidate, name: str, *, layout: Layout, is_one_layer: bool) -> str:
-    if layout == "native":
-        return f"layer{one.row.layer}/{name}{SUFFIX[layout]}"
-    return f"layer{one.pack_layer}/{name}{'' if is_one_layer else f'@L{one.row.layer}'}{SUFFIX[layout]}"
+def _file(one: Candidate, name: str, *, layout: Layout) -> str:
+    return f"layer{one.row.layer if layout == 'native' else one.pack_layer}/{name}{SUFFIX[layout]}"
 
 
 def _write_lenses(
@@ -194,19 +201,6 @@ def _study(run: Json, config: StudyConfig, *, n_samples: int, n_pairs: int) -> P
         settings=json.loads(json.dumps(config.run_settings())),
         versions=json.loads(run["versions"]),
     )
-
-
-def _production_info(manifest: Manifest) -> Json:
-    """What readers of production packs look for beside the files; `trained_layers` are pack layers."""
-    study, layers = manifest.study, {lens.layer for lens in manifest.lenses}
-    return {
-        "source_pack": study.concept_pack if study else None,
-        "pack_version": study.concept_pack_version if study else None,
-        "model": manifest.model.name,
-        "model_layer": layers.pop() if len(layers) == 1 else None,
-        "trained_layers": sorted({lens.pack_layer for lens in manifest.lenses if lens.pack_layer is not None}),
-        "trained_at": max(lens.trained_at for lens in manifest.lenses if lens.trained_at),
-    }
 
 
 def _time(moment: Any) -> str:

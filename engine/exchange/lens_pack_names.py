@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-# No @, which stands before the model's layer in a production pack, and no dot, which hides a file or begins a suffix.
+# No dot, which hides a file or begins a suffix.
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9 _()+-]{0,78}[A-Za-z0-9_)+])?")
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|conin|conout|clock", re.IGNORECASE)
 _HASHED = re.compile(r".*-[0-9a-f]{10}")

@@ -20,11 +20,19 @@ KNOWN = "offline, anthropic, anthropic:<model>, local:<folder or hub id>"
 NO_KEY_YET = "not-set"
 
 
-def open_judge(config: StudyConfig, pack: Pack, *, is_asked: bool = True) -> Judge:
-    """The judge of the settings; a key is required only where it `is_asked`. JudgeError or ConfigError for what cannot be."""
+def open_judge(config: StudyConfig, pack: Pack, *, is_asked: bool = True, again: bool = False) -> Judge:
+    """The judge of the settings; a key is required only where it `is_asked`. JudgeError or ConfigError for what cannot be.
+
+    Asked `again` for what it left unscored, a judge that says the same every time is none.
+    """
     backend, colon, name = config.judge.partition(":")
     if config.batches and backend != "anthropic":
         raise ConfigError("batches are for an anthropic judge; leave them out for any other.")
+    if again and (config.judge == "offline" or backend == "local"):
+        raise ConfigError(
+            f"{config.judge} would say the same of the unscored votes again.",
+            hint="Leave --retry-unscored out, or ask another judge.",
+        )
     if config.judge == "offline":
         _require_one_vote(config, "the offline judge says the same every time")
         return OfflineJudge(pack)

@@ -7,31 +7,36 @@ Answers are written while the judge goes on. What a judge leaves unanswered is p
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 from rich.progress import Progress
 
 from db import connect, query
 from db.rows import JudgeRow, JudgmentRow, TopicRow
+from engine.judges.costs.budget import Budget
+from engine.judges.costs.preflight import TITLES
 from engine.judges.judge import Answer, Judge, JudgeIdentity, Kind, Question, Rating, Topic, Unscored
 from engine.judges.vocabulary import Vocabulary
 from engine.stages.generate import count
 from engine.stages.progress import StageProgress, now
-from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
+from engine.stages.reply_log import Found, ReplyLog, VoteRow, reply_log
 from engine.stages.stage import WRITE_EVERY_S, write_rows
 
 PAGE = 2_000
 """Samples whose questions are read at once."""
 
-NAMES: dict[Kind, str] = {"topic": "topics", "relevance": "relevance"}
 UNIT_SEPARATOR = "\x1f"
 TO_ASK: dict[Kind, str] = {"topic": "judging.topics_to_ask", "relevance": "judging.relevance_to_ask"}
 LEFT: dict[Kind, str] = {"topic": "judging.topics_left", "relevance": "judging.relevance_left"}
 TRIAL = "trial"
+_NO_VALUE = (TypeError, OverflowError, AttributeError, duckdb.NotSupportedError)
+"""Raised for what is no value of a row at all."""
 COUNTS: dict[Kind, str] = {"topic": "n_samples", "relevance": "n_pairs"}
 
 
@@ -67,6 +72,15 @@ class Left:
     n_chars: int
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one call got of a kind: answers, those among them without a score, and the commonest reason for that."""
+
+    n: int = 0
+    n_unscored: int = 0
+    commonest_reason: str | None = None
+
+
 def judge_id(identity: JudgeIdentity) -> str:
     """Identity of a judge: hash of everything that decides its answers."""
     content = [identity.backend, identity.model, identity.rubric_hash, dict(identity.parameters)]
@@ -95,20 +109,33 @@ def left_to_ask(asking: Inquiry, kind: Kind, *, text_limit: int = 2**31 - 1) -> 
     return Left(*row) if row else Left(0, 0, 0)
 
 
-def ask(asking: Inquiry, judge: Judge, kind: Kind, vocabulary: Vocabulary, bar: Progress) -> int:
-    """Put all pending questions of a kind to the judge; returns how many were answered.
+def ask(
+    asking: Inquiry,
+    judge: Judge,
+    kind: Kind,
+    vocabulary: Vocabulary,
+    bar: Progress,
+    log: ReplyLog | None,
+    budget: Budget | None = None,
+) -> Tally:
+    """Put all pending questions of a kind to the judge; returns what was answered.
 
-    Answers that came before a JudgeError are kept.
+    Answers that came before a JudgeError are kept. A budget is told what each answer that is on disk has cost.
     """
     progress = _progress(asking, kind, bar)
     questions = PendingQuestions(asking, kind)
-    n_answered = 0
-    with _log(asking, judge) as log, _writer(asking, log, progress) as write:
+    n_answered, reasons = 0, Counter[str]()
+    with _writer(asking, log, progress) as write:
         for answer in judge.answer(questions):
             n_answered += 1
             progress.advance(1, cost_usd=answer.usage.cost_usd)
             write(to_row(asking.judge_id, answer, questions.take_prompt_concept(answer.question), vocabulary))
-    return n_answered
+            if budget:
+                budget.keep(answer.usage.cost_usd)
+            if reason := _reason(answer):
+                reasons[reason] += 1
+    commonest = reasons.most_common(1)
+    return Tally(n_answered, reasons.total(), commonest[0][0] if commonest else None)
 
 
 def _progress(asking: Inquiry, kind: Kind, bar: Progress) -> StageProgress:
@@ -118,19 +145,35 @@ def _progress(asking: Inquiry, kind: Kind, bar: Progress) -> StageProgress:
         return StageProgress(bar, asking.run_id, TRIAL, n_done=0, n_total=n_left)
     with connect(asking.study) as cursor:
         n_total = count(cursor, asking.run_id, COUNTS[kind]) * asking.n_votes
-    return StageProgress(bar, asking.run_id, NAMES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
+    return StageProgress(bar, asking.run_id, TITLES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
 
 
-def keep_left_replies(asking: Inquiry, judge: Judge) -> int:
-    """Put into the database what a process that was killed had received; returns how many votes that were."""
-    if judge.identity.is_baseline:
-        return 0
-    with reply_log(asking.study, asking.judge_id) as log:
-        rows = log.read()
-        if rows:
-            write_rows(asking.study, rows)
-        log.forget_found()
-    return len(rows)
+def keep_left_replies(asking: Inquiry, log: ReplyLog, tell: Callable[[str], None]) -> int:
+    """Put into the database what a process that was killed had received; returns how many votes that were.
+
+    What is damaged is set aside and told.
+    """
+    found = log.find()
+    sound = [(one, one.row) for one in found if one.row is not None]
+    refused = _write_sound(asking.study, sound)
+    for said in log.set_aside([*(one for one in found if one.row is None), *refused]):
+        tell(said)
+    log.forget_found()
+    return len(sound) - len(refused)
+
+
+def _write_sound(study: Path, found: Sequence[tuple[Found, VoteRow]]) -> list[Found]:
+    """Write all rows that the database takes; returns those that it refuses, found by halving what is refused together."""
+    if not found:
+        return []
+    try:
+        write_rows(study, [row for _, row in found])
+    except (duckdb.IntegrityError, duckdb.DataError, duckdb.ProgrammingError, *_NO_VALUE):
+        if len(found) == 1:
+            return [found[0][0]]
+        middle = len(found) // 2
+        return [*_write_sound(study, found[:middle]), *_write_sound(study, found[middle:])]
+    return []
 
 
 class PendingQuestions:
@@ -220,7 +263,7 @@ def _reason(answer: Answer) -> str | None:
 
 
 @contextmanager
-def _log(asking: Inquiry, judge: Judge) -> Iterator[ReplyLog | None]:
+def open_log(asking: Inquiry, judge: Judge) -> Iterator[ReplyLog | None]:
     """The reply log of a judge that costs something to ask again; a baseline's answers are made again for nothing."""
     with nullcontext() if judge.identity.is_baseline else reply_log(asking.study, asking.judge_id) as log:
         yield log

@@ -1,30 +1,37 @@
 """The judge's part of a run: what was received is kept first, then all that is pending is priced and asked, topics first."""
 
+import secrets
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
 from rich.progress import Progress
 
 from db import connect, query
-from db.rows import EndpointRow
+from db.rows import EndpointRow, ExtraReason, JudgeExtraRow
 from engine.config import StudyConfig
 from engine.errors import ConfigError, JudgeError
 from engine.judges.api.endpoint import Capabilities
 from engine.judges.api.messages import MessagesJudge
 from engine.judges.api.probe import probe
 from engine.judges.batches.batch_judge import BatchJudge
-from engine.judges.costs.preflight import Preflight, preflight_table
+from engine.judges.costs.preflight import TITLES, Preflight, preflight_table
 from engine.judges.judge import KINDS, Judge, Kind
 from engine.judges.open import NO_KEY_YET
 from engine.judges.vocabulary import Vocabulary
 from engine.packs.pack import Pack
 from engine.stages.batch_ledger import StudyLedger
-from engine.stages.judge import NAMES, Inquiry, ask, judge_id, judge_row, keep_left_replies, left_to_ask
+from engine.stages.judge import Inquiry, Tally, ask, judge_id, judge_row, keep_left_replies, left_to_ask, open_log
 from engine.stages.pricing import budget_of, price_free_judge, price_judging, require_consent, terminal_asks
 from engine.stages.progress import now
+from engine.stages.reply_log import ReplyLog
 from engine.stages.stage import write_rows
+from engine.terminal import visible
+
+CRUMB_USD = 1e-9
+"""Less than any call costs; sums of floats leave such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +53,67 @@ class AskOptions:
 
 def judge_run(
     study: Path, run_id: str, judge: Judge, config: StudyConfig, pack: Pack, bar: Progress, options: AskOptions
-) -> dict[str, int]:
-    """Ask all that is pending; returns the answers of each kind."""
+) -> dict[str, Tally]:
+    """Ask all that is pending; returns what was answered of each kind."""
     asking = _asking(study, run_id, judge, config, options)
     write_rows(study, [judge_row(judge.identity)])
-    keep_left_replies(asking, judge)
-    if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
-        return {NAMES[kind]: 0 for kind in options.kinds}
-    asked = judge
-    if caution := getattr(judge, "caution", None):
-        bar.console.print(caution, markup=False, highlight=False, soft_wrap=True)
-    if isinstance(judge, MessagesJudge):
+    with open_log(asking, judge) as log:
+        if log:
+            keep_left_replies(asking, log, partial(_tell, bar))
+            _keep_found_holds(asking, log)
+        if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
+            return {TITLES[kind]: Tally() for kind in options.kinds}
+        if caution := getattr(judge, "caution", None):
+            _tell(bar, caution)
+        vocabulary = Vocabulary(pack)
+        if log and isinstance(judge, MessagesJudge):
+            return _ask_for_money(asking, judge, config, vocabulary, bar, options, log)
+        return {TITLES[kind]: ask(asking, judge, kind, vocabulary, bar, log) for kind in options.kinds}
+
+
+def _ask_for_money(
+    asking: Inquiry,
+    judge: MessagesJudge,
+    config: StudyConfig,
+    vocabulary: Vocabulary,
+    bar: Progress,
+    options: AskOptions,
+    log: ReplyLog,
+) -> dict[str, Tally]:
+    """Ask a judge whose calls cost something; however that ends, what may have been spent is written down."""
+    judge.budget = budget_of(asking, config.budget, hold=log.hold)
+    try:
         _prepare(asking, judge, config, bar, options)
-        if config.batches:
-            asked = _in_batches(asking, judge, bar)
-    vocabulary = Vocabulary(pack)
-    n_done = {NAMES[kind]: ask(asking, asked, kind, vocabulary, bar) for kind in options.kinds}
-    if isinstance(judge, MessagesJudge) and (n_left := judge.traffic.n_left):
+        asked = _in_batches(asking, judge, bar) if config.batches else judge
+        done = {TITLES[kind]: ask(asking, asked, kind, vocabulary, bar, log, judge.budget) for kind in options.kinds}
+    finally:
+        _keep_extra(asking, judge, "lost", judge.budget.not_kept_usd, log.token)
+        log.release(log.token)
+    if n_left := judge.traffic.n_left:
         raise JudgeError(
             f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
             hint="What was answered is kept; run the same command again to ask the rest.",
         )
-    return n_done
+    return done
+
+
+def _keep_found_holds(asking: Inquiry, log: ReplyLog) -> None:
+    """Count what processes that were killed may have paid for."""
+    for token, amount in log.found_holds().items():
+        if amount > CRUMB_USD:
+            write_rows(asking.study, [JudgeExtraRow(token, asking.judge_id, "killed", amount, now())])
+        log.release(token)
+
+
+def _keep_extra(asking: Inquiry, judge: MessagesJudge, reason: ExtraReason, cost_usd: float, name: str) -> None:
+    """Write down what was spent beside the votes, or may have been."""
+    if cost_usd > CRUMB_USD:
+        write_rows(asking.study, [JudgeExtraRow(name, asking.judge_id, reason, cost_usd, now())])
+        judge.budget.keep(cost_usd)
+
+
+def _tell(bar: Progress, text: str) -> None:
+    bar.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def forecast(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Preflight:
@@ -105,7 +151,6 @@ def _require_pairs(asking: Inquiry) -> None:
 
 def _prepare(asking: Inquiry, judge: MessagesJudge, config: StudyConfig, bar: Progress, options: AskOptions) -> None:
     """Tell the price and have it agreed to, then find out what the endpoint can do."""
-    judge.budget = budget_of(asking, config.budget)
     judge.require_price()
     known = _known_capabilities(asking.study, judge)
     count = known is None or known.counts_tokens
@@ -116,8 +161,12 @@ def _prepare(asking: Inquiry, judge: MessagesJudge, config: StudyConfig, bar: Pr
     require_consent(preflight, judge, agreed=agreed, ask=_ask_person if terminal_asks() else None)
     bar.start()
     if known is None:
-        known = probe(judge.endpoint, prices=judge.prices, budget=judge.budget)
-        endpoint = judge.endpoint
+        endpoint, before_usd = judge.endpoint, judge.budget.spent_usd
+        try:
+            known = probe(endpoint, prices=judge.prices, budget=judge.budget)
+        finally:
+            _keep_extra(asking, judge, "probe", judge.budget.spent_usd - before_usd, secrets.token_hex(8))
+        judge.was_reached_before = True
         write_rows(asking.study, [EndpointRow(endpoint.base_url, endpoint.model, known.to_json(), now())])
     judge.capabilities = known
 
@@ -132,7 +181,7 @@ def _in_batches(asking: Inquiry, judge: MessagesJudge, bar: Progress) -> BatchJu
     def tell(text: str) -> None:
         if text not in said:
             said.add(text)
-            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            _tell(bar, text)
 
     return BatchJudge(judge, StudyLedger(asking.study, asking.run_id, asking.judge_id), tell=tell)
 

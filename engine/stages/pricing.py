@@ -12,12 +12,14 @@ from engine.judges.api.endpoint import ANTHROPIC_URL
 from engine.judges.api.messages import MAX_TOKENS, MessagesJudge
 from engine.judges.costs.budget import Budget
 from engine.judges.costs.preflight import Example, Preflight, ToAsk, describe_cost, forecast_judging
-from engine.judges.judge import KINDS, Judge, Kind, Usage
+from engine.judges.judge import KINDS, Judge, Kind, Question, Usage
 from engine.stages.generate import count
 from engine.stages.judge import Inquiry, PendingQuestions, judge_id, left_to_ask
 
-N_EXAMPLES = 5
+N_EXAMPLES = 20
 """Questions of each kind whose length stands for all."""
+
+EXAMPLES: dict[Kind, str] = {"topic": "judging.topic_examples", "relevance": "judging.relevance_examples"}
 
 
 def price_judging(
@@ -44,8 +46,7 @@ def price_free_judge(asking: Inquiry, judge: Judge, kinds: Sequence[Kind]) -> Pr
 
 def _to_ask(asking: Inquiry, judge: MessagesJudge, kind: Kind, *, text_limit: int, count: bool) -> ToAsk:
     left = left_to_ask(asking, kind, text_limit=text_limit)
-    pending = (question for question in PendingQuestions(asking, kind) if question.text.strip())
-    questions = list(islice(pending, N_EXAMPLES)) if left.n_votes > left.n_empty else []
+    questions = _examples(asking, kind) if left.n_votes > left.n_empty else []
     counted = judge.count_tokens(questions) if count else [None] * len(questions)
     asked = [judge.questioner.ask(question) for question in questions]
     examples = tuple(
@@ -55,9 +56,20 @@ def _to_ask(asking: Inquiry, judge: MessagesJudge, kind: Kind, *, text_limit: in
     with connect(asking.study) as cursor:
         row = cursor.execute(query("judging.spent"), {"judge_id": asking.judge_id}).fetchone()
     means: dict[Kind, float | None] = {"topic": row[2], "relevance": row[3]} if row else {}
-    # Python knows more characters that are no text than SQL does.
     n_empty = left.n_empty if examples else left.n_votes
     return ToAsk(kind, left.n_votes, n_empty, left.n_chars, examples, means.get(kind))
+
+
+def _examples(asking: Inquiry, kind: Kind) -> list[Question]:
+    """Some of the questions that are pending, no two about the same sample and concept."""
+    values = asking.values(kind) | {"n_rows": N_EXAMPLES}
+    with connect(asking.study) as cursor:
+        found = cursor.execute(query(EXAMPLES[kind]), values).fetchall()
+    examples = [Question(kind, sample_id, text, concept) for concept, sample_id, text in found if text.strip()]
+    if examples:
+        return examples
+    # Python knows more characters that are no text than SQL does; perhaps only the first ones are such.
+    return list(islice((question for question in PendingQuestions(asking, kind) if question.text.strip()), 1))
 
 
 def budget_of(asking: Inquiry, limit_usd: float | None, *, hold: Callable[[float], None] | None = None) -> Budget:

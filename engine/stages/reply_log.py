@@ -2,25 +2,44 @@
 
 The database is written every few seconds; a process that is killed in between would pay for those seconds again. So each row
 is first appended to a file of the study, replies/<judge>-<number>.jsonl, which is deleted when its rows are in the database.
-The next process that judges reads what is left. Only one process at a time may ask a judge about a study, since two would
-both ask what is pending; a lock beside the files sees to that.
+The next process that judges reads what is left; a line that is no answer, or that the database refuses, goes to <file>.bad.
+
+What calls under way may cost is not known before their answers come. The most that a kill could lose stands in
+replies/<judge>-<token>.held, a line each time that it grows, and is deleted when all is accounted for.
+
+Only one process at a time may ask a judge about a study, since two would both ask what is pending; a lock beside the files sees
+to that.
 """
 
 import json
-from collections.abc import Iterator
+import math
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TextIO
 
 from filelock import FileLock, Timeout
 
 from db.rows import JudgmentRow, TopicRow
-from engine.errors import JudgeError, StudyFull, StudyUnreadable
+from engine.errors import JudgeBusy, StudyFull, StudyUnreadable
 
 VoteRow = TopicRow | JudgmentRow
 _CLASSES: dict[str, type[VoteRow]] = {"topics": TopicRow, "judgments": JudgmentRow}
+_MOST_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A line that an earlier process left, and the answer that it is; number 0 is a file that cannot be read at all."""
+
+    file: Path
+    number: int
+    line: bytes = b""
+    row: VoteRow | None = None
 
 
 class ReplyLog:
@@ -28,14 +47,19 @@ class ReplyLog:
 
     def __init__(self, folder: Path, judge_id: str) -> None:
         self._folder, self._judge_id = folder, judge_id
+        self.token = secrets.token_hex(8)
+        """Names what this process holds."""
         self._file: TextIO | None = None
         self._number = max((_number(path) for path in self._left()), default=0)
         self._found = self._number
 
+    def find(self) -> list[Found]:
+        """All lines that an earlier process left behind."""
+        return [line for path in self._left() for line in _lines(path, self._judge_id)]
+
     def read(self) -> list[VoteRow]:
-        """All rows that an earlier process left behind; a line that was cut short by its end is left out."""
-        lines = (line for path in self._left() for line in path.read_text("utf-8", errors="replace").splitlines())
-        return [row for line in lines if (row := _row(line))]
+        """All answers that an earlier process left behind."""
+        return [found.row for found in self.find() if found.row is not None]
 
     def append(self, row: VoteRow) -> None:
         """Put a row on disk, safe from the end of this process. StudyFull when there is no room."""
@@ -46,10 +70,46 @@ class ReplyLog:
             self._file.write(_line(row))
             self._file.flush()
         except OSError as error:
-            raise StudyFull(
-                f"An answer of the judge could not be kept in {self._folder}: {error.strerror or error}.",
-                hint="Free some space and run it again.",
-            ) from error
+            raise self._full("An answer of the judge", error) from error
+
+    def hold(self, could_be_lost_usd: float) -> None:
+        """Put on disk what a kill could lose at most from now on. StudyFull when there is no room."""
+        try:
+            with self._held(self.token).open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(could_be_lost_usd)}\n")
+        except OSError as error:
+            raise self._full("What the next calls may cost", error) from error
+
+    def found_holds(self) -> dict[str, float]:
+        """What processes that were killed may have lost at most, by their tokens."""
+        files = self._folder.glob(f"{self._judge_id}-*.held")
+        held = {path.stem.rpartition("-")[2]: _most_held(path) for path in files if path.is_file()}
+        return {token: amount for token, amount in held.items() if token != self.token}
+
+    def release(self, token: str) -> None:
+        """What was held is accounted for."""
+        with suppress(OSError):
+            self._held(token).unlink()
+
+    def set_aside(self, bad: Sequence[Found]) -> list[str]:
+        """Put lines into <file>.bad; returns a sentence a file that names them."""
+        said = []
+        for file, lines in groupby(
+            sorted(bad, key=lambda one: (_number(one.file), one.file, one.number)), key=lambda one: one.file
+        ):
+            aside, found = file.with_name(f"{file.name}.bad"), list(lines)
+            try:
+                if found[0].number:
+                    with aside.open("ab") as kept:
+                        kept.writelines(one.line + b"\n" for one in found)
+                else:
+                    file.rename(aside)
+            except OSError as error:
+                raise self._full(f"What is damaged in {file.name}", error) from error
+            said.append(
+                f"{_named(found)} of {file} {_are(found)} no answer of this judge, and set aside in {aside.name}."
+            )
+        return said
 
     def close_file(self) -> int:
         """Let later rows go to a new file; returns the number up to which files may be forgotten once they are written."""
@@ -66,7 +126,7 @@ class ReplyLog:
                 path.unlink(missing_ok=True)
 
     def forget_found(self) -> None:
-        """Delete the files that an earlier process left behind, for their rows are in the database."""
+        """Delete the files that an earlier process left behind, for their rows are in the database or set aside."""
         for path in self._left():
             if _number(path) <= self._found:
                 path.unlink(missing_ok=True)
@@ -77,10 +137,19 @@ class ReplyLog:
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._judge_id}-{number}.jsonl"
 
+    def _held(self, token: str) -> Path:
+        return self._folder / f"{self._judge_id}-{token}.held"
+
+    def _full(self, what: str, error: OSError) -> StudyFull:
+        return StudyFull(
+            f"{what} could not be kept in {self._folder}: {error.strerror or error}.",
+            hint="Free some space and run it again.",
+        )
+
 
 @contextmanager
 def reply_log(study: Path, judge_id: str) -> Iterator[ReplyLog]:
-    """The judge's log in a study, for this process alone; JudgeError when another process asks the same judge.
+    """The judge's log in a study, for this process alone; JudgeBusy when another process asks the same judge.
 
     Raises StudyUnreadable where no file can be made.
     """
@@ -90,7 +159,7 @@ def reply_log(study: Path, judge_id: str) -> Iterator[ReplyLog]:
         folder.mkdir(exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise JudgeError(
+        raise JudgeBusy(
             "Another process is asking this judge about the study.", hint="Wait until it is done, or stop it."
         ) from error
     except OSError as error:
@@ -110,18 +179,58 @@ def _line(row: VoteRow) -> str:
     return json.dumps({"table": row.table} | asdict(row), default=datetime.isoformat) + "\n"
 
 
-def _row(line: str) -> VoteRow | None:
+def _lines(path: Path, judge_id: str) -> list[Found]:
     try:
-        values = json.loads(line)
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return [Found(path, 0)]
+    return [
+        Found(path, number, line, _row(line, judge_id)) for number, line in enumerate(lines, start=1) if line.strip()
+    ]
+
+
+def _row(line: bytes, judge_id: str) -> VoteRow | None:
+    """The answer of a judge that a line is; what the database makes of it is its own affair."""
+    try:
+        values = json.loads(line.decode("utf-8", errors="replace"))
         kind = _CLASSES[values.pop("table")]
         values["judged_at"] = datetime.fromisoformat(values["judged_at"])
         if values.get("probabilities") is not None:
             values["probabilities"] = tuple(values["probabilities"])
-        return kind(**values)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        row = kind(**values)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    return row if row.judge_id == judge_id and _is_finite(values) else None
+
+
+def _is_finite(values: dict[str, object]) -> bool:
+    return all(math.isfinite(value) for value in values.values() if isinstance(value, float))
+
+
+def _most_held(path: Path) -> float:
+    """The largest amount in a file; a line that its process did not finish was followed by no call."""
+    amounts = [0.0]
+    for line in path.read_bytes().split(b"\n"):
+        with suppress(ValueError):
+            amounts.append(float(line))
+    return max(amount for amount in amounts if math.isfinite(amount))
+
+
+def _named(found: Sequence[Found]) -> str:
+    """The lines of a file in words."""
+    numbers = [f"{one.number}" for one in found if one.number]
+    if not numbers:
+        return "The whole"
+    if len(numbers) == 1:
+        return f"Line {numbers[0]}"
+    shown = f"{', '.join(numbers[:3])} and {len(numbers) - 3:,} more" if len(numbers) > 4 else ", ".join(numbers)
+    return f"Lines {shown}"
+
+
+def _are(found: Sequence[Found]) -> str:
+    return "are" if len(found) > 1 else "is"
 
 
 def _number(path: Path) -> int:
     tail = path.stem.rpartition("-")[2]
-    return int(tail) if tail.isdigit() else 0
+    return int(tail) if tail.isascii() and tail.isdigit() and len(tail) <= _MOST_DIGITS else 0

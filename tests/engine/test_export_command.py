@@ -48,11 +48,14 @@ def probabilities(text: dict[str, Any]) -> dict[tuple[str, int], float]:
 
 
 def test_a_pack_is_written_and_named(study: Path, tmp_path: Path, lensgap: Command) -> None:
-    for layout, file in (("native", "layer0/Gin"), ("hatcat", "layer1/")):
-        found = lensgap("export", "lens-pack", study, "--out", tmp_path / layout, "--layout", layout)
+    for layout, layers, told, file in (
+        ("native", [], "10 logistic lenses of 5 concepts, layers 0, 2; 0 left out", "layer0/Gin"),
+        ("hatcat", ["--layer", "2"], "5 logistic lenses of 5 concepts, layers 2; 0 left out", "layer1/"),
+    ):
+        found = lensgap("export", "lens-pack", study, "--out", tmp_path / layout, "--layout", layout, *layers)
         assert found.status == 0, found.stderr
         assert found.stdout == f"{tmp_path / layout}\n"
-        assert "10 logistic lenses of 5 concepts, layers 0, 2; 0 left out" in found.stderr
+        assert told in found.stderr
         assert any(one.file.startswith(file) for one in load_lens_pack(tmp_path / layout).manifest.lenses)
 
 
@@ -64,6 +67,8 @@ def test_a_pack_is_written_and_named(study: Path, tmp_path: Path, lensgap: Comma
         (["--layer", "1"], "layer 1"),
         (["--concept", "rum"], "rum"),
         (["--min-f1", "1"], "None of"),
+        (["--layout", "hatcat"], "layers 0, 2: name one with --layer."),
+        (["--layout", "hatcat", "--layer", "2", "--layer", "0"], "layers 0, 2: name one with --layer."),
     ],
 )
 def test_what_cannot_be_exported_is_told(
@@ -98,20 +103,21 @@ def test_wrong_usage_ends_with_two(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("layout", ["native", "hatcat"])
+@pytest.mark.parametrize(("layout", "layers"), [("native", LAYERS), ("hatcat", (0,))])
 @pytest.mark.parametrize("family", ["logistic", "mlp-study"])
 def test_scores_are_those_of_plain_transformers_and_torch(
-    study: Path, tmp_path: Path, llama_folder: Path, lensgap: Command, layout: str, family: str
+    study: Path, tmp_path: Path, llama_folder: Path, lensgap: Command, layout: str, layers: Any, family: str
 ) -> None:
     folder = tmp_path / "packed"
-    lensgap("export", "lens-pack", study, "--out", folder, "--layout", layout, "--family", family)
+    named = [word for layer in layers for word in ("--layer", str(layer))]
+    lensgap("export", "lens-pack", study, "--out", folder, "--layout", layout, "--family", family, *named)
     found = lensgap("score", folder, *TEXTS, "--json")
     assert found.status == 0, found.stderr
     scored = json.loads(found.stdout)
     assert [text["text"] for text in scored["texts"]] == list(TEXTS)
     pack = load_lens_pack(folder)
     for text in scored["texts"]:
-        assert set(probabilities(text)) == {(concept, layer) for concept in CONCEPTS for layer in LAYERS}
+        assert set(probabilities(text)) == {(concept, layer) for concept in CONCEPTS for layer in layers}
         X = mean_residual(llama_folder, text["text"], layer=0)
         for lens in pack.manifest.lenses:
             if lens.layer == 0:
@@ -278,9 +284,10 @@ def test_a_production_pack_alone_is_scored_with_what_is_unknown_told(
         "export", "lens-pack", study, "--out", folder, "--layout", "hatcat", "--layer", "2", "--family", "mlp-study"
     )
     whole = json.loads(lensgap("score", folder, "gin", "--json").stdout)
-    for name in ("manifest.json", "pack_info.json"):
-        (folder / name).unlink()
-    assert is_told(lensgap("score", folder, "gin"))
+    (folder / "manifest.json").unlink()
+    no_layer = lensgap("score", folder, "gin", "--model", llama_folder)
+    assert is_told(no_layer), no_layer
+    assert "--model-layer" in no_layer.stderr
     assert is_told(lensgap("score", folder, "gin", "--model-layer", "2"))
     bare = lensgap("score", folder, "gin", "--model-layer", "2", "--model", llama_folder, "--json")
     assert bare.status == 0, bare.stderr

@@ -15,20 +15,24 @@ from typing import Any
 
 import pytest
 
-from db import connect, insert, transaction
+from db import connect, insert, query, transaction
 from db.rows import SampleRow
 from engine import pipeline
 from engine.config import StudyConfig, change_config, read_stored_config
 from engine.errors import ConsentMissing
 from engine.judges.batches import batch_judge as batches
 from engine.judges.batches.server import Polling
+from engine.judges.costs.prices import load_prices
+from engine.judges.judge import Usage
 from engine.judges.open import open_judge
 from engine.packs.folder import load_pack
 from engine.pipeline import run
 from engine.prompts.rubrics import load_rubric
 from engine.stages import judge_run as judging
 from engine.stages import pricing
+from engine.stages.judge import Inquiry
 from engine.stages.pricing import require_payable
+from engine.stages.reply_log import ReplyLog
 from tests.support.command import Command, Outcome
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.messages_server import MODEL, MessagesServer, Settings, messages_server
@@ -184,6 +188,8 @@ FAULTS: dict[str, Fault] = {
     "budget without a price": Fault(("--judge", "anthropic:unpriced", "--budget", "1"), ("unpriced", "price")),
     "prices that are not there": Fault((*SPEND, "--prices", "no-such.toml"), ("no-such.toml",)),
     "rubric that is not there": Fault((*SPEND, "--rubric", "no-such.toml"), ("no-such.toml", "standard")),
+    "asking one again who says the same": Fault(("--retry-unscored",), ("--retry-unscored", "offline")),
+    "asking a local judge again": Fault(("--judge", "local:x", "--retry-unscored"), ("--retry-unscored", "local:x")),
     "votes of one who says the same": Fault(("--votes", "2"), ("votes", "offline")),
     "batches of no server": Fault(("--batches",), ("batches", "anthropic")),
     "batches of a server without": Fault((*SPEND, "--batches"), ("no message batches",), Settings(has_batches=False)),
@@ -297,6 +303,27 @@ def test_a_dry_run_tells_the_price_and_touches_nothing(
     assert "Cost: about $" in shown.stdout
     close_databases()
     assert (database.read_bytes(), [file for file in study.iterdir() if not file.name.endswith(".queue")]) == before
+
+
+def test_the_questions_that_stand_for_all_are_each_of_another_text_or_concept(
+    judge: Command, study: Path, server: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricing, "N_EXAMPLES", 20)
+    texts = rows(study, "samples where output <> ''")
+    pairs = rows(study, "pairs semi join (from samples where output <> '') using (sample_id)")
+    n_expected = len(texts) + min(20, len(pairs))
+    assert max(len(texts), 5) < 20
+    found = judge(study, "--judge", "anthropic", "--dry-run", "--json", "--votes", "3")
+    assert f"for {n_expected} of the questions" in json.loads(found.stdout)["assumptions"][0]
+    # All votes on a text ask the same; each that is counted is another question.
+    assert server.stats().n_counted == n_expected
+    inquiry = Inquiry(study, rows(study, "runs")[0][0], "nobody", n_votes=3)
+    for name, n_wanted in (("topic", len(texts)), ("relevance", min(20, len(pairs)))):
+        values = inquiry.values(name) | {"n_rows": 20}  # type: ignore[arg-type]
+        with connect(study) as cursor:
+            given = cursor.execute(query(f"judging.{name}_examples"), values).fetchall()
+        assert len(set(given)) == len(given) == n_wanted
+        assert {row[2] for row in given} <= {row[1] for row in texts}
 
 
 def test_a_dry_run_of_what_costs_nothing_says_so(judge: Command, study: Path, server: MessagesServer) -> None:
@@ -432,7 +459,9 @@ def test_a_budget_that_ends_in_between_keeps_what_was_paid_and_goes_on_with_more
     assert "budget of $0.0015" in said
     kept, spent = sum(n_votes(study)), total_cost(study)
     assert n_empty(study) < kept < sum(to_judge(study))
-    assert spent <= 0.0015
+    assert spent + sum(extras(study, "probe")) <= 0.0015
+    assert "The budget is reached." in said
+    assert len(extras(study, "probe")) == 1
     assert judge(study, "--judge", "anthropic", "--budget", "1").status == 0
     assert n_votes(study) == to_judge(study)
     assert server.stats().n_paid == sum(to_judge(study)) - n_empty(study) + 1
@@ -443,6 +472,80 @@ def told_after_asking(found: Outcome) -> str:
     assert (found.status, found.stdout) == (1, "")
     assert "Traceback" not in found.stderr
     return found.stderr.strip().splitlines()[-1]
+
+
+def extras(study: Path, reason: str) -> list[float]:
+    """What was spent beside the votes, or may have been."""
+    return [cost for (cost,) in rows(study, f"(select cost_usd from judge_extras where reason = '{reason}')")]
+
+
+def test_what_lost_replies_may_have_cost_counts_in_the_next_call(
+    judge: Command, lensgap: Command, study: Path, server: MessagesServer
+) -> None:
+    server.become(Settings(share_dropped_after=0.3))
+    assert judge(study, *SPEND).status == 0
+    [lost] = extras(study, "lost")
+    assert lost > 0
+    [status] = json.loads(lensgap("status", study, "--json").stdout)["runs"]
+    assert status["judges"][0]["lost_usd"] == pytest.approx(lost)
+    assert status["judges"][0]["probe_usd"] == pytest.approx(sum(extras(study, "probe")))
+    server.become(Settings())
+    sure = total_cost(study) + sum(extras(study, "probe"))
+    said = told_after_asking(judge(study, "--judge", "anthropic", "--votes", "2", "--budget", f"{sure + lost:.9f}"))
+    assert "for replies that were lost" in said
+    assert n_asked(server) == 0
+    assert "at most" in lensgap("status", study).stdout
+
+
+def test_what_a_killed_process_may_have_paid_for_counts_once(
+    judge: Command, study: Path, server: MessagesServer
+) -> None:
+    first = told_after_asking(judge(study, "--judge", "anthropic", "--budget", "0"))
+    assert "The budget is reached." in first
+    [name] = [row[0] for row in rows(study, "judges")]
+    held = study / "replies" / f"{name}-1234.held"
+    for _ in range(2):
+        held.write_text("0.125\n0.25\n")
+        said = told_after_asking(judge(study, "--judge", "anthropic", "--budget", "0.2"))
+        assert "at most $0.25 for replies that were lost" in said
+        assert not held.exists()
+    assert extras(study, "killed") == [0.25]
+    assert n_asked(server) == 0
+    assert judge(study, "--judge", "anthropic", "--budget", "0.5").status == 0
+    assert not list((study / "replies").glob("*.held"))
+
+
+def test_what_calls_may_cost_is_on_disk_before_they_are_sent(
+    judge: Command, study: Path, server: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the process had been killed with every call paid and no answer kept.
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReplyLog, "append", killed)
+    monkeypatch.setattr(judging, "_keep_extra", lambda *_: None)
+    monkeypatch.setattr(ReplyLog, "release", lambda *_: None)
+    assert judge(study, *SPEND).status != 0
+    [held] = (study / "replies").glob("*.held")
+    price = load_prices().find(MODEL)
+    assert price
+    n_paid = server.stats().n_paid
+    assert n_paid > 0
+    # The server bills at least one token in and one out for each.
+    assert max(map(float, held.read_text().split())) > n_paid * price.steps[0].cost(Usage(1, 1))
+
+
+def test_a_run_in_which_much_is_unscored_says_so(judge: Command, study: Path, server: MessagesServer) -> None:
+    server.become(Settings(share_refusals=1.0))
+    found = judge(study, *SPEND)
+    assert found.status == 0
+    n_samples, n_pairs = to_judge(study)
+    n_empty_pairs = n_empty(study) - 1
+    assert f"topics {n_samples}, of which {n_samples} unscored (commonest reason: " in found.stderr
+    assert f"relevance {n_pairs}, of which {n_pairs - n_empty_pairs} unscored (commonest reason: " in found.stderr
+    assert "Warning: much of topics and relevance is unscored." in found.stderr
+    server.become(Settings())
+    assert "Warning" not in judge(study, *SPEND, "--retry-unscored").stderr
 
 
 def total_cost(study: Path) -> float:

@@ -19,6 +19,8 @@ from engine.judges.judge import Kind, Usage
 from engine.terminal import dollars, visible
 
 CHARS_A_TOKEN = 4
+FEWEST_CHARS_A_TOKEN = 1
+"""What is assumed for the high figure where nothing was counted: that of texts in dense scripts."""
 REPLY_TOKENS: dict[Kind, int] = {"topic": 15, "relevance": 45}
 """Length of a reply that is assumed of a judge which has not replied yet: a small JSON object, without thinking."""
 
@@ -65,10 +67,19 @@ class ToAsk:
         around = [example.n_user_chars - example.n_text_chars for example in self.examples]
         return self.n_calls * (self.n_prefix_chars + sum(around) / max(1, len(around))) + self.n_chars
 
+    @property
+    def n_most_chars(self) -> int:
+        """Characters of all calls if what stands around each text were as long as around the example with the longest."""
+        around = (one.n_system_chars + one.n_user_chars - one.n_text_chars for one in self.examples)
+        return self.n_calls * max(around, default=0) + self.n_chars
+
 
 @dataclass(frozen=True, slots=True)
 class KindForecast:
-    """What one kind of question will take; cached tokens are among the input tokens."""
+    """What one kind of question will take; cached tokens are among the input tokens.
+
+    `n_most_tokens` are the input tokens if all were like the example that takes most.
+    """
 
     kind: Kind
     n_calls: int
@@ -76,13 +87,15 @@ class KindForecast:
     n_input_tokens: int
     n_cached_tokens: int
     n_output_tokens: int
+    n_most_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
     """What judging will take; `likely_usd` and `high_usd` are None unless `known`.
 
-    The high figure is that of no cache hit and of replies which all take the `max_tokens` they are allowed.
+    The high figure is that of questions like the example that takes most tokens, all written to the cache and none read from it,
+    and of replies that all take the `max_tokens` they are allowed. It is no bound: only a budget is one.
     """
 
     judge: str
@@ -117,8 +130,9 @@ def forecast_judging(
     """
     if any(part.n_calls and not part.examples for part in to_ask):
         raise ValueError("calls are forecast from an example of them")
-    rate, how_counted = tokens_a_char([example for part in to_ask for example in part.examples])
-    kinds = tuple(_forecast(part, rate, _caches(part, rate, price, caching and not batch)) for part in to_ask)
+    examples = [example for part in to_ask for example in part.examples]
+    (rate, how_counted), most = tokens_a_char(examples), most_tokens_a_char(examples)
+    kinds = tuple(_forecast(part, rate, most, _caches(part, rate, price, caching and not batch)) for part in to_ask)
     likely, high = _money(kinds, price, max_tokens, batch=batch) if price else (None, None)
     if is_free:
         likely = high = 0.0
@@ -147,13 +161,23 @@ def tokens_a_char(examples: Sequence[Example]) -> tuple[float, str]:
     return 1 / CHARS_A_TOKEN, f"{CHARS_A_TOKEN} characters a token, since the endpoint has counted none"
 
 
+def most_tokens_a_char(examples: Sequence[Example]) -> float:
+    """Tokens for a character in the example that takes most of them."""
+    counted = [
+        e.n_tokens / n_chars
+        for e in examples
+        if e.n_tokens is not None and (n_chars := e.n_system_chars + e.n_user_chars)
+    ]
+    return max(counted, default=1 / FEWEST_CHARS_A_TOKEN)
+
+
 def _caches(part: ToAsk, rate: float, price: Price | None, caching: bool) -> bool:
     """Whether the rubric will be read from the cache."""
     minimum = price.cache_minimum if price else None
     return caching and minimum is not None and part.n_prefix_chars * rate >= minimum
 
 
-def _forecast(part: ToAsk, rate: float, caches: bool) -> KindForecast:
+def _forecast(part: ToAsk, rate: float, most: float, caches: bool) -> KindForecast:
     reply = REPLY_TOKENS[part.kind] if part.mean_reply_tokens is None else part.mean_reply_tokens
     return KindForecast(
         kind=part.kind,
@@ -163,6 +187,7 @@ def _forecast(part: ToAsk, rate: float, caches: bool) -> KindForecast:
         # The first call writes what all others read.
         n_cached_tokens=round(part.n_prefix_chars * rate * max(0, part.n_calls - 1)) if caches else 0,
         n_output_tokens=round(part.n_calls * reply),
+        n_most_tokens=max(round(part.n_most_chars * most), round(part.n_input_chars * rate)),
     )
 
 
@@ -175,8 +200,16 @@ def _money(kinds: Sequence[KindForecast], price: Price, max_tokens: int, *, batc
         fresh, cached = kind.n_input_tokens - kind.n_cached_tokens, kind.n_cached_tokens
         written = round(cached / (kind.n_calls - 1)) if cached else 0
         likely += factor * step.cost(Usage(fresh - written, kind.n_output_tokens, cached, written))
-        high += factor * step.cost(Usage(kind.n_input_tokens, max(kind.n_output_tokens, kind.n_calls * max_tokens)))
+        high += factor * _most(kind, price, max_tokens)
     return likely, high
+
+
+def _most(kind: KindForecast, price: Price, max_tokens: int) -> float:
+    """Dollars where everything goes the dear way: the most tokens, each written to the cache if that costs more."""
+    n_output = max(kind.n_output_tokens, kind.n_calls * max_tokens)
+    usages = Usage(kind.n_most_tokens, n_output), Usage(0, n_output, n_cache_write_tokens=kind.n_most_tokens)
+    step = price.step(kind.n_most_tokens / max(1, kind.n_calls))
+    return max(step.cost(usage) for usage in usages)
 
 
 def _of_replies(to_ask: Sequence[ToAsk]) -> list[str]:
@@ -250,8 +283,8 @@ def describe_cost(preflight: Preflight) -> str:
         return "Cost: none."
     batch = " as a batch" if preflight.is_batch else ""
     return (
-        f"Cost: about {dollars(preflight.likely_usd)}{batch}; {dollars(preflight.high_usd)} if nothing were cached and every "
-        "reply were as long as it may be."
+        f"Cost: about {dollars(preflight.likely_usd)}{batch}; {dollars(preflight.high_usd)} if all were like the question "
+        "that takes most, nothing were read from a cache and every reply were as long as it may be."
     )
 
 

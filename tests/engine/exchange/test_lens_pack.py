@@ -34,6 +34,7 @@ from engine.stages.train import load_training_set
 from tests.support.lensed_study import CONCEPTS, FAMILIES, LAYERS, PACK_LAYER, build_lensed_study, study_config
 
 LAYOUTS = ("native", "hatcat")
+PACKED_LAYERS = {"native": LAYERS, "hatcat": (2,)}
 Edit = Callable[[Path], object]
 
 
@@ -44,13 +45,14 @@ def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def packs(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], LensPack]:
-    """A pack of each layout and family, with all lenses."""
+    """A pack of each layout and family, with all lenses that the layout holds."""
     folder = tmp_path_factory.mktemp("packs")
     found = {}
     for layout in LAYOUTS:
         for family in FAMILIES:
             made = folder / f"{layout}-{family}"
-            export_lens_pack(study, made, layout=layout, choice=Choice(family=family))  # type: ignore[arg-type]
+            choice = Choice(family=family, layers=PACKED_LAYERS[layout])
+            export_lens_pack(study, made, layout=layout, choice=choice)  # type: ignore[arg-type]
             found[layout, family] = load_lens_pack(made)
     return found
 
@@ -102,7 +104,8 @@ def test_exported_logits_are_those_of_the_study(
     study: Path, packs: dict[tuple[str, str], LensPack], layout: str, family: str
 ) -> None:
     pack = packs[layout, family]
-    assert {(lens.concept, lens.layer) for lens in pack.manifest.lenses} == {(c, i) for c in CONCEPTS for i in LAYERS}
+    packed = {(lens.concept, lens.layer) for lens in pack.manifest.lenses}
+    assert packed == {(concept, layer) for concept in CONCEPTS for layer in PACKED_LAYERS[layout]}
     for lens in pack.manifest.lenses:
         X = activations(study, lens)
         ours = predict_logit(study_state(study, lens), X)
@@ -132,7 +135,8 @@ def test_both_layouts_say_the_same_of_their_lenses(packs: dict[tuple[str, str], 
             for lens in lenses
         }
 
-    assert told("native") == told("hatcat")
+    native, hatcat = told("native"), told("hatcat")
+    assert hatcat == {lens_id: said for lens_id, said in native.items() if said["layer"] == 2}
 
 
 def test_the_manifest_holds_what_the_study_measured(study: Path, packs: dict[tuple[str, str], LensPack]) -> None:
@@ -182,18 +186,28 @@ def test_the_pairs_hash_is_that_of_the_documented_lines(study: Path, packs: dict
         assert lens.pairs_hash == hashlib.md5("\n".join(lines).encode()).hexdigest()
 
 
-def test_production_folders_are_pack_layers_and_names_tell_the_models_layer(
-    study: Path, packs: dict[tuple[str, str], LensPack], tmp_path: Path
+def test_production_files_are_the_names_of_concepts_under_their_pack_layers(
+    packs: dict[tuple[str, str], LensPack],
 ) -> None:
-    several = packs["hatcat", "logistic"]
-    for lens in several.manifest.lenses:
-        assert lens.file.startswith(f"layer{PACK_LAYER[lens.concept]}/")
-        assert lens.file.endswith(f"@L{lens.layer}.pt")
-    one = export_lens_pack(study, tmp_path / "one", layout="hatcat", choice=Choice(layers=(2,)))
-    assert all("@" not in lens.file for lens in one.lenses)
-    info = json.loads((tmp_path / "one" / "pack_info.json").read_text())
-    assert (info["model_layer"], info["trained_layers"], info["source_pack"]) == (2, [1, 2], "hand-made")
-    assert json.loads((several.folder / "pack_info.json").read_text())["model_layer"] is None
+    lenses = packs["hatcat", "logistic"].manifest.lenses
+    names = file_names(CONCEPTS)
+    assert {lens.file for lens in lenses} == {f"layer{PACK_LAYER[c]}/{names[c]}.pt" for c in CONCEPTS}
+
+
+@pytest.mark.parametrize("choice", [Choice(), Choice(layers=LAYERS), Choice(concepts=("con",))])
+def test_a_production_pack_of_several_layers_is_refused(study: Path, tmp_path: Path, choice: Choice) -> None:
+    with pytest.raises(ConfigError, match=r"layers 0, 2: name one with --layer\.$"):
+        export_lens_pack(study, tmp_path / "out" / "pack", layout="hatcat", choice=choice)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_production_pack_needs_no_layer_named_where_one_is_left(study: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    with connect(copied) as cursor:
+        cursor.execute("update lenses set f1 = null, reason = 'one arm only' where layer = 0")
+    made = export_lens_pack(copied, tmp_path / "pack", layout="hatcat")
+    assert {lens.layer for lens in made.lenses} == {2}
+    assert {lens.layer for lens in made.left_out} == {0}
 
 
 @pytest.fixture
@@ -205,8 +219,9 @@ def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few_are_enough")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_folded_threshold_decides_alike_at_logit_0(study: Path, tmp_path: Path, layout: Any) -> None:
-    plain = export_lens_pack(study, tmp_path / "plain", layout=layout)
-    folded = export_lens_pack(study, tmp_path / "folded", layout=layout, fold_threshold=True)
+    choice = Choice(layers=PACKED_LAYERS[layout])
+    plain = export_lens_pack(study, tmp_path / "plain", layout=layout, choice=choice)
+    folded = export_lens_pack(study, tmp_path / "folded", layout=layout, choice=choice, fold_threshold=True)
     assert folded.threshold_folded
     assert not plain.threshold_folded
     assert len({lens.threshold for lens in plain.lenses}) > 1
@@ -327,9 +342,9 @@ def test_files_stay_in_the_pack_and_apart_whatever_concepts_are_called(
     folder = pack.folder.resolve()
     written = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
     files = [lens.file for lens in pack.manifest.lenses]
-    assert written == {*files, "manifest.json", *(["pack_info.json"] if layout == "hatcat" else [])}
+    assert written == {*files, "manifest.json"}
     assert len({file.lower() for file in files}) == len(files)
-    stems = {Path(file).name.split(".")[0].split("@")[0].lower() for file in files}
+    stems = {Path(file).name.split(".")[0].lower() for file in files}
     assert not stems & {"con", "gin"}
 
 
@@ -340,7 +355,7 @@ def test_file_names_are_safe_and_apart(concepts: list[str]) -> None:
     for name in names.values():
         assert name.isascii()
         assert 0 < len(name) <= 80
-        assert not set(name) & set('/\\.:*?"<>|@\0\n')
+        assert not set(name) & set('/\\.:*?"<>|\0\n')
         assert name == name.strip()
         assert name.lower() not in {"con", "prn", "aux", "nul", "com1", "lpt1"}
 
@@ -599,36 +614,35 @@ def test_damaged_bytes_are_a_lens_or_told(suffix: str, data: st.DataObject) -> N
         assert np.isfinite(lens_logit(found, np.zeros((2, width_of(found))))).all()
 
 
-def production_pack(folder: Path, *names: str, info: object = None) -> Path:
+def production_pack(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(torch_bytes(tensors()))
-    if info is not None:
-        (folder / "pack_info.json").write_text(json.dumps(info))
     return folder
 
 
 def test_a_production_pack_without_a_manifest_is_read(tmp_path: Path) -> None:
-    folder = production_pack(
-        tmp_path / "pack", "layer1/Gin.pt", "layer4/Rum@L7.pt", info={"model": "m", "model_layer": 3}
-    )
-    pack = load_lens_pack(folder)
-    assert [(lens.concept, lens.pack_layer, lens.layer) for lens in pack.manifest.lenses] == [
-        ("Gin", 1, 3),
-        ("Rum", 4, 7),
-    ]
-    assert (pack.manifest.model.name, pack.manifest.model.width) == ("m", 32)
+    folder = production_pack(tmp_path / "pack", "layer1/Gin.pt", "layer4/St. Louis.pt")
+    pack = load_lens_pack(folder, model_layer=3)
+    told = [(lens.concept, lens.pack_layer, lens.layer, lens.f1) for lens in pack.manifest.lenses]
+    assert told == [("Gin", 1, 3, None), ("St. Louis", 4, 3, None)]
+    assert (pack.manifest.model.name, pack.manifest.model.width) == (None, 32)
     assert (pack.manifest.phase, pack.manifest.mode, pack.manifest.pool, pack.manifest.study) == (None,) * 4
-    assert [lens.f1 for lens in pack.manifest.lenses] == [None, None]
-    assert {lens.layer for lens in load_lens_pack(folder, model_layer=9).manifest.lenses} == {9, 7}
 
 
-@pytest.mark.parametrize("info", [None, {}, {"model_layer": "twelve"}, {"model_layer": None}, {"model": 3}])
-def test_a_production_pack_that_tells_no_layer_asks_for_it(tmp_path: Path, info: object) -> None:
-    folder = production_pack(tmp_path / "pack", "layer1/Gin.pt", info=info)
-    with pytest.raises(LensPackError, match="--model-layer"):
+def test_a_pack_without_a_manifest_asks_for_the_models_layer(tmp_path: Path) -> None:
+    folder = production_pack(tmp_path / "pack", "layer1/Gin.pt")
+    with pytest.raises(LensPackError) as told:
         load_lens_pack(folder)
-    assert load_lens_pack(folder, model_layer=2).manifest.lenses[0].layer == 2
+    assert_told(told.value, folder, "manifest.json", "--model-layer")
+    assert load_lens_pack(folder, model_layer=0).manifest.lenses[0].layer == 0
+
+
+@pytest.mark.parametrize("name", ["Gin.pt", "layer1/Gin.bin", "layerx/Gin.pt", "layer1/deep/Gin.pt"])
+def test_files_outside_the_layout_make_no_pack(tmp_path: Path, name: str) -> None:
+    folder = production_pack(tmp_path / "pack", name)
+    with pytest.raises(LensPackError, match="is no lens pack"):
+        load_lens_pack(folder, model_layer=0)
 
 
 def test_an_exported_production_pack_is_read_without_its_manifest(
@@ -637,6 +651,6 @@ def test_an_exported_production_pack_is_read_without_its_manifest(
     whole = packs["hatcat", "mlp-study"]
     folder = Path(shutil.copytree(whole.folder, tmp_path / "pack"))
     (folder / "manifest.json").unlink()
-    found = load_lens_pack(folder)
+    found = load_lens_pack(folder, model_layer=2)
     places = {lens.file: (lens.layer, lens.pack_layer) for lens in found.manifest.lenses}
     assert places == {lens.file: (lens.layer, lens.pack_layer) for lens in whole.manifest.lenses}

@@ -1,5 +1,6 @@
 """Inquiry a judge about a study: every pending vote once, whatever the judge answers, leaves out, or ends in."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -21,8 +22,7 @@ from engine.errors import JudgeError
 from engine.judges.judge import KINDS, Answer, Judge, Kind, Question, Rating, Topic, Unscored
 from engine.judges.vocabulary import Vocabulary
 from engine.stages import judge as stage
-from engine.stages import judge_run as judging
-from engine.stages.judge import Inquiry, ask, judge_id, judge_row, keep_left_replies, left_to_ask
+from engine.stages.judge import Inquiry, Tally, ask, judge_id, judge_row, left_to_ask, open_log
 from engine.stages.judge_run import AskOptions, judge_run
 from engine.stages.progress import progress_bars
 from engine.stages.reply_log import ReplyLog, reply_log
@@ -70,19 +70,22 @@ def votes(study: Path, judge: Judge, kind: Kind) -> Votes:
 
 
 def to_ask(given: dict[int, bool], n_votes: int, *, again: bool) -> set[int]:
-    """Numbers below n_votes that are missing and, asked again, a new one for each vote without a score."""
+    """Numbers below n_votes that are missing and, asked again, the next attempt at each vote without a score."""
     missing = {vote for vote in range(n_votes) if vote not in given}
-    first = max([n_votes, *(vote + 1 for vote in given)])
-    n_more = sum(vote < n_votes for vote in given) - sum(given.values()) if again else 0
-    return missing | set(range(first, first + max(0, n_more)))
+    more: set[int] = set()
+    for vote in set(range(n_votes)) - missing if again else ():
+        attempts = {number: has_score for number, has_score in given.items() if number % 1000 == vote}
+        if not any(attempts.values()):
+            more.add(max(attempts) + 1000)
+    return missing | more
 
 
 def put(study: Path, judge: Judge, kind: Kind, **others: Any) -> int:
     """Ask the judge all that is pending of a kind."""
     write_rows(study, [judge_row(judge.identity)])
     asking = Inquiry(study, RUN, judge_id(judge.identity), **others)
-    with progress_bars(quiet=True) as bar:
-        return ask(asking, judge, kind, Vocabulary(PACK), bar)
+    with progress_bars(quiet=True) as bar, open_log(asking, judge) as log:
+        return ask(asking, judge, kind, Vocabulary(PACK), bar, log).n
 
 
 def left(study: Path, judge: Judge, kind: Kind, **others: Any) -> int:
@@ -300,7 +303,8 @@ def broken_database(study: Path, error: ExpectedError, *, nth: int) -> Iterator[
 
 def run_judge(study: Path, judge: Judge, *, votes: int = 1, **options: Any) -> dict[str, int]:
     with progress_bars(quiet=True) as bar:
-        return judge_run(study, RUN, judge, StudyConfig(votes=votes), PACK, bar, AskOptions(**options))
+        done = judge_run(study, RUN, judge, StudyConfig(votes=votes), PACK, bar, AskOptions(**options))
+    return {kind: tally.n for kind, tally in done.items()}
 
 
 @pytest.mark.parametrize("error", [StudyLocked("Another process has the study."), StudyFull("There is no room left.")])
@@ -327,6 +331,85 @@ def test_what_was_received_is_written_before_anything_is_asked_or_priced(study: 
     with pytest.raises(JudgeError, match="gone home"):
         run_judge(study, silent)
     assert votes(study, first, "topic") == {(None, q.sample_id): {0: True} for q in first.asked}
+
+
+def left_line(judge: Judge, sample: str, **others: object) -> str:
+    """An answer that a process that was killed left on disk, or what became of it."""
+    values = {"judge_id": judge_id(judge.identity), "concept": "vodka", "sample_id": sample, "vote": 0, "rating": 3}
+    values |= {"explanation": None, "unscored_reason": None, "raw_reply": "3", "n_input_tokens": 1}
+    values |= {"n_output_tokens": 1, "cost_usd": 0.25, "judged_at": "2026-01-02T00:00:00"}
+    return json.dumps({"table": "judgments"} | values | others)
+
+
+DAMAGE: dict[str, dict[str, object]] = {
+    "a rating off the scale": {"rating": 7},
+    "a rating in words": {"rating": "five"},
+    "a rating that is a list": {"rating": [3]},
+    "a rating without end": {"rating": 10**40},
+    "a sample that is not there": {"sample_id": "no such sample"},
+    "a judge that is not there": {"judge_id": "no such judge"},
+    "a vote below none": {"vote": -1},
+    "a vote that is not there": {"vote": None},
+    "shares in words": {"probabilities": ["a"], "expected_rating": 3.0},
+}
+
+
+def test_damage_on_disk_is_set_aside_and_told_and_judging_goes_on(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge = ScriptedJudge()
+    pairs = sorted(sample for concept, sample in items(study, "relevance") if concept == "vodka")
+    folder, name = study / "replies", judge_id(judge.identity)
+    folder.mkdir(exist_ok=True)
+    damaged = [left_line(judge, pairs[0], **change) for change in DAMAGE.values()]
+    sound = [left_line(judge, sample, explanation="left") for sample in pairs[1:4]]
+    (folder / f"{name}-1.jsonl").write_text("\n".join([sound[0], *damaged[:4], sound[1], *damaged[4:], "[" * 200_000]))
+    (folder / f"{name}-\u00b2.jsonl").write_text(sound[2])
+    (folder / f"{name}-7.jsonl").mkdir()
+    with progress_bars() as bar:
+        judge_run(study, RUN, judge, StudyConfig(), PACK, bar, AskOptions())
+    statement = "select sample_id from judgments where judge_id = $1 and explanation = 'left' order by all"
+    assert [sample for (sample,) in read(study, statement, name)] == pairs[1:4]
+    assert len(judge.asked) == len(items(study, "topic")) + len(items(study, "relevance")) - 3
+    assert (folder / f"{name}-1.jsonl.bad").read_text().splitlines() == [*damaged, "[" * 200_000]
+    said = [line for line in capsys.readouterr().err.splitlines() if "set aside" in line]
+    assert len(said) == 2
+    assert said[0].startswith("Lines 2, 3, 4 and 7 more of ")
+    assert f"{name}-1.jsonl" in said[0]
+    assert not list(folder.glob(f"{name}-*.jsonl"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_rule_answered_is_never_asked_again(study: Path, kind: Kind) -> None:
+    class Ruling(ScriptedJudge):
+        def answer(self, questions: Iterable[Question]) -> Iterator[Answer]:
+            for answer in ScriptedJudge.answer(self, questions):
+                yield answer if answer.question.text.strip() else replace(answer, raw_reply="")
+
+    judge = Ruling(lambda question: Unscored("nonsense"))
+    put(study, judge, kind)
+    n_asked = len(judge.asked)
+    outputs = dict(read(study, "select sample_id, output from samples"))
+    n_empty = sum(not outputs[sample].strip() for _, sample in items(study, kind))
+    assert n_empty > 0
+    found = left_to_ask(Inquiry(study, RUN, judge_id(judge.identity), again=True), kind)
+    assert (found.n_votes, found.n_empty) == (n_asked - n_empty, 0)
+    put(study, judge, kind, again=True)
+    assert all(question.text.strip() and question.vote == 1000 for question in judge.asked[n_asked:])
+    assert len(judge.asked) == 2 * n_asked - n_empty
+
+
+def test_how_much_has_no_score_is_told_with_the_commonest_reason(study: Path) -> None:
+    def say(question: Question) -> Said:
+        common = sum(question.sample_id.encode()) % 5
+        return Unscored("nonsense") if common > 1 else Unscored("rare") if common else good(question)
+
+    judge = ScriptedJudge(say)
+    with progress_bars(quiet=True) as bar:
+        done = judge_run(study, RUN, judge, StudyConfig(), PACK, bar, AskOptions())
+    for name, kind in (("topics", "topic"), ("relevance", "relevance")):
+        given_ = [has for votes_ in votes(study, judge, kind).values() for has in votes_.values()]  # type: ignore[arg-type]
+        assert done[name] == Tally(len(given_), given_.count(False), "nonsense")
 
 
 def test_a_log_without_room_loses_only_the_answer_at_hand(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,9 +442,7 @@ def test_answers_before_an_error_of_the_judge_are_kept_and_the_error_is_told(stu
 
 def test_a_baseline_keeps_no_log(study: Path) -> None:
     judge = ScriptedJudge(identity=identity(is_baseline=True))
-    with patch.object(judging, "keep_left_replies", wraps=keep_left_replies) as kept:
-        run_judge(study, judge)
-    assert kept.call_count == 1
+    run_judge(study, judge)
     assert not list(study.glob(f"replies/{judge_id(judge.identity)}*"))
     assert left(study, judge, "relevance") == 0
 
@@ -425,5 +506,5 @@ def test_a_second_process_is_told_in_one_sentence_and_asks_nothing(tmp_path: Pat
     with reply_log(folder, judge_id(identity(name="killed"))):
         ended = in_a_process(folder, asked, n=10**6, write_every_s=0.0)
     assert ended.returncode == 1
-    assert "JudgeError: Another process is asking this judge about the study." in ended.stderr
+    assert "JudgeBusy: Another process is asking this judge about the study." in ended.stderr
     assert not asked.exists() or asked.read_text() == ""

@@ -18,20 +18,20 @@ from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
 
 TEXT = st.text(st.characters(codec=None) | st.sampled_from('\ud800\udfff\x00\n\r\x85\u2028\u2029\x1c"\\{}'))
 COUNT = st.integers(0, 2**40)
-COST = st.none() | st.floats(0, allow_nan=False)
+COST = st.none() | st.floats(0, allow_nan=False, allow_infinity=False)
 TIME = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))
 SHARE = st.floats(0, 1)
 MATCH = st.sampled_from([None, "exact", "alias", "sibling", "ancestor", "other"])
-TOPICS = st.builds(TopicRow, TEXT, TEXT, COUNT, st.none() | TEXT, st.none() | SHARE, st.none() | TEXT, TEXT, COUNT, COUNT,
+TOPICS = st.builds(TopicRow, st.just("j"), TEXT, COUNT, st.none() | TEXT, st.none() | SHARE, st.none() | TEXT, TEXT, COUNT, COUNT,
                    COST, TIME, COUNT, COUNT, COUNT, st.none() | TEXT, MATCH)  # fmt: skip
-JUDGMENTS = st.builds(JudgmentRow, TEXT, TEXT, TEXT, COUNT, st.none() | st.integers(1, 5), st.none() | TEXT,
+JUDGMENTS = st.builds(JudgmentRow, st.just("j"), TEXT, TEXT, COUNT, st.none() | st.integers(1, 5), st.none() | TEXT,
                       st.none() | TEXT, TEXT, COUNT, COUNT, COST, TIME, COUNT, COUNT, COUNT,
                       st.none() | st.tuples(*[SHARE] * 5), st.none() | st.floats(1, 5))  # fmt: skip
 ROWS = st.lists(TOPICS | JUDGMENTS, max_size=6)
 
 
-def row(number: int) -> JudgmentRow:
-    return JudgmentRow("j", "gin", f"s{number}", 0, 3, None, None, "3", 1, 1, 0.01, datetime(2026, 1, 2))
+def row(number: int, judge: str = "j") -> JudgmentRow:
+    return JudgmentRow(judge, "gin", f"s{number}", 0, 3, None, None, "3", 1, 1, 0.01, datetime(2026, 1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,20 @@ def test_a_line_that_the_end_of_a_process_cut_short_costs_no_other_line(
 
 
 @pytest.mark.parametrize(
-    "line", [b"null", b"[]", b'"x"', b"{}", b"\x00" * 40, b"\xff\xfe{", b'{"table": "judgments"}', b'{"table": "runs"}']
+    "line",
+    [
+        b"[" * 200_000,
+        b'{"table": "judgments", "judge_id": "j", "cost_usd": NaN}',
+        b"null",
+        b"[]",
+        b'"x"',
+        b"{}",
+        b"\x00" * 40,
+        b"\xff\xfe{",
+        b'{"table": "judgments"}',
+        b'{"table": "runs"}',
+    ],
+    ids=lambda line: line[:24].decode("latin-1"),
 )
 def test_what_is_no_row_costs_no_other_line(folder: Path, line: bytes) -> None:
     log = ReplyLog(folder, "j")
@@ -129,9 +142,9 @@ def test_rows_of_ten_files_and_more_keep_their_order(folder: Path) -> None:
 def test_judges_do_not_read_each_others_files(folder: Path) -> None:
     for number, judge in enumerate(("j", "k")):
         log = ReplyLog(folder, judge)
-        log.append(row(number))
+        log.append(row(number, judge))
         log.close_file()
-    assert read(folder, "k") == [row(1)]
+    assert read(folder, "k") == [row(1, "k")]
     ReplyLog(folder, "k").forget_found()
     assert read(folder, "k") == []
     assert read(folder, "j") == [row(0)]
@@ -176,3 +189,51 @@ def test_a_file_holds_a_line_of_json_for_each_row_as_soon_as_it_is_given(folder:
         lines = (folder / "j-1.jsonl").read_text().splitlines()
         assert [json.loads(line)["sample_id"] for line in lines] == [f"s{n}" for n in range(number + 1)]
     assert os.listdir(folder) == ["j-1.jsonl"]
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e999"])
+def test_a_cost_that_is_no_number_is_no_answer(folder: Path, amount: str) -> None:
+    log = ReplyLog(folder, "j")
+    log.append(row(1))
+    log.close_file()
+    file = folder / "j-1.jsonl"
+    file.write_text(file.read_text() + file.read_text().replace("0.01", amount))
+    assert [found.row for found in log.find()] == [row(1), None]
+
+
+def test_what_is_no_answer_is_set_aside_with_one_sentence_a_file(folder: Path) -> None:
+    log = ReplyLog(folder, "j")
+    log.append(row(1))
+    log.append(row(2, "another judge"))
+    log.close_file()
+    first = folder / "j-1.jsonl"
+    first.write_bytes(first.read_bytes() + b"\xff\xfe{\n\nhalf")
+    (folder / "j-\u00b2.jsonl").write_bytes(b"{}")
+    (folder / "j-3.jsonl").mkdir()
+    later = ReplyLog(folder, "j")
+    assert later.read() == [row(1)]
+    said = later.set_aside([found for found in later.find() if found.row is None])
+    later.forget_found()
+    assert [sentence.partition(" of ")[0] for sentence in said] == ["Line 1", "Lines 2, 3, 5", "The whole"]
+    assert all(".jsonl.bad." in sentence for sentence in said)
+    assert sorted(os.listdir(folder)) == ["j-1.jsonl.bad", "j-3.jsonl.bad", "j-\u00b2.jsonl.bad"]
+    assert (folder / "j-1.jsonl.bad").read_bytes().splitlines()[1:] == [b"\xff\xfe{", b"half"]
+    # What is found later is added, and no number is taken twice.
+    later.append(row(4))
+    assert (folder / "j-4.jsonl").exists()
+
+
+def test_what_is_held_is_found_by_the_next_process_until_it_is_released(folder: Path) -> None:
+    killed = ReplyLog(folder, "j")
+    for amount in (0.25, 0.5, 0.75):
+        killed.hold(amount)
+    (folder / f"j-{killed.token}.held").open("a").write("0.8")
+    assert killed.found_holds() == {}
+    ReplyLog(folder, "k").hold(3.0)
+    (folder / "j-torn.held").write_bytes(b"1.5\n\xff\nnan\ninf\n-3\n[[")
+    (folder / "j-folder.held").mkdir()
+    log = ReplyLog(folder, "j")
+    assert log.found_holds() == {killed.token: 0.8, "torn": 1.5}
+    log.release(killed.token)
+    log.release("never held")
+    assert log.found_holds() == {"torn": 1.5}

@@ -59,7 +59,7 @@ def test_error_tells_the_limit_what_is_spent_and_what_may_be() -> None:
     budget.settle(0.001, None, is_sure=False)
     told = str(budget.spent_out(0.0012))
     assert told.startswith("Of the budget of $0.5")
-    assert "$0.4987 is spent and at most $0.0010 for replies that were lost;" in told
+    assert "$0.4987 is spent and at most $0.001 for replies that were lost;" in told
     assert "may cost $0.0012" in told
     assert "is kept" in told
 

@@ -50,7 +50,8 @@ def test_counts_and_money_are_those_of_a_sum_by_hand() -> None:
     assert (relevance.n_input_tokens, relevance.n_cached_tokens, relevance.n_output_tokens) == (240_000, 199_000, 9_000)
     # Fresh 20,000 and 40,000, written 1,000 each, read 99,000 and 199,000, replied 1,500 and 9,000.
     assert found.likely_usd == pytest.approx((60_000 + 2_000 * 1.25 + 298_000 * 0.1 + 10_500 * 5) / 1e6)
-    assert found.high_usd == pytest.approx((360_000 + 300 * 1_000 * 5) / 1e6)
+    # Where nothing is counted, a character may be a token: 1,440,000 of them, all written to the cache.
+    assert found.high_usd == pytest.approx((1_440_000 * 1.25 + 300 * 1_000 * 5) / 1e6)
     assert found.known
 
 
@@ -67,6 +68,16 @@ def test_tokens_are_those_the_endpoint_counted_and_replies_those_the_judge_gave(
     assert "4 characters a token" in told
     assert "15 tokens on topics" in told
     assert "relevance" not in told
+
+
+def test_the_high_figure_takes_all_for_the_longest_and_densest_example_and_for_written_to_the_cache() -> None:
+    # Half a token a character in one; a whole one in the other, which has 300 characters more around its text.
+    plain, dense = replace(EXAMPLE, n_tokens=2_400), replace(EXAMPLE, n_user_chars=1_100, n_tokens=5_100)
+    found = ahead(replace(TOPICS, examples=(plain, dense)))
+    n_tokens = 100 * 4_500 + 60_000
+    assert found.kinds[0].n_most_tokens == n_tokens
+    assert found.high_usd == pytest.approx((n_tokens * 1.25 + 100 * 1_000 * 5) / 1e6)
+    assert "if all were like the question that takes most" in " ".join(rendered(found).split())
 
 
 def test_a_batch_costs_its_share_and_counts_on_no_cache() -> None:
