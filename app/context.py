@@ -78,8 +78,8 @@ def load_context(folder: Path) -> Context | None:
     if not runs:
         return None
     wanted = state.given("run")
-    newest = next((run for run in runs if run.n_samples), runs[0])
-    run = next((run for run in runs if run.run_id == wanted), newest)
+    default = next(run for run in runs if run.is_default)
+    run = next((run for run in runs if run.run_id == wanted), default)
     judges = data.load_judges(folder, run.run_id)
     judge_id = state.given("judge")
     judge = next((judge for judge in judges if judge.judge_id == judge_id), judges[0] if judges else None)

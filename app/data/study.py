@@ -21,7 +21,7 @@ _BANDS = ("senses_low", "senses_high", "siblings_low", "siblings_high")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of the study; `config` is JSON."""
+    """A run of the study; `config` is JSON. The default one is shown unless another is asked for."""
 
     run_id: str
     name: str
@@ -31,6 +31,7 @@ class Run:
     n_pairs: int
     n_prompts: int
     n_samples: int
+    is_default: bool
 
     @property
     def bands(self) -> Bands:
@@ -54,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A judge that rated pairs of the run."""
+    """A judge that was asked about pairs of the run, and rated `n_rated` of them; `parameters` are JSON."""
 
     judge_id: str
     backend: str
@@ -63,6 +64,9 @@ class Judge:
     is_baseline: bool
     n_votes: int
     cost_usd: float
+    n_rated: int = 0
+    rubric_hash: str = ""
+    parameters: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def load_runs(folder: Path) -> tuple[Run, ...]:
 
 
 def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
-    """Judges of the run, most votes first."""
+    """Judges of the run, the one to show first."""
     return remembered(folder, ("judges", run_id), lambda: read(folder, "findings.judges", Judge, run_id=run_id))
 
 

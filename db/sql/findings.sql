@@ -39,24 +39,32 @@ qualify row_number() over (partition by concept, family, layer, phase, mode orde
 order by concept, family, phase, mode, layer;
 
 -- name: runs
--- Runs of the study, newest first, each with its samples and how many of them were generated and judged.
-select
-    r.run_id, r.name, r.created_at, r.model, r.config,
-    (select count(*) from pairs p where p.run_id = r.run_id) as n_pairs,
-    (select count(*) from prompts q where q.run_id = r.run_id) as n_prompts,
-    (select count(*) from samples s join prompts q on q.sample_id = s.sample_id where q.run_id = r.run_id) as n_samples
-from runs r
-order by r.created_at desc;
+-- Runs of the study, newest first, each with its pairs, prompts and samples. One is shown unless another is asked for: the
+-- newest that has a sample, else the newest.
+with counted as (
+    select
+        r.run_id, r.name, r.created_at, r.model, r.config,
+        (select count(*) from pairs p where p.run_id = r.run_id) as n_pairs,
+        (select count(*) from prompts q where q.run_id = r.run_id) as n_prompts,
+        (select count(*) from samples s join prompts q on q.sample_id = s.sample_id where q.run_id = r.run_id) as n_samples
+    from runs r
+)
+select *, row_number() over (order by n_samples = 0, created_at desc, run_id) = 1 as is_default
+from counted
+order by created_at desc, run_id;
 
 -- name: judges
--- Judges that have rated samples of the run, most votes first.
-select j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, count(*) as n_votes, sum(g.cost_usd) as cost_usd
+-- Judges that were asked about pairs of the run. The first is shown unless another is asked for: one that rated any pair goes
+-- before one that rated none, a real one before a baseline, then who rated most pairs, then the newest.
+select
+    j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, count(*) as n_votes, sum(g.cost_usd) as cost_usd,
+    count(distinct (g.concept, g.sample_id)) filter (g.rating is not null) as n_rated, j.rubric_hash, j.parameters
 from judges j
 join judgments g on g.judge_id = j.judge_id
 join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
 where p.run_id = $run_id
-group by all
-order by n_votes desc, j.judge_id;
+group by j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, j.rubric_hash, j.parameters, j.created_at
+order by n_rated = 0, j.is_baseline, n_rated desc, j.created_at desc, j.judge_id;
 
 -- name: stage_counts
 -- What one run has: concepts, samples with form, samples captured, lenses, ratings by people.

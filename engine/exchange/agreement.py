@@ -5,7 +5,7 @@ are of pairs that somebody came across, so agreement with them tells only how su
 whatever the probability with which each was drawn.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -18,14 +18,15 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
-from engine.errors import StudyMissing
+from engine.exchange.judge_names import judge_names
+from engine.exchange.report import find_run
 from engine.stats.agreement import Cell, agree
 from engine.stats.findings import ARMS
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.terminal import visible
 
 Json = dict[str, Any]
-CellRow = tuple[str, str, int, int, int]
+CellRow = tuple[str, str, float, float, int]
 """concept, arm, first rating, second rating, number of pairs"""
 
 SOURCES = {
@@ -35,12 +36,12 @@ SOURCES = {
 
 
 def build_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000) -> Json:
-    """Agreement of every two judges of a run (the latest by default) and of each judge with people.
+    """Agreement of every two judges of a run (the newest with samples by default) and of each judge with people.
 
     Where there is nothing to compare, `reason` says what to do. StudyMissing when the study holds no such run.
     """
     with connect(study) as cursor:
-        run = _run(cursor, study, run_id)
+        run = find_run(cursor, study, run_id)
         judges = [_judge(row) for row in cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()]
         compared = [*_between_judges(cursor, run, judges), *_with_people(cursor, run, judges)]
     return {
@@ -54,21 +55,20 @@ def build_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_
     }
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None) -> str:
-    if run_id:
-        row = cursor.execute(query("stages.run"), {"run_id": run_id}).fetchone()
-    else:
-        row = cursor.execute(query("stages.latest_run")).fetchone()
-    if row is None:
-        raise StudyMissing(
-            f"{study} holds no run{f' {run_id}' if run_id else ''} yet.", hint="Start one with: lensgap run"
-        )
-    return str(row[0])
-
-
 def _judge(row: tuple[Any, ...]) -> Json:
-    names = ("id", "backend", "model", "rubric", "is_baseline", "n_votes")
-    return {"kind": "judge"} | dict(zip(names, row[:6], strict=True))
+    names = (
+        "id",
+        "backend",
+        "model",
+        "rubric",
+        "is_baseline",
+        "n_votes",
+        "cost_usd",
+        "n_rated",
+        "rubric_hash",
+        "parameters",
+    )
+    return {"kind": "judge"} | dict(zip(names, row, strict=True))
 
 
 def _between_judges(
@@ -131,13 +131,14 @@ def agreement_table(found: Json) -> Group:
     if found["reason"]:
         return Group(title, Text(found["reason"], style="dim"))
     blocks: list[RenderableType] = [title]
+    names = judge_names(found["judges"])
     for comparison in found["comparisons"]:
-        blocks += _block(comparison)
+        blocks += _block(comparison, names)
     return Group(*blocks, _legend(found))
 
 
-def _block(comparison: Json) -> list[RenderableType]:
-    names = f"first:  {_name(comparison['first'])}\nsecond: {_name(comparison['second'])}"
+def _block(comparison: Json, names: Mapping[str, str]) -> list[RenderableType]:
+    raters = f"first:  {_name(comparison['first'], names)}\nsecond: {_name(comparison['second'], names)}"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
     table.add_column("", min_width=9)
     table.add_column("pairs", justify="right", no_wrap=True, min_width=6)
@@ -148,30 +149,39 @@ def _block(comparison: Json) -> list[RenderableType]:
         mark = "*" if agreement["weak"] and agreement["n"] else ""
         table.add_row(f"{arm}{mark}", f"{agreement['n']:,}", *(_cell(agreement[name]) for name in COLUMNS))
     told = Text("".join(f"  – {line}\n" for line in _reasons(rows)), style="dim")
-    return [Text(names, style="bold"), table, told]
+    return [Text(raters, style="bold"), table, told]
 
 
 def _reasons(rows: Iterable[tuple[str, Json]]) -> list[str]:
-    """Why values are unknown, each reason once with the arms that it holds for."""
+    """Why values or their intervals are unknown, each reason once with the arms and measures that it holds for."""
     arms: dict[str, dict[str, None]] = {}
+    measures: dict[str, dict[str, None]] = {}
     for arm, agreement in rows:
-        for name in COLUMNS:
-            if reason := agreement[name]["reason"]:
+        for name, title in COLUMNS.items():
+            if reason := _reason(agreement[name]):
                 arms.setdefault(reason, {})[arm] = None
-    return [f"{', '.join(names)}: {reason}" for reason, names in arms.items()]
+                measures.setdefault(reason, {})[title] = None
+    return [f"{', '.join(names)} ({', '.join(measures[reason])}): {reason}" for reason, names in arms.items()]
 
 
-def _name(rater: Json) -> str:
+def _reason(estimate: Json) -> str | None:
+    """Why there is no value, or no interval; None where there are both."""
+    without = estimate["method"].partition("; ")[2]
+    return estimate["reason"] or without or None
+
+
+def _name(rater: Json, names: Mapping[str, str]) -> str:
     if rater["kind"] == "people":
         return SOURCES[rater["source"]]
-    baseline = ", a baseline" if rater["is_baseline"] else ""
-    return visible(f"{rater['backend']}:{rater['model']} ({rater['rubric']}{baseline}) {rater['id']}")
+    return f"{visible(rater['id'])} {names[rater['id']]}"
 
 
 def _cell(estimate: Json) -> str:
     if estimate["value"] is None:
         return "–"
-    interval = "" if estimate["low"] is None else f"\n{_number(estimate['low'])}…{_number(estimate['high'])}"
+    interval = (
+        "\nno interval" if estimate["low"] is None else f"\n{_number(estimate['low'])}…{_number(estimate['high'])}"
+    )
     return f"{_number(estimate['value'])}{interval}"
 
 
@@ -185,7 +195,8 @@ def _legend(found: Json) -> Text:
     few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the intervals are too narrow." if weak else ""
     return Text(
         "kappa: quadratic weights. alpha: Krippendorff's, ordinal. within 1: share of pairs at most one rating apart. "
-        "bias: mean of first minus second. Below each its 95 % interval, from resampling concepts. Read the arms: taken "
-        f"together they tend to look more alike, because the arms differ.{few}",
+        "bias: mean of first minus second. Spearman and bias are of ratings as given, the others of whole ones. Below each its "
+        "95 % interval, from resampling concepts. Read the arms: taken together they tend to look more alike, because the arms "
+        f"differ. Audited pairs count alike, whatever the probability with which each was drawn.{few}",
         style="dim",
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -29,6 +30,8 @@ from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.terminal import visible
 
 Json = dict[str, Any]
+_IS_DEFAULT = 8
+"""Place of that column in rows of `findings.runs`."""
 
 
 def build_report(
@@ -40,17 +43,12 @@ def build_report(
     form_rule: FormRule = "loop",
     settings: Settings | None = None,
 ) -> Json:
-    """The report of one run (the latest by default), one judge (the one with most votes) and one lens family.
+    """The report of one run, one judge (by default those that the dashboard shows first) and one lens family.
 
     The layer reported for a quadrant is the deepest one that was trained. StudyMissing when the study holds no such run.
     """
     with connect(study) as cursor:
-        row = cursor.execute(query("stages.run" if run_id else "stages.latest_run"), _given(run_id=run_id)).fetchone()
-        if row is None:
-            raise StudyMissing(
-                f"{study} holds no run{f' {run_id}' if run_id else ''} yet.", hint="Start one with: lensgap run"
-            )
-        run = row[0]
+        run = find_run(cursor, study, run_id)
         judges = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
         judge = judge_id or (judges[0][0] if judges else None)
         profiles = cursor.execute(query("findings.quadrants"), {"run_id": run}).fetchall()
@@ -86,6 +84,20 @@ def build_report(
     }
 
 
+def find_run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None) -> str:
+    """The run that is asked for, by default the newest that has samples; StudyMissing where there is none."""
+    if run_id:
+        found = cursor.execute(query("stages.run"), {"run_id": run_id}).fetchone()
+    else:
+        rows = cursor.execute(query("findings.runs")).fetchall()
+        found = next((row for row in rows if row[_IS_DEFAULT]), None)
+    if found is None:
+        raise StudyMissing(
+            f"{study} holds no run{f' {run_id}' if run_id else ''} yet.", hint="Start one with: lensgap run"
+        )
+    return str(found[0])
+
+
 def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str, LensResult]:
     """The lens of each concept at the deepest trained layer, from rows of the query `findings.lenses`."""
     deepest: dict[str, tuple[Any, ...]] = {}
@@ -107,10 +119,6 @@ def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str,
         )
         for concept, row in deepest.items()
     }
-
-
-def _given(**values: str | None) -> dict[str, str]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _judge(judges: Iterable[tuple[Any, ...]], judge_id: str | None) -> Json | None:

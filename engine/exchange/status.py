@@ -1,5 +1,6 @@
 """How far each run of a study is, as JSON and as a table."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
+from engine.exchange.judge_names import judge_names
 from engine.terminal import dollars, visible
 
 
@@ -20,7 +22,7 @@ def build_status(study: Path) -> dict[str, Any]:
 
 
 def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
-    run_id, name, created_at, model, _config, n_pairs, n_prompts, n_samples = row
+    run_id, name, created_at, model, _config, n_pairs, n_prompts, n_samples, _is_default = row
     values = {"run_id": run_id}
     judges = cursor.execute(query("judging.costs"), values)
     names = [column[0] for column in judges.description]
@@ -40,7 +42,9 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
         "n_samples_captured": counts[2],
         "n_lenses": counts[3],
         "n_ratings_by_people": counts[4],
-        "judges": [{"id": judge.pop("judge_id"), **judge} for judge in costs],
+        "judges": [
+            {"id": judge.pop("judge_id"), **judge, "parameters": json.loads(judge["parameters"])} for judge in costs
+        ],
         "stages": [
             {"stage": stage, "n_done": done, "n_total": total, "seconds": round(seconds, 1)}
             for stage, done, total, seconds in stages
@@ -70,30 +74,39 @@ def status_table(status: dict[str, Any]) -> Group:
             _dollars(sum(j["cost_usd"] or 0 for j in run["judges"]), sum(j["n_unpriced"] for j in run["judges"])),
         )
     note = Text("\njudged: votes of all judges on pairs. rated: ratings by people. cost: of the judges.", style="dim")
-    return Group(title, table, note, *_judges(status["runs"]))
+    blocks = [block for run in status["runs"] if run["judges"] for block in _judges(run)]
+    return Group(title, table, note, *blocks)
 
 
-def _judges(runs: list[dict[str, Any]]) -> list[Table | Text]:
-    """What each judge said and cost, run by run; nothing where nobody has judged."""
+def _judges(run: dict[str, Any]) -> list[Table | Text]:
+    """What each judge of a run said and cost by its id, which is never shortened, and who these are."""
+    width = max(len(visible(judge["id"])) for judge in run["judges"])
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
-    table.add_column("run, judge")
+    table.add_column("judge", no_wrap=True, min_width=width)
     for name in ("topics", "ratings", "unscored", "tokens in", "cached", "tokens out", "cost"):
         table.add_column(name, justify="right", no_wrap=True)
-    for run in runs:
-        for judge in run["judges"]:
-            name = f"{judge['id']}\n{judge['backend']}:{judge['model']} ({judge['rubric']})"
-            n_input, n_cached = judge["n_input_tokens"], judge["n_cache_read_tokens"]
-            table.add_row(
-                Text("\n".join(map(visible, f"{run['run']} {name}".split("\n"))), no_wrap=True, overflow="ellipsis"),
-                f"{judge['n_topics']:,}",
-                f"{judge['n_ratings']:,}",
-                f"{judge['n_unscored']:,}",
-                f"{n_input:,}",
-                f"{n_cached / n_input:.0%}" if n_input else "",
-                f"{judge['n_output_tokens']:,}",
-                _dollars(judge["cost_usd"], judge["n_unpriced"]),
-            )
-    return [Text("\nJudges", style="italic"), table] if table.row_count else []
+    for judge in run["judges"]:
+        n_input, n_cached = judge["n_input_tokens"], judge["n_cache_read_tokens"]
+        table.add_row(
+            Text(visible(judge["id"])),
+            f"{judge['n_topics']:,}",
+            f"{judge['n_ratings']:,}",
+            f"{judge['n_unscored']:,}",
+            f"{n_input:,}",
+            f"{n_cached / n_input:.0%}" if n_input else "",
+            f"{judge['n_output_tokens']:,}",
+            _dollars(judge["cost_usd"], judge["n_unpriced"]),
+        )
+    told = judge_names({**judge, "parameters": json.dumps(judge["parameters"])} for judge in run["judges"])
+    lines = [f"{visible(judge['id'])} is {told[judge['id']]}{_extras(judge)}" for judge in run["judges"]]
+    return [Text(f"\nJudges of {visible(run['run'])}", style="italic"), table, Text("\n".join(lines), style="dim")]
+
+
+def _extras(judge: dict[str, Any]) -> str:
+    """What a judge cost beside its votes; empty where it cost nothing."""
+    probes = f" + {dollars(judge['probe_usd'])} for finding out what its server can do" if judge["probe_usd"] else ""
+    lost = f" + at most {dollars(judge['lost_usd'])} for lost replies" if judge["lost_usd"] else ""
+    return f"{probes}{lost}"
 
 
 def _dollars(cost_usd: float | None, n_unpriced: int) -> str:

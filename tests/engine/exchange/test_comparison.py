@@ -24,6 +24,7 @@ from tests.support.synthetic_study import JUDGE, RUN, START, build_study
 
 Json = dict[str, Any]
 Pairs = dict[tuple[str, str], int]
+Means = dict[tuple[str, str], float]
 SHOWN = ("kappa", "alpha", "spearman", "within_one", "bias")
 MEASURES = (*SHOWN, "exact")
 
@@ -82,18 +83,13 @@ def found(study: Path) -> Json:
     return build_agreement(study, n_resamples=100)
 
 
-def means_by(study: Path, judge: str) -> dict[tuple[str, str], float]:
+def means_by(study: Path, judge: str) -> Means:
     """Each pair's rating by a judge: the mean of its votes."""
     votes: dict[tuple[str, str], list[float]] = {}
     for row in read(study, f"select * from judgments where judge_id = '{judge}' and rating is not null"):
         value = row["rating"] if row["expected_rating"] is None else row["expected_rating"]
         votes.setdefault((row["concept"], row["sample_id"]), []).append(value)
     return {place: sum(given) / len(given) for place, given in votes.items()}
-
-
-def rated_by(study: Path, judge: str) -> Pairs:
-    """The same as one of the five ratings, a half to the even one."""
-    return {place: round(mean) for place, mean in means_by(study, judge).items()}
 
 
 def rated_by_people(study: Path, source: str) -> Pairs:
@@ -106,12 +102,12 @@ def rated_by_people(study: Path, source: str) -> Pairs:
     }
 
 
-def raters(study: Path, comparison: Json) -> tuple[Pairs, Pairs]:
-    first = rated_by(study, comparison["first"]["id"])
+def raters(study: Path, comparison: Json) -> tuple[Means, Means]:
+    first = means_by(study, comparison["first"]["id"])
     second = comparison["second"]
     if second["kind"] == "judge":
-        return first, rated_by(study, second["id"])
-    return first, rated_by_people(study, second["source"])
+        return first, means_by(study, second["id"])
+    return first, {place: float(rating) for place, rating in rated_by_people(study, second["source"]).items()}
 
 
 def test_every_two_judges_are_compared_and_each_with_people_by_source(found: Json) -> None:
@@ -129,16 +125,18 @@ def test_numbers_are_those_of_loops_over_the_rows(study: Path, found: Json) -> N
         first, second = raters(study, comparison)
         for arm, agreement in [*comparison["arms"].items(), ("overall", comparison["overall"])]:
             shared = [place for place in first if place in second and arm in ("overall", arms[place])]
-            x, y = np.array([(first[place], second[place]) for place in shared]).T
+            given = np.array([(first[place], second[place]) for place in shared]).T
+            # Half a step goes to the even rating.
+            x, y = (np.array([round(value) for value in side]) for side in given)
             counts = Counter(zip(x.tolist(), y.tolist(), strict=True))
             assert agreement["counts"] == tuple(tuple(counts[i, j] for j in range(1, 6)) for i in range(1, 6))
             assert (agreement["n"], agreement["n_concepts"]) == (len(shared), len({concept for concept, _ in shared}))
-            assert agreement["bias"]["value"] == pytest.approx(np.mean(x - y))
+            assert agreement["bias"]["value"] == pytest.approx(np.mean(given[0] - given[1]))
             assert agreement["within_one"]["value"] == pytest.approx(np.mean(abs(x - y) <= 1))
             if agreement["kappa"]["value"] is not None:
                 kappa = cohen_kappa_score(x, y, weights="quadratic", labels=[1, 2, 3, 4, 5])
                 assert agreement["kappa"]["value"] == pytest.approx(kappa)
-                assert agreement["spearman"]["value"] == pytest.approx(spearmanr(x, y).statistic)
+                assert agreement["spearman"]["value"] == pytest.approx(spearmanr(*given.round(9)).statistic)
 
 
 def test_the_gap_of_a_judge_is_that_of_its_means_and_not_of_their_bins(study: Path) -> None:
@@ -154,6 +152,29 @@ def test_the_gap_of_a_judge_is_that_of_its_means_and_not_of_their_bins(study: Pa
         assert report["overall"]["gap"] == pytest.approx(means[0] - means[1])
         bins = [np.mean([round(v) for p, v in verdicts.items() if arms[p] == arm]) for arm in ("positive", "negative")]
         assert report["overall"]["gap"] != pytest.approx(bins[0] - bins[1], abs=1e-4)
+
+
+def test_perfect_agreement_says_why_it_has_no_interval_and_means_that_round_alike_keep_their_ranks(
+    tmp_path: Path,
+) -> None:
+    folder = build_study(tmp_path / "study", n_concepts=4, n_pairs=16, n_between=0, lensed=False)
+    rows = read(folder, "select concept, sample_id, rating from judgments where rating is not null")
+    with transaction(folder) as cursor:
+        insert(cursor, [JudgeRow(n, "local", n, "standard", "h", "{}", False, START) for n in ("same", "flat")])
+        insert(cursor, [judgment("same", row, 0, row["rating"]) for row in rows])
+        near = [{"probabilities": (0, 1, 0, 0, 0), "expected_rating": 1.6 + row["rating"] / 10} for row in rows]
+        insert(cursor, [judgment("flat", row, 0, 2, **means) for row, means in zip(rows, near, strict=True)])
+    found = build_agreement(folder, n_resamples=50)
+    for comparison in found["comparisons"]:
+        overall, sides = comparison["overall"], [comparison["first"]["id"], comparison["second"]["id"]]
+        assert overall["spearman"]["value"] == pytest.approx(1.0)
+        if "flat" in sides:
+            side = ("first", "second")[sides.index("flat")]
+            assert overall["kappa"]["reason"] == f"the {side} rounds to a single rating throughout"
+    words = " ".join(rendered(found, 200).split())
+    assert "no interval" in words
+    assert "every resample gives the same value" in words
+    assert "rounds to a single rating throughout" in words
 
 
 def test_known_values_have_intervals_and_unknown_ones_reasons(found: Json) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
+from app.data import load_judges, load_runs
 from db import connect, insert, transaction
-from db.rows import RatingRow
-from engine.exchange.report import report_table
+from db.rows import JudgeRow, JudgmentRow, RatingRow, RunRow
+from engine.exchange.agreement import build_agreement
+from engine.exchange.report import build_report, report_table
 from engine.exchange.status import status_table
+from engine.stats.findings import Settings
 from tests.support.command import Command
-from tests.support.synthetic_study import build_study
+from tests.support.synthetic_study import JUDGE, RUN, START, build_study
 
 Table = list[dict[str, Any]]
 FINDING = {
@@ -245,7 +248,7 @@ def test_no_control_of_a_run_reaches_the_terminal(study: Path, lensgap: Command)
     status["study"] = status["runs"][0]["run"] = status["runs"][0]["model"] = EVIL
     sent = rendered(status_table(status))
     assert not set(sent) & set("\x1b\x9b\u202e\r")
-    assert sent.count(SHOWN) == 3
+    assert sent.count(SHOWN) == 4
     assert len(sent.splitlines()) == n_lines
 
 
@@ -328,3 +331,23 @@ def test_status_counts_the_rows_and_keeps_them_whole(
     [line] = [line for line in shown_status.splitlines() if line.startswith(run["run"])]
     samples = f"{n['samples']} of {len(read(study, 'select * from prompts'))}"
     assert re.sub(r" +", " ", line).startswith(f"{run['run']} {n['run_concepts']} {n['pairs']} {samples} ")
+
+
+def test_the_run_and_judge_that_nobody_asked_for_are_the_same_on_every_screen(tmp_path: Path) -> None:
+    folder = build_study(tmp_path / "study", n_concepts=2, n_pairs=6, lensed=False)
+    later = datetime(2027, 1, 1)
+    with transaction(folder) as cursor:
+        [(config, pack)] = cursor.execute("select config, pack_hash from runs").fetchall()
+        insert(cursor, [RunRow("empty", "e", later, config, "m", "f" * 16, pack, "standard", "t" * 16, 1, "{}")])
+        pairs = cursor.execute("select concept, sample_id from pairs order by all").fetchall()
+        # Many votes without a score, few with one, as many by a newer judge, and more than both by the baseline.
+        for judge, n, rating in (("mute", len(pairs), None), ("few", 3, 4), ("new", 3, 2)):
+            made = later if judge == "new" else START
+            insert(cursor, [JudgeRow(judge, "anthropic", judge, "standard", "h", "{}", False, made)])
+            said = (rating, None, None if rating else "refused", "raw", 1, 1, 0.0, START)
+            insert(cursor, [JudgmentRow(judge, *pair, vote, *said) for pair in pairs[:n] for vote in range(2)])
+    report = build_report(folder, settings=Settings(n_resamples=10))
+    assert (report["run"], report["judge"]["id"]) == (RUN, "new")
+    assert [judge.judge_id for judge in load_judges(folder, RUN)] == ["new", "few", JUDGE, "mute"]
+    assert [run.run_id for run in load_runs(folder) if run.is_default] == [RUN]
+    assert build_agreement(folder, n_resamples=10)["run"] == RUN

@@ -1,6 +1,7 @@
 """What `status` tells of judges: what each said of a run and what that took, against loops over the rows."""
 
 import io
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from db import create_study, insert, transaction
-from db.rows import JudgeRow, JudgmentRow, PairRow, PromptRow, RunRow, TopicRow
+from db.rows import JudgeExtraRow, JudgeRow, JudgmentRow, PairRow, PromptRow, RunRow, TopicRow
+from engine.exchange.agreement import agreement_table, build_agreement
 from engine.exchange.status import build_status, status_table
 from engine.terminal import dollars
 from tests.support.synthetic_study import RUN, START, build_study
@@ -111,7 +113,10 @@ def test_the_table_names_judges_and_never_takes_an_unknown_cost_for_none(
     assert "\x1b" not in shown
     assert r"<b>m</b>\x1b[31m" in shown
     costs = {name: sum(row.cost_usd or 0 for row in rows if row.judge_id == name) for name in ("paid", "half")}
-    lines = {name: next(line for line in shown.splitlines() if f" {name} " in line) for name in ("paid", "own", "half")}
+    lines = {
+        name: next(line for line in shown.splitlines() if line.startswith(f"{name} "))
+        for name in ("paid", "own", "half")
+    }
     assert lines["paid"].endswith(dollars(costs["paid"]))
     assert lines["half"].endswith(f"{dollars(costs['half'])} + ?")
     assert lines["own"].endswith("unknown")
@@ -152,3 +157,35 @@ def test_a_study_that_nobody_judged_shows_no_judges(tmp_path: Path) -> None:
     found = build_status(unjudged)
     assert found["runs"][0]["judges"] == []
     assert "Judges" not in rendered(found, 80)
+
+
+def test_judges_of_one_model_are_told_apart_by_what_differs_and_ids_are_whole(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", n_concepts=1, n_pairs=4, n_between=0, lensed=False)
+    settings = {
+        "aaaaaaaaaaaa": ("r" * 16, {"text_limit": 4000, "max_tokens": 9}),
+        "bbbbbbbbbbbb": ("s" * 16, {"text_limit": 500, "max_tokens": 9, "base_url": "http://127.0.0.1:9"}),
+    }
+    with transaction(study) as cursor:
+        [(concept, sample), *_] = cursor.execute("select concept, sample_id from pairs order by all").fetchall()
+        for judge, (rubric_hash, parameters) in settings.items():
+            row = JudgeRow(judge, "anthropic", "m", "standard", rubric_hash, json.dumps(parameters), False, NOW)
+            insert(cursor, [row])
+            insert(cursor, [judgment_row(judge, concept, sample, 0, took(1, priced=True), scored=True)])
+        for reason, usd in (("probe", 0.5), ("lost", 1.5), ("killed", 2.5)):
+            insert(cursor, [JudgeExtraRow(reason, "aaaaaaaaaaaa", reason, usd, NOW)])  # type: ignore[arg-type]
+    for shown in (rendered(build_status(study), 80), compared(study)):
+        words = " ".join(shown.split())
+        assert "aaaaaaaaaaaa" in shown
+        assert "bbbbbbbbbbbb" in shown
+        assert "anthropic:m (rubric standard rrrrrrrr, address: the usual one, text limit: 4000)" in words
+        assert "anthropic:m (rubric standard ssssssss, address: http://127.0.0.1:9, text limit: 500)" in words
+        assert "reply limit" not in words
+    words = " ".join(rendered(build_status(study), 80).split())
+    assert "+ $0.50 for finding out what its server can do + at most $4.00 for lost replies" in words
+
+
+def compared(study: Path) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(agreement_table(build_agreement(study, n_resamples=10)))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
