@@ -91,7 +91,9 @@ class StudyConfig:
     tpm: int | None = _setting(None, "At most this many input tokens a minute.", low=1)
     batches: bool = _setting(False, "Ask through Message Batches: half the price, up to a day.")
     prices: str | None = _setting(None, "TOML file of prices that stand before ours.")
-    lenses: tuple[str, ...] = _setting(("logistic", "mlp-study"), "Lens families to train.")
+    lenses: tuple[str, ...] = _setting(
+        ("logistic", "mlp-study"), "Lens families to train: logistic, ridge, lda, mlp, mlp-norm, mlp-study."
+    )
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
     pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
     folds: int = _setting(5, "Folds of cross-validation.", low=2)
