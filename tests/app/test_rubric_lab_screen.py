@@ -82,7 +82,7 @@ def test_nothing_is_asked_before_a_click_on_a_price_of_exactly_this_setup(
     assert said(calls) == []
     press(app, "Price")
     assert ["--dry-run" in call for call in said(calls)] == [True]
-    assert "20 calls, about 24\u202f000 tokens in and 900 out: about $0.002, at most $0.10." in html_of(app)
+    assert "20 calls, about 24\u202f000 tokens in and 900 out: about $0.002, at most $0.102." in html_of(app)
     assert "Ask 20 for about $0.002" in labels(app)
     for change in (
         lambda: text_area(app, "relevance_system").set_value(f"{TEXTS['relevance_system']} Be strict."),

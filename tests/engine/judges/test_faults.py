@@ -106,6 +106,7 @@ def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]
     return early, late
 
 
+@pytest.mark.slow
 def test_ten_thousand_votes_end_with_a_value_or_a_reason_and_none_is_paid_twice_across_three_kills(
     tmp_path: Path,
 ) -> None:
@@ -199,6 +200,25 @@ def test_a_server_of_another_make_judges_all_the_same(
     outcome = lensgap("judge", study, "--judge", "anthropic", "--base-url", server.url, "--yes")
     assert outcome.status == 0, outcome.stderr
     assert said(study) == expected(asked(study), settings)
+
+
+@pytest.mark.slow
+def test_what_was_under_way_at_a_kill_counts_against_the_budget_from_then_on(study: Path) -> None:
+    statement = "select count(*), coalesce(sum(cost_usd), 0) from judge_extras where reason = 'killed'"
+    with messages_server(Settings(latency_s=(0.02, 0.05))) as server:
+        with judging(study, server) as process:
+            wait_until(lambda: server.progress()[0] >= 5, process)
+            os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda: server.progress()[1] == 0)
+        n_paid = server.stats().n_paid
+        with judging(study, server, "--budget", "0") as process:
+            assert process.wait() == 1
+        assert "for replies that were lost" in study.with_suffix(".said").read_text()
+        assert server.stats().n_paid == n_paid
+    with connect(study) as cursor:
+        [(n_killed, cost_usd)] = cursor.execute(statement).fetchall()
+    assert n_killed == 1
+    assert cost_usd > 0
 
 
 def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) -> None:

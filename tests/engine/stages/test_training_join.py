@@ -180,6 +180,7 @@ def test_samples_without_output_tokens_are_left_out_and_counted(
     assert sum(n_excluded for _, n_excluded, _ in rows) > 0
 
 
+@pytest.mark.slow
 def test_loops_lower_gap_and_f1(config: StudyConfig, load: Callable[[str], Subject], tmp_path: Path) -> None:
     """The planted effect: the same study with half of its outputs replaced by loops has a lower gap and a lower F1."""
     from engine.exchange.report import build_report

@@ -117,6 +117,7 @@ def rating(answer: Answer) -> Rating:
     return answer.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 def test_probabilities_are_those_of_lone_plain_passes_whatever_the_batch(
     style: str, folder: Callable[[str], Path]
