@@ -8,7 +8,7 @@ from typing import Literal
 from app.data.rows import fetch, read
 from db import connect
 
-Sort = Literal["run", "lowest", "highest", "loop", "longest", "shortest"]
+Sort = Literal["run", "lowest", "highest", "loop", "longest", "shortest", "unsure"]
 PAGE_ROWS = 12
 
 

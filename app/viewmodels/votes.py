@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.data.samples import JudgmentVote, Pair, TopicVote
 from app.viewmodels.words import count, dollars, integer, number
+
+_ATTEMPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ def match_words(vote: TopicVote, *, asked: str, names: Mapping[str, str]) -> str
     named = names.get(vote.topic_concept or "", vote.topic_concept)
     if vote.topic_match == "other":
         return f"the concept {named}, neither {asked} nor near it" if named else "no concept of the pack"
+    if named is None and vote.topic_match in ("sibling", "ancestor"):
+        return f"one of several {'siblings' if vote.topic_match == 'sibling' else 'ancestors'} of {asked}"
     return {
         "exact": f"{asked} itself",
         "alias": f"another name of {asked}",
@@ -88,4 +93,10 @@ def raw_replies(pair: Pair) -> tuple[tuple[str, str], ...]:
 
 def _raw(asked: str, votes: Iterable[TopicVote | JudgmentVote]) -> list[tuple[str, str]]:
     said = [vote for vote in votes if vote.raw_reply]
-    return [(f"{asked}, vote {vote.vote + 1}" if len(said) > 1 else asked, vote.raw_reply) for vote in said]
+    return [(f"{asked}, {_vote_words(vote.vote)}" if len(said) > 1 else asked, vote.raw_reply) for vote in said]
+
+
+def _vote_words(number: int) -> str:
+    """A vote's place from 1 on; what was asked again has the number attempt * 1000 + vote."""
+    attempt, vote = divmod(number, _ATTEMPT)
+    return f"vote {vote + 1}, asked again" if attempt else f"vote {vote + 1}"

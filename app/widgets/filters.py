@@ -19,6 +19,7 @@ SORTS: Final[dict[Sort, str]] = {
     "run": "Run order",
     "lowest": "Lowest rating first",
     "highest": "Highest rating first",
+    "unsure": "Judge least certain first",
     "loop": "Most looping first",
     "longest": "Longest first",
     "shortest": "Shortest first",

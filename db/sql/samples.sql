@@ -5,7 +5,7 @@
 with passing as (
     select
         v.concept, v.sample_id, v.arm, v.negative_kind, v.position, v.bin, v.verdict, v.verdict_source, v.judge_rating,
-        c.quadrant, c.position as concept_position, f.tail_loop_share, f.n_chars,
+        v.judge_spread, c.quadrant, c.position as concept_position, f.tail_loop_share, f.n_chars,
         case when $form_rule = 'study' then f.form_study else f.form_loop end as form
     from verdicts($run_id, $judge_id) v
     join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
@@ -37,7 +37,8 @@ page as (
         from passing
         order by
             case $sort when 'lowest' then verdict when 'highest' then -verdict end nulls last,
-            case $sort when 'loop' then -tail_loop_share when 'longest' then -n_chars when 'shortest' then n_chars end
+            case $sort when 'loop' then -tail_loop_share when 'longest' then -n_chars when 'shortest' then n_chars
+                when 'unsure' then -judge_spread end
                 nulls last,
             concept_position, position
         limit $n_rows offset $n_skipped

@@ -18,6 +18,22 @@ LONGEST_REPLY: Final = 50_000
 LONGEST_EXPLANATION: Final = 500
 LONGEST_TOPIC: Final = 120
 MOST_WORDS: Final = 12
+NO_TOPIC: Final = "the judge found no topic in the text"
+"""An answer, though no score: it is never asked for again."""
+_NO_TOPIC: Final = frozenset(
+    {
+        "",
+        "none",
+        "no topic",
+        "no clear topic",
+        "no subject",
+        "unknown",
+        "n/a",
+        "gibberish",
+        "empty text",
+        "empty string",
+    }
+)
 
 _BARE: Final = re.compile(r"[\"'`*]*([1-5])(?:\.0+)?[\"'`*.]*")
 _DIGITS: Final = re.compile(r"\s*([1-5])(?:\.0+)?\s*", re.ASCII)
@@ -143,8 +159,8 @@ def _parse_topic(answer: dict[str, Any]) -> Topic | Unscored:
     if not isinstance(value, str):
         return Unscored(f"the topic {_shown(value)} is not a text")
     topic = _tidy(_tidy(value).strip(_QUOTES))
-    if not topic:
-        return Unscored("the judge found no topic in the text")
+    if topic.casefold().rstrip(".") in _NO_TOPIC:
+        return Unscored(NO_TOPIC)
     if len(topic) > LONGEST_TOPIC or len(topic.split()) > MOST_WORDS:
         return Unscored("the reply holds no short topic")
     return Topic(topic)

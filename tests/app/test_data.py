@@ -4,8 +4,9 @@ import pytest
 
 from app import data
 from app.data.samples import PAGE_ROWS
-from db import connect
-from tests.support.synthetic_study import JUDGE, RUN
+from db import connect, insert, transaction
+from db.rows import JudgeRow, JudgmentRow
+from tests.support.synthetic_study import JUDGE, RUN, START, build_study
 
 
 def page_of(folder: Path, filters: data.Filters, *, number: int = 1, sort: data.Sort = "run") -> data.PairPage:
@@ -58,6 +59,19 @@ def test_a_page_beyond_the_last_is_the_last(full_study: Path) -> None:
     last = page_of(full_study, data.Filters(), number=10_000)
     assert last.number == last.n_pages == -(-14 * 20 // PAGE_ROWS)
     assert page_of(full_study, data.Filters(text="no such text"), number=7).n_total == 0
+
+
+def test_pairs_that_the_judge_is_least_certain_of_come_first_and_unknown_ones_last(tmp_path: Path) -> None:
+    folder = build_study(tmp_path / "study", n_concepts=2, n_pairs=6, lensed=False)
+    shares = {0: (0.5, 0, 0, 0, 0.5), 1: (0, 0, 1, 0, 0), 2: (0, 0.5, 0, 0.5, 0)}
+    with transaction(folder) as cursor:
+        insert(cursor, [JudgeRow("sure", "local", "m", "standard", "h", "{}", False, START)])
+        pairs = cursor.execute("select concept, sample_id from pairs order by all limit 4").fetchall()
+        for i, pair in enumerate(pairs):
+            known = {"probabilities": shares[i], "expected_rating": 3.0} if i in shares else {}
+            insert(cursor, [JudgmentRow("sure", *pair, 0, 3, None, None, "raw", 1, 1, 0.0, START, **known)])
+    page = data.load_page(folder, RUN, "sure", data.Filters(), number=1, sort="unsure", form_rule="loop")
+    assert [(row.concept, row.sample_id) for row in page.rows[:3]] == [pairs[0], pairs[2], pairs[1]]
 
 
 @pytest.mark.parametrize("sort", ["lowest", "highest"])

@@ -53,7 +53,7 @@ def test_several_votes_are_their_mean_their_spread_and_one_line_each(
 ) -> None:
     opened = {"open": f"{row.concept}:{row.sample_id}", "judge": READER}
     shown = html_of(open_screen(study, monkeypatch, "samples", **opened))
-    assert "mean of 2 votes, 1 unscored, spread 0.50" in shown
+    assert "mean of 2 votes, 1 unscored, spread 0.71" in shown
     assert shown.count('<ol class="lg-votes"><li>') == 1
     assert "unscored: the model refused" in shown
     assert "&lt;b&gt;squarely&lt;/b&gt;" in shown
@@ -83,6 +83,8 @@ def test_votes_that_cost_nothing_say_nothing_of_cost(study: Path, row: data.Page
         ("exact", "vodka", "vodka itself"),
         ("alias", "vodka", "another name of vodka"),
         ("sibling", "gin", "gin, a sibling of vodka"),
+        ("sibling", None, "one of several siblings of vodka"),
+        ("ancestor", None, "one of several ancestors of vodka"),
         ("ancestor", "drink", "drink, which vodka belongs to"),
         ("other", "hammer", "the concept hammer, neither vodka nor near it"),
         ("other", None, "no concept of the pack"),
@@ -92,6 +94,13 @@ def test_votes_that_cost_nothing_say_nothing_of_cost(study: Path, row: data.Page
 def test_every_match_of_a_topic_has_words(match: str | None, concept: str | None, said: str) -> None:
     vote = TopicVote(0, "x", concept, match, None, None, "raw", 0, 0.0)
     assert match_words(vote, asked="vodka", names={}) == said
+
+
+def test_a_vote_that_was_asked_again_is_named_as_the_vote_that_it_replaces(study: Path, row: data.PageRow) -> None:
+    pair = load(study, row, JUDGE)
+    [vote] = pair.judgments
+    again = replace(pair, judgments=(replace(vote, raw_reply="first"), replace(vote, vote=2000, raw_reply="then")))
+    assert raw_replies(again)[1:] == (("Relevance, vote 1", "first"), ("Relevance, vote 1, asked again", "then"))
 
 
 def test_like_topics_share_a_line_and_each_unscored_reason_has_its_own() -> None:

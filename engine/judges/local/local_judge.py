@@ -2,7 +2,7 @@
 
 The answer is begun for the model, `{"rating": `, and the rating is read from one forward pass: how likely each of the five
 digits comes next. That is the whole distribution that votes would draw from, so one vote is all there is; its mean says more
-than its likeliest digit, and the rating is the grade nearest to the mean, the higher one halfway. A model that would rather
+than its likeliest digit, and the rating is the grade nearest to the mean, the even one halfway. A model that would rather
 say something else than a digit gives no rating. A topic is what the model finds likeliest to write after `{"topic": "`.
 """
 

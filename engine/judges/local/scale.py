@@ -62,7 +62,7 @@ def digit_log_probabilities(parts: Sequence[Sequence[Sequence[float]]], scale: S
 
 
 def read_rating(log_probabilities: Sequence[float]) -> tuple[Rating | Unscored, str]:
-    """The rating nearest to the mean of the five, with the distribution and its share of all tokens as the raw reply."""
+    """The rating nearest to the mean of the five, half a step to the even one; the raw reply is the distribution and its mass."""
     weights = [math.exp(value) for value in log_probabilities]
     mass = math.fsum(weights)
     probabilities = tuple(weight / mass for weight in weights) if mass else None
@@ -71,6 +71,7 @@ def read_rating(log_probabilities: Sequence[float]) -> tuple[Rating | Unscored, 
     if probabilities is None or mass < LEAST_MASS:
         share = f"the five digits have {mass:.2g} of its probability"
         return Unscored(f"the model does not answer with a rating: {share}"), raw_reply
-    mean = math.fsum(rating * p for rating, p in zip(RATINGS, probabilities, strict=True))
-    rating = min(max(math.floor(mean + 0.5), RATINGS[0]), RATINGS[-1])
+    # Summed as a rating's `expected`, so that both round alike.
+    mean = sum(rating * p for rating, p in zip(RATINGS, probabilities, strict=True))
+    rating = min(max(round(mean), RATINGS[0]), RATINGS[-1])
     return Rating(rating, f"The mean of the distribution is {mean:.2f}.", probabilities), raw_reply

@@ -107,6 +107,12 @@ def test_topic_is_read_without_blanks_and_quotes(topic: str) -> None:
 
 BAD_TOPICS = {
     "empty": ('{"topic": " "}', "the judge found no topic in the text"),
+    "none": ('{"topic": "None."}', "the judge found no topic in the text"),
+    "unknown": ('{"topic": "unknown"}', "the judge found no topic in the text"),
+    "not applicable": ('{"topic": "N/A"}', "the judge found no topic in the text"),
+    "no clear topic": ('{"topic": "No clear topic"}', "the judge found no topic in the text"),
+    "gibberish": ('{"topic": "gibberish"}', "the judge found no topic in the text"),
+    "empty text": ('{"topic": "empty text"}', "the judge found no topic in the text"),
     "quotes alone": ('{"topic": "\\"\\""}', "the judge found no topic in the text"),
     "a number": ('{"topic": 4}', "the topic 4 is not a text"),
     "a list": ('{"topic": ["gin"]}', "the topic (a list) is not a text"),

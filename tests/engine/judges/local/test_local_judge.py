@@ -538,6 +538,13 @@ def test_rating_is_the_grade_nearest_to_the_mean_of_what_the_digits_share(values
     assert said.rating in (1, 2, 3, 4, 5)
 
 
+@pytest.mark.parametrize(("low", "even"), [(1, 2), (2, 2), (3, 4), (4, 4)])
+def test_a_mean_halfway_between_two_ratings_is_the_even_one(low: int, even: int) -> None:
+    said, _ = read_rating([math.log(0.5) if rating in (low, low + 1) else -math.inf for rating in range(1, 6)])
+    assert isinstance(said, Rating)
+    assert (said.expected, said.rating) == (low + 0.5, even)
+
+
 @given(st.text(max_size=30), st.text(max_size=20))
 def test_a_written_string_is_read_back_whatever_follows_its_closing_mark(topic: str, rest: str) -> None:
     written = json.dumps(topic)[1:]
