@@ -1,5 +1,6 @@
 """Batches under way as the study keeps them, against a ledger in memory that is told the same."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,8 @@ from db.rows import JudgeRow, JudgmentRow, Row, TopicRow
 from engine.judges.batches.ledger import Intent, Key
 from engine.judges.judge import KINDS, Answer, Kind
 from engine.stages.batch_ledger import StudyLedger
+from engine.stages.judge import Inquiry
+from engine.stages.pricing import budget_of
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.synthetic_study import RUN, build_study
 
@@ -115,6 +118,28 @@ def test_a_batch_is_open_from_its_intent_to_its_end_whatever_is_kept(study: Path
     assert found.keys == {}
     ledger.done(new.name)
     assert ledger.open_batches("relevance") == []
+
+
+def test_what_a_batch_under_way_may_cost_is_held_for_the_votes_that_are_not_kept(study: Path) -> None:
+    ledger, keys = new_ledger(study), [Key("gin", sample, 0) for sample in SAMPLES]
+    theirs = new_ledger(study)
+
+    def held(of: StudyLedger) -> float:
+        return budget_of(Inquiry(study, RUN, of.judge_id), 1.0).at_server_usd
+
+    first, second = (replace(intent("relevance", keys), worst_usd=worst) for worst in (0.3, 0.6))
+    ledger.intend(first)
+    assert held(ledger) == pytest.approx(0.3)
+    ledger.intend(second)
+    ledger.submitted(second.name, "msgbatch_held")
+    assert [found.worst_usd for found in ledger.open_batches("relevance")] == [0.3, 0.6]
+    assert held(ledger) == pytest.approx(0.9)
+    write(study, vote_row(ledger.judge_id, keys[1]))
+    assert held(ledger) == pytest.approx(0.6)
+    ledger.lost(first.name)
+    assert held(ledger) == pytest.approx(0.4)
+    ledger.done(second.name)
+    assert held(ledger) == held(theirs) == 0.0
 
 
 def test_what_is_told_twice_is_told_once(study: Path) -> None:

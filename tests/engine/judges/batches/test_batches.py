@@ -293,6 +293,8 @@ def test_results_that_are_gone_are_asked_anew(serve: Serve) -> None:
     judge = batches(server, ledger)
     assert ask(judge, ledger, questions(3)) == []
     assert set(ledger.ended.values()) == {"lost"}
+    # They may have been paid all the same.
+    assert judge.judge.budget.unsure_usd == pytest.approx(sum(intent.worst_usd for intent in ledger.intents.values()))
     assert judge.judge.traffic.n_left == 3
 
 
@@ -322,9 +324,16 @@ def test_a_batch_left_open_is_collected_although_the_budget_is_spent(serve: Serv
     ledger = MemoryLedger(dies_at="submitted")
     with pytest.raises(Killed):
         ask(batches(server, ledger), ledger, asked)
-    ask(batches(server, ledger, budget=Budget(limit_usd=0.0)), ledger, asked)
+    [intent] = ledger.intents.values()
+    budget = Budget(limit_usd=0.0, at_server_usd=intent.worst_usd)
+    assert not budget.reserve(1e-12)
+    ask(batches(server, ledger, budget=budget), ledger, asked)
     assert len(ledger.kept) == 4
     assert server.stats().batch_sizes == (4,)
+    # What it held at most is what it cost by now.
+    assert budget.at_server_usd == pytest.approx(0.0)
+    assert 0 < budget.spent_usd < intent.worst_usd
+    assert budget.spent_usd == pytest.approx(sum(answer.usage.cost_usd or 0.0 for answer in ledger.kept.values()))
 
 
 def test_questions_are_taken_only_as_batches_are_filled(serve: Serve) -> None:
