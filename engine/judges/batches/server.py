@@ -38,6 +38,8 @@ LONGEST_ID: Final = 200
 MOST_SKEW: Final = timedelta(days=3650)
 """A clock that is further off tells no time."""
 PAGE: Final = 100
+MOST_PAGES: Final = 50
+"""Of the list; no study makes so many batches in the minutes that are looked at."""
 EARLIEST, LATEST = timedelta(seconds=60), timedelta(seconds=2 * UPLOAD_S)
 """Around the time of an intent, when a batch that is its own can have been created."""
 NO_BATCHES: Final = (404, 405, 501)
@@ -203,8 +205,8 @@ class BatchServer:
     async def _candidates(self, intent: Intent) -> list[str]:
         """Batches of the size and the time of an intent, by the server's clock."""
         found: list[str] = []
-        listing, has_more = partial(self._batches.with_raw_response.list, limit=PAGE), True
-        while has_more:
+        listing = partial(self._batches.with_raw_response.list, limit=PAGE)
+        for _ in range(MOST_PAGES):
             reply = await self._again(listing, _page)
             page = _page(reply)
             earliest = intent.created_at.replace(tzinfo=UTC) + _skew(reply) - EARLIEST
@@ -214,8 +216,9 @@ class BatchServer:
                 if earliest <= batch.created_at <= earliest + LATEST and batch.n_requests == intent.n_requests
             ]
             # Newest first.
-            has_more = page.has_more and page.batches[-1].created_at >= earliest
-            listing = partial(listing, after_id=page.batches[-1].batch_id if has_more else None)
+            if not page.has_more or page.batches[-1].created_at < earliest:
+                break
+            listing = partial(listing, after_id=page.batches[-1].batch_id)
         return found
 
     async def _again(

@@ -108,6 +108,17 @@ ECHOES = [
     message(f'{{"rating": {json.dumps(KEY)}}}'),
     message(stop_reason="refusal", stop_details={"type": "refusal", "category": KEY, "explanation": KEY}, content=[]),
     message(content=[{"type": "text", "text": KEY[:9]}, {"type": "text", "text": KEY[9:]}]),
+    message(
+        content=[
+            {"type": "text", "text": said}
+            for said in (
+                '{"rating": 4, "topic": "sk-ant-',
+                "",
+                REASONS[1][7:] + '", "reason": "sk-ant-',
+                REASONS[1][7:] + '"}',
+            )
+        ]
+    ),
     message(content=[{"type": KEY, KEY: [KEY]}]),
     message(stop_reason=KEY, content=[]),
 ]
@@ -301,7 +312,9 @@ class TestNesting:
         with pytest.raises(JudgeError, match="came in pieces"):
             list(BatchJudge(judge_at(respond), MemoryLedger(), polling=QUICK).answer([rate()]))
 
-    @pytest.mark.parametrize("created_at", ["2026-11-22T10:00:00", "0001-01-01T00:00:00+14:00", "x", 3, None])
+    @pytest.mark.parametrize(
+        "created_at", ["2026-11-22T10:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "x", 3, None]
+    )
     @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "x", "Sun, 22 Nov 2026 10:00:00 -0000"])
     def test_list_with_odd_times_ends_in_one_sentence_or_finds_nothing(self, created_at: object, date: str) -> None:
         listed = {"data": [{"id": "b", "created_at": created_at, "request_counts": {"x": 1}}], "has_more": True}
