@@ -54,17 +54,24 @@ from counted
 order by created_at desc, run_id;
 
 -- name: judges
--- Judges that were asked about pairs of the run. The first is shown unless another is asked for: one that rated any pair goes
--- before one that rated none, a real one before a baseline, then who rated most pairs, then the newest.
-select
-    j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, count(*) as n_votes, sum(g.cost_usd) as cost_usd,
-    count(distinct (g.concept, g.sample_id)) filter (g.rating is not null) as n_rated, j.rubric_hash, j.parameters
-from judges j
-join judgments g on g.judge_id = j.judge_id
-join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
-where p.run_id = $run_id
-group by j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, j.rubric_hash, j.parameters, j.created_at
-order by n_rated = 0, j.is_baseline, n_rated desc, j.created_at desc, j.judge_id;
+-- Judges that were asked about pairs of the run. The first is shown unless another is asked for: one that rated at least half
+-- as many pairs as any other goes before one that was only tried, a real one before a baseline, then who rated most pairs, then
+-- the newest; one that rated none comes last.
+with judged as (
+    select
+        j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, count(*) as n_votes, sum(g.cost_usd) as cost_usd,
+        count(distinct (g.concept, g.sample_id)) filter (g.rating is not null) as n_rated, j.rubric_hash, j.parameters,
+        j.created_at
+    from judges j
+    join judgments g on g.judge_id = j.judge_id
+    join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
+    where p.run_id = $run_id
+    group by all
+)
+select judge_id, backend, model, rubric, is_baseline, n_votes, cost_usd, n_rated, rubric_hash, parameters
+from judged
+order by
+    n_rated = 0, 2 * n_rated < (select max(n_rated) from judged), is_baseline, n_rated desc, created_at desc, judge_id;
 
 -- name: stage_counts
 -- What one run has: concepts, samples with form, samples captured, lenses, ratings by people.

@@ -340,14 +340,15 @@ def test_the_run_and_judge_that_nobody_asked_for_are_the_same_on_every_screen(tm
         [(config, pack)] = cursor.execute("select config, pack_hash from runs").fetchall()
         insert(cursor, [RunRow("empty", "e", later, config, "m", "f" * 16, pack, "standard", "t" * 16, 1, "{}")])
         pairs = cursor.execute("select concept, sample_id from pairs order by all").fetchall()
-        # Many votes without a score, few with one, as many by a newer judge, and more than both by the baseline.
-        for judge, n, rating in (("mute", len(pairs), None), ("few", 3, 4), ("new", 3, 2)):
+        # Many votes without a score, three quarters with one, as many by a newer judge, all by the baseline, and a mere trial.
+        most = 3 * len(pairs) // 4
+        for judge, n, rating in (("mute", len(pairs), None), ("few", most, 4), ("new", most, 2), ("tried", 3, 2)):
             made = later if judge == "new" else START
             insert(cursor, [JudgeRow(judge, "anthropic", judge, "standard", "h", "{}", False, made)])
             said = (rating, None, None if rating else "refused", "raw", 1, 1, 0.0, START)
             insert(cursor, [JudgmentRow(judge, *pair, vote, *said) for pair in pairs[:n] for vote in range(2)])
     report = build_report(folder, settings=Settings(n_resamples=10))
     assert (report["run"], report["judge"]["id"]) == (RUN, "new")
-    assert [judge.judge_id for judge in load_judges(folder, RUN)] == ["new", "few", JUDGE, "mute"]
+    assert [judge.judge_id for judge in load_judges(folder, RUN)] == ["new", "few", JUDGE, "tried", "mute"]
     assert [run.run_id for run in load_runs(folder) if run.is_default] == [RUN]
     assert build_agreement(folder, n_resamples=10)["run"] == RUN
