@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from engine.errors import LensPackError
-from engine.lenses.interface import AnyFloats, FloatArray, State, predict_logit
+from engine.lenses.interface import FloatArray, State
 from engine.terminal import visible
 
 LINEAR = ("linear",)
 THREE_LAYERS = ("net.0", "net.3", "net.6")
 NORMALISED = ("net.0", "net.1", "net.4", "net.7")
 """A LayerNorm of the input, then three linear layers."""
-NORM_EPSILON = 1e-5
 _FORMS = {
     frozenset(f"{name}.{kind}" for name in form for kind in ("weight", "bias")): form
     for form in (LINEAR, THREE_LAYERS, NORMALISED)
@@ -57,25 +56,10 @@ def width_of(state: State) -> int:
     return int(state[first].shape[1])
 
 
-def lens_logit(state: State, X: AnyFloats) -> FloatArray:
-    """The logits [n] of a lens of any form on raw activations [n, d]."""
-    if "net.7.weight" not in state:
-        return predict_logit(state, X)
-    names = zip(THREE_LAYERS, NORMALISED[1:], strict=True)
-    plain = {f"{plain}.{kind}": state[f"{name}.{kind}"] for plain, name in names for kind in ("weight", "bias")}
-    return predict_logit(plain, _normalise(X) * state["net.0.weight"] + state["net.0.bias"])
-
-
 def shift_logit(state: State, by: float) -> State:
     """The same lens with `by` added to every logit."""
     last = next(name for name in ("linear.bias", "net.7.bias", "net.6.bias") if name in state)
     return state | {last: state[last] + by}
-
-
-def _normalise(X: AnyFloats) -> FloatArray:
-    values = np.asarray(X, dtype=np.float64)
-    centred = values - values.mean(axis=1, keepdims=True)
-    return np.asarray(centred / np.sqrt(values.var(axis=1, keepdims=True) + NORM_EPSILON))
 
 
 def _read_safetensors(content: bytes, where: str) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from scipy.special import expit
 
 from engine.errors import ConfigError, LensPackError
 from engine.exchange.lens_pack import LensPack, PackedLens
-from engine.exchange.lens_pack_state import lens_logit
-from engine.lenses.interface import FloatArray
+from engine.lenses.interface import FloatArray, predict_logit
 from engine.stages.progress import progress_bars
 from engine.subject.capture import Captured, Mode, Phase, Replay, capture
 from engine.subject.encode import encode_prompt, opening_tokens
@@ -166,7 +165,7 @@ def _logits(pack: LensPack, lenses: Sequence[PackedLens], vectors: Sequence[Vect
     if not vectors:
         return np.zeros((len(lenses), 0))
     X = {layer: np.stack([found[layer] for found in vectors]) for layer in vectors[0]}
-    return np.stack([lens_logit(pack.read_state(lens), X[lens.layer]) for lens in lenses])
+    return np.stack([predict_logit(pack.read_state(lens), X[lens.layer]) for lens in lenses])
 
 
 def _cautions(pack: LensPack, subject: Subject, mode: Mode, readings: Sequence[Reading]) -> list[str]:

@@ -13,7 +13,7 @@ import torch
 
 from db import connect
 from engine.exchange.lens_pack import load_lens_pack
-from engine.exchange.lens_pack_state import lens_logit
+from engine.lenses.interface import predict_logit
 from engine.pipeline import run
 from engine.stages.train import load_training_set
 from tests.support.command import Command, Outcome
@@ -121,7 +121,7 @@ def test_scores_are_those_of_plain_transformers_and_torch(
         X = mean_residual(llama_folder, text["text"], layer=0)
         for lens in pack.manifest.lenses:
             if lens.layer == 0:
-                expected = 1 / (1 + np.exp(-lens_logit(pack.read_state(lens), X[None])[0]))
+                expected = 1 / (1 + np.exp(-predict_logit(pack.read_state(lens), X[None])[0]))
                 assert probabilities(text)[lens.concept, 0] == pytest.approx(expected, abs=1e-5)
         assert all(score["fires"] == (score["probability"] >= score["threshold"]) for score in text["scores"])
         said = [score["probability"] for score in text["scores"]]
@@ -148,7 +148,7 @@ def test_after_a_prompt_only_the_text_is_pooled(llama_folder: Path, pack: Path, 
     for text in json.loads(found.stdout)["texts"]:
         X = mean_residual(llama_folder, text["text"], layer=0, prompt=prompt)[None]
         expected = {
-            lens.concept: lens_logit(loaded.read_state(lens), X)[0]
+            lens.concept: predict_logit(loaded.read_state(lens), X)[0]
             for lens in loaded.manifest.lenses
             if lens.layer == 0
         }
@@ -182,7 +182,7 @@ def test_lenses_of_the_prompt_phase_and_of_last_tokens_read_what_they_were_train
     with connect(copied) as cursor:
         prompts = dict(cursor.execute("select sample_id, prompt from prompts").fetchall())
     [lens] = [one for one in loaded.manifest.lenses if one.concept == "gin"]
-    expected = lens_logit(loaded.read_state(lens), data.X)
+    expected = predict_logit(loaded.read_state(lens), data.X)
     found = lensgap("score", folder, *[prompts[sample] for sample in data.sample_ids], "--concept", "gin", "--json")
     scored = json.loads(found.stdout)
     assert scored["cautions"] == []

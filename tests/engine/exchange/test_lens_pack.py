@@ -27,7 +27,7 @@ from engine.exchange.lens_pack import LensPack, PackedLens, load_lens_pack
 from engine.exchange.lens_pack_choice import Choice, choose_threshold
 from engine.exchange.lens_pack_export import export_lens_pack
 from engine.exchange.lens_pack_names import file_names
-from engine.exchange.lens_pack_state import decode_state, encode_state, lens_logit, shift_logit, width_of
+from engine.exchange.lens_pack_state import decode_state, encode_state, shift_logit, width_of
 from engine.lenses.files import load_lens
 from engine.lenses.interface import State, predict_logit
 from engine.stages.train import load_training_set
@@ -110,7 +110,7 @@ def test_exported_logits_are_those_of_the_study(
         X = activations(study, lens)
         ours = predict_logit(study_state(study, lens), X)
         assert np.ptp(ours) > 0
-        np.testing.assert_allclose(lens_logit(pack.read_state(lens), X), ours, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(predict_logit(pack.read_state(lens), X), ours, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -228,7 +228,7 @@ def test_a_folded_threshold_decides_alike_at_logit_0(study: Path, tmp_path: Path
     as_measured, shifted = load_lens_pack(tmp_path / "plain"), load_lens_pack(tmp_path / "folded")
     for before, after in zip(plain.lenses, folded.lenses, strict=True):
         X = activations(study, before)
-        ours, theirs = lens_logit(as_measured.read_state(before), X), lens_logit(shifted.read_state(after), X)
+        ours, theirs = predict_logit(as_measured.read_state(before), X), predict_logit(shifted.read_state(after), X)
         assert after.threshold == 0.5
         np.testing.assert_allclose(theirs + after.folded_logit, ours, rtol=0, atol=1e-5)
         np.testing.assert_array_equal(theirs >= 0, expit(ours) >= before.threshold)
@@ -434,8 +434,8 @@ def test_every_form_of_lens_comes_back(given_state: State, suffix: str) -> None:
         np.testing.assert_array_equal(found[name], values.astype(np.float32))
     X = np.random.default_rng(2).normal(size=(7, width_of(given_state)), scale=9) + 3
     as_torch = {name: torch.from_numpy(values.astype(np.float32)) for name, values in given_state.items()}
-    np.testing.assert_allclose(lens_logit(found, X), torch_logit(as_torch, X), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(lens_logit(shift_logit(found, 2.5), X), lens_logit(found, X) + 2.5, atol=1e-12)
+    np.testing.assert_allclose(predict_logit(found, X), torch_logit(as_torch, X), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(predict_logit(shift_logit(found, 2.5), X), predict_logit(found, X) + 2.5, atol=1e-12)
 
 
 class Planted:
@@ -611,7 +611,7 @@ def test_damaged_bytes_are_a_lens_or_told(suffix: str, data: st.DataObject) -> N
     except LensPackError as error:
         assert_told(error, "a file")
     else:
-        assert np.isfinite(lens_logit(found, np.zeros((2, width_of(found))))).all()
+        assert np.isfinite(predict_logit(found, np.zeros((2, width_of(found))))).all()
 
 
 def production_pack(folder: Path, *names: str) -> Path:
