@@ -24,6 +24,9 @@ RatingSource: TypeAlias = Literal["override", "audit"]
 TopicMatch: TypeAlias = Literal["exact", "alias", "sibling", "ancestor", "other"]
 JudgeKind: TypeAlias = Literal["topic", "relevance"]
 BatchStep: TypeAlias = Literal["submitted", "done", "lost"]
+Pool: TypeAlias = Literal["mean", "last"]
+Decision: TypeAlias = Literal["more", "graduated", "ceiling", "exhausted", "budget"]
+ComparisonKind: TypeAlias = Literal["filter", "refinement", "splitting", "bucketing", "layers", "setting"]
 ExtraReason: TypeAlias = Literal["probe", "lost", "killed"]
 Json: TypeAlias = str
 """A JSON document as text."""
@@ -400,7 +403,7 @@ class LeaseRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class LensRow(Row):
-    """A lens and its measures out of fold, or why it has none."""
+    """A lens, and why it has no measures where it has none."""
 
     table: ClassVar[str] = "lenses"
     key: ClassVar[tuple[str, ...]] = ("lens_id",)
@@ -408,37 +411,100 @@ class LensRow(Row):
     run_id: str
     concept: str
     family: str
-    layer: int
+    layers: tuple[int, ...]
     phase: Phase
     mode: Mode
+    pool: Pool
     n_positive: int
     n_negative: int
     n_excluded: int
     n_groups: int
-    f1: float | None
-    f1_low: float | None
-    f1_high: float | None
-    precision: float | None
-    recall: float | None
-    auc: float | None
-    average_precision: float | None
-    always_positive_f1: float | None
-    shuffled_f1: float | None
-    text_only_f1: float | None
-    length_only_f1: float | None
+    threshold: float | None
+    fit_seconds: float | None
+    n_parameters: int | None
     reason: str | None
+    n_pairs_more: int | None
     trained_at: datetime
-    pool: str | None = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class LensMeasureRow(Row):
+    """One measure of a lens out of fold, with its interval, or why it has none."""
+
+    table: ClassVar[str] = "lens_measures"
+    key: ClassVar[tuple[str, ...]] = ("lens_id", "measure")
+    lens_id: str
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
 class LensScoreRow(Row):
-    """What a lens says of a sample that it was not trained on."""
+    """What a lens says of a sample that it was not trained on, in one round of cross-validation."""
 
     table: ClassVar[str] = "lens_scores"
-    key: ClassVar[tuple[str, ...]] = ("lens_id", "sample_id")
+    key: ClassVar[tuple[str, ...]] = ("lens_id", "sample_id", "repeat")
     lens_id: str
     sample_id: str
+    repeat: int
     fold: int
     probability: float
     fires: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GraduationStepRow(Row):
+    """What became of a concept at one step of its escalation."""
+
+    table: ClassVar[str] = "graduation_steps"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "rule_hash", "concept", "step")
+    run_id: str
+    rule_hash: str
+    concept: str
+    step: int
+    n_pairs: int
+    lens_id: str | None
+    target: float
+    ceiling: float | None
+    reached: float | None
+    decision: Decision
+    why: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow(Row):
+    """Two ways to train, or two runs, that were compared over the same concepts."""
+
+    table: ClassVar[str] = "comparisons"
+    key: ClassVar[tuple[str, ...]] = ("comparison_id",)
+    comparison_id: str
+    run_id: str
+    other_run_id: str | None
+    kind: ComparisonKind
+    variant: str
+    family: str
+    layers: tuple[int, ...]
+    settings: Json
+    compared_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonResultRow(Row):
+    """One concept's measure on both sides of a comparison."""
+
+    table: ClassVar[str] = "comparison_results"
+    key: ClassVar[tuple[str, ...]] = ("comparison_id", "concept", "measure")
+    comparison_id: str
+    concept: str
+    measure: str
+    before: float | None
+    after: float | None
+    n: int
+    kept: bool | None
+    reason: str | None

@@ -28,14 +28,14 @@ where run_id = $run_id
 order by position;
 
 -- name: lenses
--- The measured lenses of a run, one row a concept, family, layer, phase and mode: the latest, where pairs were added or
+-- The measured lenses of a run, one row a concept, family, layers, phase and mode: the latest, where pairs were added or
 -- another pool was read.
 select
     concept, family, layer, phase, mode, f1, f1_low, f1_high, "precision", recall, auc, average_precision,
     always_positive_f1, shuffled_f1, text_only_f1, length_only_f1, n_positive, n_negative, n_excluded, reason, lens_id
-from lenses
+from lens_results
 where run_id = $run_id and ($concept is null or concept = $concept)
-qualify row_number() over (partition by concept, family, layer, phase, mode order by trained_at desc) = 1
+qualify row_number() over (partition by concept, family, layers, phase, mode order by trained_at desc) = 1
 order by concept, family, phase, mode, layer;
 
 -- name: runs

@@ -9,18 +9,18 @@ left join subjects m on m.run_id = r.run_id
 where r.run_id = $run_id;
 
 -- name: lenses
--- The lenses of a run, measured or not: the latest of each concept, family, layer, phase, mode and pool.
+-- The lenses of a run, measured or not: the latest of each concept, family, layers, phase, mode and pool.
 select l.*, c.label, c.pack_layer
-from lenses l
+from lens_results l
 join runs r on r.run_id = l.run_id
 join concepts c on c.pack_hash = r.pack_hash and c.concept = l.concept
 left join run_concepts k on k.run_id = l.run_id and k.concept = l.concept
 where l.run_id = $run_id
 qualify row_number() over (
-    partition by l.concept, l.family, l.layer, l.phase, l.mode, coalesce(l.pool, 'mean')
+    partition by l.concept, l.family, l.layers, l.phase, l.mode, l.pool
     order by l.trained_at desc, l.lens_id
 ) = 1
-order by k.position, l.concept, l.layer;
+order by k.position, l.concept, l.layers;
 
 -- name: scored_pairs
 -- What lenses said out of fold of the pairs that they were trained on, and a fingerprint of these: sample, arm and text.
@@ -33,5 +33,5 @@ from lens_scores s
 join lenses l on l.lens_id = s.lens_id
 join pairs p on p.run_id = l.run_id and p.concept = l.concept and p.sample_id = s.sample_id
 join samples t on t.sample_id = s.sample_id
-where l.run_id = $run_id and s.lens_id in (select unnest($lens_ids))
+where l.run_id = $run_id and s.repeat = 0 and s.lens_id in (select unnest($lens_ids))
 group by s.lens_id;

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
-from db.rows import LensRow
 from engine.errors import ConfigError
 from engine.exchange.lens_pack import LeftOut
 from engine.lenses.crossval import NEUTRAL, THRESHOLD_ROWS, best_threshold
@@ -26,17 +26,47 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyLens:
+    """A lens of the run with its measures."""
+
+    lens_id: str
+    concept: str
+    family: str
+    layer: int
+    phase: str
+    mode: str
+    pool: str
+    n_positive: int
+    n_negative: int
+    n_excluded: int
+    n_groups: int
+    f1: float | None
+    f1_low: float | None
+    f1_high: float | None
+    precision: float | None
+    recall: float | None
+    auc: float | None
+    average_precision: float | None
+    always_positive_f1: float | None
+    shuffled_f1: float | None
+    text_only_f1: float | None
+    length_only_f1: float | None
+    reason: str | None
+    trained_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A lens of the run, with the name and the pack layer of its concept."""
 
-    row: LensRow
+    row: StudyLens
     label: str | None
     pack_layer: int
 
     @property
     def kind(self) -> tuple[str, str, str, str]:
         """What all lenses of a pack have in common: family, phase, mode and pool."""
-        return self.row.family, self.row.phase, self.row.mode, self.row.pool or "mean"
+        return self.row.family, self.row.phase, self.row.mode, self.row.pool
 
 
 def choose_lenses(
@@ -84,7 +114,7 @@ def _of_one_kind(candidates: Iterable[Candidate], choice: Choice, families: Sequ
     return [c for c in fitting if c.kind == latest.kind]
 
 
-def _why_not(row: LensRow, min_f1: float | None) -> str | None:
+def _why_not(row: StudyLens, min_f1: float | None) -> str | None:
     if row.f1 is None:
         return row.reason
     if min_f1 is not None and row.f1 < min_f1:

@@ -17,7 +17,6 @@ import duckdb
 from scipy.special import logit
 
 from db import connect, query
-from db.rows import LensRow
 from engine.config import StudyConfig, read_stored_config
 from engine.errors import ConfigError, LensPackError, StudyMissing
 from engine.exchange.lens_pack import (
@@ -31,14 +30,14 @@ from engine.exchange.lens_pack import (
     PackedStudy,
     read_lens_file,
 )
-from engine.exchange.lens_pack_choice import Candidate, Choice, choose_lenses, choose_threshold
+from engine.exchange.lens_pack_choice import Candidate, Choice, StudyLens, choose_lenses, choose_threshold
 from engine.exchange.lens_pack_names import file_names
 from engine.exchange.lens_pack_state import encode_state, shift_logit, width_of
 from engine.exchange.new_folder import new_folder
 from engine.stages.progress import now
 
 Json = dict[str, Any]
-_ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(LensRow)} - {"trained_at"})
+_ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(StudyLens)} - {"trained_at"})
 
 
 def export_lens_pack(
@@ -114,7 +113,8 @@ def _named(found: duckdb.DuckDBPyConnection) -> list[Json]:
 
 def _candidates(cursor: duckdb.DuckDBPyConnection, run: Json) -> list[Candidate]:
     rows = _named(cursor.execute(query("lens_packs.lenses"), {"run_id": run["run_id"]}))
-    return [Candidate(label=row.pop("label"), pack_layer=row.pop("pack_layer"), row=LensRow(**row)) for row in rows]
+    names = [field.name for field in fields(StudyLens)]
+    return [Candidate(StudyLens(*(row[name] for name in names)), row["label"], row["pack_layer"]) for row in rows]
 
 
 def _require_one_layer(chosen: Sequence[Candidate]) -> None:

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from db import connect, query
-from db.rows import LensRow, LensScoreRow, Row
+from db.rows import LensMeasureRow, LensRow, LensScoreRow, Row
 from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyFull
 from engine.lenses.evaluate import LensEvaluation, evaluate, evaluate_texts
@@ -24,6 +24,7 @@ from engine.lenses.interface import LensFamily, State
 from engine.lenses.registry import FAMILIES
 from engine.stages.progress import now
 from engine.stages.stage import Stage
+from engine.stats.estimate import without_interval
 from engine.subject.shards import FloatArray, read_vectors, unwritable
 
 
@@ -137,6 +138,7 @@ def _train(study: Path, run_id: str, config: StudyConfig, item: PendingLens) -> 
             fitted = family.fit(data.X, data.y, groups=groups, seed=config.seed)
             _save(fitted.state(), study / "lenses" / run_id / f"layer{item.layer}" / f"{identity}.safetensors")
         yield _lens_row(identity, run_id, config, item, evaluation, data.n_excluded)
+        yield from _measure_rows(identity, evaluation)
         yield from _score_rows(identity, data, evaluation)
 
 
@@ -160,28 +162,43 @@ def _lens_row(
         run_id=run_id,
         concept=item.concept,
         family=found.family,
-        layer=item.layer,
+        layers=(item.layer,),
         phase=config.phase,
         mode=config.mode,
+        pool=config.pool,
         n_positive=found.n_positive,
         n_negative=found.n_negative,
         n_excluded=n_excluded,
         n_groups=found.n_groups,
-        f1=found.f1.value,
-        f1_low=found.f1.low,
-        f1_high=found.f1.high,
-        precision=found.precision.value,
-        recall=found.recall.value,
-        auc=found.auc.value,
-        average_precision=found.average_precision.value,
-        always_positive_f1=found.always_positive_f1,
-        shuffled_f1=found.shuffled_f1.value,
-        text_only_f1=found.text_only_f1.value,
-        length_only_f1=found.length_only_f1.value,
-        reason=found.f1.reason,
+        threshold=None,
+        fit_seconds=None,
+        n_parameters=None,
+        reason=found.reason,
+        n_pairs_more=None,
         trained_at=now(),
-        pool=config.pool,
     )
+
+
+def _measure_rows(identity: str, found: LensEvaluation) -> Iterator[LensMeasureRow]:
+    if found.scores is None:
+        return
+    n = found.n_positive + found.n_negative
+    always = without_interval(
+        found.always_positive_f1 or 0.0, n=n, method="2π / (1 + π)", because="it follows from the arms"
+    )
+    measures = {
+        "f1": found.f1,
+        "precision": found.precision,
+        "recall": found.recall,
+        "auc": found.auc,
+        "average_precision": found.average_precision,
+        "always_positive_f1": always,
+        "shuffled_f1": found.shuffled_f1,
+        "text_only_f1": found.text_only_f1,
+        "length_only_f1": found.length_only_f1,
+    }
+    for name, each in measures.items():
+        yield LensMeasureRow(identity, name, each.value, each.low, each.high, each.n, each.reason, each.method)
 
 
 def _score_rows(identity: str, data: TrainingSet, found: LensEvaluation) -> Iterator[LensScoreRow]:
@@ -195,4 +212,4 @@ def _score_rows(identity: str, data: TrainingSet, found: LensEvaluation) -> Iter
         strict=True,
     )
     for sample_id, fold, probability, fires in scores:
-        yield LensScoreRow(identity, sample_id, fold, probability, fires)
+        yield LensScoreRow(identity, sample_id, 0, fold, probability, fires)

@@ -89,7 +89,8 @@ KEPT = {
     "ratings": """
         select judge_id, concept, sample_id, vote, rating, explanation, unscored_reason, raw_reply from judgments order by all
     """,
-    "lenses": "select * exclude (trained_at) from lenses order by all",
+    "lenses": "select * exclude (trained_at, fit_seconds) from lenses order by all",
+    "measures": "select * from lens_measures order by all",
     "scores": "select * from lens_scores order by all",
 }
 

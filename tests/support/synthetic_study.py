@@ -16,6 +16,7 @@ from db.rows import (
     FormRow,
     JudgeRow,
     JudgmentRow,
+    LensMeasureRow,
     LensRow,
     LensScoreRow,
     PackRow,
@@ -272,24 +273,35 @@ def _lens_rows(chosen: list[Subject], pairs: list[PairRow], texts: list[Text], r
         for family in FAMILIES:
             for layer in LAYERS:
                 lens_id = f"lens-{c:03d}-{family}-{layer}"
-                rows.append(_lens_row(lens_id, subject, family, layer, own, rng))
+                rows += _lens_rows_of(lens_id, subject, family, layer, own, rng)
                 for fold, pair in enumerate(own):
                     centre = 0.72 if (pair.arm == "positive" and forms[pair.sample_id] == "good") else 0.3
                     probability = min(max(rng.gauss(centre, 0.18), 0.01), 0.99)
-                    rows.append(LensScoreRow(lens_id, pair.sample_id, fold % 5, probability, probability >= 0.5))
+                    rows.append(LensScoreRow(lens_id, pair.sample_id, 0, fold % 5, probability, probability >= 0.5))
     return rows
 
 
-def _lens_row(
+def _lens_rows_of(
     lens_id: str, subject: Subject, family: str, layer: int, own: list[PairRow], rng: random.Random
-) -> LensRow:
+) -> list[Row]:
     n_positive = sum(pair.arm == "positive" for pair in own)
-    n_negative = len(own) - n_positive
-    common = (lens_id, RUN, subject.concept, family, layer, "output", "in_context", n_positive, n_negative, 0, 8)
+    counts = (n_positive, len(own) - n_positive, 0, 8)
+    reason = "fewer than 2 groups hold positives" if subject.quadrant is None else None
+    made = ("output", "in_context", "mean", *counts, None if reason else 0.5, 0.01, 257, reason, None, START)
+    lens = LensRow(lens_id, RUN, subject.concept, family, (layer,), *made)  # type: ignore[arg-type]
     if subject.quadrant is None:
-        nothing = (None,) * 11
-        return LensRow(*common, *nothing, "fewer than 2 groups hold positives", START)  # type: ignore[arg-type]
+        return [lens]
     f1 = min(max(LENS_F1[subject.quadrant] + rng.gauss(0, 0.05) + (0.03 if layer == LAYERS[-1] else 0), 0.3), 0.98)
-    baselines = (2 / 3, rng.uniform(0.4, 0.55), rng.uniform(0.5, 0.72), rng.uniform(0.4, 0.62))
-    measures = (f1, max(f1 - 0.13, 0), min(f1 + 0.1, 1), f1, f1, min(f1 + 0.05, 1), min(f1 + 0.04, 1))
-    return LensRow(*common, *measures, *baselines, None, START)  # type: ignore[arg-type]
+    measures = {
+        "precision": f1,
+        "recall": f1,
+        "auc": min(f1 + 0.05, 1),
+        "average_precision": min(f1 + 0.04, 1),
+        "always_positive_f1": 2 / 3,
+        "shuffled_f1": rng.uniform(0.4, 0.55),
+        "text_only_f1": rng.uniform(0.5, 0.72),
+        "length_only_f1": rng.uniform(0.4, 0.62),
+    }
+    n, method = len(own), "drawn"
+    others = [LensMeasureRow(lens_id, name, value, None, None, n, None, method) for name, value in measures.items()]
+    return [lens, LensMeasureRow(lens_id, "f1", f1, max(f1 - 0.13, 0), min(f1 + 0.1, 1), n, None, method), *others]

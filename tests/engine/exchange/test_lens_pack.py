@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 import torch
@@ -153,7 +154,9 @@ def test_the_manifest_holds_what_the_study_measured(study: Path, packs: dict[tup
     )
     pack = packs["native", "mlp-study"]
     with connect(study) as cursor:
-        rows = cursor.execute("select lens_id, concept, layer, n_positive, * from lenses where family = 'mlp-study'")
+        rows = cursor.execute(
+            "select lens_id, concept, layer, n_positive, * from lens_results where family = 'mlp-study'"
+        )
         columns = [column[0] for column in rows.description]
         stored = {row[0]: dict(zip(columns, row, strict=True)) for row in rows.fetchall()}
         [(fingerprint, run_id)] = cursor.execute("select model_fingerprint, run_id from runs").fetchall()
@@ -201,10 +204,17 @@ def test_a_production_pack_of_several_layers_is_refused(study: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def forget_f1(cursor: duckdb.DuckDBPyConnection, which: str) -> None:
+    cursor.execute(
+        "update lens_measures set value = null, low = null, high = null, reason = 'one arm only' "
+        f"where measure = 'f1' and lens_id in (select lens_id from lenses where {which})"
+    )
+
+
 def test_a_production_pack_needs_no_layer_named_where_one_is_left(study: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(study, tmp_path / "study"))
     with connect(copied) as cursor:
-        cursor.execute("update lenses set f1 = null, reason = 'one arm only' where layer = 0")
+        forget_f1(cursor, "layers = [0]")
     made = export_lens_pack(copied, tmp_path / "pack", layout="hatcat")
     assert {lens.layer for lens in made.lenses} == {2}
     assert {lens.layer for lens in made.left_out} == {0}
@@ -274,11 +284,11 @@ def test_lenses_below_the_f1_asked_for_are_left_out_with_the_reason(study: Path,
 def test_a_lens_without_an_f1_is_left_out_with_its_reason(study: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(study, tmp_path / "study"))
     with connect(copied) as cursor:
-        cursor.execute("update lenses set f1 = null, reason = 'one arm only' where concept = 'gin' and layer = 0")
+        forget_f1(cursor, "concept = 'gin' and layers = [0]")
     made = export_lens_pack(copied, tmp_path / "pack", layout="native")
     assert [(lens.concept, lens.layer, lens.reason) for lens in made.left_out] == [("gin", 0, "one arm only")]
     with connect(copied) as cursor:
-        cursor.execute("update lenses set f1 = null, reason = 'one arm only'")
+        forget_f1(cursor, "true")
     with pytest.raises(LensPackError, match="one arm only"):
         export_lens_pack(copied, tmp_path / "none", layout="native")
     assert not (tmp_path / "none").exists()
@@ -288,7 +298,7 @@ def test_of_a_lens_trained_again_the_latest_goes_in(study: Path, tmp_path: Path)
     copied = Path(shutil.copytree(study, tmp_path / "study"))
     with connect(copied) as cursor:
         [(first,)] = cursor.execute(
-            "select lens_id from lenses where concept = 'gin' and layer = 0 and family = 'logistic'"
+            "select lens_id from lenses where concept = 'gin' and layers = [0] and family = 'logistic'"
         ).fetchall()
         for lens_id, days in (("earlier", -1), ("later", 1)):
             cursor.execute(
@@ -296,10 +306,11 @@ def test_of_a_lens_trained_again_the_latest_goes_in(study: Path, tmp_path: Path)
                 "from lenses where lens_id = $old",
                 {"new": lens_id, "days": days, "old": first},
             )
-            cursor.execute(
-                "insert into lens_scores select * replace ($new as lens_id) from lens_scores where lens_id = $old",
-                {"new": lens_id, "old": first},
-            )
+            for table in ("lens_measures", "lens_scores"):
+                cursor.execute(
+                    f"insert into {table} select * replace ($new as lens_id) from {table} where lens_id = $old",
+                    {"new": lens_id, "old": first},
+                )
     [file] = copied.glob(f"lenses/*/layer0/{first}.safetensors")
     for lens_id in ("earlier", "later"):
         shutil.copy(file, file.with_name(f"{lens_id}.safetensors"))

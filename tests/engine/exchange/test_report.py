@@ -119,7 +119,7 @@ def test_numbers_are_those_of_loops_over_the_rows(study: Path, report: dict[str,
     pairs, forms = read(study, "select * from pairs"), read(study, "select * from forms")
     form_of = {row["sample_id"]: row["form_loop"] for row in forms}
     quadrant_of = {row["concept"]: row["quadrant"] for row in read(study, "select * from run_concepts")}
-    lenses = [row for row in read(study, "select * from lenses") if row["family"] == "logistic"]
+    lenses = [row for row in read(study, "select * from lens_results") if row["family"] == "logistic"]
     deepest = max(row["layer"] for row in lenses)
     assert report["n_samples"] == len(read(study, "select * from samples"))
     assert report["lens"] == {"family": "logistic", "layer": deepest}
@@ -259,7 +259,10 @@ def test_lenses_above_the_ceiling_are_cautioned_about_in_both_forms(
     assert "Caution" not in lensgap("report", study).stdout
     better = build_study(tmp_path / "study", n_concepts=8, n_pairs=16, seed=4)
     with transaction(better) as cursor:
-        cursor.execute("update lenses set f1 = 0.99 + 0.01 * (length(concept) % 2) where f1 is not null")
+        cursor.execute(
+            "update lens_measures m set value = 0.99 + 0.01 * (length(l.concept) % 2), low = null, high = null "
+            "from lenses l where l.lens_id = m.lens_id and m.measure = 'f1'"
+        )
     found = json.loads(lensgap("report", better, "--json").stdout)
     assert found["overall"]["lens"]["low"] > found["overall"]["ceilings"]["label_noise"]["high"]
     assert found["caution"].startswith(f"Lenses measure {found['overall']['lens']['mean_f1']:.2f}, above this ceiling")

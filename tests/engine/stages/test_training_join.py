@@ -107,7 +107,7 @@ def test_a_label_in_the_wrong_place_would_show(
             written = opened.metadata()
         save_file(tensors, file, metadata=written)
     run(study, config, only=("train",), quiet=True)
-    assert snapshot(study)["lenses"] != snapshot(trained)["lenses"]
+    assert snapshot(study)["measures"] != snapshot(trained)["measures"]
 
 
 def test_training_set_holds_each_samples_own_vector(captured: Path, config: StudyConfig) -> None:
@@ -158,9 +158,9 @@ def test_a_lens_is_trained_anew_when_more_pairs_are_captured(
     assert run(study, config, only=("train",), quiet=True).n_done["train"] == 4
     assert run(study, config, only=("train",), quiet=True).n_done["train"] == 0
     with connect(study) as cursor:
-        measured = cursor.execute("select distinct concept, f1 from lenses order by all").fetchall()
+        measured = cursor.execute("select distinct concept, f1 from lens_results order by all").fetchall()
     with connect(trained) as cursor:
-        expected = cursor.execute("select concept, f1 from lenses").fetchall()
+        expected = cursor.execute("select concept, f1 from lens_results").fetchall()
     assert set(expected) <= set(measured)
 
 
@@ -175,7 +175,7 @@ def test_samples_without_output_tokens_are_left_out_and_counted(
         )
     run(study, config, only=("train",), quiet=True)
     with connect(study) as cursor:
-        rows = cursor.execute("select n_positive + n_negative, n_excluded, reason from lenses").fetchall()
+        rows = cursor.execute("select n_positive + n_negative, n_excluded, reason from lens_results").fetchall()
     assert all(n + n_excluded == 16 for n, n_excluded, _ in rows)
     assert sum(n_excluded for _, n_excluded, _ in rows) > 0
 
