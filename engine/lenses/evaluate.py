@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.lenses.baselines import TextBaselines, text_baselines
 from engine.lenses.crossval import out_of_fold
@@ -22,7 +21,7 @@ from engine.lenses.folds import (
     join_groups,
     trains_both_arms,
 )
-from engine.lenses.interface import AnyFloats, FloatArray, LensFamily
+from engine.lenses.interface import AnyFloats, BoolArray, FloatArray, LensFamily, Scores
 from engine.stats.classification import (
     always_positive_f1,
     auc,
@@ -32,17 +31,6 @@ from engine.stats.classification import (
     recall,
 )
 from engine.stats.estimate import Estimate, unknown
-
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """Each row's held-out result, in the caller's order: probability, fold and decision, all [n]."""
-
-    probability: FloatArray
-    fold: IntArray
-    fires: BoolArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

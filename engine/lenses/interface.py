@@ -21,6 +21,7 @@ from engine.lenses.folds import IntArray
 
 FloatArray = NDArray[np.float64]
 AnyFloats = NDArray[np.floating]
+BoolArray = NDArray[np.bool_]
 State = dict[str, FloatArray]
 LAYER_NORM_EPS = 1e-5
 """torch.nn.LayerNorm's, which a lens file does not store."""
@@ -44,6 +45,15 @@ class Cost:
 
     seconds: float
     n_parameters: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Each row's held-out result in one round of cross-validation: probability, fold and decision, all [n]."""
+
+    probability: FloatArray
+    fold: IntArray
+    fires: BoolArray
 
 
 class FittedLens(Protocol):
