@@ -16,6 +16,7 @@ __all__ = [
     "StudyLocked",
     "StudyMissing",
     "StudyUnreadable",
+    "TargetsError",
     "WordNetMissing",
 ]
 
@@ -66,6 +67,12 @@ class LensPackError(ExpectedError):
     """A lens pack cannot be written or read; the message names the file."""
 
     title = "The lens pack cannot be used"
+
+
+class TargetsError(ExpectedError):
+    """A file of targets cannot be read; the message names the entry."""
+
+    title = "The targets cannot be used"
 
 
 class WordNetMissing(ExpectedError):
