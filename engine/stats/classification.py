@@ -1,19 +1,21 @@
 """How good a lens is: F1 and its companions from out-of-fold scores, each undefined case told as such.
 
-F1's interval resamples groups (prompts), because samples of one prompt are no independent evidence. Groups with the
-same (tp, fp, fn) are interchangeable, so the bootstrap draws counts of such triples. The ranking measures are sklearn's.
+Predictions and scores are [n] for one round of cross-validation or [rounds, n] for several, whose mean is the value.
+Intervals respect groups (prompts), because samples of one prompt are no independent evidence.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
 
-from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
-from engine.stats.resampling import FloatArray, percentile_estimate, resampled_totals
+from engine.stats.estimate import Estimate, known
+from engine.stats.ranking import auc_interval, average_precision_interval
+from engine.stats.ratio import CONFIDENCE, N_RESAMPLES, ratio_of_sums, share_of_others
 
-_NO_RESAMPLING = "only the value is computed"
+BoolArray = NDArray[np.bool_]
 
 
 def f1_score_counts(*, tp: int, fp: int, fn: int) -> float | None:
@@ -27,42 +29,7 @@ def always_positive_f1(prevalence: float) -> float:
     """Return the F1 of calling everything positive, 2p / (1 + p): the floor of any F1 claim."""
     if not 0.0 <= prevalence <= 1.0:
         raise ValueError(f"prevalence lies between 0 and 1, got {prevalence}")
-    return 2.0 * prevalence / (1.0 + prevalence)
-
-
-def precision(y_true: ArrayLike, y_pred: ArrayLike) -> Estimate:
-    """Return the share of predicted positives that are positive; unknown when nothing is predicted positive."""
-    tp, fp, _ = _counts(y_true, y_pred)
-    return _share(tp, tp + fp, "precision", "no sample is predicted positive")
-
-
-def recall(y_true: ArrayLike, y_pred: ArrayLike) -> Estimate:
-    """Return the share of positives that are predicted positive; unknown without positives."""
-    tp, _, fn = _counts(y_true, y_pred)
-    return _share(tp, tp + fn, "recall", "no sample is positive")
-
-
-def auc(y_true: ArrayLike, scores: ArrayLike) -> Estimate:
-    """Return the area under the ROC curve; unknown unless both arms are present."""
-    # sklearn.metrics takes about a second to import, and the dashboard's live numbers never need it.
-    from sklearn.metrics import roc_auc_score
-
-    truth, values, problem = _ranked(y_true, scores)
-    if problem:
-        return unknown(problem, n=truth.size, method="AUC")
-    value = float(roc_auc_score(truth, values))
-    return without_interval(value, n=truth.size, method="AUC", because=_NO_RESAMPLING)
-
-
-def average_precision(y_true: ArrayLike, scores: ArrayLike) -> Estimate:
-    """Return the average precision (area under precision-recall); unknown unless both arms are present."""
-    from sklearn.metrics import average_precision_score
-
-    truth, values, problem = _ranked(y_true, scores)
-    if problem:
-        return unknown(problem, n=truth.size, method="average precision")
-    value = float(average_precision_score(truth, values))
-    return without_interval(value, n=truth.size, method="average precision", because=_NO_RESAMPLING)
+    return _f1_of_share(prevalence)
 
 
 def f1_interval(
@@ -70,80 +37,102 @@ def f1_interval(
     y_pred: ArrayLike,
     groups: ArrayLike,
     *,
-    n_resamples: int = 1000,
+    n_resamples: int = N_RESAMPLES,
     seed: int,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
 ) -> Estimate:
     """Return F1 with a percentile interval from resampling groups; n counts samples.
 
     ``groups`` names each sample's group, any integers or strings. Unknown when no sample is positive or predicted
-    positive; no interval below two groups. An F1 of exactly 1 or 0 resamples to itself, which would claim certainty, so
-    its open end comes from Jeffreys' bound on the share of groups that may turn out otherwise.
+    positive; no interval below two groups.
     """
-    truth, predicted = _booleans(y_true), _booleans(y_pred)
-    labels = np.asarray(groups)
-    if not truth.size == predicted.size == labels.size:
-        raise ValueError(f"lengths differ: {truth.size}, {predicted.size} and {labels.size} groups")
-    method = f"F1, bootstrap of groups, {n_resamples} resamples, {confidence:.0%}"
-    counts = _counts_by_group(truth, predicted, labels)
-    total = counts.sum(axis=0).astype(int)
-    value = f1_score_counts(tp=int(total[0]), fp=int(total[1]), fn=int(total[2]))
-    if value is None:
-        return unknown("no sample is positive or predicted positive", n=truth.size, method=method)
-    if len(counts) < 2:
-        return without_interval(value, n=truth.size, method=method, because="there is only one group")
-    if value in (0.0, 1.0):
-        n_groups = int((counts.sum(axis=1) > 0).sum())
-        low, high = _extreme_interval(value, n_groups=n_groups, confidence=confidence)
-        return known(value, low, high, n=truth.size, method=f"F1, Jeffreys bound over groups, {confidence:.0%}")
-    draws = _f1_of_totals(resampled_totals(counts, n_resamples=n_resamples, seed=seed))
-    return percentile_estimate(value, draws, n=truth.size, confidence=confidence, method=method)
+    truth, fires = _outcomes(y_true, y_pred)
+    found = ratio_of_sums(
+        2.0 * (truth & fires),
+        1.0 * truth + fires,
+        groups,
+        name="F1",
+        undefined="no sample is positive or predicted positive",
+        seed=seed,
+        n_resamples=n_resamples,
+        confidence=confidence,
+        of_share=_f1_of_share,
+    )
+    # True negatives are in no sum, but they are samples that were measured.
+    return replace(found, n=truth.size)
 
 
-def _counts_by_group(truth: NDArray[np.bool_], predicted: NDArray[np.bool_], labels: NDArray[np.generic]) -> FloatArray:
-    """Return (groups, 3): true positives, false positives and false negatives of each group."""
-    names, index = np.unique(labels, return_inverse=True)
-    outcomes = (truth & predicted, ~truth & predicted, truth & ~predicted)
-    return np.stack([np.bincount(index, weights=o, minlength=len(names)) for o in outcomes], axis=1)
+def precision(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+    """Return the share of predicted positives that are positive; unknown when nothing is predicted positive."""
+    truth, fires = _outcomes(y_true, y_pred)
+    undefined = "no sample is predicted positive"
+    return ratio_of_sums(truth & fires, fires, groups, name="precision", undefined=undefined, seed=seed)
 
 
-def _f1_of_totals(totals: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores: FloatArray = 2 * totals[:, 0] / (2 * totals[:, 0] + totals[:, 1] + totals[:, 2])
-    return scores
+def recall(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+    """Return the share of positives that are predicted positive; unknown without positives."""
+    truth, fires = _outcomes(y_true, y_pred)
+    positive = np.broadcast_to(truth, fires.shape)
+    return ratio_of_sums(truth & fires, positive, groups, name="recall", undefined="no sample is positive", seed=seed)
 
 
-def _extreme_interval(value: float, *, n_groups: int, confidence: float) -> tuple[float, float]:
-    """Return the interval of an F1 of 0 or 1 when a share e of its groups, at most, is of the other kind."""
-    other = float(betaincinv(0.5, n_groups + 0.5, 1.0 - tail_probability(confidence)))
-    hits = other if value == 0.0 else 1.0 - other
-    bound = 2.0 * hits / (1.0 + hits)
-    return (0.0, bound) if value == 0.0 else (bound, 1.0)
+def firing_rate(y_pred: ArrayLike, groups: ArrayLike, *, undefined: str, seed: int) -> Estimate:
+    """Return the share of samples that are predicted positive; unknown with the reason ``undefined`` without samples."""
+    fires = np.atleast_2d(_booleans(y_pred))
+    return ratio_of_sums(fires, np.ones(fires.shape), groups, name="firing rate", undefined=undefined, seed=seed)
 
 
-def _booleans(values: ArrayLike) -> NDArray[np.bool_]:
+def auc(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> Estimate:
+    """Return the area under the ROC curve; unknown unless both arms are present."""
+    return auc_interval(_booleans(y_true), scores, groups)
+
+
+def average_precision(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+    """Return the average precision (area under precision-recall); unknown unless both arms are present."""
+    return average_precision_interval(_booleans(y_true), scores, groups, seed=seed)
+
+
+def brier(y_true: ArrayLike, probability: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+    """Return the mean squared distance of probabilities from arms: 0 is perfect, .25 is what .5 everywhere gives.
+
+    Where no sample lies on the wrong side of .5, the upper end allows for Jeffreys' bound of groups that would, at the
+    .25 that a mistake costs at least.
+    """
+    truth, values = _booleans(y_true), np.atleast_2d(np.asarray(probability, dtype=np.float64))
+    if values.shape[1] != truth.size:
+        raise ValueError(f"lengths differ: {truth.size} and {values.shape[1]}")
+    if values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
+        raise ValueError("probabilities lie between 0 and 1")
+    losses = (values - truth) ** 2
+    found = ratio_of_sums(
+        losses,
+        np.ones(losses.shape),
+        groups,
+        name="Brier score",
+        undefined="there is no sample",
+        seed=seed,
+        of_share=None,
+    )
+    if found.value is None or found.low is None or found.high is None or (losses >= 0.25).any():
+        return found
+    unseen = 0.25 * share_of_others(len(np.unique(np.asarray(groups))))
+    return known(found.value, found.low, max(found.high, found.value + unseen), n=found.n, method=found.method)
+
+
+def _f1_of_share(share: float) -> float:
+    return 2.0 * share / (1.0 + share)
+
+
+def _booleans(values: ArrayLike) -> BoolArray:
     array = np.asarray(values)
     if not np.isin(array, (0, 1)).all():
         raise ValueError("labels and predictions are 0 or 1")
     return array.astype(np.bool_)
 
 
-def _counts(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[int, int, int]:
-    truth, predicted = _booleans(y_true), _booleans(y_pred)
-    if truth.size != predicted.size:
-        raise ValueError(f"lengths differ: {truth.size} and {predicted.size}")
-    return int((truth & predicted).sum()), int((~truth & predicted).sum()), int((truth & ~predicted).sum())
-
-
-def _share(count: int, total: int, name: str, reason: str) -> Estimate:
-    if not total:
-        return unknown(reason, method=name)
-    return without_interval(count / total, n=total, method=name, because=_NO_RESAMPLING)
-
-
-def _ranked(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], FloatArray, str | None]:
-    truth, values = _booleans(y_true), np.asarray(scores, dtype=np.float64)
-    if truth.size != values.size:
-        raise ValueError(f"lengths differ: {truth.size} and {values.size}")
-    one_arm = not truth.any() or truth.all()
-    return truth, values, "both arms are needed" if one_arm else None
+def _outcomes(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[BoolArray, BoolArray]:
+    """Return arms [n] and predictions [rounds, n]."""
+    truth, fires = _booleans(y_true), np.atleast_2d(_booleans(y_pred))
+    if fires.ndim != 2 or truth.shape != fires.shape[1:]:
+        raise ValueError(f"lengths differ: {truth.size} and {fires.shape[-1]}")
+    return truth, fires

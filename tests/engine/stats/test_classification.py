@@ -24,8 +24,8 @@ def test_f1_precision_and_recall_are_sklearns(pairs):
     f1 = f1_score_counts(tp=tp, fp=fp, fn=fn)
     for ours, theirs in (
         (f1, metrics.f1_score),
-        (precision(truth, predicted).value, metrics.precision_score),
-        (recall(truth, predicted).value, metrics.recall_score),
+        (precision(truth, predicted, range(len(truth)), seed=0).value, metrics.precision_score),
+        (recall(truth, predicted, range(len(truth)), seed=0).value, metrics.recall_score),
     ):
         expected = theirs(truth, predicted, zero_division=np.nan)
         assert ours == (None if np.isnan(expected) else pytest.approx(expected))
@@ -38,26 +38,28 @@ def test_always_positive_floor_is_the_f1_of_calling_everything_positive(n_positi
     assert always_positive_f1(n_positive / len(truth)) == pytest.approx(expected)
 
 
+RANKED = (lambda y, s, g: auc(y, s, g), lambda y, s, g: average_precision(y, s, g, seed=0))
+
+
 def test_ranking_measures_are_sklearns():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 60)
-    scores = truth + rng.normal(0, 1, 60)
-    assert auc(truth, scores).value == pytest.approx(metrics.roc_auc_score(truth, scores))
-    expected = metrics.average_precision_score(truth, scores)
-    assert average_precision(truth, scores).value == pytest.approx(expected)
+    scores = (truth + rng.normal(0, 1, 60)).round(1)
+    assert RANKED[0](truth, scores, range(60)).value == pytest.approx(metrics.roc_auc_score(truth, scores))
+    assert RANKED[1](truth, scores, range(60)).value == pytest.approx(metrics.average_precision_score(truth, scores))
 
 
-@pytest.mark.parametrize("measure", [auc, average_precision])
+@pytest.mark.parametrize("measure", RANKED)
 @pytest.mark.parametrize("truth", [[], [1, 1], [0, 0, 0]])
 def test_ranking_measures_are_unknown_with_one_arm(measure, truth):
-    estimate = measure(truth, [0.5] * len(truth))
+    estimate = measure(truth, [0.5] * len(truth), range(len(truth)))
     assert estimate.value is None
     assert "both arms" in estimate.reason
 
 
 def test_undefined_cases_say_why():
-    assert "predicted" in precision([1, 0], [0, 0]).reason
-    assert "positive" in recall([0, 0], [1, 0]).reason
+    assert "predicted" in precision([1, 0], [0, 0], [1, 2], seed=0).reason
+    assert "positive" in recall([0, 0], [1, 0], [1, 2], seed=0).reason
     assert f1_interval([0, 0], [0, 0], [1, 2], seed=0).value is None
     assert f1_interval([], [], [], seed=0).value is None
 
