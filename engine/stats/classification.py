@@ -46,7 +46,7 @@ def f1_interval(
     ``groups`` names each sample's group, any integers or strings. Unknown when no sample is positive or predicted
     positive; no interval below two groups.
     """
-    truth, fires = _outcomes(y_true, y_pred)
+    truth, fires = outcomes(y_true, y_pred)
     found = ratio_of_sums(
         2.0 * (truth & fires),
         1.0 * truth + fires,
@@ -64,14 +64,14 @@ def f1_interval(
 
 def precision(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
     """Return the share of predicted positives that are positive; unknown when nothing is predicted positive."""
-    truth, fires = _outcomes(y_true, y_pred)
+    truth, fires = outcomes(y_true, y_pred)
     undefined = "no sample is predicted positive"
     return ratio_of_sums(truth & fires, fires, groups, name="precision", undefined=undefined, seed=seed)
 
 
 def recall(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
     """Return the share of positives that are predicted positive; unknown without positives."""
-    truth, fires = _outcomes(y_true, y_pred)
+    truth, fires = outcomes(y_true, y_pred)
     positive = np.broadcast_to(truth, fires.shape)
     return ratio_of_sums(truth & fires, positive, groups, name="recall", undefined="no sample is positive", seed=seed)
 
@@ -130,7 +130,7 @@ def _booleans(values: ArrayLike) -> BoolArray:
     return array.astype(np.bool_)
 
 
-def _outcomes(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[BoolArray, BoolArray]:
+def outcomes(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[BoolArray, BoolArray]:
     """Return arms [n] and predictions [rounds, n]."""
     truth, fires = _booleans(y_true), np.atleast_2d(_booleans(y_pred))
     if fires.ndim != 2 or truth.shape != fires.shape[1:]:
