@@ -10,6 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -97,6 +98,23 @@ class StudyConfig:
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
     pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
     folds: int = _setting(5, "Folds of cross-validation.", low=2)
+    steps: tuple[int, ...] = _setting(
+        (), "Pairs of a concept, both arms together, at each step of escalation; the last is n_positive + n_negative."
+    )
+    target: float = _setting(
+        0.85, "F1 at which a concept graduates, where no file of targets says another.", low=0, high=1
+    )
+    falloff: tuple[float, ...] = _setting(
+        (0.75, 0.70), "Lower F1 that a concept may fall back to when it cannot reach its target."
+    )
+    train_gap: float = _setting(
+        0.10, "Most that the F1 on training pairs may lie above the held-out F1.", low=0, high=1
+    )
+    graduate_by: Literal["value", "lower-bound"] = _setting(
+        "value", "What must reach the target: the measured F1, or the lower end of its interval."
+    )
+    targets: str | None = _setting(None, "File of targets for each pack layer, quadrant and concept.")
+    most_samples: int | None = _setting(None, "Texts that a run may hold at most when it escalates.", low=1)
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -117,6 +135,18 @@ class StudyConfig:
             raise ConfigError("layers must name at least one layer.")
         if self.mode == "output_only" and self.phase == "prompt":
             raise ConfigError('phase "prompt" has no activations in mode "output_only".')
+        if not all(0 <= tier <= 1 for tier in self.falloff):
+            raise ConfigError("falloff must hold numbers from 0 to 1.")
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        if not self.steps:
+            return
+        if self.steps[0] < 2 or any(a >= b for a, b in pairwise(self.steps)):
+            raise ConfigError("steps must rise, from 2 pairs on.")
+        if self.steps[-1] != self.n_positive + self.n_negative:
+            n_pairs = f"{self.n_positive} + {self.n_negative} = {self.n_positive + self.n_negative}"
+            raise ConfigError(f"The last of steps is {self.steps[-1]}, but n_positive + n_negative is {n_pairs}.")
 
     def to_json(self) -> str:
         """All settings as JSON with sorted keys."""
@@ -183,7 +213,20 @@ def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfi
         values.setdefault("picker", "list")
     elif values.get("picker", "list") != "list":
         values["concepts"] = ()
-    return replace(config, **values)
+    return replace(config, **_with_arms(config, values))
+
+
+def _with_arms(config: StudyConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes, with arms as large as the last step asks for, in the proportion that they have; other arms end the steps."""
+    arms = {name: values[name] for name in ("n_positive", "n_negative") if name in values}
+    if not values.get("steps"):
+        return ({"steps": ()} if arms else {}) | dict(values)
+    n_pairs = values["steps"][-1]
+    if not arms:
+        share = config.n_positive / (config.n_positive + config.n_negative)
+        arms["n_positive"] = min(max(1, round(n_pairs * share)), max(1, n_pairs - 1))
+    arms.setdefault("n_positive", n_pairs - arms.get("n_negative", 0))
+    return {"n_negative": n_pairs - arms["n_positive"], **values, **arms}
 
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:

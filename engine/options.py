@@ -28,6 +28,7 @@ THEMES = {
     "layers": "Capture",
     "judge": "Judge",
     "lenses": "Lenses",
+    "steps": "Graduation",
 }
 """What settings are about: each theme begins at the field named here, in the order of StudyConfig."""
 OTHER = "Settings of the run"

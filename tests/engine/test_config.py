@@ -62,6 +62,13 @@ OTHER: dict[str, Any] = {
     "lenses": ("logistic",),
     "phase": "prompt",
     "folds": 3,
+    "steps": (8, 20),
+    "target": 0.9,
+    "falloff": (0.6,),
+    "train_gap": 0.2,
+    "graduate_by": "lower-bound",
+    "targets": "elsewhere",
+    "most_samples": 100,
 }
 """Another value of each setting that can be changed alone; concepts need the picker that takes them."""
 
@@ -100,6 +107,13 @@ def test_exactly_the_settings_that_decide_texts_change_the_run(name: str) -> Non
         "lenses",
         "phase",
         "folds",
+        "steps",
+        "target",
+        "falloff",
+        "train_gap",
+        "graduate_by",
+        "targets",
+        "most_samples",
     }
     changed = replace(StudyConfig(), **{name: OTHER[name]}).run_id(**IDENTITY)
     same = changed == StudyConfig().run_id(**IDENTITY)
@@ -191,3 +205,31 @@ def test_any_value_is_taken_or_told(name: str, value: Any) -> None:
         return
     assert getattr(config, name) == (tuple(value) if isinstance(value, list) else value)
     assert json.loads(config.to_json())
+
+
+@given(
+    steps=st.lists(st.integers(2, 400), min_size=1, max_size=5, unique=True).map(sorted),
+    n_positive=st.integers(1, 50),
+    n_negative=st.integers(1, 50),
+)
+def test_steps_alone_make_the_arms_as_large_as_the_last_one_and_keep_their_proportion(
+    steps: list[int], n_positive: int, n_negative: int
+) -> None:
+    base = StudyConfig(n_positive=n_positive, n_negative=n_negative)
+    found = change_config(base, {"steps": steps})
+    assert found.n_positive + found.n_negative == found.steps[-1] == steps[-1]
+    assert abs(found.n_positive - steps[-1] * n_positive / (n_positive + n_negative)) < 1 + 1e-9
+    assert change_config(found, {"steps": steps}) == found
+
+
+def test_another_size_of_the_arms_ends_the_steps() -> None:
+    escalated = change_config(StudyConfig(), {"steps": [40, 80]})
+    assert change_config(escalated, {"target": 0.7}).steps == (40, 80)
+    assert change_config(escalated, {"n_positive": 10}).steps == ()
+    assert change_config(escalated, {"steps": [8, 12], "n_positive": 4}).n_negative == 8
+
+
+@pytest.mark.parametrize("steps", [(80, 40), (40, 40), (1, 20), (10, 30)])
+def test_steps_that_do_not_rise_to_the_arms_are_refused(steps: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="steps"):
+        StudyConfig(steps=steps)
