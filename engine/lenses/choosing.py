@@ -19,14 +19,15 @@ TIE = 1e-9
 _STEPS = 60
 
 
-def errors(margins: FloatArray, y: IntArray) -> FloatArray:
+def errors(margins: FloatArray, y: IntArray, weight: FloatArray | None = None) -> FloatArray:
     """Return the balanced 0–1 loss [candidates] of margins [candidates, n]; nan where no row of an arm was left out."""
+    weight = np.ones(len(y)) if weight is None else weight
     right = np.where(y == 1, margins, -margins)
     wrong = np.where(np.isnan(margins), np.nan, np.where(right == 0, 0.5, right < 0))
-    arms = [wrong[:, (y == arm) & ~np.isnan(margins[0])] for arm in (0, 1)]
-    if not all(arm.shape[1] for arm in arms):
+    arms = [(y == arm) & ~np.isnan(margins[0]) for arm in (0, 1)]
+    if not all(arm.any() for arm in arms):
         return np.full(len(margins), np.nan)
-    return np.asarray(np.mean([arm.mean(axis=1) for arm in arms], axis=0))
+    return np.asarray(np.mean([np.average(wrong[:, arm], axis=1, weights=weight[arm]) for arm in arms], axis=0))
 
 
 def choose(losses: FloatArray) -> int:
@@ -40,20 +41,24 @@ def choose(losses: FloatArray) -> int:
     return int(tied[np.argmin(np.abs(tied - middle))])
 
 
-def slope(margins: Sequence[FloatArray], ys: Sequence[IntArray]) -> float:
+def slope(
+    margins: Sequence[FloatArray], ys: Sequence[IntArray], weights: Sequence[FloatArray | None] | None = None
+) -> float:
     """Return the factor that makes margins log-odds, arms weighing equally, by Platt's smoothed likelihood.
 
     It stays positive: a calibration that turned decisions over would be another lens. 1 where no margin is known.
     """
     m, y = np.concatenate(list(margins)), np.concatenate(list(ys))
+    given = [np.ones(len(one)) if w is None else w for one, w in zip(ys, weights or [None] * len(ys), strict=True)]
+    w = np.concatenate(given)[~np.isnan(m)]
     m, y = m[~np.isnan(m)], y[~np.isnan(m)]
-    size = float(np.sqrt(np.mean(m**2))) if len(m) else 0.0
-    n = np.bincount(y, minlength=2)
+    size = float(np.sqrt(np.average(m**2, weights=w))) if len(m) else 0.0
+    n = np.bincount(y, weights=w, minlength=2)
     if size == 0.0 or not n.all():
         return 1.0
     # Platt's targets for the two arms, which keep the slope finite where all rows are on the right side.
     target = np.where(y == 1, (n[1] + 1.0) / (n[1] + 2.0), 1.0 / (n[0] + 2.0))
-    weight = 1.0 / n[y]
+    weight = w / n[y]
     return _root(m / size, target, weight) / size
 
 

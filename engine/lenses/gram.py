@@ -28,10 +28,10 @@ class Rows:
     mean: FloatArray
 
 
-def centre(X: AnyFloats) -> Rows:
-    """Take the mean off the rows; half precision becomes single."""
+def centre(X: AnyFloats, weight: FloatArray | None = None) -> Rows:
+    """Take the mean off the rows, weighted or not; half precision becomes single."""
     values = X.astype(np.float32) if X.dtype == np.float16 else X
-    mean = values.mean(axis=0, dtype=np.float64)
+    mean = values.mean(axis=0, dtype=np.float64) if weight is None else np.average(values, axis=0, weights=weight)
     return Rows(values - mean.astype(values.dtype), mean.astype(values.dtype).astype(np.float64))
 
 
@@ -57,21 +57,40 @@ def signs(parts: Sequence[Part], device: str) -> Tensor:
     return stack([np.where(part.y == 1, 1.0, -1.0) for part in parts], device)
 
 
-def arm_shares(sign: Tensor) -> Tensor:
-    """Return each row's share of its arm's mean [m, n]: 1 / rows of the arm."""
+def row_weights(part: Part) -> FloatArray:
+    """Return the weight of every row [n], 1 where the part has none; ValueError for one that is not above 0."""
+    if part.weight is None:
+        return np.ones(len(part.y))
+    if not (part.weight > 0).all():
+        raise ValueError("weights of rows are above 0")
+    return part.weight
+
+
+def arm_shares(sign: Tensor, weight: Tensor) -> Tensor:
+    """Return each row's share of its arm's mean [m, n]: its weight among those of the arm."""
     import torch
 
-    positive = (sign > 0).sum(1, keepdim=True).to(sign.dtype)
-    return torch.where(sign > 0, 1.0 / positive, 1.0 / (sign.shape[1] - positive))
+    positive = (weight * (sign > 0)).sum(1, keepdim=True)
+    negative = (weight * (sign < 0)).sum(1, keepdim=True)
+    return torch.where(sign > 0, weight / positive, weight / negative)
 
 
-def less_arm_means(K: Tensor, sign: Tensor) -> Tensor:
+def less_arm_means(K: Tensor, sign: Tensor, share: Tensor) -> Tensor:
     """Return K [m, n, k] with the mean over its arm's rows taken from every row."""
+    arms = _arms(sign)
+    return K - arms @ ((arms * share[..., None]).transpose(1, 2) @ K)
+
+
+def over_raw_rows(coefficients: Tensor, sign: Tensor, share: Tensor) -> Tensor:
+    """Return coefficients [m, n] over rows less their arm's mean as coefficients over the rows themselves."""
+    arms = _arms(sign)
+    return coefficients - share * (arms @ (arms.transpose(1, 2) @ coefficients[..., None]))[..., 0]
+
+
+def _arms(sign: Tensor) -> Tensor:
     import torch
 
-    arms = torch.stack([sign < 0, sign > 0], dim=-1).to(K.dtype)
-    means = (arms / arms.sum(1, keepdim=True)).transpose(1, 2) @ K
-    return K - arms @ means
+    return torch.stack([sign < 0, sign > 0], dim=-1).to(sign.dtype)
 
 
 def linear_lens(rows: Rows, coefficients: FloatArray, share: FloatArray, factor: float) -> tuple[FloatArray, float]:

@@ -19,7 +19,7 @@ import numpy as np
 from engine.lenses.batches import fit_trainable, of_one_size
 from engine.lenses.folds import IntArray
 from engine.lenses.gram import centre, gram
-from engine.lenses.interface import AnyFloats, FloatArray, Part, State, StateLens, normalise_rows
+from engine.lenses.interface import AnyFloats, FloatArray, Part, State, StateLens, normalise_rows, refuse_weights
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -63,6 +63,7 @@ class GramMlp:
 
     def fit_many(self, parts: Sequence[Part]) -> list[StateLens]:
         """Fit one lens a part, those of one size as stacks."""
+        refuse_weights(self.name, parts)
         return fit_trainable(parts, self._fit_all)
 
     def _fit_all(self, parts: Sequence[Part]) -> list[StateLens]:

@@ -12,7 +12,7 @@ cannot be measured before it comes to that. Activations that are not finite are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Part:
     seed: int
     pool: int = 0
     """Parts of one number may learn what they share from each other."""
+    weight: FloatArray | None = None
+    """How often each row counts [n], above 0; None is once each. For families that weigh rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,22 @@ class LensFamily(Protocol):
     def fit_many(self, parts: Sequence[Part]) -> Sequence[FittedLens]:
         """Fit one lens a part; parts share d, not n."""
         ...
+
+
+@runtime_checkable
+class WeighsRows(Protocol):
+    """A family whose fits heed the weights of rows."""
+
+    @property
+    def weighs_rows(self) -> Literal[True]:
+        """A row of weight 2 is a row that is there twice."""
+        ...
+
+
+def refuse_weights(family: str, parts: Sequence[Part]) -> None:
+    """Raise ValueError where a part has weights: for families that would pass over them."""
+    if any(part.weight is not None for part in parts):
+        raise ValueError(f"{family} cannot weigh rows")
 
 
 @runtime_checkable
@@ -159,9 +177,13 @@ def fold_scaling(
     return raw, np.asarray(bias, dtype=np.float64) - raw @ mean
 
 
-def standardisation(X: AnyFloats) -> tuple[FloatArray, FloatArray]:
-    """Return mean and scale [d]; a constant feature gets scale 1, so it contributes nothing."""
+def standardisation(X: AnyFloats, weight: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Return mean and scale [d], weighted or not; a constant feature gets scale 1, so it contributes nothing."""
     values = np.asarray(X, dtype=np.float64)
-    mean, scale = values.mean(axis=0), values.std(axis=0)
+    if weight is None:
+        mean, scale = values.mean(axis=0), values.std(axis=0)
+    else:
+        mean = np.average(values, axis=0, weights=weight)
+        scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
     constant = scale <= 1e-9 * np.maximum(np.abs(mean), 1e-300)
     return mean, np.where(constant, 1.0, scale)

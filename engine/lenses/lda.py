@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -23,9 +23,9 @@ from engine.lenses import leaveout
 from engine.lenses.batches import by_pool, fit_trainable, has_both_arms, spread
 from engine.lenses.choosing import choose, errors, slope
 from engine.lenses.folds import IntArray
-from engine.lenses.gram import signs
+from engine.lenses.gram import row_weights, signs, stack
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, linear_state
-from engine.lenses.pool import Pool, ShrunkScatter, build_pool, less_arm_mean
+from engine.lenses.pool import Pool, ShrunkScatter, arm_means, build_pool, less_arm_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,11 @@ class Lda:
         return "lda"
 
     @property
+    def weighs_rows(self) -> Literal[True]:
+        """Rows may have weights."""
+        return True
+
+    @property
     def chooses_threshold(self) -> bool:
         """Whether the threshold is chosen inside the training part. The middle between the arms is already one."""
         return False
@@ -75,8 +80,8 @@ class Lda:
         asked = spread(sorted(inside) or range(len(parts)), self.choice_parts)
         some = [parts[place] for place in asked]
         margins = self._margins(some, pool, [place in inside for place in asked])
-        best = choose(np.stack([errors(m, part.y) for m, part in zip(margins, some, strict=True)]))
-        found = slope([m[best] for m in margins], [part.y for part in some]) if self.slope is None else self.slope
+        best = choose(_losses(margins, some))
+        found = _slope([m[best] for m in margins], some) if self.slope is None else self.slope
         return replace(self, shrinkages=(self.shrinkages[best],), slope=found, pool=pool)
 
     def leave_one_group_out(self, parts: Sequence[Part]) -> list[FloatArray]:
@@ -94,9 +99,9 @@ class Lda:
                 continue
             pool, inside = self._pool_of(some)
             margins = self._margins(some, pool, [i in inside for i in range(len(some))])
-            losses = np.stack([errors(m, part.y) for m, part in zip(margins, some, strict=True)])
+            losses = _losses(margins, some)
             chosen = [m[choose(np.delete(losses, i, axis=0))] for i, m in enumerate(margins)]
-            found = slope(chosen, [part.y for part in some]) if self.slope is None else self.slope
+            found = _slope(chosen, some) if self.slope is None else self.slope
             for place, m in zip(kept, chosen, strict=True):
                 logits[place] = found * m
         return logits
@@ -125,7 +130,7 @@ class Lda:
         together = max(1, self.memory_mib * _MIB // (8 * 6 * parts[0].X.shape[1]))
         lenses = []
         for start in range(0, len(parts), together):
-            means = [_arm_means(part) for part in parts[start : start + together]]
+            means = [arm_means(part) for part in parts[start : start + together]]
             deltas = torch.from_numpy(np.stack([positive - negative for negative, positive in means]))
             weights = factor * shrunk.solve(deltas.to(self.device)).cpu().numpy()
             for weight, (negative, positive) in zip(weights, means, strict=True):
@@ -149,15 +154,17 @@ def _log_odds(pool: Pool, shrinkage: float) -> float:
     return pool.freedom / (1.0 - shrinkage)
 
 
-def _arm_means(part: Part) -> tuple[FloatArray, FloatArray]:
-    values = part.X.astype(np.float32) if part.X.dtype == np.float16 else part.X
-    means = [np.asarray(values[part.y == arm].mean(axis=0, dtype=np.float64)) for arm in (0, 1)]
-    return means[0], means[1]
+def _losses(margins: Sequence[FloatArray], parts: Sequence[Part]) -> FloatArray:
+    return np.stack([errors(m, part.y, part.weight) for m, part in zip(margins, parts, strict=True)])
+
+
+def _slope(margins: Sequence[FloatArray], parts: Sequence[Part]) -> float:
+    return slope(margins, [part.y for part in parts], [part.weight for part in parts])
 
 
 def _left_out(part: Part, shrunk: ShrunkScatter, *, inside: bool, device: str) -> FloatArray:
     sign = signs([part], device)
-    left = leaveout.lay_out([part.groups], sign)
+    left = leaveout.lay_out([part.groups], sign, stack([row_weights(part)], device))
     blocks = leaveout.take_blocks(shrunk.products(_directions(part, device))[None], left)
     margin, _ = leaveout.margins(blocks, left, inside=inside)
     return np.asarray(leaveout.scatter_back(margin, left, len(part.y))[0].cpu().numpy())
@@ -167,6 +174,6 @@ def _directions(part: Part, device: str) -> Tensor:
     """Return the rows less their arm's mean, and the difference of the means below them [n + 1, d]."""
     import torch
 
-    negative, positive = _arm_means(part)
+    negative, positive = arm_means(part)
     rows = np.concatenate([less_arm_mean(part).astype(np.float64), (positive - negative)[None]])
     return torch.from_numpy(rows).to(device)

@@ -8,6 +8,7 @@ So everything happens inside the blocks G_gg, G_gδ, G_δδ of G = [E; δ] A⁻�
     A₋⁻¹ = A⁻¹ + A⁻¹E_gᵀ (I − J − G_gg)⁻¹ E_g A⁻¹,   J = 1/n_arm between rows of one arm,
 
 and with u = ±1 / (rows of the arm that stay): δ₋ = δ − E_gᵀu, x − mid₋ = e + (±½)δ + ½E_gᵀ|u|. κ stays what it was.
+Where rows have weights, rows are counted by weight, E holds e·√w, J and u have the roots of their rows' weights as factors.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ class LeftOut:
     there: Tensor
     sign: Tensor
     """±1 of each row's arm, 0 where padded."""
+    root: Tensor
+    """Root of each row's weight, 1 where padded [m, groups, size]."""
     same_arm: Tensor
     """J [m, groups, size, size]."""
     shift: Tensor
     """u [m, groups, size]."""
     n_left: Tensor
-    """Rows that stay in each arm, negative then positive [m, groups, 2]."""
+    """Weight of the rows that stay in each arm, negative then positive [m, groups, 2]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +52,8 @@ class Blocks:
     delta: Tensor
 
 
-def lay_out(groups: Sequence[IntArray], sign: Tensor) -> LeftOut:
-    """Put the rows of each group beside each other; `sign` [m, n] holds ±1 of each row's arm."""
+def lay_out(groups: Sequence[IntArray], sign: Tensor, weight: Tensor) -> LeftOut:
+    """Put the rows of each group beside each other; `sign` and `weight` [m, n] hold ±1 of each row's arm and its weight."""
     import torch
 
     members = [_members(numbers) for numbers in groups]
@@ -62,12 +65,17 @@ def lay_out(groups: Sequence[IntArray], sign: Tensor) -> LeftOut:
             rows[i, j, : len(places)], there[i, j, : len(places)] = places, True
     at, real = torch.from_numpy(rows).to(sign.device), torch.from_numpy(there).to(sign.device)
     own = torch.gather(sign, 1, at.flatten(1)).view(at.shape) * real
+    root = torch.where(real, torch.gather(weight, 1, at.flatten(1)).view(at.shape), 1.0).sqrt()
     arms = torch.stack([own < 0, own > 0], dim=-1).to(sign.dtype)
-    n_arm = torch.stack([(sign < 0).sum(1), (sign > 0).sum(1)], dim=-1).to(sign.dtype)
-    n_left = n_arm[:, None, :] - arms.sum(2)
-    same_arm = torch.einsum("mgia,mgja,ma->mgij", arms, arms, 1.0 / n_arm)
-    shift = own * torch.einsum("mgia,mga->mgi", arms, 1.0 / n_left.clamp(min=1.0))
-    return LeftOut(at, real, own, same_arm, shift, n_left)
+    both = torch.stack([sign < 0, sign > 0], dim=-1).to(sign.dtype)
+    n_arm = (both * weight[..., None]).sum(1)
+    n_left = n_arm[:, None, :] - (arms * root[..., None] ** 2).sum(2)
+    # What is left of weights that are taken away one by one need not be 0 to the last digit; a count is.
+    n_left = torch.where(both.sum(1)[:, None, :] > arms.sum(2), n_left, 0.0)
+    weighted = arms * root[..., None]
+    same_arm = torch.einsum("mgia,mgja,ma->mgij", weighted, weighted, 1.0 / n_arm)
+    shift = own * torch.einsum("mgia,mga->mgi", weighted, 1.0 / torch.where(n_left > 0, n_left, 1.0))
+    return LeftOut(at, real, own, root, same_arm, shift, n_left)
 
 
 def _members(numbers: IntArray) -> list[IntArray]:
@@ -101,21 +109,18 @@ def margins(blocks: Blocks, left: LeftOut, *, inside: bool = True) -> tuple[Tens
     # (I − J − G_gg)⁻¹ between [E_g A⁻¹ δ₋] and [E_g A⁻¹ (x − mid₋)]; padded rows are an identity apart.
     u, half = left.shift, left.shift.abs() / 2.0
     to_delta = cross - (inner @ u[..., None])[..., 0]
-    to_rows = inner + (inner @ half[..., None]) + cross[..., :, None] * (left.sign[..., None, :] / 2.0)
+    to_rows = inner / left.root[..., None, :] + (inner @ half[..., None])
+    to_rows = to_rows + cross[..., :, None] * (left.sign[..., None, :] / 2.0)
     solved = torch.linalg.solve(system, torch.cat([to_delta[..., None], to_rows], dim=-1))
     delta = blocks.delta[:, None]
-    direct = _with_delta_out(cross, to_rows, u, half, left.sign, delta)
+    of_delta = cross / left.root + (cross * half).sum(-1, keepdim=True) + delta[..., None] * left.sign / 2.0
+    # With δ₋ out, A still whole.
+    direct = of_delta - (u[..., None, :] @ to_rows)[..., 0, :]
     if not inside:
         solved = torch.zeros_like(solved)
     margin = direct + (to_delta[..., None, :] @ solved[..., 1:])[..., 0, :]
     q = delta - 2.0 * (u * cross).sum(-1) + (u * (u[..., None, :] @ inner)[..., 0, :]).sum(-1)
     return margin, q + (to_delta * solved[..., 0]).sum(-1)
-
-
-def _with_delta_out(cross: Tensor, to_rows: Tensor, u: Tensor, half: Tensor, sign: Tensor, delta: Tensor) -> Tensor:
-    """Return δ₋ᵀA⁻¹(x − mid₋) [m, groups, size], A still whole."""
-    of_delta = cross + (cross * half).sum(-1, keepdim=True) + delta[..., None] * sign / 2.0
-    return of_delta - (u[..., None, :] @ to_rows)[..., 0, :]
 
 
 def scatter_back(values: Tensor, left: LeftOut, n: int) -> Tensor:

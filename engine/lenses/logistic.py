@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from engine.lenses.batches import fit_trainable, of_one_size
 from engine.lenses.folds import IntArray, TooLittleData, grouped_stratified_folds
-from engine.lenses.gram import gram, stack
+from engine.lenses.gram import gram, row_weights, stack
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, fold_scaling, standardisation
 from engine.lenses.newton import fit_dual
 
@@ -40,6 +41,11 @@ class Logistic:
         return "logistic"
 
     @property
+    def weighs_rows(self) -> Literal[True]:
+        """Rows may have weights."""
+        return True
+
+    @property
     def chooses_threshold(self) -> bool:
         """Whether the threshold is chosen inside the training part."""
         return True
@@ -61,10 +67,10 @@ class Logistic:
         return [lenses[place] for place in range(len(parts))]
 
     def _fit_batch(self, parts: Sequence[Part]) -> list[StateLens]:
-        scaled = [self._scale(part.X) for part in parts]
+        scaled = [self._scale(part) for part in parts]
         grams = [gram(Z) for Z, _, _ in scaled]
         problems = [
-            _Problem(K, part.y, penalty)
+            _Problem(K, part.y, penalty, row_weights(part))
             for K, part, penalty in zip(grams, parts, self._choose(grams, parts), strict=True)
         ]
         lenses = []
@@ -73,29 +79,30 @@ class Logistic:
             lenses.append(StateLens({"linear.weight": weight, "linear.bias": bias}))
         return lenses
 
-    def _scale(self, X: AnyFloats) -> tuple[FloatArray, FloatArray, FloatArray]:
-        d = X.shape[1]
-        mean, scale = standardisation(X) if self.standardise else (np.zeros(d), np.ones(d))
-        return (np.asarray(X, dtype=np.float64) - mean) / scale, mean, scale
+    def _scale(self, part: Part) -> tuple[FloatArray, FloatArray, FloatArray]:
+        d = part.X.shape[1]
+        mean, scale = standardisation(part.X, part.weight) if self.standardise else (np.zeros(d), np.ones(d))
+        return (np.asarray(part.X, dtype=np.float64) - mean) / scale, mean, scale
 
     def _choose(self, grams: Sequence[FloatArray], parts: Sequence[Part]) -> list[float]:
         """Return each part's penalty of least held-out log loss, the more regular of equals, the middle one of few rows."""
-        grids = [self._grid(K) for K in grams]
+        grids = [self._grid(K, row_weights(part)) for K, part in zip(grams, parts, strict=True)]
         chosen = [grid[len(grid) // 2] for grid in grids]
         folds = {i: fold for i, part in enumerate(parts) if (fold := self._inner(part)) is not None}
         tasks = [(i, C, k) for i, fold in folds.items() for C in grids[i] for k in np.unique(fold)]
-        inner = [_without(grams[i], parts[i].y, folds[i] != k, C) for i, C, k in tasks]
+        inner = [_without(grams[i], parts[i], folds[i] != k, C) for i, C, k in tasks]
         losses = {(i, C): np.empty(len(folds[i])) for i, C, _ in tasks}
         for (i, C, k), (a, b) in zip(tasks, _solve(inner, self.device), strict=True):
             held_out = folds[i] == k
             logit = grams[i][np.ix_(held_out, ~held_out)] @ a + b
             losses[i, C][held_out] = np.logaddexp(0.0, np.where(parts[i].y[held_out] == 1, -logit, logit))
         for i in folds:
-            chosen[i] = grids[i][int(np.argmin([losses[i, C].mean() for C in grids[i]]))]
+            weight = row_weights(parts[i])
+            chosen[i] = grids[i][int(np.argmin([np.average(losses[i, C], weights=weight) for C in grids[i]]))]
         return chosen
 
-    def _grid(self, K: FloatArray) -> list[float]:
-        length = float(np.mean(np.diag(K)))
+    def _grid(self, K: FloatArray, weight: FloatArray) -> list[float]:
+        length = float(np.average(np.diag(K), weights=weight))
         return [strength / length if length > 0 else strength for strength in self.strengths]
 
     def _inner(self, part: Part) -> IntArray | None:
@@ -107,15 +114,16 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
-    """One fit: Gram matrix [n, n], arms [n], penalty C."""
+    """One fit: Gram matrix [n, n], arms [n], penalty C, weights of rows [n]."""
 
     K: FloatArray
     y: IntArray
     C: float
+    weight: FloatArray
 
 
-def _without(K: FloatArray, y: IntArray, kept: np.ndarray[tuple[int], np.dtype[np.bool_]], C: float) -> _Problem:
-    return _Problem(K[np.ix_(kept, kept)], y[kept], C)
+def _without(K: FloatArray, part: Part, kept: np.ndarray[tuple[int], np.dtype[np.bool_]], C: float) -> _Problem:
+    return _Problem(K[np.ix_(kept, kept)], part.y[kept], C, row_weights(part)[kept])
 
 
 def _solve(problems: Sequence[_Problem], device: str) -> list[tuple[FloatArray, float]]:
@@ -129,6 +137,7 @@ def _solve(problems: Sequence[_Problem], device: str) -> list[tuple[FloatArray, 
     for places in sizes.values():
         some = [problems[place] for place in places]
         K, y = stack([one.K for one in some], device), stack([one.y.astype(np.float64) for one in some], device)
-        a, b = fit_dual(K, y, torch.tensor([one.C for one in some], dtype=torch.float64, device=device))
+        C = torch.tensor([one.C for one in some], dtype=torch.float64, device=device)
+        a, b = fit_dual(K, y, C, stack([one.weight for one in some], device))
         solved.update(zip(places, zip(a.cpu().numpy(), b.tolist(), strict=True), strict=True))
     return [solved[place] for place in range(len(problems))]

@@ -24,6 +24,7 @@ from engine.lenses.interface import (
     State,
     StateLens,
     fold_scaling,
+    refuse_weights,
     standardisation,
 )
 
@@ -61,6 +62,7 @@ class MlpStudy:
 
     def fit_many(self, parts: Sequence[Part]) -> list[StateLens]:
         """Fit one lens a part, some as one stack; parts share d, not n."""
+        refuse_weights(self.name, parts)
         return fit_trainable(parts, self._fit_all)
 
     def _fit_all(self, parts: Sequence[Part]) -> list[StateLens]:

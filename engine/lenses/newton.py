@@ -18,13 +18,15 @@ _TOLERANCE = 1e-9
 _LEAST = 1e-12
 
 
-def fit_dual(K: Tensor, y: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
-    """Return coefficients a [m, n] and intercepts b [m] for kernels [m, n, n], arms [m, n] and C [m]; arms weigh equally."""
+def fit_dual(K: Tensor, y: Tensor, C: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return coefficients a [m, n] and intercepts b [m] for kernels [m, n, n], arms and rows' weights [m, n] and C [m].
+
+    Arms weigh equally.
+    """
     import torch
 
-    n_positive = y.sum(1, keepdim=True)
-    share = torch.where(y > 0, n_positive, y.shape[1] - n_positive)
-    weight = C[:, None] * y.shape[1] / (2.0 * share)
+    n, n_positive = rows.sum(1, keepdim=True), (rows * y).sum(1, keepdim=True)
+    weight = C[:, None] * rows * n / (2.0 * torch.where(y > 0, n_positive, n - n_positive))
     a, b = torch.zeros_like(y), torch.zeros_like(C)
     loss = _loss(K, y, weight, a, b)
     for _ in range(_MAX_STEPS):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.lenses.gram import centre
+from engine.lenses.gram import centre, row_weights
 from engine.lenses.interface import AnyFloats, FloatArray, Part
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Pool:
 
     scatter: FloatArray | None
     rows: AnyFloats | None
-    freedom: int
-    """Rows less arms."""
+    freedom: float
+    """Rows, by weight, less arms."""
     variance: float
     """Mean over features of Σ e²; 1 where nothing varies."""
 
@@ -37,7 +37,7 @@ class Pool:
 def build_pool(parts: Sequence[Part]) -> Pool:
     """Gather the scatter of all parts."""
     d, n = parts[0].X.shape[1], sum(len(part.y) for part in parts)
-    freedom = max(1, n - 2 * len(parts))
+    freedom = max(1.0, sum(float(row_weights(part).sum()) for part in parts) - 2 * len(parts))
     if n < d:
         rows = np.concatenate(list(map(less_arm_mean, parts)))
         return Pool(None, rows, freedom, _variance(float(np.sum(np.square(rows, dtype=np.float64))), d))
@@ -52,13 +52,27 @@ def _variance(total: float, d: int) -> float:
 
 
 def less_arm_mean(part: Part) -> AnyFloats:
-    """Return the rows [n, d] less the mean of their arm."""
-    rows = centre(part.X).centred
+    """Return the rows [n, d] less the mean of their arm; a weighted row times the root of its weight."""
+    rows, weight = centre(part.X, part.weight).centred, row_weights(part)
     result = rows.copy()
     for arm in (0, 1):
         if (part.y == arm).any():
-            result[part.y == arm] -= rows[part.y == arm].mean(axis=0, dtype=np.float64).astype(rows.dtype)
-    return result
+            result[part.y == arm] -= _mean(rows[part.y == arm], weight[part.y == arm], part).astype(rows.dtype)
+    return result if part.weight is None else (np.sqrt(weight)[:, None] * result).astype(rows.dtype)
+
+
+def arm_means(part: Part) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of the negative and of the positive arm [d]."""
+    values = part.X.astype(np.float32) if part.X.dtype == np.float16 else part.X
+    weight = row_weights(part)
+    means = [_mean(values[part.y == arm], weight[part.y == arm], part) for arm in (0, 1)]
+    return means[0], means[1]
+
+
+def _mean(rows: AnyFloats, weight: FloatArray, part: Part) -> FloatArray:
+    if part.weight is None:
+        return np.asarray(rows.mean(axis=0, dtype=np.float64))
+    return np.asarray(np.average(rows, axis=0, weights=weight))
 
 
 def _blocks(rows_of_parts: Iterable[AnyFloats]) -> Iterator[AnyFloats]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -47,6 +48,11 @@ class Ridge:
         return "ridge"
 
     @property
+    def weighs_rows(self) -> Literal[True]:
+        """Rows may have weights."""
+        return True
+
+    @property
     def chooses_threshold(self) -> bool:
         """Whether the threshold is chosen inside the training part. The middle between the arms is already one."""
         return False
@@ -66,7 +72,7 @@ class Ridge:
         asked = [parts[place] for place in spread(range(len(parts)), self.choice_parts) if has_both_arms(parts[place])]
         margins = self._margins(asked)
         best = choose(_losses(margins, asked, len(self.strengths)))
-        found = slope([m[best] for m in margins], [part.y for part in asked]) if self.slope is None else self.slope
+        found = _slope([m[best] for m in margins], asked) if self.slope is None else self.slope
         return replace(self, strengths=(self.strengths[best],), slope=found)
 
     def leave_one_group_out(self, parts: Sequence[Part]) -> list[FloatArray]:
@@ -84,7 +90,7 @@ class Ridge:
             found = self.slope
             if found is None:
                 chosen = [m[b] for m, b in zip(margins, best, strict=True)]
-                found = slope(chosen, [parts[place].y for place in kept]) if kept else 1.0
+                found = _slope(chosen, [parts[place] for place in kept]) if kept else 1.0
             for place, m, b in zip(kept, margins, best, strict=True):
                 logits[place] = found * m[b]
         return logits
@@ -122,5 +128,9 @@ class Ridge:
 
 
 def _losses(margins: Sequence[FloatArray], parts: Sequence[Part], n_candidates: int) -> FloatArray:
-    found = [errors(m, part.y) for m, part in zip(margins, parts, strict=True)]
+    found = [errors(m, part.y, part.weight) for m, part in zip(margins, parts, strict=True)]
     return np.stack(found) if found else np.zeros((0, n_candidates))
+
+
+def _slope(margins: Sequence[FloatArray], parts: Sequence[Part]) -> float:
+    return slope(margins, [part.y for part in parts], [part.weight for part in parts])

@@ -1,7 +1,8 @@
 """Ridge's algebra in the span of the samples, for a batch of parts of one size.
 
 E are the rows less their arm's mean, δ is the difference of the arms' means, A = EᵀE + λI. All that a fit or a left-out
-group needs are EEᵀ, Eδ and δᵀδ, which are K = XXᵀ with the arms' means taken from its rows and columns.
+group needs are EEᵀ, Eδ and δᵀδ, which are K = XXᵀ with the arms' means taken from its rows and columns. A weighted row
+enters E times the root of its weight, and the means by its weight.
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.lenses import leaveout
-from engine.lenses.gram import Rows, arm_shares, centre, gram, less_arm_means, signs, stack
+from engine.lenses.gram import (
+    Rows,
+    arm_shares,
+    centre,
+    gram,
+    less_arm_means,
+    over_raw_rows,
+    row_weights,
+    signs,
+    stack,
+)
 from engine.lenses.interface import FloatArray, Part
 
 if TYPE_CHECKING:
@@ -24,6 +35,7 @@ class Span:
 
     rows: list[Rows]
     sign: Tensor
+    weight: Tensor
     share: Tensor
     inner: Tensor
     """EEᵀ [m, n, n]."""
@@ -39,19 +51,21 @@ def make_span(parts: Sequence[Part], device: str) -> Span:
     """Take parts of one size to their own coordinates."""
     import torch
 
-    rows = [centre(part.X) for part in parts]
+    rows = [centre(part.X, part.weight) for part in parts]
     K = stack([gram(one.centred) for one in rows], device)
     sign = signs(parts, device)
-    share = arm_shares(sign)
-    length = K.diagonal(dim1=1, dim2=2).mean(1)
-    half = less_arm_means(K, sign)
+    weight = stack([row_weights(part) for part in parts], device)
+    root, share = weight.sqrt(), arm_shares(sign, weight)
+    length = (weight * K.diagonal(dim1=1, dim2=2)).sum(1) / weight.sum(1)
+    half = less_arm_means(K, sign, share)
     to_delta = (K @ (share * sign)[..., None])[..., 0]
     return Span(
         rows=rows,
         sign=sign,
+        weight=weight,
         share=share,
-        inner=less_arm_means(half.transpose(1, 2), sign),
-        cross=less_arm_means(to_delta[..., None], sign)[..., 0],
+        inner=root[:, :, None] * less_arm_means(half.transpose(1, 2), sign, share) * root[:, None, :],
+        cross=root * less_arm_means(to_delta[..., None], sign, share)[..., 0],
         delta=(to_delta * share * sign).sum(1),
         length=torch.where(length > 0, length, torch.ones_like(length)),
     )
@@ -64,10 +78,11 @@ def solve(span: Span, strength: float) -> tuple[Tensor, Tensor]:
     penalty = strength * span.length[:, None]
     system = span.inner + torch.diag_embed(penalty.expand_as(span.cross))
     solved = torch.cholesky_solve(span.cross[..., None], torch.linalg.cholesky(system))
-    coefficients = (span.share * span.sign - less_arm_means(solved, span.sign)[..., 0]) / penalty
+    within = over_raw_rows(span.weight.sqrt() * solved[..., 0], span.sign, span.share)
+    coefficients = (span.share * span.sign - within) / penalty
     q = (span.delta - (span.cross * solved[..., 0]).sum(1)) / penalty[:, 0]
-    n_positive = (span.sign > 0).sum(1).to(q.dtype)
-    return coefficients, _ridge_factor(q, n_positive, span.sign.shape[1] - n_positive)
+    n_positive = (span.weight * (span.sign > 0)).sum(1)
+    return coefficients, _ridge_factor(q, n_positive, span.weight.sum(1) - n_positive)
 
 
 def _ridge_factor(q: Tensor, n_positive: Tensor, n_negative: Tensor) -> Tensor:
@@ -81,7 +96,7 @@ def left_out(parts: Sequence[Part], strengths: Sequence[float], device: str) -> 
     import torch
 
     span = make_span(parts, device)
-    left = leaveout.lay_out([part.groups for part in parts], span.sign)
+    left = leaveout.lay_out([part.groups for part in parts], span.sign, span.weight)
     values, vectors = torch.linalg.eigh(span.inner)
     along = (vectors.transpose(1, 2) @ span.cross[..., None])[..., 0]
     n = span.sign.shape[1]
