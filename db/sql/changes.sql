@@ -1,9 +1,14 @@
 -- name: work
 -- Grows with everything that the stages write, so that equal numbers mean nothing new but ratings of people.
-select
-    (select count(*) from runs), (select count(*) from run_concepts), (select count(*) from pairs),
-    (select count(*) from prompts), (select count(*) from samples), (select count(*) from forms),
-    (select count(*) from judgments), (select count(*) from lenses), (select max(created_at)::text from runs);
+-- Put beside each other by position, for as subqueries of one select they take twenty times as long to plan.
+select * from (select count(*), max(created_at)::text from runs)
+positional join (select count(*) from run_concepts)
+positional join (select count(*) from pairs)
+positional join (select count(*) from prompts)
+positional join (select count(*) from samples)
+positional join (select count(*) from forms)
+positional join (select count(*) from judgments)
+positional join (select count(*) from lenses);
 
 -- name: last_rating
 -- The latest rating's number, 0 before the first.
