@@ -1,11 +1,17 @@
 """Synthetic studies, each built once for the whole session."""
 
+import functools
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from db import create_study
+from tests.support.planted import copy_study
 from tests.support.synthetic_study import build_study
+
+# Each screen under test would read the metadata of every installed package anew, which takes longer than to draw it.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +20,15 @@ def full_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_study(tmp_path_factory.mktemp("full") / "study")
 
 
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_study(tmp_path_factory.mktemp("small") / "study", n_concepts=4, n_pairs=8, n_between=1)
+
+
 @pytest.fixture
-def study(tmp_path: Path) -> Path:
+def study(small_study: Path, tmp_path: Path) -> Path:
     """A small study that may be written to."""
-    return build_study(tmp_path / "study", n_concepts=4, n_pairs=8, n_between=1)
+    return copy_study(small_study, tmp_path / "study")
 
 
 @pytest.fixture
