@@ -59,6 +59,19 @@ from pairs p
 semi join samples s on s.sample_id = p.sample_id
 where p.run_id = $run_id and list_contains($chosen::text[], p.concept || chr(31) || p.sample_id);
 
+-- name: texts
+-- What votes on these samples are about, as far as the run asks for them: the text, and the concept that it was asked to be about.
+select null as concept, s.sample_id, s.output, q.prompt_concept
+from samples s
+join prompts q on q.sample_id = s.sample_id
+where q.run_id = $run_id and s.sample_id in (select unnest($sample_ids::text[]))
+union all
+select p.concept, s.sample_id, s.output, q.prompt_concept
+from pairs p
+join samples s on s.sample_id = p.sample_id
+join prompts q on q.sample_id = p.sample_id
+where p.run_id = $run_id and p.sample_id in (select unnest($sample_ids::text[]));
+
 -- name: topics_left
 -- How much there is to ask about topics: votes, votes on empty texts, and characters of the texts of all votes, cut at a limit.
 with given as (

@@ -8,25 +8,25 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 from rich.progress import Progress
 
 from db import connect, query
-from db.rows import JudgeRow, JudgmentRow, TopicRow
+from db.rows import JudgeRow
 from engine.judges.costs.budget import Budget
 from engine.judges.costs.preflight import TITLES
-from engine.judges.judge import Answer, Judge, JudgeIdentity, Kind, Question, Rating, Topic, Unscored
+from engine.judges.judge import Answer, Judge, JudgeIdentity, Kind, Question
 from engine.judges.vocabulary import Vocabulary
 from engine.stages.generate import count
 from engine.stages.progress import StageProgress, now
-from engine.stages.reply_log import Found, ReplyLog, VoteRow, reply_log
+from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
 from engine.stages.stage import WRITE_EVERY_S, write_rows
+from engine.stages.vote_rows import to_row, unscored_reason
 
 PAGE = 2_000
 """Samples whose questions are read at once."""
@@ -35,8 +35,6 @@ UNIT_SEPARATOR = "\x1f"
 TO_ASK: dict[Kind, str] = {"topic": "judging.topics_to_ask", "relevance": "judging.relevance_to_ask"}
 LEFT: dict[Kind, str] = {"topic": "judging.topics_left", "relevance": "judging.relevance_left"}
 TRIAL = "trial"
-_NO_VALUE = (TypeError, OverflowError, AttributeError, duckdb.NotSupportedError)
-"""Raised for what is no value of a row at all."""
 COUNTS: dict[Kind, str] = {"topic": "n_samples", "relevance": "n_pairs"}
 
 
@@ -125,17 +123,27 @@ def ask(
     progress = _progress(asking, kind, bar)
     questions = PendingQuestions(asking, kind)
     n_answered, reasons = 0, Counter[str]()
-    with _writer(asking, log, progress) as write:
-        for answer in judge.answer(questions):
+    with _writer(asking, log, progress) as write, _ended(judge.answer(questions)) as answers:
+        for answer in answers:
             n_answered += 1
             progress.advance(1, cost_usd=answer.usage.cost_usd)
             write(to_row(asking.judge_id, answer, questions.take_prompt_concept(answer.question), vocabulary))
             if budget:
                 budget.keep(answer.usage.cost_usd)
-            if reason := _reason(answer):
+            if reason := unscored_reason(answer):
                 reasons[reason] += 1
     commonest = reasons.most_common(1)
     return Tally(n_answered, reasons.total(), commonest[0][0] if commonest else None)
+
+
+@contextmanager
+def _ended(answers: Iterator[Answer]) -> Iterator[Iterator[Answer]]:
+    """Have a judge end when its answers are not taken any more, and not when they are forgotten."""
+    try:
+        yield answers
+    finally:
+        if isinstance(answers, Generator):
+            answers.close()
 
 
 def _progress(asking: Inquiry, kind: Kind, bar: Progress) -> StageProgress:
@@ -146,34 +154,6 @@ def _progress(asking: Inquiry, kind: Kind, bar: Progress) -> StageProgress:
     with connect(asking.study) as cursor:
         n_total = count(cursor, asking.run_id, COUNTS[kind]) * asking.n_votes
     return StageProgress(bar, asking.run_id, TITLES[kind], n_done=max(0, n_total - n_left), n_total=n_total)
-
-
-def keep_left_replies(asking: Inquiry, log: ReplyLog, tell: Callable[[str], None]) -> int:
-    """Put into the database what a process that was killed had received; returns how many votes that were.
-
-    What is damaged is set aside and told.
-    """
-    found = log.find()
-    sound = [(one, one.row) for one in found if one.row is not None]
-    refused = _write_sound(asking.study, sound)
-    for said in log.set_aside([*(one for one in found if one.row is None), *refused]):
-        tell(said)
-    log.forget_found()
-    return len(sound) - len(refused)
-
-
-def _write_sound(study: Path, found: Sequence[tuple[Found, VoteRow]]) -> list[Found]:
-    """Write all rows that the database takes; returns those that it refuses, found by halving what is refused together."""
-    if not found:
-        return []
-    try:
-        write_rows(study, [row for _, row in found])
-    except (duckdb.IntegrityError, duckdb.DataError, duckdb.ProgrammingError, *_NO_VALUE):
-        if len(found) == 1:
-            return [found[0][0]]
-        middle = len(found) // 2
-        return [*_write_sound(study, found[:middle]), *_write_sound(study, found[middle:])]
-    return []
 
 
 class PendingQuestions:
@@ -203,63 +183,6 @@ class PendingQuestions:
         values = self._asking.values(self._kind) | {"after": after, "n_rows": PAGE}
         with connect(self._asking.study) as cursor:
             return cursor.execute(query(TO_ASK[self._kind]), values).fetchall()
-
-
-def to_row(judge: str, answer: Answer, prompt_concept: str, vocabulary: Vocabulary) -> VoteRow:
-    """An answer as the study keeps it."""
-    if answer.question.concept is None:
-        return _topic_row(judge, answer, prompt_concept, vocabulary)
-    return _judgment_row(judge, answer, answer.question.concept)
-
-
-def _topic_row(judge: str, answer: Answer, prompt_concept: str, vocabulary: Vocabulary) -> TopicRow:
-    topic = answer.said if isinstance(answer.said, Topic) else None
-    match = vocabulary.match(topic.topic, concept=prompt_concept) if topic else None
-    return TopicRow(
-        judge_id=judge,
-        sample_id=answer.question.sample_id,
-        vote=answer.question.vote,
-        topic=topic.topic if topic else None,
-        similarity=topic.similarity if topic else None,
-        unscored_reason=_reason(answer),
-        raw_reply=answer.raw_reply,
-        n_input_tokens=answer.usage.n_input_tokens,
-        n_output_tokens=answer.usage.n_output_tokens,
-        cost_usd=answer.usage.cost_usd,
-        judged_at=now(),
-        n_cache_read_tokens=answer.usage.n_cache_read_tokens,
-        n_cache_write_tokens=answer.usage.n_cache_write_tokens,
-        n_chars_cut=answer.n_chars_cut,
-        topic_concept=match.topic_concept if match else None,
-        topic_match=match.match if match else None,
-    )
-
-
-def _judgment_row(judge: str, answer: Answer, concept: str) -> JudgmentRow:
-    rating = answer.said if isinstance(answer.said, Rating) else None
-    return JudgmentRow(
-        judge_id=judge,
-        concept=concept,
-        sample_id=answer.question.sample_id,
-        vote=answer.question.vote,
-        rating=rating.rating if rating else None,
-        explanation=rating.explanation if rating else None,
-        unscored_reason=_reason(answer),
-        raw_reply=answer.raw_reply,
-        n_input_tokens=answer.usage.n_input_tokens,
-        n_output_tokens=answer.usage.n_output_tokens,
-        cost_usd=answer.usage.cost_usd,
-        judged_at=now(),
-        n_cache_read_tokens=answer.usage.n_cache_read_tokens,
-        n_cache_write_tokens=answer.usage.n_cache_write_tokens,
-        n_chars_cut=answer.n_chars_cut,
-        probabilities=rating.probabilities if rating else None,
-        expected_rating=rating.expected if rating else None,
-    )
-
-
-def _reason(answer: Answer) -> str | None:
-    return answer.said.reason if isinstance(answer.said, Unscored) else None
 
 
 @contextmanager

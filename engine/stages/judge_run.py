@@ -2,6 +2,8 @@
 
 import secrets
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,8 @@ from engine.judges.open import NO_KEY_YET
 from engine.judges.vocabulary import Vocabulary
 from engine.packs.pack import Pack
 from engine.stages.batch_ledger import StudyLedger
-from engine.stages.judge import Inquiry, Tally, ask, judge_id, judge_row, keep_left_replies, left_to_ask, open_log
+from engine.stages.judge import Inquiry, Tally, ask, judge_id, judge_row, left_to_ask, open_log
+from engine.stages.left_replies import keep_left_replies, keep_left_rows
 from engine.stages.pricing import budget_of, price_free_judge, price_judging, require_consent, terminal_asks
 from engine.stages.progress import now
 from engine.stages.reply_log import ReplyLog
@@ -59,8 +62,7 @@ def judge_run(
     write_rows(study, [judge_row(judge.identity)])
     with open_log(asking, judge) as log:
         if log:
-            keep_left_replies(asking, log, partial(_tell, bar))
-            _keep_found_holds(asking, log)
+            _keep_what_is_left(asking, log, judge, pack, partial(_tell, bar))
         if not any(left_to_ask(asking, kind).n_votes for kind in options.kinds):
             return {TITLES[kind]: Tally() for kind in options.kinds}
         if caution := getattr(judge, "caution", None):
@@ -85,16 +87,33 @@ def _ask_for_money(
     try:
         _prepare(asking, judge, config, bar, options)
         asked = _in_batches(asking, judge, bar) if config.batches else judge
-        done = {TITLES[kind]: ask(asking, asked, kind, vocabulary, bar, log, judge.budget) for kind in options.kinds}
+        receiving = judge.receiving(log.folder, asking.judge_id, log.token)
+        with nullcontext() if config.batches else receiving:
+            done = {
+                TITLES[kind]: ask(asking, asked, kind, vocabulary, bar, log, judge.budget) for kind in options.kinds
+            }
     finally:
-        _keep_extra(asking, judge, "lost", judge.budget.not_kept_usd, log.token)
-        log.release(log.token)
+        # What becomes of calls that are left is told by the process that receives their replies.
+        if judge.leaves_calls:
+            _tell(bar, "Replies to calls under way are still received, and kept for the next call of this command.")
+        else:
+            _keep_extra(asking, judge, "lost", judge.budget.not_kept_usd, log.token)
+            log.release(log.token)
     if n_left := judge.traffic.n_left:
         raise JudgeError(
             f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
             hint="What was answered is kept; run the same command again to ask the rest.",
         )
     return done
+
+
+def _keep_what_is_left(asking: Inquiry, log: ReplyLog, judge: Judge, pack: Pack, tell: Callable[[str], None]) -> None:
+    """Put into the database what a process that was killed had received, and count what it may have lost."""
+    log.await_receiver(tell)
+    keep_left_rows(asking, log, tell)
+    if isinstance(judge, MessagesJudge):
+        keep_left_replies(asking, log, judge, Vocabulary(pack), tell)
+    _keep_found_holds(asking, log)
 
 
 def _keep_found_holds(asking: Inquiry, log: ReplyLog) -> None:

@@ -3,9 +3,11 @@
 The database is written every few seconds; a process that is killed in between would pay for those seconds again. So each row
 is first appended to a file of the study, replies/<judge>-<number>.jsonl, which is deleted when its rows are in the database.
 The next process that judges reads what is left; a line that is no answer, or that the database refuses, goes to <file>.bad.
+Where another process receives the replies (engine.judges.api.receiver) and has put one on disk, that file is kept instead.
 
 What calls under way may cost is not known before their answers come. The most that a kill could lose stands in
-replies/<judge>-<token>.held, a line each time that it grows, and is deleted when all is accounted for.
+replies/<judge>-<token>.held, a line each time that it grows, and is deleted when all is accounted for. A receiver that outlived
+the kill has added what was lost indeed.
 
 Only one process at a time may ask a judge about a study, since two would both ask what is pending; a lock beside the files sees
 to that.
@@ -14,22 +16,35 @@ to that.
 import json
 import math
 import secrets
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Final, TextIO
 
 from filelock import FileLock, Timeout
 
 from db.rows import JudgmentRow, TopicRow
 from engine.errors import JudgeBusy, StudyFull, StudyUnreadable
+from engine.judges.api.endpoint import REPLY_S
+from engine.judges.api.reply_files import (
+    SETTLED,
+    Vote,
+    held_file,
+    read_reply,
+    receiver_lock,
+    reply_file,
+    reply_files,
+)
 
 VoteRow = TopicRow | JudgmentRow
 _CLASSES: dict[str, type[VoteRow]] = {"topics": TopicRow, "judgments": JudgmentRow}
 _MOST_DIGITS = 9
+LONGEST_WAIT_S: Final = REPLY_S + 10.0
+"""Longer than any call of a process that has ended can take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +61,14 @@ class ReplyLog:
     """The answers that are not in the database yet, in numbered files; one file is open, the others wait to be written."""
 
     def __init__(self, folder: Path, judge_id: str) -> None:
-        self._folder, self._judge_id = folder, judge_id
+        self.folder, self._judge_id = folder, judge_id
         self.token = secrets.token_hex(8)
         """Names what this process holds."""
         self._file: TextIO | None = None
-        self._number = max((_number(path) for path in self._left()), default=0)
-        self._found = self._number
+        self._found = max((_number(path) for path in self._left()), default=0)
+        self._number = self._found + 1
+        self._received: defaultdict[int, list[Path]] = defaultdict(list)
+        """Files of replies whose rows are not in the database, by the number of the file that would hold those rows."""
 
     def find(self) -> list[Found]:
         """All lines that an earlier process left behind."""
@@ -61,11 +78,18 @@ class ReplyLog:
         """All answers that an earlier process left behind."""
         return [found.row for found in self.find() if found.row is not None]
 
+    def find_replies(self) -> list[tuple[Path, tuple[Vote, dict[str, Any]] | None]]:
+        """All replies that another process received and nobody made a row of, None where a file is damaged."""
+        return [(file, read_reply(file)) for file in reply_files(self.folder, self._judge_id)]
+
     def append(self, row: VoteRow) -> None:
-        """Put a row on disk, safe from the end of this process. StudyFull when there is no room."""
+        """Put a row on disk, unless its reply is there already. StudyFull when there is no room."""
+        reply = reply_file(self.folder, self._judge_id, _vote(row))
+        if reply.exists():
+            self._received[self._number].append(reply)
+            return
         try:
             if self._file is None:
-                self._number += 1
                 self._file = self._path(self._number).open("a", encoding="utf-8")
             self._file.write(_line(row))
             self._file.flush()
@@ -82,7 +106,7 @@ class ReplyLog:
 
     def found_holds(self) -> dict[str, float]:
         """What processes that were killed may have lost at most, by their tokens."""
-        files = self._folder.glob(f"{self._judge_id}-*.held")
+        files = self.folder.glob(f"{self._judge_id}-*.held")
         held = {path.stem.rpartition("-")[2]: _most_held(path) for path in files if path.is_file()}
         return {token: amount for token, amount in held.items() if token != self.token}
 
@@ -117,32 +141,50 @@ class ReplyLog:
             with suppress(OSError):
                 self._file.close()
             self._file = None
-        return self._number
+        self._number += 1
+        return self._number - 1
 
     def forget(self, number: int) -> None:
-        """Delete the files of this process up to a number, for their rows are in the database."""
-        for path in self._left():
-            if self._found < _number(path) <= number:
-                path.unlink(missing_ok=True)
+        """Delete the files of this process up to a number, and those of the replies that came with them."""
+        received = [self._received.pop(each) for each in list(self._received) if each <= number]
+        written = [path for path in self._left() if self._found < _number(path) <= number]
+        for path in chain(written, *received):
+            path.unlink(missing_ok=True)
 
-    def forget_found(self) -> None:
-        """Delete the files that an earlier process left behind, for their rows are in the database or set aside."""
-        for path in self._left():
-            if _number(path) <= self._found:
-                path.unlink(missing_ok=True)
+    def forget_found(self, replies: Iterable[Path] = ()) -> None:
+        """Delete the files that an earlier process left behind, and these replies: all is in the database or set aside."""
+        for path in (*replies, *(path for path in self._left() if _number(path) <= self._found)):
+            path.unlink(missing_ok=True)
+
+    def await_receiver(self, tell: Callable[[str], None]) -> None:
+        """Wait until a process that received replies for an earlier one has ended; JudgeBusy where that takes too long."""
+        lock = FileLock(receiver_lock(self.folder, self._judge_id))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            tell(
+                f"Replies to an earlier call may still come; they are waited for, at most {LONGEST_WAIT_S:.0f} seconds."
+            )
+            try:
+                lock.acquire(timeout=LONGEST_WAIT_S)
+            except Timeout as error:
+                raise JudgeBusy(
+                    "Another process still receives replies of this judge.", hint="Run it again."
+                ) from error
+        lock.release()
 
     def _left(self) -> list[Path]:
-        return sorted(self._folder.glob(f"{self._judge_id}-*.jsonl"), key=_number)
+        return sorted(self.folder.glob(f"{self._judge_id}-*.jsonl"), key=_number)
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{self._judge_id}-{number}.jsonl"
+        return self.folder / f"{self._judge_id}-{number}.jsonl"
 
     def _held(self, token: str) -> Path:
-        return self._folder / f"{self._judge_id}-{token}.held"
+        return held_file(self.folder, self._judge_id, token)
 
     def _full(self, what: str, error: OSError) -> StudyFull:
         return StudyFull(
-            f"{what} could not be kept in {self._folder}: {error.strerror or error}.",
+            f"{what} could not be kept in {self.folder}: {error.strerror or error}.",
             hint="Free some space and run it again.",
         )
 
@@ -173,6 +215,12 @@ def reply_log(study: Path, judge_id: str) -> Iterator[ReplyLog]:
     finally:
         log.close_file()
         lock.release()
+
+
+def _vote(row: VoteRow) -> Vote:
+    if isinstance(row, TopicRow):
+        return Vote("topic", row.sample_id, None, row.vote)
+    return Vote("relevance", row.sample_id, row.concept, row.vote)
 
 
 def _line(row: VoteRow) -> str:
@@ -208,12 +256,20 @@ def _is_finite(values: dict[str, object]) -> bool:
 
 
 def _most_held(path: Path) -> float:
-    """The largest amount in a file; a line that its process did not finish was followed by no call."""
-    amounts = [0.0]
-    for line in path.read_bytes().split(b"\n"):
-        with suppress(ValueError):
-            amounts.append(float(line))
-    return max(amount for amount in amounts if math.isfinite(amount))
+    """The amount that was lost, as a receiver told it; else the largest amount that was held.
+
+    A line that its process did not finish was followed by no call.
+    """
+    lines = path.read_bytes().split(b"\n")
+    settled = [line.removeprefix(SETTLED) for line in lines[:-1] if line.startswith(SETTLED)]
+    return max(filter(math.isfinite, map(_amount, settled or lines)), default=0.0)
+
+
+def _amount(line: bytes) -> float:
+    try:
+        return max(float(line), 0.0)
+    except ValueError:
+        return 0.0
 
 
 def _named(found: Sequence[Found]) -> str:

@@ -8,7 +8,8 @@ followed, for they would carry the key to an address that nobody gave.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +19,7 @@ from engine.errors import JudgeError
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from httpx2 import AsyncBaseTransport
+    from httpx2 import AsyncBaseTransport, AsyncClient
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 ANTHROPIC_KEY = "ANTHROPIC_API_KEY"
@@ -147,6 +148,31 @@ def checked_key(key: str, variable: str) -> str:
     return key
 
 
+def open_http(
+    *,
+    max_connections: int,
+    reply_s: float = REPLY_S,
+    connect_s: float = CONNECT_S,
+    transport: "AsyncBaseTransport | None" = None,
+) -> "AsyncClient":
+    """An HTTP client for one event loop that follows no redirects, with a connection for each call at once.
+
+    Raises JudgeError where proxy or certificates make none.
+    """
+    import httpx2
+
+    from engine.judges.api.sizes import hold_to_size
+
+    with _settings_told():
+        return httpx2.AsyncClient(
+            timeout=httpx2.Timeout(reply_s, connect=connect_s, pool=None),
+            limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            follow_redirects=False,
+            transport=transport,
+            event_hooks={"response": [hold_to_size]},
+        )
+
+
 def open_client(
     endpoint: Endpoint,
     *,
@@ -159,23 +185,26 @@ def open_client(
 
     Raises JudgeError where address, proxy or certificates make none.
     """
-    import httpx2
     from anthropic import AsyncAnthropic
 
-    from engine.judges.api.sizes import hold_to_size
-
-    timeout = httpx2.Timeout(reply_s, connect=connect_s, pool=None)
-    try:
-        http = httpx2.AsyncClient(
-            timeout=timeout,
-            limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-            follow_redirects=False,
-            transport=transport,
-            event_hooks={"response": [hold_to_size]},
-        )
+    http = open_http(max_connections=max_connections, reply_s=reply_s, connect_s=connect_s, transport=transport)
+    with _settings_told():
         client = AsyncAnthropic(
-            api_key=endpoint.key, base_url=endpoint.base_url, max_retries=0, timeout=timeout, http_client=http
+            api_key=endpoint.key, base_url=endpoint.base_url, max_retries=0, timeout=http.timeout, http_client=http
         )
+    if endpoint.key_variable == OTHER_KEY:
+        # Headers of the environment (ANTHROPIC_CUSTOM_HEADERS) may hold secrets that are meant for another server.
+        client._custom_headers = {}
+    return client
+
+
+@contextmanager
+def _settings_told() -> Iterator[None]:
+    """JudgeError for what the HTTP library says of an address, or of the environment's settings."""
+    import httpx2
+
+    try:
+        yield
     except httpx2.InvalidURL:
         raise JudgeError("The judge's address cannot be used.", hint="It is like http://127.0.0.1:8000.") from None
     except ImportError:
@@ -189,10 +218,6 @@ def open_client(
             f"The environment's settings of proxy or certificates cannot be used ({type(error).__name__}).",
             hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
         ) from None
-    if endpoint.key_variable == OTHER_KEY:
-        # Headers of the environment (ANTHROPIC_CUSTOM_HEADERS) may hold secrets that are meant for another server.
-        client._custom_headers = {}
-    return client
 
 
 @cache

@@ -72,6 +72,10 @@ class NoMessage(Exception):
         self.response = response
 
 
+class ReceiverGone(Exception):
+    """The process that makes the calls has ended."""
+
+
 def call_errors() -> tuple[type[Exception], ...]:
     """The exceptions of a call that brought no message; `fault_of` says what they mean."""
     from anthropic import APIError
@@ -156,16 +160,28 @@ def _endpoint_fault(response: "Response", endpoint: Endpoint, message: str, body
 
 
 def _no_message(response: "Response", endpoint: Endpoint) -> Fault:
-    is_html = "html" in response.headers.get("content-type", "") or response.text.lstrip()[:1] == "<"
-    what = "an HTML page" if is_html else "something that is no message"
+    page = is_html(response)
+    what = "an HTML page" if page else "something that is no message"
     return Fault(
         "again",
         f"The server at {endpoint.base_url} answers with {what}.",
         "Is the address right?",
-        is_final_at_first=is_html,
+        is_final_at_first=page,
         body=endpoint.redact(response.text),
-        may_be_paid=not is_html,
+        may_be_paid=not page,
     )
+
+
+def is_html(response: "Response") -> bool:
+    """Whether a response is a page, which no model wrote."""
+    return "html" in response.headers.get("content-type", "") or response.text.lstrip()[:1] == "<"
+
+
+def was_sent(error: BaseException) -> bool:
+    """Whether a request may have reached the server before its connection failed."""
+    from httpx2 import ConnectError, ConnectTimeout, ProxyError
+
+    return not isinstance(error, (ConnectError, ConnectTimeout, ProxyError))
 
 
 def _timeout(error: Exception, endpoint: Endpoint) -> Fault:
@@ -183,6 +199,9 @@ def _connection_fault(error: Exception, endpoint: Endpoint) -> Fault:
     from httpx2 import ConnectError, ProxyError
 
     cause = error.__cause__
+    if isinstance(cause, ReceiverGone):
+        told = "The process that receives the judge's replies has ended."
+        return Fault("endpoint", told, "Run the same command again.", may_be_paid=True)
     reason = one_line(endpoint.redact(str(cause or error))) or type(cause or error).__name__
     if isinstance(cause, ProxyError):
         return Fault("again", f"{_proxy()} fails ({reason}).", "Check the proxy's settings.", is_final_at_first=True)
@@ -216,8 +235,7 @@ def error_parts(response: "Response", body: str, endpoint: Endpoint) -> tuple[st
     try:
         found = endpoint.redacted(json.loads(body))
     except (ValueError, RecursionError):
-        is_html = "html" in response.headers.get("content-type", "") or body.lstrip()[:1] == "<"
-        return "", "", "an HTML page" if is_html else one_line(body)
+        return "", "", "an HTML page" if is_html(response) else one_line(body)
     if not isinstance(found, dict):
         return "", "", one_line(body)
     error = found.get("error", found)

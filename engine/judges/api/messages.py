@@ -8,9 +8,10 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import JudgeError
@@ -18,6 +19,7 @@ from engine.judges.api.aside import ask_aside
 from engine.judges.api.asking import Asking, Call, Failed, Traffic
 from engine.judges.api.endpoint import CONNECT_S, REPLY_S, Capabilities, Endpoint, open_client
 from engine.judges.api.faults import Fault, call_errors, fault_of
+from engine.judges.api.lines import STAKE, Stake, Start
 from engine.judges.api.pace import CEILING, Gate, Pace, Rate
 from engine.judges.api.replies import (
     count_in,
@@ -30,6 +32,7 @@ from engine.judges.api.replies import (
     text_of,
     usage_of,
 )
+from engine.judges.api.reply_files import Vote
 from engine.judges.api.thinking import least_thinking
 from engine.judges.characters import carried
 from engine.judges.costs.budget import Budget
@@ -87,6 +90,8 @@ class MessagesJudge:
         self.prices = prices
         self._limits = limits or Limits()
         self.transport = transport
+        self.leaves_calls = False
+        """Whether another process still waits for replies, keeps them, and says what of them is lost."""
         self._clock = clock
         self._pace = Pace(ceiling=self._limits.max_concurrency)
         self.identity = identify(endpoint, questioner)
@@ -180,6 +185,33 @@ class MessagesJudge:
                     return [None] * len(questions)
         return counts
 
+    @contextmanager
+    def receiving(self, folder: Path, judge_id: str, token: str) -> Iterator[None]:
+        """Within the block another process makes the calls, and keeps each reply in a folder before it is read here.
+
+        Where that process still waits for replies at the end, the judge `leaves_calls`.
+        """
+        from engine.judges.api.relay import GRACE_S, Relay
+
+        limits, lost_usd = self._limits, self.budget.not_kept_usd
+        start = Start(
+            str(folder),
+            judge_id,
+            token,
+            self.endpoint,
+            limits.max_concurrency,
+            limits.reply_s,
+            limits.connect_s,
+            lost_usd,
+        )
+        relay = self.transport = Relay(start)
+        self._limits = replace(limits, reply_s=limits.reply_s + GRACE_S)
+        try:
+            yield
+        finally:
+            self.transport, self._limits = None, limits
+            self.leaves_calls = relay.close() > 0
+
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Asking]:
         limits = self._limits
@@ -213,15 +245,17 @@ class Caller:
         params = self.judge.params(question)
         # A token is at least a byte, so there are never more tokens than bytes.
         n_bytes = len(json.dumps(params, ensure_ascii=False).encode())
-        send = partial(self.send, question, params)
-        return Call(question, send, self.judge.worst_usd(n_bytes + ADDED_TOKENS), n_bytes / BYTES_PER_TOKEN)
+        worst_usd = self.judge.worst_usd(n_bytes + ADDED_TOKENS)
+        stake = Stake(Vote(question.kind, question.sample_id, question.concept, question.vote), worst_usd)
+        return Call(question, partial(self.send, question, params, stake), worst_usd, n_bytes / BYTES_PER_TOKEN)
 
     def refused(self, question: Question, fault: Fault) -> Answer:
         """The answer for a question that the server will not take."""
         return self.judge.refused(question, fault)
 
-    async def send(self, question: Question, params: Mapping[str, Any]) -> Answer:
+    async def send(self, question: Question, params: Mapping[str, Any], stake: Stake) -> Answer:
         """Ask once; Failed where no message came."""
+        STAKE.set(stake)
         call = self.client.messages.with_raw_response.create(**params)
         try:
             message = message_of(await reply_within(self.reply_s, call))

@@ -35,21 +35,34 @@ async def reply_within(seconds: float, call: Awaitable[Any]) -> "Response":
 
 def json_object(response: "Response") -> dict[str, Any]:
     """The JSON object in a response; NoMessage for HTML, broken JSON and all else."""
-    try:
-        found = json.loads(response.content)
-    except (ValueError, RecursionError):
-        raise NoMessage(response) from None
-    if not isinstance(found, dict):
+    found = _object_in(response.content)
+    if found is None:
         raise NoMessage(response)
     return found
 
 
 def message_of(response: "Response") -> dict[str, Any]:
     """The message in a response; NoMessage for all else."""
-    found = json_object(response)
-    if found.get("type", "message") != "message" or not isinstance(found.get("content"), list):
+    found = message_in(response.content)
+    if found is None:
         raise NoMessage(response)
     return found
+
+
+def message_in(body: bytes) -> dict[str, Any] | None:
+    """The message that a body is; None for all else."""
+    found = _object_in(body)
+    if found is None or found.get("type", "message") != "message" or not isinstance(found.get("content"), list):
+        return None
+    return found
+
+
+def _object_in(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def text_of(message: Mapping[str, Any]) -> str:

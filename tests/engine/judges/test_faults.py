@@ -8,12 +8,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import pairwise
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from engine.judges.judge import Question
 from engine.judges.questions import Asked
 from tests.engine.judges.conftest import Serve
 from tests.support.command import Command
+from tests.support.judge_process import KEY, judging, status_of, wait_until
 from tests.support.judging import asked, study_to_judge, votes_in_database, votes_on_disk
 from tests.support.messages_server import (
     MODEL,
@@ -35,10 +34,6 @@ from tests.support.messages_server import (
     topic_of,
 )
 
-KEY = "sk-planted-0123456789"
-LENSGAP = Path(sys.executable).with_name("lensgap")
-MOST_UNDER_WAY = 128
-"""Questions that the judge has under way at most: on the wire, waiting to be tried again, or on the way to the disk."""
 FAULTY = Settings(
     share_429=0.05,
     retry_after_s=0.05,
@@ -52,27 +47,7 @@ FAULTY = Settings(
 N_VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 700, 2_000
 
 
-@contextmanager
-def judging(study: Path, server: MessagesServer, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """`lensgap judge` in a process of its own; what it says is added to a file beside the study."""
-    command = [str(LENSGAP), "judge", str(study), "--judge", "anthropic", "--base-url", server.url, "--yes", *options]
-    environment = os.environ | {"LENSGAP_JUDGE_KEY": KEY}
-    said = study.with_suffix(".said").open("a")
-    with said, subprocess.Popen(command, env=environment, stdout=said, stderr=said, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
-    """Wait for something to happen at the server, as long as the process lives that makes it happen."""
-    while not condition():
-        assert process is None or process.poll() is None, "the process ended"
-        time.sleep(0.05)
-
-
-def resident_mib(process: subprocess.Popen[str]) -> float:
+def resident_mib(process: ForkServerProcess) -> float:
     """Memory of a process in MiB, 0 once it has ended."""
     shown = subprocess.run(["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=False)
     return int(shown.stdout or 0) / 1024
@@ -83,12 +58,8 @@ def kill_amid(study: Path, server: MessagesServer) -> None:
     goal = server.progress()[0] + N_BETWEEN_KILLS
     with judging(study, server) as process:
         wait_until(lambda: server.progress()[0] >= goal, process)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
     wait_until(lambda: server.progress()[1] == 0)
-
-
-def n_kept(study: Path) -> int:
-    return len({*votes_in_database(study), *votes_on_disk(study)})
 
 
 def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]:
@@ -96,13 +67,13 @@ def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]
     goal = server.progress()[0] + N_WARM
     early = late = 0.0
     with judging(study, server) as process:
-        while process.poll() is None:
+        while process.is_alive():
             if server.progress()[0] < goal:
                 early = max(early, resident_mib(process))
             else:
                 late = max(late, resident_mib(process))
             time.sleep(0.5)
-        assert process.returncode == 0, study.with_suffix(".said").read_text()
+        assert process.exitcode == 0, study.with_suffix(".said").read_text()
     return early, late
 
 
@@ -115,19 +86,12 @@ def test_ten_thousand_votes_end_with_a_value_or_a_reason_and_none_is_paid_twice_
     assert len(questions) >= N_VOTES
     keys = {question: request_key(MODEL, words.system, words.user) for question, words in questions.items()}
     with messages_server(FAULTY) as server:
-        wasted = [0]
         for _ in range(3):
             kill_amid(study, server)
-            paid = server.stats().paid
-            wasted.append(sum(paid.get(key, 0) for key in keys.values()) - n_kept(study))
         early, late = judge_to_the_end(study, server)
         stats = server.stats()
 
-    # All that was paid and is not kept was on its way when a process was killed; nothing kept was ever asked for again.
-    times = [stats.paid.get(key, 0) for key in keys.values()]
-    assert min(times) == 1
-    assert sum(times) - len(questions) == wasted[-1]
-    assert all(0 <= after - before <= MOST_UNDER_WAY for before, after in pairwise(wasted))
+    assert {stats.paid.get(key, 0) for key in keys.values()} == {1}
     assert stats.violations == ()
 
     kept = votes_in_database(study)
@@ -202,23 +166,89 @@ def test_a_server_of_another_make_judges_all_the_same(
     assert said(study) == expected(asked(study), settings)
 
 
-@pytest.mark.slow
-def test_what_was_under_way_at_a_kill_counts_against_the_budget_from_then_on(study: Path) -> None:
-    statement = "select count(*), coalesce(sum(cost_usd), 0) from judge_extras where reason = 'killed'"
-    with messages_server(Settings(latency_s=(0.02, 0.05))) as server:
+SLOW = Settings(latency_s=(0.5, 0.5))
+
+
+def receiver_of(process: ForkServerProcess) -> int:
+    """The process that receives replies for a judge."""
+    shown = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    return int(shown.stdout)
+
+
+def lost_by_kills(study: Path) -> list[float]:
+    """What processes that were killed are said to have lost."""
+    with connect(study) as cursor:
+        rows = cursor.execute("select cost_usd from judge_extras where reason = 'killed'").fetchall()
+    return [cost for (cost,) in rows]
+
+
+def times_paid(study: Path, server: MessagesServer) -> set[int]:
+    """How often the questions of a study were paid for."""
+    paid = server.stats().paid
+    return {paid.get(request_key(MODEL, words.system, words.user), 0) for words in asked(study).values()}
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_replies_that_come_after_the_end_of_their_judge_are_kept_and_nothing_is_lost(
+    study: Path, ending: signal.Signals
+) -> None:
+    with messages_server(SLOW) as server:
         with judging(study, server) as process:
-            wait_until(lambda: server.progress()[0] >= 5, process)
-            os.kill(process.pid, signal.SIGKILL)
+            wait_until(lambda: server.progress()[1] >= 3, process)
+            os.kill(process.pid or 0, ending)
+            process.join()
+            n_answered, n_under_way = server.progress()
+        assert n_under_way >= 3
+        # All that is under way is waited for, and nothing more is sent.
+        with judging(study, server, "--budget", "0") as process:
+            assert status_of(process) == 1
+        assert server.progress() == (n_answered + n_under_way, 0)
+        assert len(votes_in_database(study)) == n_answered + n_under_way - 1, "all but the probe's"
+        server.become(Settings())
+        with judging(study, server) as process:
+            assert status_of(process) == 0
+        assert len(votes_in_database(study)) == len(asked(study))
+        assert server.stats().n_paid == len(asked(study)) - (n_answered + n_under_way - 1)
+    assert lost_by_kills(study) == []
+    assert said(study) == expected(asked(study), Settings())
+    assert [file.suffix for file in (study / "replies").iterdir()] == [".lock", ".lock"]
+
+
+def test_what_was_under_way_at_a_kill_of_both_counts_against_the_budget_from_then_on(study: Path) -> None:
+    with messages_server(SLOW) as server:
+        with judging(study, server) as process:
+            wait_until(lambda: server.progress()[1] >= 3, process)
+            receiver = receiver_of(process)
+            os.kill(process.pid or 0, signal.SIGSTOP)
+            os.kill(receiver, signal.SIGKILL)
+            process.kill()
         wait_until(lambda: server.progress()[1] == 0)
         n_paid = server.stats().n_paid
         with judging(study, server, "--budget", "0") as process:
-            assert process.wait() == 1
+            assert status_of(process) == 1
         assert "for replies that were lost" in study.with_suffix(".said").read_text()
         assert server.stats().n_paid == n_paid
-    with connect(study) as cursor:
-        [(n_killed, cost_usd)] = cursor.execute(statement).fetchall()
-    assert n_killed == 1
+    [cost_usd] = lost_by_kills(study)
     assert cost_usd > 0
+
+
+def test_a_judge_whose_receiver_is_killed_says_so_and_goes_on_when_it_is_called_again(study: Path) -> None:
+    with messages_server(SLOW) as server:
+        with judging(study, server) as process:
+            wait_until(lambda: server.progress()[1] >= 3, process)
+            os.kill(receiver_of(process), signal.SIGKILL)
+            assert status_of(process) == 1
+        assert (
+            study.with_suffix(".said").read_text().count("The process that receives the judge's replies has ended.")
+            == 1
+        )
+        with connect(study) as cursor:
+            [(lost,)] = cursor.execute("select cost_usd from judge_extras where reason = 'lost'").fetchall()
+        assert lost > 0
+        server.become(Settings())
+        with judging(study, server) as process:
+            assert status_of(process) == 0
+    assert said(study) == expected(asked(study), Settings())
 
 
 def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) -> None:
@@ -227,9 +257,9 @@ def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) 
         for n_submitted in (1, 2):
             with judging(study, server, "--batches") as process:
                 wait_until(lambda n=n_submitted: len(server.stats().batch_sizes) == n, process)  # type: ignore[misc]
-                os.kill(process.pid, signal.SIGKILL)
+                process.kill()
         with judging(study, server, "--batches") as process:
-            assert process.wait() == 0, study.with_suffix(".said").read_text()
+            assert status_of(process) == 0, study.with_suffix(".said").read_text()
         stats = server.stats()
     assert list(stats.batch_sizes) == n_of_kind
     questions = asked(study)
