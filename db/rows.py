@@ -27,6 +27,9 @@ BatchStep: TypeAlias = Literal["submitted", "done", "lost"]
 Pool: TypeAlias = Literal["mean", "last"]
 Decision: TypeAlias = Literal["more", "graduated", "ceiling", "exhausted", "budget"]
 ComparisonKind: TypeAlias = Literal["filter", "refinement", "splitting", "bucketing", "layers", "setting"]
+AuditTarget: TypeAlias = Literal["samples", "future"]
+AuditSource: TypeAlias = Literal["audit", "judge"]
+Stratum: TypeAlias = Literal["A", "B", "C", "D", "none"]
 ExtraReason: TypeAlias = Literal["probe", "lost", "killed"]
 Json: TypeAlias = str
 """A JSON document as text."""
@@ -508,3 +511,32 @@ class ComparisonResultRow(Row):
     n: int
     kept: bool | None
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPlanRow(Row):
+    """An audit that was planned: by how many ratings, or by how wide an interval."""
+
+    table: ClassVar[str] = "audit_plans"
+    key: ClassVar[tuple[str, ...]] = ("plan_id",)
+    plan_id: str
+    run_id: str
+    judge_id: str
+    n_ratings_wished: int | None
+    half_width_wished: float | None
+    target: AuditTarget
+    planned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditStratumRow(Row):
+    """With which probability a plan draws the pairs of a quadrant and arm."""
+
+    table: ClassVar[str] = "audit_strata"
+    key: ClassVar[tuple[str, ...]] = ("plan_id", "quadrant", "arm")
+    plan_id: str
+    quadrant: Stratum
+    arm: Arm
+    probability: float
+    variance: float
+    learnt_from: AuditSource
