@@ -95,7 +95,7 @@ def evaluate(
         beside = text_baselines(rows.y, groups=rows.groups, fold=fold, texts=rows.texts, seed=seed)
     else:
         beside = TextBaselines(baselines.text_only[rows.order], baselines.length_only[rows.order])
-    estimate_f1 = partial(f1_interval, groups=rows.groups, seed=seed)
+    estimate_f1 = partial(f1_interval, groups=rows.groups)
     return LensEvaluation(
         family=family.name,
         n_positive=int(rows.y.sum()),
@@ -103,8 +103,8 @@ def evaluate(
         n_groups=len(np.unique(rows.groups)),
         scores=_scores(probability[0], fold, fires[0], rows.order),
         f1=estimate_f1(rows.y, fires[0]),
-        precision=precision(rows.y, fires[0], rows.groups, seed=seed),
-        recall=recall(rows.y, fires[0], rows.groups, seed=seed),
+        precision=precision(rows.y, fires[0], rows.groups),
+        recall=recall(rows.y, fires[0], rows.groups),
         auc=auc(rows.y, probability[0], rows.groups),
         average_precision=average_precision(rows.y, probability[0], rows.groups, seed=seed),
         always_positive_f1=always_positive_f1(float(rows.y.mean())),

@@ -1,6 +1,6 @@
 """Every measure of a lens from its out-of-fold scores, each with its interval and n, or with the reason why it is unknown.
 
-Values are means over the rounds of cross-validation; intervals resample groups, the same groups in every round. Two F1s
+Values are means over the rounds of cross-validation; intervals are over groups (see `engine.stats.grouped`). Two F1s
 look at a part of the pairs: an F1 depends on the share of positives, so each names the F1 that always firing would reach
 on the same pairs. Calibration is told by the Brier score alone: at the 40 to 160 pairs of a concept an expected
 calibration error is mostly noise of its bins, and a calibration slope is infinite where a lens separates the arms; over
@@ -28,6 +28,12 @@ from engine.stats.estimate import Estimate, unknown
 
 DEGENERATE = ("empty", "short", "repetitive")
 _NOT_KNOWN = "the pairs' kinds and forms were not given"
+_RATES = (
+    ("fires_on_degenerate_positive", "degenerate", 1),
+    ("fires_on_degenerate_negative", "degenerate", 0),
+    ("fires_on_good_positive", "good", 1),
+    ("fires_on_good_negative", "good", 0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,13 @@ def measure_scores(
     fires = np.stack([each.fires for each in rounds])
     probability = np.stack([each.probability for each in rounds])
     return {
-        "f1": f1_interval(truth, fires, groups, seed=seed),
-        "precision": precision(truth, fires, groups, seed=seed),
-        "recall": recall(truth, fires, groups, seed=seed),
+        "f1": f1_interval(truth, fires, groups),
+        "precision": precision(truth, fires, groups),
+        "recall": recall(truth, fires, groups),
         "auc": auc(truth, probability, groups),
         "average_precision": average_precision(truth, probability, groups, seed=seed),
-        "brier": brier(truth, probability, groups, seed=seed),
-        **_measure_parts(truth, fires, groups, facts, seed),
+        "brier": brier(truth, probability, groups),
+        **_measure_parts(truth, fires, groups, facts),
     }
 
 
@@ -73,9 +79,7 @@ def pairs_needed(y: IntArray, groups: IntArray, *, n_folds: int) -> int | None:
     return missing or None
 
 
-def _measure_parts(
-    truth: IntArray, fires: BoolArray, groups: IntArray, facts: PairFacts | None, seed: int
-) -> dict[str, Estimate]:
+def _measure_parts(truth: IntArray, fires: BoolArray, groups: IntArray, facts: PairFacts | None) -> dict[str, Estimate]:
     """Measure the parts of the pairs that the facts tell apart; unknown with a reason without facts."""
     positive = truth == 1
     if facts is None:
@@ -89,34 +93,24 @@ def _measure_parts(
     if not len(sibling) == len(forms["good"]) == len(truth):
         raise ValueError(f"{len(truth)} arms, {len(sibling)} kinds and {len(forms['good'])} forms differ")
     found = {
-        "f1_sibling_negatives": _f1_of_part(truth, fires, groups, positive | sibling, "sibling negatives", seed),
-        "f1_good_outputs": _f1_of_part(truth, fires, groups, forms["good"], "good outputs", seed),
+        "f1_sibling_negatives": _f1_of_part(truth, fires, groups, positive | sibling, "sibling negatives"),
+        "f1_good_outputs": _f1_of_part(truth, fires, groups, forms["good"], "good outputs"),
     }
     for name, form, arm in _RATES:
         part = forms[form] & (truth == arm)
         nothing = f"there is no {form} output in the {'positive' if arm else 'negative'} arm"
-        found[name] = firing_rate(fires[:, part], groups[part], undefined=nothing, seed=seed)
+        found[name] = firing_rate(fires[:, part], groups[part], undefined=nothing)
     return found
 
 
-_RATES = (
-    ("fires_on_degenerate_positive", "degenerate", 1),
-    ("fires_on_degenerate_negative", "degenerate", 0),
-    ("fires_on_good_positive", "good", 1),
-    ("fires_on_good_negative", "good", 0),
-)
-
-
-def _f1_of_part(
-    truth: IntArray, fires: BoolArray, groups: IntArray, part: BoolArray, words: str, seed: int
-) -> Estimate:
+def _f1_of_part(truth: IntArray, fires: BoolArray, groups: IntArray, part: BoolArray, words: str) -> Estimate:
     """Return the F1 over a part of the pairs; unknown unless both arms are in it."""
     mine = truth[part]
     missing = [name for arm, name in ((1, "positive"), (0, "negative")) if not (mine == arm).any()]
     if missing:
         reason = f"with {words} alone the {' and the '.join(missing)} arm is empty"
         return unknown(reason, n=len(mine), method="F1")
-    found = f1_interval(mine, fires[:, part], groups[part], seed=seed)
+    found = f1_interval(mine, fires[:, part], groups[part])
     floor = always_positive_f1(float(mine.mean()))
     method = f"{found.method}; {words} alone, where always firing reaches {floor:.2f}"
     return Estimate(found.value, found.low, found.high, found.n, found.reason, method)

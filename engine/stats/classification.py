@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from engine.stats.estimate import Estimate, known
+from engine.stats.grouped import CONFIDENCE, BoolArray, share_of_others
 from engine.stats.ranking import auc_interval, average_precision_interval
-from engine.stats.ratio import CONFIDENCE, N_RESAMPLES, ratio_of_sums, share_of_others
-
-BoolArray = NDArray[np.bool_]
+from engine.stats.ratio import ratio_of_sums
+from engine.stats.resampling import FloatArray
 
 
 def f1_score_counts(*, tp: int, fp: int, fn: int) -> float | None:
@@ -32,29 +32,19 @@ def always_positive_f1(prevalence: float) -> float:
     return _f1_of_share(prevalence)
 
 
-def f1_interval(
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    groups: ArrayLike,
-    *,
-    n_resamples: int = N_RESAMPLES,
-    seed: int,
-    confidence: float = CONFIDENCE,
-) -> Estimate:
-    """Return F1 with a percentile interval from resampling groups; n counts samples.
+def f1_interval(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
+    """Return F1 with its interval over groups; n counts samples.
 
     ``groups`` names each sample's group, any integers or strings. Unknown when no sample is positive or predicted
     positive; no interval below two groups.
     """
     truth, fires = outcomes(y_true, y_pred)
     found = ratio_of_sums(
-        2.0 * (truth & fires),
-        1.0 * truth + fires,
+        *f1_parts(truth, fires),
         groups,
+        arms=truth,
         name="F1",
         undefined="no sample is positive or predicted positive",
-        seed=seed,
-        n_resamples=n_resamples,
         confidence=confidence,
         of_share=_f1_of_share,
     )
@@ -62,24 +52,26 @@ def f1_interval(
     return replace(found, n=truth.size)
 
 
-def precision(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+def precision(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike) -> Estimate:
     """Return the share of predicted positives that are positive; unknown when nothing is predicted positive."""
     truth, fires = outcomes(y_true, y_pred)
     undefined = "no sample is predicted positive"
-    return ratio_of_sums(truth & fires, fires, groups, name="precision", undefined=undefined, seed=seed)
+    return ratio_of_sums(truth & fires, fires, groups, arms=truth, name="precision", undefined=undefined)
 
 
-def recall(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+def recall(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike) -> Estimate:
     """Return the share of positives that are predicted positive; unknown without positives."""
     truth, fires = outcomes(y_true, y_pred)
     positive = np.broadcast_to(truth, fires.shape)
-    return ratio_of_sums(truth & fires, positive, groups, name="recall", undefined="no sample is positive", seed=seed)
+    undefined = "no sample is positive"
+    return ratio_of_sums(truth & fires, positive, groups, arms=truth, name="recall", undefined=undefined)
 
 
-def firing_rate(y_pred: ArrayLike, groups: ArrayLike, *, undefined: str, seed: int) -> Estimate:
-    """Return the share of samples that are predicted positive; unknown with the reason ``undefined`` without samples."""
+def firing_rate(y_pred: ArrayLike, groups: ArrayLike, *, undefined: str) -> Estimate:
+    """Return the share of samples of one arm that are predicted positive; unknown, as ``undefined`` says, without any."""
     fires = np.atleast_2d(_booleans(y_pred))
-    return ratio_of_sums(fires, np.ones(fires.shape), groups, name="firing rate", undefined=undefined, seed=seed)
+    one_arm = np.ones(fires.shape[1], dtype=np.bool_)
+    return ratio_of_sums(fires, np.ones(fires.shape), groups, arms=one_arm, name="firing rate", undefined=undefined)
 
 
 def auc(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> Estimate:
@@ -92,7 +84,7 @@ def average_precision(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *
     return average_precision_interval(_booleans(y_true), scores, groups, seed=seed)
 
 
-def brier(y_true: ArrayLike, probability: ArrayLike, groups: ArrayLike, *, seed: int) -> Estimate:
+def brier(y_true: ArrayLike, probability: ArrayLike, groups: ArrayLike) -> Estimate:
     """Return the mean squared distance of probabilities from arms: 0 is perfect, .25 is what .5 everywhere gives.
 
     Where no sample lies on the wrong side of .5, the upper end allows for Jeffreys' bound of groups that would, at the
@@ -104,19 +96,21 @@ def brier(y_true: ArrayLike, probability: ArrayLike, groups: ArrayLike, *, seed:
     if values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
         raise ValueError("probabilities lie between 0 and 1")
     losses = (values - truth) ** 2
+    undefined = "there is no sample"
     found = ratio_of_sums(
-        losses,
-        np.ones(losses.shape),
-        groups,
-        name="Brier score",
-        undefined="there is no sample",
-        seed=seed,
-        of_share=None,
+        losses, np.ones(losses.shape), groups, arms=truth, name="Brier score", undefined=undefined, of_share=None
     )
     if found.value is None or found.low is None or found.high is None or (losses >= 0.25).any():
         return found
     unseen = 0.25 * share_of_others(len(np.unique(np.asarray(groups))))
     return known(found.value, found.low, max(found.high, found.value + unseen), n=found.n, method=found.method)
+
+
+def f1_parts(truth: BoolArray, fires: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return the numerator and denominator whose sums' ratio is F1, for arms [n] and predictions [rounds, n]."""
+    hits: FloatArray = 2.0 * (truth & fires)
+    named: FloatArray = 1.0 * truth + fires
+    return hits, named
 
 
 def _f1_of_share(share: float) -> float:

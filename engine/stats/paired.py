@@ -14,21 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest, false_discovery_control, wilcoxon
 
-from engine.stats.classification import outcomes
-from engine.stats.estimate import Estimate, unknown, without_interval
-from engine.stats.ratio import (
-    CONFIDENCE,
-    N_RESAMPLES,
-    ONE_GROUP,
-    group_numbers,
-    group_resamples,
-    group_sums,
-    mean_ratio,
-)
-from engine.stats.resampling import FloatArray, percentile_estimate
+from engine.stats.classification import f1_parts, outcomes
+from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
+from engine.stats.grouped import CONFIDENCE, NO_SPREAD, ONE_GROUP, group_numbers, group_variance
+from engine.stats.ratio import mean_ratio
+from engine.stats.resampling import FloatArray, percentile_estimate, resampled_totals
 from engine.stats.summary import mean_estimate
 
 SAME = 1e-9
@@ -69,7 +62,7 @@ def compare_paired(
     after: Sequence[float | None],
     *,
     seed: int,
-    n_resamples: int = N_RESAMPLES,
+    n_resamples: int = 1000,
     confidence: float = CONFIDENCE,
 ) -> PairedComparison:
     """Compare a measure before and after, both in the order of the same concepts, None where a side is unknown.
@@ -99,45 +92,30 @@ def compare_paired(
 
 
 def f1_change(
-    y_true: ArrayLike,
-    before: ArrayLike,
-    after: ArrayLike,
-    groups: ArrayLike,
-    *,
-    seed: int,
-    n_resamples: int = N_RESAMPLES,
-    confidence: float = CONFIDENCE,
+    y_true: ArrayLike, before: ArrayLike, after: ArrayLike, groups: ArrayLike, *, confidence: float = CONFIDENCE
 ) -> Change:
-    """Return one concept's F1 after less before, from decisions [n] or [rounds, n] on the same samples.
-
-    Both sides see the same resamples of groups. The p is that of t over groups with the resamples' standard error.
-    """
-    method = f"difference of F1, bootstrap of groups, {n_resamples} resamples, {confidence:.0%}"
+    """Return one concept's F1 after less before, from decisions [n] or [rounds, n] on the same samples, over groups."""
+    method = f"difference of F1, Student's t over groups, {confidence:.0%}"
     (truth, first), (_, second) = outcomes(y_true, before), outcomes(y_true, after)
     labels = group_numbers(groups, truth.size)
-    sides = [
-        group_sums(np.concatenate([2.0 * (truth & fires), 1.0 * truth + fires]), labels) for fires in (first, second)
-    ]
-    totals = [float(mean_ratio(side.sum(axis=0, keepdims=True))[0]) for side in sides]
-    if np.isnan(totals).any():
+    old, new = mean_ratio(*f1_parts(truth, first)), mean_ratio(*f1_parts(truth, second))
+    if old is None or new is None:
         return Change(unknown("a side neither has nor predicts a positive", n=truth.size, method=method), None)
-    value = totals[1] - totals[0]
-    n_groups = len(sides[0])
+    value, n_groups = new.value - old.value, len(np.unique(labels))
     if n_groups < 2:
         return Change(without_interval(value, n=truth.size, method=method, because=ONE_GROUP), None)
-    drawn = group_resamples(n_groups, n_resamples, seed)
-    draws = mean_ratio(drawn @ sides[1]) - mean_ratio(drawn @ sides[0])
-    spread = float(np.nanstd(draws, ddof=1))
-    if spread <= SAME:
-        return Change(without_interval(value, n=truth.size, method=method, because="no group differs"), None)
-    estimate = percentile_estimate(value, draws, n=truth.size, confidence=confidence, method=method)
-    return Change(estimate, 2.0 * float(stdtr(n_groups - 1, -abs(value) / spread)))
+    error = group_variance(new.influence - old.influence, labels, arms=truth) ** 0.5
+    if error <= SAME:
+        return Change(without_interval(value, n=truth.size, method=method, because=NO_SPREAD), None)
+    half = error * float(stdtrit(n_groups - 1, 1.0 - tail_probability(confidence)))
+    estimate = known(value, max(value - half, -1.0), min(value + half, 1.0), n=truth.size, method=method)
+    return Change(estimate, 2.0 * float(stdtr(n_groups - 1, -abs(value) / error)))
 
 
 def adjusted_p(p: Sequence[float | None]) -> list[float | None]:
     """Return Benjamini and Hochberg's adjusted p of many concepts, None where p is unknown; those do not count."""
-    known = [each for each in p if each is not None]
-    adjusted = iter(false_discovery_control(known).tolist() if known else ())
+    given = [each for each in p if each is not None]
+    adjusted = iter(false_discovery_control(given).tolist() if given else ())
     return [None if each is None else next(adjusted) for each in p]
 
 
@@ -150,5 +128,5 @@ def _bootstrap(difference: FloatArray, *, n_resamples: int, seed: int, confidenc
     if n == 1 or np.ptp(difference) == 0.0:
         because = "there is only one concept" if n == 1 else "the differences do not vary"
         return without_interval(value, n=n, method=method, because=because)
-    draws = group_resamples(n, n_resamples, seed) @ difference / n
+    draws = resampled_totals(difference[:, None], n_resamples=n_resamples, seed=seed)[:, 0] / n
     return percentile_estimate(value, draws, n=n, confidence=confidence, method=method)

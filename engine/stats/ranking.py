@@ -1,29 +1,20 @@
 """How well scores rank positives above negatives: AUC and average precision, with intervals that respect groups.
 
-AUC's variance is DeLong's with the structural components summed within groups (Obuchowski 1997), in closed form; average
-precision's comes from a bootstrap of groups on weighted ranks. Both become intervals on the logit scale with Student's t,
-which keeps them within 0 and 1 where a percentile of few groups is too narrow. Neither claims certainty at its end.
+AUC's variance is DeLong's with the structural components summed within groups (Obuchowski 1997), in closed form. Average
+precision has no such components; its variance is that of resampled groups, each resample weighted so that the arms keep the
+sizes that planning gave them.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit, stdtrit
+from numpy.typing import ArrayLike
 
-from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
-from engine.stats.ratio import (
-    CONFIDENCE,
-    ONE_GROUP,
-    group_numbers,
-    group_resamples,
-    group_sums,
-    never_certain,
-)
+from engine.stats.estimate import Estimate, unknown
+from engine.stats.grouped import CONFIDENCE, BoolArray, IntArray, bounded_estimate, group_numbers, group_variance
 from engine.stats.resampling import FloatArray
 
-BoolArray = NDArray[np.bool_]
-N_RANK_RESAMPLES = 200
+N_RESAMPLES = 200
 _BOTH_ARMS = "both arms are needed"
 
 
@@ -33,15 +24,10 @@ def auc_interval(truth: BoolArray, scores: ArrayLike, groups: ArrayLike, *, conf
     if not truth.any() or truth.all():
         return unknown(_BOTH_ARMS, n=truth.size, method=method)
     labels = group_numbers(groups, truth.size)
-    rounds = [_components(truth, each) for each in _rounds(scores, truth)]
-    components = np.mean(rounds, axis=0)
-    value = float(components[truth].mean())
-    # A sample's influence: how far its component lies from the mean, as a share of its arm.
-    influence = (components - value) / np.where(truth, truth.sum(), (~truth).sum())
-    by_group = group_sums(influence[None, :], labels)[:, 0]
-    n_groups = len(by_group)
-    variance = float((by_group**2).sum()) * n_groups / max(n_groups - 1, 1)
-    return _interval(value, variance, truth, labels, confidence=confidence, method=method)
+    components = np.mean([_components(truth, each) for each in _rounds(scores, truth)], axis=0)
+    influence = components / np.where(truth, truth.sum(), (~truth).sum())
+    variance = group_variance(influence, labels, arms=truth)
+    return _estimate(float(components[truth].mean()), variance, truth, labels, confidence, method)
 
 
 def average_precision_interval(
@@ -50,34 +36,49 @@ def average_precision_interval(
     groups: ArrayLike,
     *,
     seed: int,
-    n_resamples: int = N_RANK_RESAMPLES,
+    n_resamples: int = N_RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Estimate:
     """Return the average precision of scores [n] or [rounds, n], the mean over rounds; unknown with one arm."""
-    method = f"average precision, bootstrap of groups for its variance, {n_resamples} resamples, {confidence:.0%}"
+    method = f"average precision, variance from {n_resamples} resamples of groups, {confidence:.0%}"
     if not truth.any() or truth.all():
         return unknown(_BOTH_ARMS, n=truth.size, method=method)
-    labels = group_numbers(groups, truth.size)
+    labels, rounds = group_numbers(groups, truth.size), _rounds(scores, truth)
     once = np.ones((1, truth.size))
-    drawn = group_resamples(int(labels.max()) + 1, n_resamples, seed)[:, labels]
-    values = [weighted_average_precision(truth, each, once)[0] for each in _rounds(scores, truth)]
-    draws = np.mean([weighted_average_precision(truth, each, drawn) for each in _rounds(scores, truth)], axis=0)
-    defined = draws[~np.isnan(draws)]
-    variance = float(defined.var(ddof=1)) if defined.size > 1 else 0.0
-    return _interval(float(np.mean(values)), variance, truth, labels, confidence=confidence, method=method)
+    value = float(np.mean([weighted_average_precision(truth, each, once)[0] for each in rounds]))
+    weights = _resampled_weights(truth, labels, n_resamples=n_resamples, seed=seed)
+    if len(weights) < 2:
+        return _estimate(value, 0.0, truth, labels, confidence, method)
+    draws = np.mean([weighted_average_precision(truth, each, weights) for each in rounds], axis=0)
+    n_groups = int(labels.max()) + 1
+    variance = float(draws.var(ddof=1)) * n_groups / max(n_groups - 1, 1)
+    return _estimate(value, variance, truth, labels, confidence, method)
 
 
 def weighted_average_precision(truth: BoolArray, scores: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the average precision [resamples] of scores [n] under weights [resamples, n]; nan without positive weight."""
+    """Return the average precision [resamples] of scores [n] under weights [resamples, n] that leave positives some."""
     order = np.argsort(-scores, kind="stable")
+    # Equal scores are one threshold.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), truth.size - 1)
     weight = weights[:, order]
     hits = np.cumsum(weight * truth[order], axis=1)[:, ends]
     named = np.cumsum(weight, axis=1)[:, ends]
-    gained = np.diff(hits, axis=1, prepend=0.0)
     precision = np.divide(hits, named, out=np.zeros_like(hits), where=named > 0)
-    total = hits[:, -1]
-    return np.where(total > 0, (precision * gained).sum(axis=1) / np.maximum(total, 1.0), np.nan)
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    return np.asarray((precision * gained).sum(axis=1) / hits[:, -1])
+
+
+def _resampled_weights(truth: BoolArray, labels: IntArray, *, n_resamples: int, seed: int) -> FloatArray:
+    """Return how much each sample counts in each resample of groups in which both arms occur, [resamples, n]."""
+    n_groups = int(labels.max()) + 1
+    picked = np.random.default_rng(seed).integers(0, n_groups, size=(n_resamples, n_groups))
+    picked += np.arange(n_resamples)[:, None] * n_groups
+    counts = np.bincount(picked.ravel(), minlength=n_resamples * n_groups).reshape(n_resamples, n_groups)
+    drawn = counts[:, labels].astype(np.float64)
+    arms = np.stack([drawn[:, truth].sum(axis=1), drawn[:, ~truth].sum(axis=1)], axis=1)
+    whole = (arms > 0).all(axis=1)
+    factors = np.array([truth.sum(), (~truth).sum()]) / arms[whole]
+    return np.asarray(drawn[whole] * np.where(truth, factors[:, :1], factors[:, 1:]))
 
 
 def _rounds(scores: ArrayLike, truth: BoolArray) -> FloatArray:
@@ -98,29 +99,17 @@ def _components(truth: BoolArray, scores: FloatArray) -> FloatArray:
     return found
 
 
-def _interval(
-    value: float,
-    variance: float,
-    truth: BoolArray,
-    labels: NDArray[np.int64],
-    *,
-    confidence: float,
-    method: str,
+def _estimate(
+    value: float, variance: float, truth: BoolArray, labels: IntArray, confidence: float, method: str
 ) -> Estimate:
-    n_groups = len(np.unique(labels))
-    if n_groups < 2:
-        return without_interval(value, n=truth.size, method=method, because=ONE_GROUP)
-    low, high = _logit_interval(value, variance, n_groups, confidence)
-    # The bound is that of the arm with fewer groups, since one wrong group there costs most.
-    fewest = min(len(np.unique(labels[truth])), len(np.unique(labels[~truth])))
-    found = known(value, low, high, n=truth.size, method=method)
-    return never_certain(found, n_groups=fewest, confidence=confidence)
-
-
-def _logit_interval(value: float, variance: float, n_groups: int, confidence: float) -> tuple[float, float]:
-    if value in (0.0, 1.0) or variance <= 0.0:
-        return value, value
-    t = float(stdtrit(n_groups - 1, 1.0 - tail_probability(confidence)))
-    half = t * variance**0.5 / (value * (1.0 - value))
-    centre = logit(value)
-    return min(float(expit(centre - half)), value), max(float(expit(centre + half)), value)
+    """Bound certainty by the arm with fewer groups, since one group that is wrong costs most there."""
+    arms = (len(np.unique(labels[truth])), len(np.unique(labels[~truth])))
+    return bounded_estimate(
+        min(max(value, 0.0), 1.0),
+        variance,
+        n=truth.size,
+        n_groups=len(np.unique(labels)),
+        method=method,
+        confidence=confidence,
+        bound_groups=min(arms),
+    )
