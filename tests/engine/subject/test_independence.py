@@ -54,13 +54,31 @@ def write(subject: Subject, prompts: list[str], *, size: int, sampling: Sampling
     return made
 
 
+@pytest.fixture(scope="module")
+def alone(prompts: list[str]) -> Callable[[Subject, Sampling], list[Generation]]:
+    """The first 48 texts of a model, each written alone, once."""
+    written: dict[tuple[int, Sampling], list[Generation]] = {}
+
+    def texts(subject: Subject, sampling: Sampling) -> list[Generation]:
+        key = id(subject), sampling
+        if key not in written:
+            written[key] = write(subject, prompts[:48], size=1, sampling=sampling)
+        return written[key]
+
+    return texts
+
+
 @pytest.mark.parametrize("sampling", [SAMPLING, OTHER])
-def test_texts_are_the_same_alone_and_in_any_batch(subject: Subject, prompts: list[str], sampling: Sampling) -> None:
-    few = prompts[:48]
-    alone = write(subject, few, size=1, sampling=sampling)
+def test_texts_are_the_same_alone_and_in_any_batch(
+    subject: Subject,
+    prompts: list[str],
+    alone: Callable[[Subject, Sampling], list[Generation]],
+    sampling: Sampling,
+) -> None:
+    few, expected = prompts[:48], alone(subject, sampling)
     for size in (2, 7, 48):
-        assert write(subject, few, size=size, sampling=sampling) == alone
-    assert len({made.output_ids for made in alone}) > 20
+        assert write(subject, few, size=size, sampling=sampling) == expected
+    assert len({made.output_ids for made in expected}) > 20
 
 
 def test_the_batch_decides_no_text_of_the_bundled_model(bundled: Subject, prompts: list[str]) -> None:
@@ -232,7 +250,9 @@ class Scarce:
         return self.model(input_ids=input_ids, **more)
 
 
-def test_out_of_memory_halves_the_batch_and_changes_no_text(subject: Subject, prompts: list[str]) -> None:
+def test_out_of_memory_halves_the_batch_and_changes_no_text(
+    subject: Subject, prompts: list[str], alone: Callable[[Subject, Sampling], list[Generation]]
+) -> None:
     scarce = Scarce(subject.model, 5)
     writer, fitting = Writer(replace(subject, model=scarce), SAMPLING), FittingBatches()
 
@@ -240,7 +260,7 @@ def test_out_of_memory_halves_the_batch_and_changes_no_text(subject: Subject, pr
         return writer.write([prompts[i] for i in items], seeds=list(items))
 
     made = fitting.run(range(16), work) + fitting.run(range(16, 32), work)
-    assert made == write(subject, prompts[:32], size=1, sampling=SAMPLING)
+    assert made == alone(subject, SAMPLING)[:32]
     assert fitting.limit == 4
     assert scarce.seen.count(16) == 1  # what did not fit once is not tried again
 
