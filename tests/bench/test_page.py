@@ -21,7 +21,7 @@ def test_the_command_knows_every_place_of_the_page(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", "--help"])
     # In this process, which has loaded most of what the command does before it reads its options.
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         runpy.run_module("bench", run_name="__main__")
     helped = capsys.readouterr().out
     places = PAGE.read_text(encoding="utf-8").split("<!-- end of ")[1:]
