@@ -30,7 +30,7 @@ from engine.judges.api.lines import Came, Sent, Start, Started, raw_headers, tol
 from engine.judges.api.replies import message_in, usage_of
 from engine.judges.api.reply_files import SETTLED, held_file, receiver_lock, reply_file, write_reply
 
-LOCK_S: Final = 10.0
+LOCK_S: Final = 2.0
 """How long another receiver may take to end that has nothing more to receive."""
 PACKED: Final = {b"content-length", b"content-encoding", b"transfer-encoding"}
 """Headers that speak of a body as it travelled."""

@@ -8,13 +8,16 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import StudyUnreadable
 from db.rows import JudgmentRow, TopicRow
-from engine.errors import JudgeError, StudyFull
-from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
+from engine.errors import JudgeBusy, JudgeError, StudyFull
+from engine.judges.api.endpoint import Endpoint
+from engine.judges.api.reply_files import Vote, receiver_lock, reply_file, write_reply
+from engine.stages.reply_log import LONGEST_WAIT_S, ReplyLog, VoteRow, reply_log
 
 TEXT = st.text(st.characters(codec=None) | st.sampled_from('\ud800\udfff\x00\n\r\x85\u2028\u2029\x1c"\\{}'))
 COUNT = st.integers(0, 2**40)
@@ -237,3 +240,69 @@ def test_what_is_held_is_found_by_the_next_process_until_it_is_released(folder: 
     log.release(killed.token)
     log.release("never held")
     assert log.found_holds() == {"torn": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "amount"),
+    [
+        (b"0.5\n0.75\n\nsettled 0.25\n", 0.25),
+        (b"0.5\n0.7\nsettled 0.0\n", 0.0),
+        (b"0.5\nsettled 0.2", 0.5),
+        (b"0.5\n0.7", 0.7),
+        (b"0.5\nsettled nan\n", 0.0),
+        (b"", 0.0),
+    ],
+)
+def test_what_was_lost_indeed_stands_for_what_could_be_lost(folder: Path, content: bytes, amount: float) -> None:
+    (folder / "j-token.held").write_bytes(content)
+    assert ReplyLog(folder, "j").found_holds() == {"token": amount}
+
+
+def put_reply(folder: Path, number: int) -> Path:
+    """A reply that another process received and kept."""
+    vote = Vote("relevance", f"s{number}", "gin", 0)
+    file = reply_file(folder, "j", vote)
+    write_reply(file, vote, b'{"content": []}', Endpoint("http://h", "m", "none", "KEY"))
+    return file
+
+
+def test_a_row_whose_reply_is_kept_is_not_kept_twice_and_both_are_forgotten_together(folder: Path) -> None:
+    log, first = ReplyLog(folder, "j"), put_reply(folder, 1)
+    log.append(row(1))
+    log.append(row(2))
+    written, later = log.close_file(), put_reply(folder, 3)
+    log.append(row(3))
+    assert read(folder) == [row(2)]
+    log.forget(written)
+    assert not first.exists()
+    assert later.exists()
+    assert read(folder) == []
+    log.forget(log.close_file())
+    assert os.listdir(folder) == []
+
+
+def test_who_still_receives_for_an_earlier_process_is_waited_for_and_that_is_said(folder: Path) -> None:
+    said: list[str] = []
+    lock = FileLock(receiver_lock(folder, "j"), thread_local=False)
+    lock.acquire()
+
+    def tell(text: str) -> None:
+        said.append(text)
+        put_reply(folder, 1)
+        lock.release()
+
+    log = ReplyLog(folder, "j")
+    log.await_receiver(tell)
+    log.await_receiver(tell)
+    assert len(said) == 1
+    assert f"at most {LONGEST_WAIT_S:.0f} seconds" in said[0]
+    [(file, reply)] = log.find_replies()
+    assert reply == (Vote("relevance", "s1", "gin", 0), {"content": []})
+    assert file.exists()
+
+
+def test_who_receives_for_too_long_is_told_in_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.stages.reply_log.LONGEST_WAIT_S", 0.01)
+    lock = FileLock(receiver_lock(folder, "j"), is_singleton=False)
+    with lock, pytest.raises(JudgeBusy, match="still receives replies"):
+        ReplyLog(folder, "j").await_receiver(lambda _: None)
