@@ -65,18 +65,14 @@ def run(
     if "judge" in only and len(only) > 1:
         agreed = asking.yes or config.budget is not None
         require_payable(study, prepared.run_id, judge, config, agreed=agreed)
-    # Loaded when the first batch asks for it: a call that finds nothing to do takes no time for that.
-    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
-    if ("generate" in only or "capture" in only) and stored_config(study, run_id=prepared.run_id) is None:
-        # A new run writes nothing down before its model has proved to be one.
-        choose_layers(subject(), config.layers)
+    subject = open_subject(study, prepared, is_needed="generate" in only or "capture" in only)
     chosen = select(study, prepared)
     plan(study, prepared, [profile.concept.term for profile in chosen])
     n_done: dict[str, int] = {}
     judged: dict[str, Tally] = {}
     with progress_bars(quiet=quiet) as bar:
         if "generate" in only or "capture" in only:
-            n_done |= _with_model(study, prepared, subject, only, bar)
+            n_done |= work_with_model(study, prepared, subject, only, bar)
         if "judge" in only:
             judged = judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking)
             n_done |= {kind: tally.n for kind, tally in judged.items()}
@@ -111,9 +107,20 @@ def ask_about(study: Path, run_id: str, config: StudyConfig, asking: AskOptions)
     return judge_id(judge.identity), sum(tally.n for tally in judged.values())
 
 
-def _with_model(
+def open_subject(study: Path, prepared: PreparedRun, *, is_needed: bool) -> LoadSubject:
+    """The subject model, loaded when the first batch asks for it: a call that finds nothing to do takes no time for that."""
+    config = prepared.config
+    subject: LoadSubject = functools.cache(functools.partial(load_subject, config.model, load_options(config)))
+    if is_needed and stored_config(study, run_id=prepared.run_id) is None:
+        # A new run writes nothing down before its model has proved to be one.
+        choose_layers(subject(), config.layers)
+    return subject
+
+
+def work_with_model(
     study: Path, prepared: PreparedRun, subject: LoadSubject, only: Sequence[StageName], bar: Progress
 ) -> dict[str, int]:
+    """Generate what has no text, capture what has no activations; how many of each were done."""
     run_id, config, n_done = prepared.run_id, prepared.config, {}
 
     @functools.cache
