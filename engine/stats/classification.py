@@ -108,9 +108,8 @@ def brier(y_true: ArrayLike, probability: ArrayLike, groups: ArrayLike) -> Estim
 
 def f1_parts(truth: BoolArray, fires: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return the numerator and denominator whose sums' ratio is F1, for arms [n] and predictions [rounds, n]."""
-    hits: FloatArray = 2.0 * (truth & fires)
-    named: FloatArray = 1.0 * truth + fires
-    return hits, named
+    hits, named = 2.0 * (truth & fires), 1.0 * truth + fires
+    return np.asarray(hits, np.float64), np.asarray(named, np.float64)
 
 
 def _f1_of_share(share: float) -> float:

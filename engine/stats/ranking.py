@@ -7,12 +7,14 @@ sizes that planning gave them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.stats.estimate import Estimate, unknown
 from engine.stats.grouped import CONFIDENCE, BoolArray, IntArray, bounded_estimate, group_numbers, group_variance
-from engine.stats.resampling import FloatArray
+from engine.stats.resampling import FloatArray, blocks
 
 N_RESAMPLES = 200
 _BOTH_ARMS = "both arms are needed"
@@ -46,12 +48,12 @@ def average_precision_interval(
     labels, rounds = group_numbers(groups, truth.size), _rounds(scores, truth)
     once = np.ones((1, truth.size))
     value = float(np.mean([weighted_average_precision(truth, each, once)[0] for each in rounds]))
-    weights = _resampled_weights(truth, labels, n_resamples=n_resamples, seed=seed)
-    if len(weights) < 2:
-        return _estimate(value, 0.0, truth, labels, confidence, method)
-    draws = np.mean([weighted_average_precision(truth, each, weights) for each in rounds], axis=0)
-    n_groups = int(labels.max()) + 1
-    variance = float(draws.var(ddof=1)) * n_groups / max(n_groups - 1, 1)
+    draws = [
+        np.mean([weighted_average_precision(truth, each, weights) for each in rounds], axis=0)
+        for weights in _resampled_weights(truth, labels, n_resamples=n_resamples, seed=seed)
+    ]
+    drawn, n_groups = np.concatenate(draws), int(labels.max()) + 1
+    variance = float(drawn.var(ddof=1)) * n_groups / max(n_groups - 1, 1) if drawn.size > 1 else 0.0
     return _estimate(value, variance, truth, labels, confidence, method)
 
 
@@ -68,17 +70,18 @@ def weighted_average_precision(truth: BoolArray, scores: FloatArray, weights: Fl
     return np.asarray((precision * gained).sum(axis=1) / hits[:, -1])
 
 
-def _resampled_weights(truth: BoolArray, labels: IntArray, *, n_resamples: int, seed: int) -> FloatArray:
-    """Return how much each sample counts in each resample of groups in which both arms occur, [resamples, n]."""
-    n_groups = int(labels.max()) + 1
-    picked = np.random.default_rng(seed).integers(0, n_groups, size=(n_resamples, n_groups))
-    picked += np.arange(n_resamples)[:, None] * n_groups
-    counts = np.bincount(picked.ravel(), minlength=n_resamples * n_groups).reshape(n_resamples, n_groups)
-    drawn = counts[:, labels].astype(np.float64)
-    arms = np.stack([drawn[:, truth].sum(axis=1), drawn[:, ~truth].sum(axis=1)], axis=1)
-    whole = (arms > 0).all(axis=1)
-    factors = np.array([truth.sum(), (~truth).sum()]) / arms[whole]
-    return np.asarray(drawn[whole] * np.where(truth, factors[:, :1], factors[:, 1:]))
+def _resampled_weights(truth: BoolArray, labels: IntArray, *, n_resamples: int, seed: int) -> Iterator[FloatArray]:
+    """Yield how much each sample counts in resamples of groups in which both arms occur, each [some resamples, n]."""
+    n_groups, rng = int(labels.max()) + 1, np.random.default_rng(seed)
+    sizes = np.array([truth.sum(), (~truth).sum()])
+    for size in blocks(n_resamples, truth.size):
+        picked = rng.integers(0, n_groups, size=(size, n_groups)) + np.arange(size)[:, None] * n_groups
+        counts = np.bincount(picked.ravel(), minlength=size * n_groups).reshape(size, n_groups)
+        drawn = counts[:, labels].astype(np.float64)
+        arms = np.stack([drawn[:, truth].sum(axis=1), drawn[:, ~truth].sum(axis=1)], axis=1)
+        whole = (arms > 0).all(axis=1)
+        factors = sizes / arms[whole]
+        yield np.asarray(drawn[whole] * np.where(truth, factors[:, :1], factors[:, 1:]))
 
 
 def _rounds(scores: ArrayLike, truth: BoolArray) -> FloatArray:

@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import expit
 from sklearn import metrics
 
 from engine.stats.classification import (
     always_positive_f1,
     auc,
     average_precision,
+    brier,
     f1_interval,
     f1_score_counts,
+    firing_rate,
     precision,
     recall,
 )
@@ -121,3 +125,136 @@ def test_one_group_gives_a_value_without_interval():
 def test_malformed_input_is_refused(truth, predicted, groups):
     with pytest.raises(ValueError):
         f1_interval(truth, predicted, groups)
+
+
+def scored(rng, n_groups, *, size=4, distance=2.0, together=0.3, mixed=True):
+    """Scores of two normal arms; a group shares a part of its noise, and holds both arms or one."""
+    groups = np.repeat(np.arange(n_groups), size)
+    truth = (np.arange(groups.size) if mixed else groups) % 2
+    shared = np.sqrt(together) * rng.normal(size=n_groups)[groups]
+    return truth, distance * (truth - 0.5) + shared + np.sqrt(1 - together) * rng.normal(size=groups.size), groups
+
+
+MEASURES = {
+    "f1": lambda y, s, g: f1_interval(y, s > 0, g),
+    "precision": lambda y, s, g: precision(y, s > 0, g),
+    "recall": lambda y, s, g: recall(y, s > 0, g),
+    "auc": auc,
+    "average precision": lambda y, s, g: average_precision(y, s, g, seed=0),
+    "brier": lambda y, s, g: brier(y, expit(2 * s), g),
+}
+
+
+@pytest.mark.parametrize("mixed", [True, False], ids=["both arms in a group", "one arm in a group"])
+@pytest.mark.parametrize("name", MEASURES)
+def test_intervals_of_ten_to_forty_groups_cover_the_true_measure(name, mixed):
+    measure, rng = MEASURES[name], np.random.default_rng(11)
+    truth = measure(*scored(rng, 5_000, mixed=mixed)).value
+    for n_groups, size in ((12, 8), (40, 4)):
+        found = [measure(*scored(rng, n_groups, size=size, mixed=mixed)) for _ in range(250)]
+        # Of 250 draws at .95, fewer than .91 have a chance below 1 in 100.
+        assert np.mean([e.low <= truth <= e.high for e in found if e.has_interval]) >= 0.91
+        assert np.mean([e.has_interval for e in found]) > 0.98
+        assert np.median([e.high - e.low for e in found if e.has_interval]) < 0.45
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([-2.0, -0.1, 0.0, 0.1, 2.0]), st.integers(0, 5))),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=60)
+def test_a_measure_is_bounded_certain_of_nothing_and_blind_to_order(name, rows, seed):
+    measure = MEASURES[name]
+    y, s, g = (np.array([row[i] for row in rows]) for i in range(3))
+    found = measure(y, s.astype(float), g)
+    assert found.n <= len(rows)
+    if found.value is None:
+        return
+    assert 0.0 <= found.value <= 1.0
+    if found.has_interval:
+        assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+        assert found.high - found.low > 0.05
+    order = np.random.default_rng(seed).permutation(len(rows))
+    other = measure(y[order], s[order].astype(float), g[order])
+    assert (other.value, other.low, other.high) == pytest.approx((found.value, found.low, found.high))
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_rounds_are_averaged_and_equal_rounds_change_nothing(name):
+    measure, rng = MEASURES[name], np.random.default_rng(12)
+    truth, first, groups = scored(rng, 20)
+    second = first + rng.normal(0, 0.5, first.size)
+    one, two = measure(truth, first, groups), measure(truth, second, groups)
+    same, both = measure(truth, np.stack([first] * 3), groups), measure(truth, np.stack([first, second]), groups)
+    assert (same.value, same.low, same.high) == pytest.approx((one.value, one.low, one.high))
+    assert both.value == pytest.approx((one.value + two.value) / 2)
+    assert both.n <= truth.size
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_groups_copied_as_a_whole_tell_no_more_than_one(name):
+    """Rows doubled within their groups leave the interval as it was; rows doubled into new groups narrow it."""
+    measure = MEASURES[name]
+    truth, scores, groups = scored(np.random.default_rng(13), 20)
+    once, within = measure(truth, scores, groups), measure(np.tile(truth, 2), np.tile(scores, 2), np.tile(groups, 2))
+    assert (within.low, within.high) == pytest.approx((once.low, once.high), abs=0.01)
+    apart = measure(np.tile(truth, 2), np.tile(scores, 2), np.concatenate([groups, groups + 100]))
+    assert apart.high - apart.low < 0.85 * (once.high - once.low)
+
+
+def test_auc_variance_is_delongs_where_each_row_is_its_own_group():
+    truth, scores, _ = scored(np.random.default_rng(14), 30, size=2)
+    positive, negative = scores[truth == 1], scores[truth == 0]
+    wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    variance = np.var(wins.mean(1), ddof=1) / len(positive) + np.var(wins.mean(0), ddof=1) / len(negative)
+    found = auc(truth, scores, np.arange(60))
+    half = stats.t.ppf(0.975, 59) * np.sqrt(variance) / (found.value * (1 - found.value))
+    ends = expit(np.log(found.value / (1 - found.value)) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=0.003)
+
+
+def test_a_perfect_lens_is_surer_with_more_groups_and_never_certain():
+    def lows(n_groups):
+        truth = np.arange(4 * n_groups) % 2
+        groups = np.arange(4 * n_groups) // 4
+        return [MEASURES[name](truth, 20.0 * truth - 10.0, groups).low for name in MEASURES if name != "brier"]
+
+    assert all(0.5 < few < many < 1.0 for few, many in zip(lows(8), lows(80), strict=True))
+
+
+def test_an_almost_perfect_lens_is_no_surer_than_a_perfect_one():
+    truth, groups = np.arange(160) % 2, np.arange(160) // 4
+    perfect = 1.0 * truth
+    almost = perfect.copy()
+    almost[0] = 0.5
+    almost[1] = 0.4
+    assert auc(truth, almost, groups).value < 1.0
+    assert auc(truth, almost, groups).low <= auc(truth, perfect, groups).low
+
+
+def test_groups_that_all_agree_give_no_interval_between_the_extremes():
+    truth, groups = np.arange(40) % 2, np.arange(40) // 2
+    found = precision(truth, np.ones(40), groups)
+    assert (found.value, found.has_interval) == (0.5, False)
+    assert "no group differs" in found.method
+
+
+def test_brier_of_unfailing_confidence_leaves_room_for_a_mistake():
+    truth, groups = np.arange(40) % 2, np.arange(40) // 4
+    found = brier(truth, truth.astype(float), groups)
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert 0.01 < found.high < 0.1
+
+
+def test_firing_rate_is_a_share_of_its_rows():
+    found = firing_rate(np.array([1, 1, 0, 1]), list("abcd"), undefined="nothing")
+    assert (found.value, found.n) == (0.75, 4)
+    assert found.low < 0.5
+    assert firing_rate(np.zeros((2, 0)), [], undefined="there is none").reason == "there is none"
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
+def test_brier_refuses_what_is_no_probability(value):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        brier([1, 0], [0.5, value], [1, 2])
