@@ -8,6 +8,7 @@ from study_rows import run_rows
 
 from db import create_study, insert, transaction
 from db.migrate import migrate
+from tests.support.planted import copy_study
 
 
 @pytest.fixture(scope="session")
@@ -19,21 +20,32 @@ def schema() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.close()
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """An empty study."""
-    folder = tmp_path / "study"
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("empty") / "study"
     create_study(folder)
     return folder
 
 
-@pytest.fixture
-def study_with_run(study: Path) -> Path:
-    """A study with a run of four pairs and a judge, nothing judged yet."""
-    with transaction(study) as cursor:
+@pytest.fixture(scope="session")
+def planned(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_study(empty, tmp_path_factory.mktemp("planned") / "study")
+    with transaction(folder) as cursor:
         for rows in run_rows():
             insert(cursor, rows)
-    return study
+    return folder
+
+
+@pytest.fixture
+def study(empty: Path, tmp_path: Path) -> Path:
+    """An empty study."""
+    return copy_study(empty, tmp_path / "study")
+
+
+@pytest.fixture
+def study_with_run(planned: Path, tmp_path: Path) -> Path:
+    """A study with a run of four pairs and a judge, nothing judged yet."""
+    return copy_study(planned, tmp_path / "study")
 
 
 @pytest.fixture(scope="module")
