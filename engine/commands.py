@@ -10,6 +10,7 @@ from rich.console import Console
 from engine.terminal import visible
 
 if TYPE_CHECKING:
+    from engine.packs.synsets import Synsets
     from engine.stages.judge import Tally
 
 DEFAULT_STUDY = Path("studies/study")
@@ -67,3 +68,15 @@ def run_stages(study: Path, config: Path | None, settings: dict[str, Any], *, on
             soft_wrap=True,
         )
     typer.echo(summary.run_id)
+
+
+def installed_synsets() -> "tuple[Synsets | None, str]":
+    """WordNet's synsets, or why there are none."""
+    from engine.errors import WordNetMissing
+    from engine.packs.synsets import Synsets
+    from engine.packs.wordnet import load_wordnet
+
+    try:
+        return Synsets(load_wordnet()), ""
+    except WordNetMissing as missing:
+        return None, str(missing)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.commands import JsonOption, wide_console
+from engine.commands import JsonOption, installed_synsets, wide_console
 from engine.options import SettingsCommand, with_settings
 
 if TYPE_CHECKING:
     from engine.packs.pack import Pack
-    from engine.packs.synsets import Synsets
 
 app = typer.Typer(help="Concept packs: list, show, validate, build, select, split, bucket, undo.", no_args_is_help=True)
 build = typer.Typer(help="Build a pack from WordNet or SUMO.", no_args_is_help=True)
@@ -60,7 +59,7 @@ def show(
     config, loaded = _config(settings), load_pack(pack)
     outlook = None
     if not quick:
-        synsets, reason = _synsets()
+        synsets, reason = installed_synsets()
         outlook = look_ahead(loaded, synsets, reason=reason)
     found = describe_pack(
         loaded, bands=configured_bands(config), siblings=config.siblings, outlook=outlook, name_all=unassigned
@@ -190,7 +189,7 @@ def bucket(
     from engine.packs.folder import load_pack
 
     origin = load_pack(pack)
-    synsets, reason = _synsets()
+    synsets, reason = installed_synsets()
     if reason:
         _say(f"Definitions alone decide: {reason}")
     _write(bucket_pack(origin, synsets, BucketSettings(max_size, min_size)), out, origin=origin)
@@ -208,18 +207,6 @@ def _config(settings: dict[str, Any]) -> Any:
     from engine.config import read_config
 
     return read_config(flags={name: tuple(v) if isinstance(v, list) else v for name, v in settings.items() if v != []})
-
-
-def _synsets() -> "tuple[Synsets | None, str]":
-    """WordNet's synsets, or why there are none."""
-    from engine.errors import WordNetMissing
-    from engine.packs.synsets import Synsets
-    from engine.packs.wordnet import load_wordnet
-
-    try:
-        return Synsets(load_wordnet()), ""
-    except WordNetMissing as missing:
-        return None, str(missing)
 
 
 def _write(pack: "Pack", out: Path, *, origin: "Pack | None" = None) -> None:

@@ -1,0 +1,34 @@
+-- name: runs
+-- What decides each run of the study, oldest first, with where its pack came from.
+select
+    r.run_id, r.config, r.model_fingerprint, r.pack_hash, r.template_hash, p.name as pack, p.made_by, p.made_from,
+    exists (select 1 from samples s join prompts q on q.sample_id = s.sample_id where q.run_id = r.run_id) as has_samples
+from runs r
+join packs p on p.pack_hash = r.pack_hash
+order by r.created_at, r.run_id;
+
+-- name: concepts
+-- A run's concepts in their order, as its pack has them. `n_parts`: into how many the pack splits the concept that this one
+-- was split from, null for a whole concept.
+select
+    c.concept, c.definition, rc.quadrant, c.origin,
+    if(c.origin is null, null, (
+        select count(*) from concepts o where o.pack_hash = c.pack_hash and o.origin = c.origin
+    )) as n_parts,
+    coalesce((
+        select list(s.sibling order by s.sibling) from siblings s
+        where s.pack_hash = c.pack_hash and s.concept = c.concept
+    ), []) as siblings
+from run_concepts rc
+join runs r on r.run_id = rc.run_id
+join concepts c on c.pack_hash = r.pack_hash and c.concept = rc.concept
+where rc.run_id = $run_id
+order by rc.position;
+
+-- name: lenses
+-- The lenses of a run that read one layer, in one phase, mode and pool: the latest of each concept, family and layer.
+select concept, family, layer, f1, auc, text_only_f1, n_positive + n_negative as n, reason
+from lens_results
+where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool and layer is not null
+qualify row_number() over (partition by concept, family, layer order by trained_at desc, lens_id) = 1
+order by concept, family, layer;

@@ -1,0 +1,176 @@
+"""The command `lensgap compare`: two runs, two ways to train, a pack before and after splitting or bucketing.
+
+Thin bodies as in engine.cli: data on stdout, everything else on stderr.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from engine.commands import (
+    DEFAULT_STUDY,
+    ConfigOption,
+    JsonOption,
+    StudyArgument,
+    chosen_settings,
+    installed_synsets,
+    wide_console,
+)
+from engine.errors import ExpectedError
+from engine.options import SettingsCommand, with_settings
+
+if TYPE_CHECKING:
+    from engine.stages.compare import Comparison
+
+app = typer.Typer(
+    help="Compare runs, ways to train, and packs before and after splitting or bucketing: concept by concept.",
+    no_args_is_help=True,
+)
+YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")]
+JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; the first that rated both runs.")]
+
+
+@app.command()
+def runs(
+    study: StudyArgument = DEFAULT_STUDY,
+    run: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN RUN]…", help="Run ids, the one before first; all runs.")
+    ] = None,
+    judge: JudgeOption = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; the first that both runs have.")] = None,
+    layer: Annotated[int | None, typer.Option(help="Layer; the deepest that both runs have.", min=0)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare runs of a study that differ in any settings: the first with each other one.
+
+    Only concepts that both runs have are compared, and the settings that differ are told.
+    """
+    from dataclasses import replace
+
+    from engine.comparing import choose_runs
+    from engine.exchange.comparison_sides import wish_of
+    from engine.exchange.run_comparison import compare_runs
+
+    first, others = choose_runs(study, run or [])
+    found = []
+    for other in others:
+        wishes = [replace(wish_of(one), family=family, layer=layer) for one in (first, other)]
+        try:
+            found.append(compare_runs(study, first, other, judge_id=judge, wishes=(wishes[0], wishes[1])))
+        except ExpectedError as error:
+            if len(others) == 1 or run:
+                raise
+            typer.echo(f"Left out: {error}", err=True)
+    _tell(study, found, as_json=as_json)
+
+
+@app.command()
+def settings(
+    study: StudyArgument = DEFAULT_STUDY,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
+    mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode after.")] = None,
+    phase: Annotated[Literal["prompt", "output"] | None, typer.Option(help="Phase after.")] = None,
+    pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool after.")] = None,
+    layer: Annotated[int | None, typer.Option(help="Layer after.", min=0)] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family after.")] = None,
+    from_mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode before.")] = None,
+    from_phase: Annotated[Literal["prompt", "output"] | None, typer.Option(help="Phase before.")] = None,
+    from_pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool before.")] = None,
+    from_layer: Annotated[int | None, typer.Option(help="Layer before.", min=0)] = None,
+    from_family: Annotated[str | None, typer.Option(help="Lens family before.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare lenses of one run that are trained in two ways, such as --mode output_only.
+
+    What is not named is as in the run's settings. Activations and lenses that are missing are captured and trained first.
+    """
+    from db import connect
+    from engine.comparing import compare_settings
+    from engine.exchange.report import find_run
+
+    with connect(study) as cursor:
+        run_id = find_run(cursor, study, run_id)
+    before = {"mode": from_mode, "phase": from_phase, "pool": from_pool, "layer": from_layer, "family": from_family}
+    after = {"mode": mode, "phase": phase, "pool": pool, "layer": layer, "family": family}
+    _tell(study, [compare_settings(study, run_id, before, after)], as_json=as_json)
+
+
+@app.command(cls=SettingsCommand)
+@with_settings
+def split(
+    study: StudyArgument = DEFAULT_STUDY,
+    config: ConfigOption = None,
+    min_similarity: Annotated[float, typer.Option(help="Path similarity of close senses.", min=0.05, max=1)] = 0.25,
+    specific_depth: Annotated[int, typer.Option(help="Depth of a hypernym that makes senses close.", min=1)] = 7,
+    min_senses: Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)] = 2,
+    max_groups: Annotated[int, typer.Option(help="Most groups of a concept.", min=2)] = 6,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    **settings: Any,
+) -> None:
+    """Run a pack as it is and with its senses split, and compare: a concept with the mean over its senses.
+
+    Settings that are not given are those of the latest run on a pack that was not derived here. Killed, the same command goes on.
+    """
+    from engine.packs.senses import SplitSettings, split_pack
+    from engine.packs.synsets import Synsets
+    from engine.packs.wordnet import load_wordnet
+
+    chosen = _settings(study, config, settings)
+    synsets, how = Synsets(load_wordnet()), SplitSettings(min_similarity, specific_depth, min_senses, max_groups)
+    _compare_packs(study, chosen, lambda pack: split_pack(pack, synsets, how), "splitting", yes=yes, as_json=as_json)
+
+
+@app.command(cls=SettingsCommand)
+@with_settings
+def bucket(
+    study: StudyArgument = DEFAULT_STUDY,
+    config: ConfigOption = None,
+    max_size: Annotated[int, typer.Option(help="Divide sibling groups that are larger.", min=2)] = 12,
+    min_size: Annotated[int, typer.Option(help="Join buckets that are smaller, where there is room.", min=1)] = 3,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    **settings: Any,
+) -> None:
+    """Run a pack as it is and with its large sibling groups in buckets, and compare concept by concept.
+
+    Settings that are not given are those of the latest run on a pack that was not derived here. Killed, the same command goes on.
+    """
+    from engine.packs.buckets import BucketSettings, bucket_pack
+
+    chosen, how = _settings(study, config, settings), BucketSettings(max_size, min_size)
+    synsets, reason = installed_synsets()
+    if reason:
+        typer.echo(f"Definitions alone decide: {reason}", err=True)
+    _compare_packs(study, chosen, lambda pack: bucket_pack(pack, synsets, how), "bucketing", yes=yes, as_json=as_json)
+
+
+def _settings(study: Path, config: Path | None, settings: dict[str, Any]) -> Any:
+    from engine.comparing import base_run
+
+    return chosen_settings(study, config, settings, run_id=base_run(study))
+
+
+def _compare_packs(
+    study: Path, config: Any, derive: Any, kind: Literal["splitting", "bucketing"], *, yes: bool, as_json: bool
+) -> None:
+    from engine.comparing import compare_packs
+    from engine.stages.judge_run import AskOptions
+
+    _tell(study, [compare_packs(study, config, derive, kind=kind, asking=AskOptions(yes=yes))], as_json=as_json)
+
+
+def _tell(study: Path, found: "list[Comparison]", *, as_json: bool) -> None:
+    """Keep the comparisons and print them; JSON is a list of them."""
+    from engine.exchange.comparison_table import comparison_json, comparison_tables
+    from engine.exchange.run_comparison import summarise_comparison
+    from engine.stages.compare import keep_comparison
+
+    told = [(keep_comparison(study, one), one, summarise_comparison(one)) for one in found]
+    if as_json:
+        typer.echo(json.dumps([comparison_json(*each) for each in told], indent=2))
+        return
+    for _, one, summaries in told:
+        wide_console().print(comparison_tables(one, summaries))

@@ -1,0 +1,146 @@
+"""Run both sides of a comparison on one pack or one run, whatever of it is not there yet, and compare them.
+
+Both sides have the same settings but the one that is compared, and stand in one study: the derived pack is written once into
+the study's folder `packs`, under its content's hash. Killed anywhere, the same call goes on.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.config import StudyConfig, change_config, read_stored_config
+from engine.errors import ConfigError, StudyMissing
+from engine.exchange.comparison_sides import LensWish, StoredRun, stored_runs, trained_lenses, wish_of
+from engine.exchange.run_comparison import compare_lenses, compare_runs
+from engine.packs.folder import load_pack
+from engine.packs.pack import Pack
+from engine.packs.pickers import choose_configured
+from engine.packs.write import write_pack
+from engine.pipeline import run
+from engine.stages.compare import Comparison
+from engine.stages.judge_run import AskOptions
+from engine.stages.select import prepare_run
+
+NOTHING = {"splitting": "Splitting divides none", "bucketing": "Bucketing changes the siblings of none"}
+
+
+def compare_packs(
+    study: Path,
+    config: StudyConfig,
+    derive: Callable[[Pack], Pack],
+    *,
+    kind: Literal["splitting", "bucketing"],
+    asking: AskOptions,
+) -> Comparison:
+    """Run the settings on their pack and on the one derived from it; ConfigError where that changes no chosen concept.
+
+    The run after is about the same concepts, of a split one about all its senses.
+    """
+    pack = load_pack(config.pack)
+    derived = derive(pack)
+    chosen = _counterparts(derived, [profile.concept.term for profile in choose_configured(pack, config)])
+    if not any(_is_changed(pack, derived, term, kind=kind) for term in chosen):
+        raise ConfigError(
+            f"{NOTHING[kind]} of the {len(chosen)} chosen concepts, so there is nothing to compare.",
+            hint="lensgap pack show tells what would change; name concepts with --concepts.",
+        )
+    before = run(study, config, asking=asking).run_id
+    folder = _written(study, derived, origin=pack)
+    after = run(study, change_config(config, {"pack": str(folder), "concepts": chosen}), asking=asking).run_id
+    runs = stored_runs(study)
+    wish = LensWish(None, None, config.phase, config.mode, config.pool)
+    return compare_runs(study, runs[before], runs[after], wishes=(wish, wish))
+
+
+def _counterparts(derived: Pack, terms: Sequence[str]) -> tuple[str, ...]:
+    """The concepts themselves, or the senses that they were split into."""
+    senses: dict[str, list[str]] = {}
+    for concept in derived.concepts:
+        if concept.origin:
+            senses.setdefault(concept.origin, []).append(concept.term)
+    return tuple(one for term in terms for one in ([term] if term in derived.by_term else senses[term]))
+
+
+def _is_changed(pack: Pack, derived: Pack, term: str, *, kind: Literal["splitting", "bucketing"]) -> bool:
+    if kind == "splitting":
+        return term not in pack.by_term
+    return set(pack.siblings(term)) != set(derived.siblings(term))
+
+
+def _written(study: Path, derived: Pack, *, origin: Pack) -> Path:
+    folder = packs_folder(study) / f"{derived.name}-{derived.pack_hash}"
+    if not folder.exists():
+        write_pack(derived, folder, origin=origin)
+    return folder
+
+
+def packs_folder(study: Path) -> Path:
+    """Where a study keeps the packs that were derived for it."""
+    return study.resolve() / "packs"
+
+
+def base_run(study: Path) -> str | None:
+    """The latest run on a pack that was not derived here, whose settings a comparison of packs begins with."""
+    try:
+        runs = stored_runs(study)
+    except StudyMissing:
+        return None
+    own = packs_folder(study)
+    return next((one.run_id for one in reversed(runs.values()) if own not in Path(one.settings["pack"]).parents), None)
+
+
+def choose_runs(study: Path, asked: Sequence[str]) -> tuple[StoredRun, list[StoredRun]]:
+    """The run that others are compared with, and these: those asked for, else all that have samples, oldest first."""
+    runs = stored_runs(study)
+    unknown = next((name for name in asked if name not in runs), None)
+    if unknown is not None:
+        raise ConfigError(f"{study} holds no run {unknown}.", hint=f"See the runs: lensgap status {study}.")
+    chosen = [runs[name] for name in dict.fromkeys(asked)] or [one for one in runs.values() if one.has_samples]
+    if len(chosen) < 2:
+        raise ConfigError(
+            f"{study} holds {len(chosen)} run with samples, and a comparison takes two."
+            if not asked
+            else "A comparison takes two runs.",
+            hint="Start another with other settings, such as lensgap run --sibling-share 0.",
+        )
+    return chosen[0], chosen[1:]
+
+
+def compare_settings(study: Path, run_id: str, before: dict[str, Any], after: dict[str, Any]) -> Comparison:
+    """Compare lenses of one run that differ in mode, phase, pool, layer or family; those that are missing are trained.
+
+    `before` changes the settings of the run, `after` changes these.
+    """
+    stored = stored_runs(study)[run_id]
+    first = _complete(study, stored, _wish(wish_of(stored), before))
+    second = _wish(first, after)
+    if first == second:
+        raise ConfigError("Both sides are the same lenses.", hint="Name what shall differ, such as --mode output_only.")
+    config = read_stored_config(json.dumps(dict(stored.settings)))
+    if prepare_run(config).run_id != run_id:
+        raise ConfigError(
+            f"The model, the pack or the templates of run {run_id} are no longer what they were, so it cannot go on.",
+            hint="Put them back where the run's settings name them: lensgap status --json.",
+        )
+    for wish in (first, second):
+        changes = {"mode": wish.mode, "phase": wish.phase, "pool": wish.pool, "lenses": (wish.family,)}
+        run(study, change_config(config, changes | {"layers": (wish.layer,)}), only=("capture", "train"))
+    return compare_lenses(study, stored, first, second)
+
+
+def _wish(wish: LensWish, changes: dict[str, Any]) -> LensWish:
+    return replace(wish, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _complete(study: Path, stored: StoredRun, wish: LensWish) -> LensWish:
+    """The wish with family and layer: the first family of the settings, and the deepest layer that it is trained at."""
+    trained = trained_lenses(study, stored.run_id, wish)
+    family = wish.family or next((name for name in stored.settings["lenses"] if name in {f for f, _ in trained}), None)
+    layer = wish.layer if wish.layer is not None else max((n for name, n in trained if name == family), default=None)
+    if family is None or layer is None:
+        raise ConfigError(
+            f"Run {stored.run_id} has no lenses to compare with yet.", hint="Train them first: lensgap train."
+        )
+    return replace(wish, family=family, layer=layer)

@@ -1,0 +1,188 @@
+"""Read one side of a comparison from the study: its run, the judge and the lenses that stand for it, and what was measured.
+
+Both sides are read with the same judge and the same rule of form: gaps of two judges are no difference between runs. (The
+offline judge reads the pack of its side, so of two packs it is the same judge with two vocabularies.) Where a lens is not
+named, a side gets the first family of its settings that is trained on both, and the deepest layer that both have; models
+of different content have no layer in common, so each then shows its own deepest.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from db import connect, query
+from engine.config import StudyConfig
+from engine.errors import ConfigError
+from engine.stages.compare import ComparedConcept, LensChoice, Measure, Side, SideJudge, Value
+from engine.stats.findings import ConceptCounts, Settings, count_concepts, summarise
+
+NO_LENS = Value(None, 0, "no lens has been trained")
+CONTENTS = {"model_fingerprint": "model", "pack_hash": "pack", "template_hash": "template_set"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it is stored, with all its settings and where its pack came from."""
+
+    run_id: str
+    settings: Mapping[str, Any]
+    contents: Mapping[str, str]
+    pack: str
+    made_by: str | None
+    made_from: str | None
+    has_samples: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LensWish:
+    """Which lenses a side shall show: with these settings of work, of any family and layer where none is named."""
+
+    family: str | None
+    layer: int | None
+    phase: str
+    mode: str
+    pool: str
+
+
+LensRows = Mapping[tuple[str, int], Mapping[str, tuple[Any, ...]]]
+"""Rows of the query `comparisons.lenses` by family and layer, then by concept."""
+
+
+def stored_runs(study: Path) -> dict[str, StoredRun]:
+    """The runs of the study by their ids, oldest first."""
+    with connect(study) as cursor:
+        rows = cursor.execute(query("comparisons.runs")).fetchall()
+    return {
+        run_id: StoredRun(
+            run_id,
+            json.loads(StudyConfig().to_json()) | json.loads(config),
+            dict(zip(CONTENTS, hashes, strict=True)),
+            pack,
+            made_by,
+            made_from,
+            has_samples,
+        )
+        for run_id, config, *hashes, pack, made_by, made_from, has_samples in rows
+    }
+
+
+def wish_of(run: StoredRun) -> LensWish:
+    """The lenses that the settings of a run ask for first."""
+    return LensWish(None, None, run.settings["phase"], run.settings["mode"], run.settings["pool"])
+
+
+def choose_lenses(
+    lenses: Sequence[LensRows], wishes: Sequence[LensWish], *, first: Sequence[str], is_one_model: bool
+) -> tuple[LensChoice | None, ...]:
+    """The lens of each side: what was asked for, else the first family and the deepest layer that both sides have."""
+    trained = [
+        {key for key in rows if wish.family in (None, key[0]) and wish.layer in (None, key[1])}
+        for rows, wish in zip(lenses, wishes, strict=True)
+    ]
+    return tuple(
+        _choose(mine, trained[1 - place], wish, first=first, is_one_model=is_one_model)
+        for place, (mine, wish) in enumerate(zip(trained, wishes, strict=True))
+    )
+
+
+def _choose(
+    mine: set[tuple[str, int]],
+    theirs: set[tuple[str, int]],
+    wish: LensWish,
+    *,
+    first: Sequence[str],
+    is_one_model: bool,
+) -> LensChoice | None:
+    if not mine:
+        return None
+    families = {family for family, _ in mine}
+    common = families & {family for family, _ in theirs} or families
+    family = next((name for name in first if name in common), min(common))
+    layers = {layer for name, layer in mine if name == family}
+    shared = layers & {layer for _, layer in theirs} if is_one_model else set()
+    return LensChoice(family, max(shared or layers), wish.phase, wish.mode, wish.pool)  # type: ignore[arg-type]
+
+
+def common_judge(
+    cursor: duckdb.DuckDBPyConnection, before: str, after: str, asked: str | None
+) -> tuple[SideJudge | None, SideJudge | None]:
+    """The judge asked for, else the one that the run before shows first of those that rated both runs."""
+    mine, theirs = (
+        {_same_judge(row): SideJudge(row[0], f"{row[1]}:{row[2]}", row[4]) for row in reversed(rows)}
+        for rows in (cursor.execute(query("findings.judges"), {"run_id": run}).fetchall() for run in (before, after))
+    )
+    common = [(judge, theirs[key]) for key, judge in reversed(mine.items()) if key in theirs]
+    if not asked:
+        return common[0] if common else (None, None)
+    found = next((pair for pair in common if asked in (pair[0].judge_id, pair[1].judge_id)), None)
+    if found is None:
+        known = ", ".join(judge.judge_id for judge, _ in common) or "none"
+        raise ConfigError(f'Judge "{asked}" has not rated both runs.', hint=f"Those that have: {known}.")
+    return found
+
+
+def _same_judge(row: tuple[Any, ...]) -> str:
+    """What makes a judge the same on both sides: all of it but the pack that a judge without a rubric reads."""
+    _, backend, model, rubric, _, _, _, _, rubric_hash, parameters = row
+    told = json.loads(parameters)
+    is_by_pack = told.pop("pack", None) is not None
+    return json.dumps([backend, model, rubric, None if is_by_pack else rubric_hash, told], sort_keys=True)
+
+
+def trained_lenses(study: Path, run_id: str, wish: LensWish) -> set[tuple[str, int]]:
+    """The families and layers of the run's lenses in this phase, mode and pool."""
+    with connect(study) as cursor:
+        return set(lens_rows(cursor, run_id, wish))
+
+
+def lens_rows(cursor: duckdb.DuckDBPyConnection, run_id: str, wish: LensWish) -> LensRows:
+    """The run's lenses of one layer with these settings of work."""
+    values = {"run_id": run_id, "phase": wish.phase, "mode": wish.mode, "pool": wish.pool}
+    found: dict[tuple[str, int], dict[str, tuple[Any, ...]]] = {}
+    for concept, family, layer, *measures in cursor.execute(query("comparisons.lenses"), values).fetchall():
+        found.setdefault((family, layer), {})[concept] = tuple(measures)
+    return found
+
+
+def read_side(
+    cursor: duckdb.DuckDBPyConnection,
+    run: StoredRun,
+    judge: SideJudge | None,
+    lens: LensChoice | None,
+    lenses: LensRows,
+) -> Side:
+    """All that is compared of a run, with this judge and these lenses."""
+    rows = cursor.execute(query("comparisons.concepts"), {"run_id": run.run_id}).fetchall()
+    concepts = {term: ComparedConcept(term, *facts, tuple(siblings)) for term, *facts, siblings in rows}  # type: ignore[call-arg]
+    values = {"run_id": run.run_id, "judge_id": judge.judge_id if judge else None, "concept": None, "form_rule": "loop"}
+    counts = cursor.execute(query("findings.counts"), values).fetchall()
+    chosen = lenses.get((lens.family, lens.layer), {}) if lens else {}
+    measured = {
+        counted.concept: _text_values(counted, has_judge=judge is not None) | _lens_values(chosen.get(counted.concept))
+        for counted in count_concepts(counts, quadrants={term: one.quadrant for term, one in concepts.items()})
+    }
+    return Side(run.run_id, run.pack, run.made_from, judge, lens, concepts, measured)
+
+
+def _text_values(counted: ConceptCounts, *, has_judge: bool) -> dict[Measure, Value]:
+    finding = summarise(counted.concept, (counted,), Settings())
+    gap, good = finding.gap, finding.positive.form_shares()["good"]
+    reason = gap.reason if has_judge else "no judge has rated both sides"
+    n = finding.positive.n_measured
+    return {
+        "gap": Value(gap.value, gap.n, reason if gap.value is None else None),
+        "good": Value(good, n, None if good is not None else "no positive has a known form"),
+    }
+
+
+def _lens_values(row: tuple[Any, ...] | None) -> dict[Measure, Value]:
+    if row is None:
+        return {"f1": NO_LENS, "auc": NO_LENS, "text_only_f1": NO_LENS}
+    f1, auc, text_only_f1, n, reason = row
+    values: dict[Measure, float | None] = {"f1": f1, "auc": auc, "text_only_f1": text_only_f1}
+    because = reason or "it was not measured"
+    return {name: Value(value, n, because if value is None else None) for name, value in values.items()}

@@ -1,0 +1,209 @@
+"""A comparison as JSON and as tables for a terminal: the differences first, then each concept before and after."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from engine.exchange.run_comparison import Summary, is_changed
+from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side, Value, explain_missing
+from engine.stats.estimate import Estimate
+from engine.terminal import visible
+
+Json = dict[str, Any]
+TITLES: dict[Measure, str] = {"gap": "gap", "good": "good", "f1": "F1", "auc": "AUC", "text_only_f1": "text"}
+MEANING: dict[Measure, str] = {
+    "gap": "gap: mean rating of positives less negatives. ",
+    "good": "good: share of positives in good form. ",
+    "text_only_f1": "text: F1 of the words alone. ",
+}
+DIFFERENCE = (
+    "Difference: mean over concepts that have both sides, with its 95 % interval over concepts; p: Wilcoxon, adjusted for "
+    "the measures beside it."
+)
+SENSES = "A concept that is split stands before as it was, and after as the mean over its senses."
+
+
+def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[Summary]) -> Json:
+    """The comparison as it is kept under its id, with the differences over concepts; what is unknown is null with a reason."""
+    return {
+        "comparison": identity,
+        "kind": comparison.kind,
+        "before": _side(comparison.before),
+        "after": _side(comparison.after),
+        "differ": [asdict(setting) for setting in comparison.settings],
+        "n_matched": len(comparison.pairs),
+        "unmatched": dict(comparison.unmatched),
+        "measures": [_summary(summary) for summary in summaries],
+        "concepts": [_concept(comparison, pair) for pair in comparison.pairs],
+    }
+
+
+def _side(side: Side) -> Json:
+    return {
+        "run": side.run_id,
+        "pack": side.pack,
+        "judge": asdict(side.judge) if side.judge else None,
+        "lens": asdict(side.lens) if side.lens else None,
+        "n_concepts": len(side.concepts),
+    }
+
+
+def _summary(summary: Summary) -> Json:
+    paired = summary.paired
+    return {
+        "measure": summary.measure,
+        "among": summary.among,
+        "before": asdict(paired.before),
+        "after": asdict(paired.after),
+        "difference": asdict(paired.difference),
+        "difference_by_bootstrap": asdict(paired.bootstrap),
+        "n": paired.n,
+        "n_missing": paired.n_missing,
+        "n_rose": paired.n_rose,
+        "n_fell": paired.n_fell,
+        "sign_p": paired.sign_p,
+        "wilcoxon_p": paired.wilcoxon_p,
+        "adjusted_p": summary.p,
+    }
+
+
+def _concept(comparison: Comparison, pair: Pair) -> Json:
+    match = pair.match
+    return {
+        "concept": match.concept,
+        "after": list(match.after),
+        "is_changed": is_changed(comparison, match),
+        "quadrant_before": match.quadrant_before,
+        "quadrant_after": match.quadrant_after,
+        "measures": {name: _values(before, after) for name, (before, after) in pair.measures.items()},
+    }
+
+
+def _values(before: Value, after: Value) -> Json:
+    both = before.value is not None and after.value is not None
+    return {
+        "before": before.value,
+        "after": after.value,
+        "difference": after.value - before.value if both else None,  # type: ignore[operator]
+        "n_before": before.n,
+        "n_after": after.n,
+        "reason": explain_missing(before, after),
+    }
+
+
+def comparison_tables(comparison: Comparison, summaries: Sequence[Summary]) -> Group:
+    """The comparison for a terminal: what differs, by how much, concept by concept, and what was not compared."""
+    runs = dict.fromkeys((comparison.before.run_id, comparison.after.run_id))
+    head = Text(f"Run {' → '.join(runs)}\n", style="italic")
+    return Group(
+        head, _what_differs(comparison), _differences(summaries), Text(), _by_concept(comparison), _legend(comparison)
+    )
+
+
+def _what_differs(comparison: Comparison) -> Text:
+    if not comparison.settings:
+        return Text("No setting differs.\n")
+    return Text("".join(f"{visible(_told(setting))}\n" for setting in comparison.settings))
+
+
+def _told(setting: Setting) -> str:
+    return f"{setting.name}: {_shown(setting.before)} → {_shown(setting.after)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (list, tuple)) and len(value) > 3:
+        return f"{len(value)} of them"
+    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return (text if len(text) <= 60 else f"…{text[-59:]}") or "none"
+
+
+def _differences(summaries: Sequence[Summary]) -> Table:
+    table = _table("measure")
+    for name in ("before", "after", "difference", "95 %", "n", "rose", "fell", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for summary in summaries:
+        paired, among = summary.paired, "" if summary.among == "all" else f", {summary.among}"
+        table.add_row(
+            f"{TITLES[summary.measure]}{among}",
+            _number(paired.before.value),
+            _number(paired.after.value),
+            _signed(paired.difference.value),
+            _interval(paired.difference),
+            str(paired.n),
+            str(paired.n_rose),
+            str(paired.n_fell),
+            _number(summary.p, places=3),
+        )
+    return table
+
+
+def _by_concept(comparison: Comparison) -> Table:
+    table = _table("concept")
+    for measure in comparison.pairs[0].measures:
+        table.add_column(TITLES[measure], justify="right", no_wrap=True)
+    for changed in (True, False):
+        for pair in comparison.pairs:
+            if is_changed(comparison, pair.match) == changed:
+                cells = (f"{_number(one.value)} → {_number(other.value)}" for one, other in pair.measures.values())
+                table.add_row(_label(pair), *cells, style="" if changed else "dim")
+        table.add_section()
+    return table
+
+
+def _label(pair: Pair) -> Text:
+    match = pair.match
+    quadrant = match.quadrant_before or "–"
+    if match.quadrant_after != match.quadrant_before:
+        quadrant = f"{quadrant}→{match.quadrant_after or '–'}"
+    senses = f" ({len(match.after)} senses)" if match.is_split else ""
+    return Text(visible(f"{quadrant} {match.concept}{senses}"), no_wrap=True, overflow="ellipsis")
+
+
+def _legend(comparison: Comparison) -> Text:
+    meaning = "".join(MEANING.get(measure, "") for measure in comparison.pairs[0].measures)
+    lines = [f"{meaning}{DIFFERENCE}", *([SENSES] if comparison.kind == "splitting" else [])]
+    lines += [f"{name}: {_sides_told(side)}" for name, side in _sides(comparison)]
+    if comparison.unmatched:
+        first = [f"{concept} ({reason})" for concept, reason in list(comparison.unmatched.items())[:5]]
+        more = f" and {len(comparison.unmatched) - 5} more" if len(comparison.unmatched) > 5 else ""
+        lines.append(f"Not compared: {'; '.join(first)}{more}.")
+    return Text("\n".join(["", *map(visible, lines)]), style="dim")
+
+
+def _sides(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
+    return ("Before", comparison.before), ("After", comparison.after)
+
+
+def _sides_told(side: Side) -> str:
+    caution = " (a baseline, no language model)" if side.judge and side.judge.is_baseline else ""
+    judge = f"judge {side.judge.name}{caution}; " if side.judge else ""
+    return f"{judge}{_lens(side.lens)}."
+
+
+def _lens(lens: LensChoice | None) -> str:
+    if lens is None:
+        return "no lens has been trained"
+    return f"{lens.family} lenses at layer {lens.layer}, {lens.phase} phase, {lens.mode}, {lens.pool} pool"
+
+
+def _table(first: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column(first)
+    return table
+
+
+def _interval(estimate: Estimate) -> str:
+    return "–" if estimate.low is None else f"[{_signed(estimate.low)}, {_signed(estimate.high)}]"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.2f}".replace("-", "−")
+
+
+def _number(value: float | None, *, places: int = 2) -> str:
+    return "–" if value is None else f"{value:.{places}f}".replace("-", "−")

@@ -1,0 +1,266 @@
+"""Two sides of a comparison: which concepts match, what was measured of each on both sides, and the rows that keep it.
+
+A concept matches itself: the same term with the same definition. A concept that the pack after has split matches its senses
+together, when all of them are there: their mean stands against the concept before. Nothing else is ever compared. A
+comparison is kept by the hash of what it found, so that the same comparison of unchanged data adds nothing, and one whose
+ratings or lenses have changed since stands beside the earlier one.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from db.rows import ComparisonKind, ComparisonResultRow, ComparisonRow, Mode, Phase, Pool, Row
+from engine.errors import ConfigError
+from engine.stages.progress import now
+from engine.stages.stage import write_rows
+
+Measure = Literal["gap", "good", "f1", "auc", "text_only_f1"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What was measured of a concept on one side, over `n` ratings, samples or pairs; or the reason why it is unknown."""
+
+    value: float | None
+    n: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LensChoice:
+    """Which lens of each concept stands for a side."""
+
+    family: str
+    layer: int
+    phase: Phase
+    mode: Mode
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedConcept:
+    """A concept of a run as its pack has it. `n_parts`: into how many senses the pack splits its `origin`."""
+
+    term: str
+    definition: str
+    quadrant: str | None
+    origin: str | None
+    n_parts: int | None
+    siblings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SideJudge:
+    """Whose ratings a side's gaps rest on."""
+
+    judge_id: str
+    name: str
+    is_baseline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side: a run, the judge and the lenses that stand for it, its concepts and what was measured of each."""
+
+    run_id: str
+    pack: str
+    made_from: str | None
+    judge: SideJudge | None
+    lens: LensChoice | None
+    concepts: Mapping[str, ComparedConcept]
+    values: Mapping[str, Mapping[Measure, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A concept before, and the terms that stand against it after: itself, or all its senses."""
+
+    concept: str
+    after: tuple[str, ...]
+    quadrant_before: str | None
+    quadrant_after: str | None
+    has_new_siblings: bool
+
+    @property
+    def is_split(self) -> bool:
+        """Whether senses stand against the concept."""
+        return self.after != (self.concept,)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A matched concept with each measure before and after."""
+
+    match: Match
+    measures: Mapping[Measure, tuple[Value, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting on both sides."""
+
+    name: str
+    before: object
+    after: object
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sides over the concepts that match; `unmatched` has the others with the reason."""
+
+    kind: ComparisonKind
+    before: Side
+    after: Side
+    settings: tuple[Setting, ...]
+    pairs: tuple[Pair, ...]
+    unmatched: Mapping[str, str]
+
+    @property
+    def variant(self) -> str:
+        """What is different after, in a few words."""
+        if self.kind in ("splitting", "bucketing"):
+            return self.after.pack
+        return ", ".join(f"{one.name} {_short(one.after)}" for one in self.settings) or "nothing"
+
+
+def compare_sides(
+    kind: ComparisonKind,
+    before: Side,
+    after: Side,
+    *,
+    settings: Sequence[Setting],
+    measures: Sequence[Measure],
+) -> Comparison:
+    """Pair the measures of all concepts that match; ConfigError where none does."""
+    matches, unmatched = match_concepts(before, after)
+    if not matches:
+        raise ConfigError(
+            f"Runs {before.run_id} and {after.run_id} have no concept in common, so there is nothing to compare.",
+            hint="A concept is the same where term and definition are.",
+        )
+    pairs = tuple(
+        Pair(match, {m: (before.values[match.concept][m], _mean_of(match, after, m)) for m in measures})
+        for match in matches
+    )
+    return Comparison(kind, before, after, tuple(settings), pairs, unmatched)
+
+
+def match_concepts(before: Side, after: Side) -> tuple[list[Match], dict[str, str]]:
+    """The concepts that stand against each other, in the order before, and why the others do not."""
+    matches, unmatched = [], {}
+    for concept in before.concepts.values():
+        found = _counterparts(concept, before, after)
+        if isinstance(found, str):
+            unmatched[concept.term] = found
+        else:
+            matches.append(_match(concept, found))
+    used = {term for match in matches for term in match.after}
+    for term, other in after.concepts.items():
+        if term not in used and term not in unmatched and other.origin not in unmatched:
+            unmatched[term] = "it is not in the run before"
+    return matches, unmatched
+
+
+def _counterparts(concept: ComparedConcept, before: Side, after: Side) -> list[ComparedConcept] | str:
+    same = after.concepts.get(concept.term)
+    if same:
+        return [same] if same.definition == concept.definition else "its definition is another one after"
+    senses = [other for other in after.concepts.values() if other.origin == concept.term]
+    if not senses or after.made_from != before.pack:
+        return "it is not in the run after"
+    n_parts = senses[0].n_parts
+    return senses if len(senses) == n_parts else f"only {len(senses)} of its {n_parts} senses are in the run after"
+
+
+def _match(concept: ComparedConcept, found: Sequence[ComparedConcept]) -> Match:
+    quadrants = {other.quadrant for other in found}
+    return Match(
+        concept=concept.term,
+        after=tuple(other.term for other in found),
+        quadrant_before=concept.quadrant,
+        quadrant_after=quadrants.pop() if len(quadrants) == 1 else None,
+        has_new_siblings=any(other.siblings != concept.siblings for other in found),
+    )
+
+
+def _mean_of(match: Match, after: Side, measure: Measure) -> Value:
+    """The value of the concept after, of a split one the mean over its senses; unknown as soon as one of them is."""
+    values = [after.values[term][measure] for term in match.after]
+    if not match.is_split:
+        return values[0]
+    n = sum(value.n for value in values)
+    known = [value.value for value in values if value.value is not None]
+    if len(known) == len(values):
+        return Value(sum(known) / len(known), n)
+    reason = next(value.reason for value in values if value.value is None)
+    return Value(None, n, f"{len(values) - len(known)} of {len(values)} senses: {reason}")
+
+
+def keep_comparison(study: Path, comparison: Comparison) -> str:
+    """Store a comparison with its results; returns its id. Storing the same again changes nothing."""
+    identity = comparison_id(comparison)
+    write_rows(study, [_row(identity, comparison), *_result_rows(identity, comparison)])
+    return identity
+
+
+def comparison_id(comparison: Comparison) -> str:
+    """Hash of what is compared and of what was found."""
+    found = [asdict(row) for row in _result_rows("", comparison)]
+    content = [comparison.kind, comparison.before.run_id, comparison.after.run_id, _settings(comparison), found]
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _row(identity: str, comparison: Comparison) -> ComparisonRow:
+    before, after = comparison.before, comparison.after
+    return ComparisonRow(
+        comparison_id=identity,
+        run_id=before.run_id,
+        other_run_id=None if after.run_id == before.run_id else after.run_id,
+        kind=comparison.kind,
+        variant=comparison.variant,
+        family=after.lens.family if after.lens else "none",
+        layers=(after.lens.layer,) if after.lens else (),
+        settings=json.dumps(_settings(comparison), sort_keys=True),
+        compared_at=now(),
+    )
+
+
+def _settings(comparison: Comparison) -> dict[str, object]:
+    before, after = comparison.before, comparison.after
+    return {
+        "judge_before": before.judge.judge_id if before.judge else None,
+        "judge_after": after.judge.judge_id if after.judge else None,
+        "lens_before": asdict(before.lens) if before.lens else None,
+        "lens_after": asdict(after.lens) if after.lens else None,
+        "differ": [asdict(setting) for setting in comparison.settings],
+    }
+
+
+def _result_rows(identity: str, comparison: Comparison) -> Iterator[Row]:
+    for pair in comparison.pairs:
+        for measure, (before, after) in pair.measures.items():
+            yield ComparisonResultRow(
+                comparison_id=identity,
+                concept=pair.match.concept,
+                measure=measure,
+                before=before.value,
+                after=after.value,
+                n=min(before.n, after.n),
+                kept=None,
+                reason=explain_missing(before, after),
+            )
+
+
+def explain_missing(before: Value, after: Value) -> str | None:
+    """Why a side has no value; None where both have one."""
+    sides = {"before": before.reason, "after": after.reason}
+    return "; ".join(f"{name}: {reason}" for name, reason in sides.items() if reason) or None
+
+
+def _short(value: object) -> str:
+    said = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return said if len(said) <= 40 else f"{said[:39]}…"
