@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from engine.benchmark_cli import benchmark
 from engine.commands import (
     DEFAULT_STUDY,
     ConfigOption,
@@ -21,6 +22,7 @@ from engine.commands import (
     run_stages,
     wide_console,
 )
+from engine.compare_cli import app as compare_app
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.export_cli import app as export_app
 from engine.judge_cli import app as judge_app
@@ -39,7 +41,9 @@ app = typer.Typer(
 app.add_typer(pack_app, name="pack")
 app.add_typer(judge_app, name="judge")
 app.add_typer(export_app, name="export")
+app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
+app.command(cls=SettingsCommand)(benchmark)
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}
 
