@@ -1,0 +1,288 @@
+"""Refine the lenses of a run's sibling groups, measure that on held-out pairs, and keep what helped.
+
+A refinement is a comparison of the study, one a variant, under the hash of all that decides it: it is made once, and told
+from the study ever after. Lenses that are kept lie beside those they began with, with a list of them.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress
+
+from db import connect, query
+from db.rows import ComparisonResultRow, ComparisonRow, Row
+from engine.config import StudyConfig
+from engine.errors import ConfigError
+from engine.lenses.files import load_lens, save_lens
+from engine.lenses.folds import TooLittleData
+from engine.lenses.interface import State
+from engine.lenses.refine import VARIANTS, RefinedConcept, RefinedGroup, Variant, refine_all, refine_out_of_fold
+from engine.lenses.registry import FAMILIES
+from engine.lenses.sibling_sets import NO_SIBLING, SiblingSet, build_sibling_set, group_siblings
+from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
+from engine.stages.progress import now
+from engine.stages.stage import write_rows
+from engine.stages.subject import stored_subject
+
+MEASURES = ("top1", "margin", "f1")
+NO_LENS = "no lens of it could be fitted"
+_BUDGET = 512 * 2**20
+"""Bytes of activations that are worked on at a time, all folds' parts together."""
+_WIDE = 4096
+"""Features of a row where no model was loaded to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class LensChoice:
+    """Which lenses of a run are meant."""
+
+    family: str
+    layer: int
+
+
+def choose_lenses(
+    study: Path, run_id: str, config: StudyConfig, *, family: str | None, layer: int | None
+) -> LensChoice:
+    """The family and layer asked for, else the first family of the settings at the deepest layer; ConfigError without lenses."""
+    with connect(study) as cursor:
+        trained = cursor.execute(query("refinement.trained"), _where(run_id, config)).fetchall()
+    fitting = [LensChoice(name, at) for name, at in trained if family in (None, name) and layer in (None, at)]
+    if not fitting:
+        asked = " ".join(filter(None, (family, "" if layer is None else f"at layer {layer}")))
+        raise ConfigError(f"The run has no lenses{f' of {asked}' if asked else ''}.", hint="Train them: lensgap train.")
+    order = {name: place for place, name in enumerate(config.lenses)}
+    return min(fitting, key=lambda one: (order.get(one.family, len(order)), -one.layer))
+
+
+def refine_run(
+    study: Path,
+    run_id: str,
+    config: StudyConfig,
+    chosen: LensChoice,
+    *,
+    variants: Sequence[Variant] = VARIANTS,
+    bar: Progress | None = None,
+) -> dict[Variant, str]:
+    """Do what is missing of the comparisons; returns their ids by variant."""
+    if "ridge" in variants and chosen.family not in LINEAR:
+        raise ConfigError(
+            f"Lenses of {chosen.family} have no direction that ridge could add to.",
+            hint=f"Refine them with --variant margin, or linear lenses: {', '.join(LINEAR)}.",
+        )
+    plan = _plan(study, run_id, config, chosen)
+    ids = {variant: plan.identity(variant) for variant in variants}
+    if missing := [variant for variant, one in ids.items() if not _is_there(study, one)]:
+        _refine(study, plan, {variant: ids[variant] for variant in missing}, bar)
+    return ids
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What there is to refine: groups of concepts that have a lens, all pairs, and each concept's lens."""
+
+    run_id: str
+    config: StudyConfig
+    chosen: LensChoice
+    groups: list[tuple[str, ...]]
+    pairs: Mapping[str, Sequence[PairFact]]
+    lenses: Mapping[str, str]
+
+    def settings(self) -> dict[str, object]:
+        """All that decides the result, but for variant, family and layer."""
+        config = self.config
+        return {
+            "phase": config.phase,
+            "mode": config.mode,
+            "pool": config.pool,
+            "folds": config.folds,
+            "seed": config.seed,
+            "pairs": pairs_hash(self.pairs),
+            "lenses": _hash(sorted(self.lenses.items())),
+            "groups": self.groups,
+        }
+
+    def identity(self, variant: Variant) -> str:
+        """The comparison's id."""
+        return _hash([self.run_id, "refinement", variant, self.chosen.family, self.chosen.layer, self.settings()])
+
+
+def _plan(study: Path, run_id: str, config: StudyConfig, chosen: LensChoice) -> _Plan:
+    with connect(study) as cursor:
+        values = _where(run_id, config) | {"family": chosen.family, "layer": chosen.layer}
+        lenses = dict(cursor.execute(query("refinement.lenses"), values).fetchall())
+        keys = cursor.execute(query("refinement.sibling_keys"), {"run_id": run_id}).fetchall()
+    pairs = load_pairs(study, run_id, config, layer=chosen.layer)
+    groups = group_siblings(
+        {
+            concept: [f"{pack_layer} bucket {bucket}"] if bucket else [f"{pack_layer} {parent}" for parent in parents]
+            for concept, pack_layer, bucket, parents in keys
+            if concept in lenses and concept in pairs
+        }
+    )
+    return _Plan(run_id, config, chosen, groups, pairs, lenses)
+
+
+def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress | None) -> None:
+    """Work off all groups, then write the comparisons, each whole or not at all."""
+    results: dict[Variant, list[Row]] = {variant: [] for variant in ids}
+    kept: list[dict[str, object]] = []
+    family, folder = FAMILIES[plan.chosen.family], study / "lenses" / plan.run_id
+    task = bar.add_task("refine", total=len(plan.groups), note="") if bar else None
+    for some in _chunks(study, plan):
+        sets = [_sibling_set(study, plan, group) for group in some]
+        found = refine_out_of_fold(family, sets, variants=list(ids), n_folds=plan.config.folds, seed=plan.config.seed)
+        for one, group in zip(sets, found, strict=True):
+            for variant, comparison_id in ids.items():
+                results[variant] += _result_rows(comparison_id, one, group, variant)
+                kept.extend(_save_kept(folder, one, group, variant, plan))
+        if bar and task is not None:
+            bar.advance(task, len(some))
+    _write_list(folder / "refined" / f"layer{plan.chosen.layer}", kept)
+    inside = {concept for group in plan.groups for concept in group}
+    for variant, comparison_id in ids.items():
+        alone = [row for concept in plan.pairs if concept not in inside for row in _alone(comparison_id, concept, plan)]
+        write_rows(study, [_comparison_row(plan, variant), *results[variant], *alone])
+
+
+def _comparison_row(plan: _Plan, variant: Variant) -> ComparisonRow:
+    return ComparisonRow(
+        comparison_id=plan.identity(variant),
+        run_id=plan.run_id,
+        other_run_id=None,
+        kind="refinement",
+        variant=variant,
+        family=plan.chosen.family,
+        layers=(plan.chosen.layer,),
+        settings=json.dumps(plan.settings()),
+        compared_at=now(),
+    )
+
+
+def _alone(comparison_id: str, concept: str, plan: _Plan) -> Iterator[ComparisonResultRow]:
+    return _without(comparison_id, concept, NO_SIBLING if concept in plan.lenses else NO_LENS)
+
+
+LINEAR = tuple(name for name in FAMILIES if name in ("logistic", "ridge", "lda"))
+"""Families whose lenses have a direction."""
+
+
+def _where(run_id: str, config: StudyConfig) -> dict[str, object]:
+    return {"run_id": run_id, "phase": config.phase, "mode": config.mode, "pool": config.pool}
+
+
+def _hash(content: object) -> str:
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
+
+
+def _is_there(study: Path, comparison_id: str) -> bool:
+    with connect(study) as cursor:
+        row = cursor.execute(query("refinement.comparison"), {"comparison_id": comparison_id}).fetchone()
+    return row is not None
+
+
+def _chunks(study: Path, plan: _Plan) -> Iterator[list[tuple[str, ...]]]:
+    """Groups of about as many pairs as the budget holds; what a family shares, it shares within them."""
+    subject = stored_subject(study, plan.run_id)
+    # A row is in all training parts but one, and in those parts' own inner ones.
+    bytes_a_row = 4 * (subject.width if subject else _WIDE) * 4 * plan.config.folds
+    some: list[tuple[str, ...]] = []
+    n = 0
+    for group in plan.groups:
+        own = sum(len(plan.pairs[concept]) for concept in group)
+        if some and (n + own) * bytes_a_row > _BUDGET:
+            yield some
+            some, n = [], 0
+        some.append(group)
+        n += own
+    if some:
+        yield some
+
+
+def _sibling_set(study: Path, plan: _Plan, group: Sequence[str]) -> SiblingSet:
+    rows = list({pair.sample_id: pair for concept in group for pair in plan.pairs[concept]}.values())
+    return build_sibling_set(
+        group,
+        [{pair.sample_id: pair.arm for pair in plan.pairs[concept]} for concept in group],
+        read_rows(study, plan.config, rows, layer=plan.chosen.layer),
+        sample_ids=[row.sample_id for row in rows],
+        templates=[row.template for row in rows],
+        texts=[row.text for row in rows],
+    )
+
+
+def _result_rows(
+    comparison_id: str, group: SiblingSet, found: RefinedGroup | TooLittleData, variant: Variant
+) -> Iterator[ComparisonResultRow]:
+    if isinstance(found, TooLittleData):
+        for concept in group.concepts:
+            yield from _without(comparison_id, concept, found.reason)
+        return
+    for one in found.concepts:
+        before, after = one.standings["before"], one.standings[variant]
+        kept = one.is_kept(variant)
+        for name, n in zip(MEASURES, (one.n_positive, one.n_positive, one.n_pairs), strict=True):
+            yield ComparisonResultRow(
+                comparison_id, one.concept, name, getattr(before, name), getattr(after, name), n, kept, None
+            )
+        with_kept = found.standings_kept[variant][one.concept]
+        yield ComparisonResultRow(
+            comparison_id, one.concept, "top1_kept", before.top1, with_kept, one.n_positive, kept, None
+        )
+
+
+def _without(comparison_id: str, concept: str, reason: str) -> Iterator[ComparisonResultRow]:
+    for name in MEASURES:
+        yield ComparisonResultRow(comparison_id, concept, name, None, None, 0, None, reason)
+
+
+def _save_kept(
+    folder: Path,
+    group: SiblingSet,
+    found: RefinedGroup | TooLittleData,
+    variant: Variant,
+    plan: _Plan,
+) -> Iterator[dict[str, object]]:
+    """Write the refined lenses that are kept, and yield what the list says of each."""
+    if isinstance(found, TooLittleData) or not any(one.is_kept(variant) for one in found.concepts):
+        return
+    of_layer, lenses = f"layer{plan.chosen.layer}", plan.lenses
+    files = [folder / of_layer / f"{lenses[concept]}.safetensors" for concept in group.concepts]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing:
+        raise ConfigError(f"{missing} is gone, so its lens cannot be refined.", hint="Train it again: lensgap train.")
+    states: list[State] = [load_lens(file).state() for file in files]
+    refined = refine_all(group, states, variant, addition=found.addition)
+    for one, state in zip(found.concepts, refined, strict=True):
+        if one.is_kept(variant):
+            name = f"{lenses[one.concept]}-{variant}.safetensors"
+            save_lens(state, folder / "refined" / of_layer / name)
+            yield _told(one, variant, name, lenses[one.concept])
+
+
+def _told(one: RefinedConcept, variant: Variant, name: str, lens_id: str) -> dict[str, object]:
+    before, after = one.standings["before"], one.standings[variant]
+    return {
+        "file": name,
+        "concept": one.concept,
+        "lens_id": lens_id,
+        "variant": variant,
+        "threshold": one.thresholds[variant],
+        "top1": [before.top1, after.top1],
+        "f1": [before.f1, after.f1],
+    }
+
+
+def _write_list(folder: Path, kept: Sequence[dict[str, object]]) -> None:
+    """Add the lenses to the folder's list, an older one of the same file left out."""
+    file = folder / "refined.json"
+    names = {one["file"] for one in kept}
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(
+        json.dumps([*(one for one in before if one["file"] not in names), *kept], indent=2), encoding="utf-8"
+    )
+    unfinished.replace(file)
