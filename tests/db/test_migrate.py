@@ -102,3 +102,46 @@ def test_votes_of_a_study_of_schema_2_are_kept(tmp_path: Path) -> None:
             assert study.execute("select judge_rating, bin from verdicts('run', 'j')").fetchall() == [(4.0, 4)]
             with pytest.raises(duckdb.ConstraintException):
                 study.execute("delete from samples")
+
+
+def test_lenses_of_a_study_of_schema_4_keep_their_measures_and_scores(tmp_path: Path) -> None:
+    """Lenses are one row a measure from schema 5 on; the values, reasons and scores of before are the same there."""
+    file = tmp_path / "old.duckdb"
+    stamp = "timestamp '2026-01-01'"
+    measures = (0.81, 0.7, 0.9, 0.75, 0.88, 0.91, 0.92, 0.6, 0.5, 0.55, 0.45)
+    shared = "'prompt', 'in_context', 10, 12, 1, 9"
+    with duckdb.connect(str(file)) as old:
+        for migration in migrations()[:4]:
+            old.execute(migration.sql)
+        for statement in (
+            "packs values ('pack', 'n', '1', 's', 'm', 1, null, null)",
+            f"runs values ('run', 'n', {stamp}, '{{}}', 'm', 'f', 'pack', 't', 'h', 0, '{{}}')",
+            "prompts values ('s', 'run', 'c', 't', 0, 'p', 0, 1)",
+            f"samples values ('s', 'text', 'stop', [1], 1, {stamp})",
+            f"lenses values ('whole', 'run', 'gin', 'mlp', 3, {shared}, {str(measures)[1:-1]}, null, {stamp}, 'last')",
+            f"lenses values ('none', 'run', 'gin', 'mlp', 4, {shared}, {'null, ' * 11} 'too few pairs', {stamp}, null)",
+            "lens_scores values ('whole', 's', 2, 0.75, true)",
+        ):
+            old.execute(f"insert into {statement}")
+        columns = [row[0] for row in old.execute("describe lenses").fetchall()]
+        for migration in migrations()[4:]:
+            old.execute(migration.sql)
+    with duckdb.connect(str(file)) as study:
+        named = columns[columns.index("f1") : columns.index("length_only_f1") + 1]
+        found = study.execute(
+            f"select {', '.join(named)}, reason, layer, pool from lens_results order by layer"
+        ).fetchall()
+        assert found == [(*measures, None, 3, "last"), (*[None] * 11, "too few pairs", 4, "mean")]
+        counts = "select distinct n_positive, n_negative, n_excluded, n_groups, trained_at::text from lenses"
+        assert study.execute(counts).fetchall() == [(10, 12, 1, 9, "2026-01-01 00:00:00")]
+        assert study.execute("select * from lens_scores").fetchall() == [("whole", "s", 0, 2, 0.75, True)]
+        each = "select measure, value, low, high, n, reason from lens_measures where lens_id = $lens order by measure"
+        rows = study.execute(each, {"lens": "whole"}).fetchall()
+        expected = dict(zip(named, measures, strict=True))
+        low, high = expected.pop("f1_low"), expected.pop("f1_high")
+        assert {row[0]: row[1] for row in rows} == expected
+        assert {row[2:] for row in rows if row[0] == "f1"} == {(low, high, 22, None)}
+        assert {row[2:] for row in rows if row[0] != "f1"} == {(None, None, 22, None)}
+        assert {row[5] for row in study.execute(each, {"lens": "none"}).fetchall()} == {"too few pairs"}
+        with pytest.raises(duckdb.ConstraintException):
+            study.execute("delete from lenses")
