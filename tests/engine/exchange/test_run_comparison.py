@@ -1,0 +1,297 @@
+"""Comparisons of runs and of lenses: what is matched, what is found (against scipy), what is kept, and what is refused."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.stats import ttest_rel
+
+from db import connect
+from engine.config import StudyConfig
+from engine.errors import ConfigError
+from engine.exchange.comparison_sides import LensWish, stored_runs
+from engine.exchange.comparison_table import comparison_json, comparison_tables
+from engine.exchange.run_comparison import compare_lenses, compare_runs, summarise_comparison
+from engine.stages.compare import Comparison, keep_comparison
+from tests.support.planted_runs import LOGISTIC, Planted, PlantedRun, build_runs
+
+RNG = np.random.default_rng(5)
+TERMS = tuple(f"concept {i}" for i in range(9))
+
+
+def drawn() -> dict[str, Planted]:
+    return {
+        term: Planted(
+            positive=tuple(RNG.integers(2, 6, 4).tolist()),
+            negative=tuple(RNG.integers(1, 4, 4).tolist()),
+            n_good=int(RNG.integers(0, 5)),
+            f1=float(RNG.random()),
+            text=float(RNG.random()),
+        )
+        for term in TERMS
+    }
+
+
+BEFORE = PlantedRun("before", drawn())
+AFTER = PlantedRun(
+    "after",
+    drawn() | {"another": Planted(), "concept 1": Planted(f1=None, text=0.4), "concept 2": Planted(definition="else")},
+    config=StudyConfig(sibling_share=0.0, judge="local:x"),
+    pack="pack two",
+)
+SPLIT = PlantedRun(
+    "split",
+    {
+        "concept 0 (one)": Planted(positive=(5, 5), f1=0.9, origin="concept 0"),
+        "concept 0 (two)": Planted(positive=(3, 3), f1=0.5, origin="concept 0"),
+        "concept 1 (one)": Planted(origin="concept 1", f1=None),
+        "concept 1 (two)": Planted(origin="concept 1"),
+        "concept 3": BEFORE.concepts["concept 3"],
+    },
+    pack="pack-split",
+    made_by="split",
+    made_from="pack",
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    prompt = ("logistic", 2, "prompt", "in_context")
+    ridge = ("ridge", 3, "output", "in_context")
+    runs = [replace(BEFORE, lenses=(LOGISTIC, prompt, ridge)), AFTER, SPLIT]
+    return build_runs(tmp_path_factory.mktemp("runs") / "study", runs)
+
+
+def compared(study: Path, before: str, after: str) -> Comparison:
+    runs = stored_runs(study)
+    return compare_runs(study, runs[before], runs[after])
+
+
+def values(run: PlantedRun, measure: str, term: str) -> float | None:
+    one = run.concepts[term]
+    found = {
+        "gap": float(np.mean(one.positive) - np.mean(one.negative)),
+        "good": min(one.n_good, len(one.positive)) / len(one.positive),
+        "f1": one.f1,
+        "text_only_f1": one.text,
+    }
+    return found[measure]
+
+
+def test_differences_over_matched_concepts_are_those_of_a_paired_t_test(study: Path) -> None:
+    comparison = compared(study, "before", "after")
+    matched = [term for term in TERMS if term != "concept 2"]
+    assert [pair.match.concept for pair in comparison.pairs] == matched
+    for summary in summarise_comparison(comparison):
+        sides = [[values(run, summary.measure, term) for term in matched] for run in (BEFORE, AFTER)]
+        known = np.array([pair for pair in zip(*sides, strict=True) if None not in pair], dtype=float)
+        oracle = ttest_rel(known[:, 1], known[:, 0])
+        interval = oracle.confidence_interval(0.95)
+        found = summary.paired.difference
+        assert found.value == pytest.approx(np.mean(known[:, 1] - known[:, 0]))
+        limit = 8 if summary.measure == "gap" else 1
+        assert (found.low, found.high) == pytest.approx(np.clip(interval, -limit, limit))
+        assert summary.paired.n == len(known) == (7 if summary.measure == "f1" else 8)
+        assert summary.paired.n_missing == len(matched) - len(known)
+
+
+def test_what_matches_no_concept_is_told_and_never_compared(study: Path) -> None:
+    comparison = compared(study, "before", "after")
+    assert comparison.unmatched == {
+        "concept 2": "its definition is another one after",
+        "another": "it is not in the run before",
+    }
+
+
+def test_settings_that_decide_what_is_compared_are_told_and_no_others(study: Path) -> None:
+    comparison = compared(study, "before", "after")
+    assert [(one.name, one.before, one.after) for one in comparison.settings] == [
+        ("sibling_share", 0.4, 0.0),
+        ("content of pack", "hash of pack", "hash of pack two"),
+    ]
+    assert comparison.variant == "sibling_share 0.0, content of pack hash of pack two"
+
+
+def test_a_missing_side_is_null_with_its_reason_and_both_n(study: Path) -> None:
+    comparison = compared(study, "before", "after")
+    told = comparison_json("id", comparison, summarise_comparison(comparison))
+    (concept,) = (one for one in told["concepts"] if one["concept"] == "concept 1")
+    assert concept["measures"]["f1"] == {
+        "before": BEFORE.concepts["concept 1"].f1,
+        "after": None,
+        "difference": None,
+        "n_before": 8,
+        "n_after": 4,
+        "reason": "after: too few pairs",
+    }
+
+
+def test_senses_stand_together_against_the_concept_before(study: Path) -> None:
+    comparison = compared(study, "before", "split")
+    assert comparison.kind == "splitting"
+    assert comparison.variant == "pack-split"
+    by_concept = {pair.match.concept: pair for pair in comparison.pairs}
+    assert set(by_concept) == {"concept 0", "concept 1", "concept 3"}
+    before, after = by_concept["concept 0"].measures["f1"]
+    assert (before.value, after.value, after.n) == (BEFORE.concepts["concept 0"].f1, pytest.approx(0.7), 8)
+    assert by_concept["concept 0"].measures["gap"][1].value == pytest.approx((5 + 3) / 2 - 1.5)
+    assert by_concept["concept 1"].measures["f1"][1].value is None
+    assert by_concept["concept 1"].measures["f1"][1].reason == "1 of 2 senses: too few pairs"
+    assert {(s.among, s.paired.n + s.paired.n_missing) for s in summarise_comparison(comparison)} == {
+        ("split", 2),
+        ("not split", 1),
+    }
+
+
+def test_a_split_concept_is_compared_only_when_all_its_senses_are_there(tmp_path: Path) -> None:
+    part = replace(SPLIT, concepts={k: v for k, v in SPLIT.concepts.items() if k in ("concept 0 (one)", "concept 3")})
+    whole = build_runs(tmp_path / "study", [BEFORE, replace(SPLIT, run_id="whole"), part])
+    with connect(whole) as cursor:
+        cursor.execute("delete from run_concepts where run_id = 'whole' and concept = 'concept 0 (two)'")
+    comparison = compared(whole, "before", "whole")
+    assert comparison.unmatched["concept 0"] == "only 1 of its 2 senses are in the run after"
+    assert "concept 0 (one)" not in {term for pair in comparison.pairs for term in pair.match.after}
+
+
+def test_senses_of_another_pack_match_nothing(tmp_path: Path) -> None:
+    study = build_runs(tmp_path / "study", [BEFORE, replace(SPLIT, made_from="a pack that is not there")])
+    comparison = compared(study, "before", "split")
+    assert [pair.match.concept for pair in comparison.pairs] == ["concept 3"]
+    assert comparison.kind == "setting"
+
+
+def test_bucketing_sets_concepts_apart_whose_siblings_it_changed(tmp_path: Path) -> None:
+    siblings = {"a": ("b", "c"), "b": ("a", "c"), "c": ("a", "b")}
+    before = PlantedRun("before", {term: Planted(siblings=others) for term, others in siblings.items()})
+    after = PlantedRun(
+        "after",
+        {
+            "a": Planted(siblings=("b",), f1=0.9),
+            "b": Planted(siblings=("a",), f1=0.6),
+            "c": Planted(siblings=("a", "b")),
+        },
+        pack="pack-bucketed",
+        made_by="bucket",
+        made_from="pack",
+    )
+    comparison = compared(build_runs(tmp_path / "study", [before, after]), "before", "after")
+    assert comparison.kind == "bucketing"
+    found = {(s.among, s.measure): s.paired for s in summarise_comparison(comparison)}
+    assert found["other siblings", "f1"].difference.value == pytest.approx(-0.05)
+    assert (found["other siblings", "f1"].n_rose, found["other siblings", "f1"].n_fell) == (1, 1)
+    assert found["same siblings", "f1"].n == 1
+    assert not found["same siblings", "f1"].difference.has_interval
+
+
+def test_one_concept_gives_no_interval(tmp_path: Path) -> None:
+    one = {"a": Planted()}
+    study = build_runs(tmp_path / "study", [PlantedRun("x", one), PlantedRun("y", {"a": Planted(f1=0.9)})])
+    found = summarise_comparison(compared(study, "x", "y"))
+    assert all(not summary.paired.difference.has_interval and summary.paired.n == 1 for summary in found)
+    assert found[2].paired.difference.value == pytest.approx(0.1)
+    assert "only one" in found[2].paired.difference.method
+
+
+def test_runs_without_a_concept_in_common_are_refused(tmp_path: Path) -> None:
+    study = build_runs(tmp_path / "study", [PlantedRun("x", {"a": Planted()}), PlantedRun("y", {"b": Planted()})])
+    with pytest.raises(ConfigError, match="no concept in common"):
+        compared(study, "x", "y")
+    with pytest.raises(ConfigError, match="itself"):
+        compared(study, "x", "x")
+
+
+def test_gaps_of_different_judges_are_not_compared(tmp_path: Path) -> None:
+    concepts = {term: Planted() for term in TERMS}
+    other = PlantedRun("y", concepts, judges=("another",))
+    study = build_runs(tmp_path / "study", [PlantedRun("x", concepts), other])
+    comparison = compared(study, "x", "y")
+    gap = summarise_comparison(comparison)[0].paired
+    assert (gap.n, gap.difference.value) == (0, None)
+    assert comparison.pairs[0].measures["gap"][0].reason == "no judge has rated both sides"
+    runs = stored_runs(study)
+    with pytest.raises(ConfigError, match="has not rated both"):
+        compare_runs(study, runs["x"], runs["y"], judge_id="another")
+
+
+def test_a_judge_that_reads_the_pack_is_the_same_judge_on_a_derived_pack(study: Path, tmp_path: Path) -> None:
+    runs = [replace(BEFORE, judges=("one",)), replace(SPLIT, judges=("two",))]
+    folder = build_runs(tmp_path / "study", runs)
+    with connect(folder) as cursor:
+        for judge in ("one", "two"):
+            cursor.execute(
+                "update judges set backend = 'offline', model = 'm', is_baseline = true, rubric_hash = $judge, "
+                "parameters = $told where judge_id = $judge",
+                {"judge": judge, "told": json.dumps({"bins": [1], "pack": judge})},
+            )
+    comparison = compared(folder, "before", "split")
+    assert comparison.before.judge is not None
+    assert comparison.after.judge is not None
+    assert (comparison.before.judge.judge_id, comparison.after.judge.judge_id) == ("one", "two")
+    assert "baseline" in printed(comparison)
+
+
+def test_lenses_of_one_run_are_compared_by_what_differs(study: Path) -> None:
+    run = stored_runs(study)["before"]
+    first = LensWish("logistic", 2, "output", "in_context", "mean")
+    comparison = compare_lenses(study, run, first, replace(first, phase="prompt"))
+    assert [one.name for one in comparison.settings] == ["phase"]
+    assert {s.measure for s in summarise_comparison(comparison)} == {"f1", "auc", "text_only_f1"}
+    assert comparison.pairs[0].measures["auc"][0].reason is not None
+    two = compare_lenses(study, run, first, replace(first, family="ridge", layer=3))
+    assert two.variant == "family ridge, layer 3"
+    with pytest.raises(ConfigError, match="the same lenses"):
+        compare_lenses(study, run, first, first)
+    with pytest.raises(ConfigError, match="side after: family sun"):
+        compare_lenses(study, run, first, replace(first, family="sun"))
+
+
+def test_a_comparison_is_kept_once_and_anew_when_a_result_changed(study: Path) -> None:
+    def kept() -> tuple[int, int]:
+        with connect(study) as cursor:
+            counts = "select (select count(*) from comparisons), (select count(*) from comparison_results)"
+            return cursor.execute(counts).fetchone() or (0, 0)
+
+    comparison = compared(study, "before", "after")
+    before = kept()
+    identity = keep_comparison(study, comparison)
+    assert keep_comparison(study, compared(study, "before", "after")) == identity
+    assert kept() == (before[0] + 1, before[1] + 8 * 4)
+    pair = comparison.pairs[0]
+    one, other = pair.measures["f1"]
+    changed = replace(pair, measures={**pair.measures, "f1": (one, replace(other, value=0.123))})
+    assert keep_comparison(study, replace(comparison, pairs=(changed, *comparison.pairs[1:]))) != identity
+    with connect(study) as cursor:
+        found = cursor.execute(
+            "select before, after, n, reason from comparison_results where comparison_id = $id and concept = 'concept 1' "
+            "and measure = 'f1'",
+            {"id": identity},
+        ).fetchall()
+    assert found == [(BEFORE.concepts["concept 1"].f1, None, 4, "after: too few pairs")]
+
+
+def printed(comparison: Comparison, width: int = 160) -> str:
+    console = Console(file=StringIO(), width=width)
+    console.print(comparison_tables(comparison, summarise_comparison(comparison)))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_table_tells_what_differs_and_escapes_what_a_pack_says(tmp_path: Path) -> None:
+    hostile = {"\x1b[31mred": Planted(), "[bold]b": Planted(f1=0.6)}
+    runs = [PlantedRun("x", hostile), PlantedRun("y", hostile, config=StudyConfig(template_set="\x1b[2J"))]
+    study = build_runs(tmp_path / "study", runs)
+    shown = printed(compared(study, "x", "y"))
+    assert "\x1b" not in shown
+    assert "\\x1b[31mred" in shown
+    assert "[bold]b" in shown
+    assert "template_set: standard → \\x1b[2J" in shown
+
+
+def test_the_table_says_how_senses_stand_against_a_concept(study: Path) -> None:
+    shown = printed(compared(study, "before", "split"))
+    assert "as the mean over its senses" in shown
+    assert "concept 0 (2 senses)" in shown
+    assert "Not compared: concept 2" in shown
