@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests that need the machine for themselves: they measure waiting times, keep both cores busy, or drive a browser.
+# Tests that come one by one, ahead of all others at the processor: they measure waiting times or drive a browser.
 ALONE := $(wildcard tests/db/test_peers.py tests/engine/judges/test_faults.py tests/e2e)
 
 # uv reads no pip configuration, so pip's variables are handed on. Where uv cannot install, pip does.
@@ -11,10 +11,14 @@ UV := UV_FIND_LINKS="$$(echo "$$PIP_FIND_LINKS" | tr ' ' ',')" UV_HTTP_TIMEOUT=1
 	$${PIP_INDEX_URL:+env UV_DEFAULT_INDEX="$$PIP_INDEX_URL"} $(BIN)/uv
 install = $(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '$(1)' \
 	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
-timed = @start=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
+# Runs a command and says how long it took.
+timed = @start=$$(date +%s); $(2); status=$$?; echo "== $(1): $$(($$(date +%s) - start)) s"; exit $$status
+# Shows what a command said at its end, so that two commands at a time can be told apart.
+held = said=$$($(1) 2>&1); status=$$?; printf '%s\n' "$$said"; (exit $$status)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench subject-model screenshots environment environment-dev test-system tests constraints clean
+.PHONY: help demo test check bench subject-model screenshots environment environment-dev test-system tests constraints clean \
+	tests-alone tests-side-by-side
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' Makefile
@@ -22,13 +26,14 @@ help: ## List the targets.
 demo: environment ## Run the bundled study end to end and open the dashboard.
 	@$(BIN)/lensgap demo
 
-test: environment-dev test-system check tests ## All that CI runs: checks, tests, browser tests.
+test: environment-dev test-system ## All that CI runs: checks, tests, browser tests; two things at a time.
+	@$(MAKE) --no-print-directory -k -j2 tests-alone check tests-side-by-side
 
 check: environment-dev ## Format, lint, types, import contracts, Dockerfile.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(YIELDING) $(BIN)/mypy
+	$(YIELDING) $(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 
 bench: environment-dev ## Measure against peers, side by side, in one table.
@@ -47,9 +52,15 @@ environment-dev: $(VENV)/.installed-dev ## The same with what checks and tests n
 test-system: ## Install chromium and WordNet from Debian where they are missing.
 	@sh .ci/test-system
 
-tests: environment-dev test-system ## The tests alone; those that need a quiet machine come last, one by one.
-	$(call timed,tests side by side,$(TEST_ENV) $(BIN)/pytest -n 2 $(ALONE:%=--ignore=%))
-	$(call timed,tests alone,$(TEST_ENV) $(BIN)/pytest $(ALONE))
+tests: environment-dev test-system ## The tests without the checks.
+	@$(MAKE) --no-print-directory -k -j2 tests-alone tests-side-by-side
+
+# One that hangs ends, for nothing of it is seen before.
+tests-alone:
+	$(call timed,tests one by one,$(call held,$(TEST_ENV) $(BIN)/pytest -o faulthandler_exit_on_timeout=true $(ALONE)))
+
+tests-side-by-side:
+	$(call timed,tests side by side,$(TEST_ENV) $(YIELDING) $(BIN)/pytest -n 2 --dist worksteal $(ALONE:%=--ignore=%))
 
 constraints: environment-dev ## Resolve all dependencies anew into constraints.txt.
 	@sed -n '/^#/p' constraints.txt > $(VENV)/constraints.txt
@@ -64,6 +75,8 @@ clean: ## Remove environment, caches and builds; studies stay.
 
 # Two workers on two cores: each keeps to one thread. No test may ask a model hub.
 TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+# Takes what the tests one by one leave of the processor.
+YIELDING := nice -n 5
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
