@@ -58,6 +58,8 @@ def run_benchmark(
     )
     cells = draw_cells(profiles, per_cell=per_cell, seed=config.seed)
     drawn = tuple(term for cell in cells for term in cell.drawn)
+    if not profiles:
+        raise PackError(f'"{pack.name}" has no pack layer {config.pack_layer}.')
     if not drawn:
         raise PackError(f'No concept of "{pack.name}" lies in any quadrant, so there is nothing to draw from.')
     chosen = change_config(config, {"concepts": drawn})
