@@ -1,10 +1,12 @@
 """Run a command of `lensgap` in this process, as a shell would see it."""
 
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+import typer.main
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+# A shell's process makes the parser of all commands once; here that would take longer than most of them.
+_parser = functools.cache(typer.main.get_command)
 
 
 def command_runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
@@ -25,6 +29,7 @@ def command_runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     def run(*arguments: object) -> Outcome:
         from engine.cli import main
 
+        monkeypatch.setattr(typer.main, "get_command", _parser)
         monkeypatch.setattr(sys, "argv", ["lensgap", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:

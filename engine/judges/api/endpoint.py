@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 from engine.errors import JudgeError
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from anthropic import AsyncAnthropic
     from httpx2 import AsyncBaseTransport, AsyncClient
 
@@ -168,6 +170,7 @@ def open_http(
             timeout=httpx2.Timeout(reply_s, connect=connect_s, pool=None),
             limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             follow_redirects=False,
+            verify=_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
             transport=transport,
             event_hooks={"response": [hold_to_size]},
         )
@@ -218,6 +221,14 @@ def _settings_told() -> Iterator[None]:
             f"The environment's settings of proxy or certificates cannot be used ({type(error).__name__}).",
             hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
         ) from None
+
+
+@cache
+def _certificates(file: str | None, folder: str | None) -> "SSLContext":
+    """The certificates that servers are checked with, read once for each place where the environment says that they are."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 @cache

@@ -44,7 +44,7 @@ FAULTY = Settings(
     share_refusals=0.01,
     latency_s=(0.01, 0.15),
 )
-N_VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 700, 2_000
+N_VOTES, VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 4, 700, 2_000
 
 
 def resident_mib(process: ForkServerProcess) -> float:
@@ -56,7 +56,7 @@ def resident_mib(process: ForkServerProcess) -> float:
 def kill_amid(study: Path, server: MessagesServer) -> None:
     """Kill −9 a process after some hundred more answers, and wait until the server has noticed."""
     goal = server.progress()[0] + N_BETWEEN_KILLS
-    with judging(study, server) as process:
+    with judging(study, server, "--votes", str(VOTES)) as process:
         wait_until(lambda: server.progress()[0] >= goal, process)
         process.kill()
     wait_until(lambda: server.progress()[1] == 0)
@@ -66,7 +66,7 @@ def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]
     """Let a process finish; its largest resident size until it had some thousand answers, and after that."""
     goal = server.progress()[0] + N_WARM
     early = late = 0.0
-    with judging(study, server) as process:
+    with judging(study, server, "--votes", str(VOTES)) as process:
         while process.is_alive():
             if server.progress()[0] < goal:
                 early = max(early, resident_mib(process))
@@ -81,21 +81,22 @@ def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]
 def test_ten_thousand_votes_end_with_a_value_or_a_reason_and_none_is_paid_twice_across_three_kills(
     tmp_path: Path,
 ) -> None:
-    study = study_to_judge(tmp_path / "study", per_quadrant=3, n_arm=240)
+    study = study_to_judge(tmp_path / "study", per_quadrant=3, n_arm=60)
     questions = asked(study)
-    assert len(questions) >= N_VOTES
-    keys = {question: request_key(MODEL, words.system, words.user) for question, words in questions.items()}
+    assert VOTES * len(questions) >= N_VOTES
     with messages_server(FAULTY) as server:
         for _ in range(3):
             kill_amid(study, server)
         early, late = judge_to_the_end(study, server)
         stats = server.stats()
 
-    assert {stats.paid.get(key, 0) for key in keys.values()} == {1}
+    keys = [request_key(MODEL, words.system, words.user) for words in questions.values()]
+    assert {stats.paid.get(key, 0) for key in keys} == {VOTES}
+    assert stats.n_paid == VOTES * len(keys) + 1, "the probe's"
     assert stats.violations == ()
 
     kept = votes_in_database(study)
-    assert len(kept) == len(set(kept)) == len(questions)
+    assert len(kept) == len(set(kept)) == VOTES * len(questions)
     assert votes_on_disk(study) == []
     assert said(study) == expected(questions, FAULTY)
     assert late < early + 40, f"{early:.0f} MiB became {late:.0f} MiB"
@@ -103,14 +104,16 @@ def test_ten_thousand_votes_end_with_a_value_or_a_reason_and_none_is_paid_twice_
 
 
 def said(study: Path) -> dict[tuple[str | None, str], object]:
-    """What was said of every sample and pair; that it is a reason where nothing was."""
+    """What was said of every sample and pair, the same in all votes; that it is a reason where nothing was."""
     with connect(study) as cursor:
-        topics = cursor.execute("select sample_id, topic, unscored_reason is not null from topics").fetchall()
+        topics = cursor.execute("select distinct sample_id, topic, unscored_reason is not null from topics").fetchall()
         ratings = cursor.execute(
-            "select concept, sample_id, rating, unscored_reason is not null from judgments"
+            "select distinct concept, sample_id, rating, unscored_reason is not null from judgments"
         ).fetchall()
     found: dict[tuple[str | None, str], object] = {(None, sample): topic or reason for sample, topic, reason in topics}
-    return found | {(concept, sample): rating or reason for concept, sample, rating, reason in ratings}
+    found |= {(concept, sample): rating or reason for concept, sample, rating, reason in ratings}
+    assert len(found) == len(topics) + len(ratings)
+    return found
 
 
 def expected(questions: Mapping[Question, Asked], settings: Settings) -> dict[tuple[str | None, str], object]:
