@@ -54,13 +54,13 @@ def runs(
     from engine.exchange.run_comparison import compare_runs
 
     first, others = choose_runs(study, run or [])
-    found = []
+    found: list[Comparison] = []
     for other in others:
         wishes = [replace(wish_of(one), family=family, layer=layer) for one in (first, other)]
         try:
             found.append(compare_runs(study, first, other, judge_id=judge, wishes=(wishes[0], wishes[1])))
         except ExpectedError as error:
-            if len(others) == 1 or run:
+            if run or (other is others[-1] and not found):
                 raise
             typer.echo(f"Left out: {error}", err=True)
     _tell(study, found, as_json=as_json)
