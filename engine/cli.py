@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from engine.benchmark_cli import benchmark
+from engine.audit_cli import app as audit_app
 from engine.commands import (
     DEFAULT_STUDY,
     ConfigOption,
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(pack_app, name="pack")
 app.add_typer(judge_app, name="judge")
 app.add_typer(export_app, name="export")
+app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
 app.command(cls=SettingsCommand)(benchmark)

@@ -3,6 +3,7 @@
 from db.errors import ExpectedError, StudyFull, StudyLocked, StudyMissing, StudyUnreadable
 
 __all__ = [
+    "AuditError",
     "BudgetReached",
     "ConfigError",
     "ConsentMissing",
@@ -61,6 +62,12 @@ class JudgeBusy(JudgeError):
     """Another process asks the same judge about the study."""
 
     title = "The judge is busy"
+
+
+class AuditError(ExpectedError):
+    """An audit cannot be planned or estimated as it is asked for."""
+
+    title = "The audit cannot be had"
 
 
 class LensPackError(ExpectedError):

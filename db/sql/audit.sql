@@ -18,7 +18,7 @@ select
 from audit_pairs($run_id) p
 left join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
 group by all
-order by all;
+order by p.quadrant, p.arm desc;
 
 -- name: audited
 -- How many audited pairs of each quadrant and arm have which rating of the judge (null: unscored), of people, and probability.

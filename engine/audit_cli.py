@@ -1,0 +1,77 @@
+"""The command `lensgap audit`: draw pairs for people to rate blind, and say what their ratings license.
+
+Thin bodies as in engine.cli: data on stdout, everything else on stderr.
+"""
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
+
+app = typer.Typer(help="Audit a judge by ratings of pairs drawn at random: plan, estimate.", no_args_is_help=True)
+
+RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")]
+JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")]
+
+
+@app.command()
+def plan(
+    study: StudyArgument = DEFAULT_STUDY,
+    ratings: Annotated[
+        int | None,
+        typer.Option(help="Ratings that the audit is to have in all, those that are there among them.", min=1),
+    ] = None,
+    half_width: Annotated[
+        float | None, typer.Option(help="Half-width of the overall gap's interval that is to be reached.", min=0.001)
+    ] = None,
+    target: Annotated[
+        Literal["samples", "future"],
+        typer.Option(help="What --half-width is about: these samples, or future generations."),
+    ] = "samples",
+    floor: Annotated[
+        float, typer.Option(help="Least probability with which any pair is drawn.", min=0.05, max=1)
+    ] = 0.05,
+    run_id: RunOption = None,
+    judge_id: JudgeOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the plan, and store nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw pairs for people to rate without seeing the judge's rating; the fewest that tell the gap well.
+
+    Without --ratings or --half-width the plan in force is shown. A later plan only adds pairs; JSON lists those left to rate.
+    """
+    if ratings is not None and half_width is not None:
+        raise typer.BadParameter("name either --ratings or --half-width", param_hint="--half-width")
+    from engine.exchange.audit_planning import Wish, build_plan
+    from engine.exchange.audit_table import plan_table
+
+    wish = None if ratings is None and half_width is None else Wish(ratings, half_width, target, floor)
+    found = build_plan(study, wish, run_id=run_id, judge_id=judge_id, store=not dry_run)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        wide_console().print(plan_table(found))
+
+
+@app.command()
+def estimate(
+    study: StudyArgument = DEFAULT_STUDY,
+    half_width: Annotated[
+        float,
+        typer.Option(help="Half-width of the overall gap's interval for which missing ratings are told.", min=0.001),
+    ] = 0.2,
+    run_id: RunOption = None,
+    judge_id: JudgeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what the audit's ratings tell of all pairs: gap and means with intervals, and how many ratings are missing."""
+    from engine.exchange.audit import build_estimate
+    from engine.exchange.audit_table import estimate_table
+
+    found = build_estimate(study, run_id=run_id, judge_id=judge_id, half_width=half_width)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        wide_console().print(estimate_table(found))

@@ -1,0 +1,149 @@
+"""What the ratings of an audit license to say of a run, as one JSON document."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from db import connect, query
+from engine.errors import AuditError
+from engine.exchange.report import find_run
+from engine.stats.audit import TARGETS, Target, find_audited
+from engine.stats.audit_arm import AuditArm, AuditCell
+from engine.stats.audit_plan import StratumKey, allocate_for, arm_spreads, describe_strata, expected_ratings
+from engine.stats.findings import ARMS, Arm
+
+Json = dict[str, Any]
+WISHED_HALF_WIDTH: Final = 0.2
+"""Half-width of the gap's interval for which missing ratings are told unless another is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What the database knows of the audit of a run's judge: arms by stratum, and the probabilities in force."""
+
+    run: str
+    judge: Json
+    arms: Mapping[StratumKey, AuditArm]
+    probabilities: Mapping[StratumKey, float]
+    n_undrawn_audits: int
+    n_late_overrides: int
+
+    @property
+    def n_rated(self) -> int:
+        """Drawn pairs that are rated."""
+        return sum(arm.n_audited for arm in self.arms.values())
+
+    @property
+    def n_drawn(self) -> int:
+        """Pairs that the plans in force have drawn."""
+        return sum(arm.n_audited if arm.n_drawn is None else arm.n_drawn for arm in self.arms.values())
+
+
+def build_estimate(
+    study: Path,
+    *,
+    run_id: str | None = None,
+    judge_id: str | None = None,
+    half_width: float = WISHED_HALF_WIDTH,
+    confidence: float = 0.95,
+) -> Json:
+    """Estimate means and gap of a run, overall and by quadrant, and how many more ratings bring the gap to ± half_width."""
+    with connect(study) as cursor:
+        audited = load_audited(cursor, study, run_id=run_id, judge_id=judge_id)
+    quadrants = sorted({quadrant for quadrant, _ in audited.arms} - {"none"})
+    return {
+        "run": audited.run,
+        "judge": audited.judge,
+        "confidence": confidence,
+        "n_drawn": audited.n_drawn,
+        "n_rated": audited.n_rated,
+        "n_known": sum(arm.n_known for arm in audited.arms.values()),
+        "n_undrawn_audits": audited.n_undrawn_audits,
+        "n_late_overrides": audited.n_late_overrides,
+        "overall": _finding(audited, None, confidence),
+        "quadrants": {quadrant: _finding(audited, quadrant, confidence) for quadrant in quadrants},
+        "more_ratings": {"half_width": half_width} | {target: _more(audited, half_width, target) for target in TARGETS},
+    }
+
+
+def load_audited(
+    cursor: duckdb.DuckDBPyConnection, study: Path, *, run_id: str | None, judge_id: str | None
+) -> Audited:
+    """Read what the estimator needs; AuditError where the run has no judged pair, or no such judge."""
+    run = find_run(cursor, study, run_id)
+    judge = _judge(cursor, run, judge_id)
+    values = {"run_id": run, "judge_id": judge["id"]}
+    strata = cursor.execute(query("audit.strata"), values).fetchall()
+    cells: dict[StratumKey, list[AuditCell]] = {}
+    for quadrant, arm, rating, human, probability, n in cursor.execute(query("audit.audited"), values).fetchall():
+        cells.setdefault((quadrant, arm), []).append(AuditCell(rating, human, probability, n))
+    return Audited(
+        run=run,
+        judge=judge,
+        arms={(row[0], row[1]): _arm(row, cells.get((row[0], row[1]), [])) for row in strata},
+        probabilities={(row[0], row[1]): row[10] for row in strata if row[10] is not None},
+        n_undrawn_audits=sum(row[11] for row in strata),
+        n_late_overrides=sum(row[12] for row in strata),
+    )
+
+
+def _arm(row: tuple[Any, ...], cells: list[AuditCell]) -> AuditArm:
+    """An arm of one quadrant, from a row of `audit.strata`."""
+    n_known, known_total, known_squares, n_rest, n_scored, judge_total, judge_squares, n_drawn = row[2:10]
+    return AuditArm(
+        n_known=n_known,
+        known_total=float(known_total),
+        known_squares=float(known_squares),
+        n_rest=n_rest,
+        n_scored=n_scored,
+        judge_total=judge_total,
+        judge_squares=judge_squares,
+        n_drawn=n_drawn,
+        audited=tuple(cells),
+    )
+
+
+def _judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json:
+    """The judge that is asked for, by default the one that is shown first."""
+    rows = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
+    found = next((row for row in rows if judge_id in (None, row[0])), None)
+    if found is None:
+        who = f"judge {judge_id}" if judge_id else "judge"
+        raise AuditError(f"No {who} has been asked about run {run} yet.", hint="Have it judged with: lensgap judge")
+    return {"id": found[0], "backend": found[1], "model": found[2], "is_baseline": found[4]}
+
+
+def _finding(audited: Audited, quadrant: str | None, confidence: float) -> Json:
+    """Estimates of one quadrant, or of all pairs."""
+    arms: dict[Arm, AuditArm] = {
+        name: AuditArm.merge(arm for key, arm in audited.arms.items() if key[1] == name and quadrant in (None, key[0]))
+        for name in ARMS
+    }
+    found = find_audited(arms["positive"], arms["negative"], confidence=confidence)
+    means = {"positive": found.positive, "negative": found.negative}
+    return {
+        "gap": {target: asdict(estimate) for target, estimate in found.gap.items()},
+        "arms": {
+            name: {target: asdict(estimate) for target, estimate in means[name].items()}
+            | {
+                "judge_mean": arms[name].judge_mean,
+                "judge_weight": found.judge_weights[name],
+                "n_pairs": arms[name].n,
+                "n_known": arms[name].n_known,
+                "n_audited": arms[name].n_audited,
+            }
+            for name in ARMS
+        },
+    }
+
+
+def _more(audited: Audited, half_width: float, target: Target) -> Json:
+    """About how many more ratings bring the overall gap to ± half_width, drawn ones that are not rated yet among them."""
+    strata = describe_strata(audited.arms, probabilities=audited.probabilities)
+    found = allocate_for(strata, half_width, spreads=arm_spreads(audited.arms), target=target)
+    if isinstance(found, str):
+        return {"n": None, "reason": found}
+    return {"n": max(0, round(expected_ratings(found)) - audited.n_rated), "reason": None}
