@@ -21,7 +21,7 @@ SOURCES: dict[Level, str] = {
     "quadrant": "its quadrant's",
     "pack_layer": "its pack layer's",
     "default": "that of all drawn concepts",
-    "settings": "what was asked for: the data cannot say",
+    "settings": "that of the settings of training: the data cannot say",
 }
 COLUMNS = ("concepts", "gap", "95 % of gap", "ceiling", "95 % of ceiling", "target")
 

@@ -193,7 +193,7 @@ def test_the_table_names_every_group_and_where_targets_come_from() -> None:
         "pack layer 1",
         "all drawn concepts",
         "baseline",
-        "2 what was asked",
+        "2 that of the settings",
     ):
         assert told in shown
 
