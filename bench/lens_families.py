@@ -29,7 +29,7 @@ from engine.config import StudyConfig
 from engine.lenses.folds import IntArray
 from engine.lenses.interface import FloatArray, Part
 from engine.lenses.registry import FAMILIES
-from engine.stages.train import TrainingSet, load_training_set
+from engine.stages.training_sets import TrainingSet, load_training_set
 
 N_FOLDS = 5
 Cell = tuple[str, int, int, float]

@@ -98,6 +98,14 @@ class StudyConfig:
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
     pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
     folds: int = _setting(5, "Folds of cross-validation.", low=2)
+    repeats: int = _setting(1, "Rounds of cross-validation, each with other folds; F1 is the mean.", low=1, high=100)
+    validation: Literal["folds", "leave-one-group-out"] = _setting(
+        "folds", "Hold out folds, or each group in turn, exactly and without refits: families ridge and lda."
+    )
+    group_by: Literal["template", "template+prompt_concept"] = _setting(
+        "template", "What is held out together besides equal texts; with prompt concepts, negatives about one concept are."
+    )
+    memory_mib: int = _setting(512, "MiB of activations to train on at a time; concepts beyond are pooled apart.", low=1)
     steps: tuple[int, ...] = _setting(
         (), "Pairs of a concept, both arms together, at each step of escalation; the last is n_positive + n_negative."
     )

@@ -56,7 +56,7 @@ def run(
     quiet: bool = False,
 ) -> RunSummary:
     """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
-    choose_families(config.lenses)
+    choose_families(config)
     prepared = prepare_run(config)
     if tuple(only) == ("judge",):
         require_run(study, prepared.run_id)

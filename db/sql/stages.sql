@@ -33,24 +33,35 @@ order by q.batch, s.sample_id;
 -- name: pair_sets
 -- A fingerprint of each concept's captured pairs at each layer: a lens is trained anew when they change.
 select
-    p.concept, a.layer,
+    p.concept, a.layer, count(*) as n_pairs,
     md5(string_agg(p.sample_id || p.arm || (a.shard is null), ',' order by p.sample_id)) as pairs_hash
 from pairs p
 join activations a on a.sample_id = p.sample_id
 where p.run_id = $run_id and a.phase = $phase and a.mode = $mode and list_contains($layers, a.layer)
 group by p.concept, a.layer
-order by min(p.position), a.layer;
+order by p.concept, a.layer;
 
--- name: pairs_to_train
--- One concept's generated pairs at one layer; shard and row are null where the sample has no activation.
-select p.sample_id, p.arm, q.template, s.output, a.shard, a.shard_row
+-- name: pairs_of_concepts
+-- Pairs of several concepts whose samples were captured at one layer.
+select p.concept, p.sample_id, p.arm, p.negative_kind
 from pairs p
-join prompts q on q.sample_id = p.sample_id
-join samples s on s.sample_id = p.sample_id
 join activations a on a.sample_id = p.sample_id
 where
-    p.run_id = $run_id and p.concept = $concept and a.layer = $layer and a.phase = $phase and a.mode = $mode
-order by p.position;
+    p.run_id = $run_id and p.concept in (select unnest($concepts)) and a.layer = $layer and a.phase = $phase
+    and a.mode = $mode
+order by p.concept, p.sample_id;
+
+-- name: samples_of_concepts
+-- The samples of several concepts' pairs that were captured at one layer; shard and row are null where there is no activation.
+select s.sample_id, q.template, q.prompt_concept, s.output, f.form_study, a.shard, a.shard_row
+from samples s
+join prompts q on q.sample_id = s.sample_id
+join activations a on a.sample_id = s.sample_id
+left join forms f on f.sample_id = s.sample_id
+where
+    a.layer = $layer and a.phase = $phase and a.mode = $mode
+    and s.sample_id in (select p.sample_id from pairs p where p.run_id = $run_id and p.concept in (select unnest($concepts)))
+order by s.sample_id;
 
 -- name: lens_ids
 select lens_id from lenses where run_id = $run_id;
@@ -78,6 +89,10 @@ select run_id, config from runs where run_id = $run_id;
 -- name: subject
 -- What the run's subject model was when it was first loaded.
 select chat, dtype, device, n_layers, width, context from subjects where run_id = $run_id;
+
+-- name: width
+-- Features of the run's activations.
+select width from subjects where run_id = $run_id;
 
 -- name: generated
 -- How many of the run's samples have a text, their mean length in tokens, and that of their prompts.

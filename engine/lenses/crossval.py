@@ -1,56 +1,208 @@
-"""Out-of-fold probabilities and decisions, every choice made inside the training folds.
+"""Out-of-fold probabilities and decisions of many concepts at once, every choice made inside the training folds.
+
+The k-th training parts of all concepts are one pool, from which a family that shares anything learns it (a covariance, a
+penalty). A text that any concept holds out in its k-th fold is in no pool of that fold, whichever concepts else use it; so
+nothing that a lens is scored on has shaped it. A family that shares nothing gives what it gives one concept alone.
 
 A family that chooses its threshold does so where a training part has `THRESHOLD_ROWS` rows or more: the one with the
 best F1 over the part's own inner out-of-fold probabilities. Below that an inner F1 is noise and .5 stands, as it always
 does for a family whose recipe fixes it. (Maximising F1 pulls a lens that knows nothing towards the always-positive
-classifier.) Label sets, the true one and the shuffled control, share folds and are fitted together.
+classifier.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.lenses.batches import has_both_arms, spread
 from engine.lenses.folds import IntArray, TooLittleData, grouped_stratified_folds
-from engine.lenses.interface import AnyFloats, FloatArray, LensFamily, Part
+from engine.lenses.interface import (
+    AnyFloats,
+    BoolArray,
+    FittedLens,
+    FloatArray,
+    LeavesOut,
+    LensFamily,
+    Part,
+    Pools,
+    Scores,
+)
+from engine.stats.classification import f1_score_counts
 
 THRESHOLD_ROWS = 60
 NEUTRAL = 0.5
+POOL_ROWS = 20_000
+"""What is shared follows from as many rows, of concepts evenly spread, if there are more."""
 _INNER_FOLDS = 3
-Features = Callable[[NDArray[np.bool_]], AnyFloats]
+_WEIGHTS_TOGETHER = 64 * 2**20
+"""Weights of the lenses that are held at a time."""
+Features = Callable[[BoolArray], AnyFloats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """One concept's rows: arms, groups and fold [n], and `keys` [n], equal where any two concepts hold the same text.
+
+    `features` maps the mask of training rows to activations [n, d] of all rows, so that features which are themselves
+    fitted (TF-IDF weights) see training rows only, and what is large is read when it is wanted.
+    """
+
+    y: IntArray
+    groups: IntArray
+    fold: IntArray
+    keys: IntArray
+    features: Features
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """What lenses say of rows that they were not trained on, and their mean F1 on those that they were; None without any."""
+
+    scores: Scores
+    train_f1: float | None
 
 
 def out_of_fold(
-    family: LensFamily,
-    features: Features,
-    label_sets: Sequence[IntArray],
-    *,
-    groups: IntArray,
-    fold: IntArray,
-    seed: int,
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return held-out probabilities and decisions, both [label sets, n].
+    family: LensFamily, concepts: Sequence[Rows], *, seed: int, wanted: Sequence[int] | None = None
+) -> list[HeldOut]:
+    """Return the held-out results of the wanted concepts (all if not given), each in the order of its rows.
 
-    `features` maps the mask of training rows to activations [n, d] of all rows, so that features which are themselves
-    fitted (TF-IDF weights) see training rows only.
+    The others only add to the pools. The result does not depend on how many are wanted, nor (but for rounding in what is
+    pooled) on the concepts' order.
     """
-    masks = [fold != number for number in np.unique(fold)]
-    values = [features(train) for train in masks]
-    tasks = [(s, i) for s in range(len(label_sets)) for i in range(len(masks))]
-    # Each training part is a pool of its own: what one fold learns must not reach the rows it holds out for another.
+    places = range(len(concepts)) if wanted is None else wanted
+    found = {place: _Collected.empty(len(concepts[place].y)) for place in places}
+    d = _width(concepts)
+    for k in range(1 + max((int(rows.fold.max()) for rows in concepts), default=-1)):
+        tuned = _share(family, concepts, k)
+        having = [place for place in places if (concepts[place].fold == k).any()]
+        for some in _together(having, family, d):
+            # A family that could be tuned on nothing is left to each concept alone.
+            pool = None if tuned is family else 0
+            _fit_fold(tuned, {place: concepts[place] for place in some}, found, k, seed=seed, pool=pool)
+    return [found[place].held_out(concepts[place]) for place in places]
+
+
+def fit_all(
+    family: LensFamily, concepts: Sequence[Rows], *, seed: int, wanted: Sequence[int] | None = None
+) -> Iterator[FittedLens]:
+    """Fit a lens on all rows of each wanted concept, with what all concepts share."""
+    places = range(len(concepts)) if wanted is None else wanted
+    tuned = _share(family, concepts, None)
+    for some in _together(places, family, _width(concepts)):
+        yield from tuned.fit_many([_part(concepts[place], None, seed) for place in some])
+
+
+def leave_groups_out(family: LensFamily, concepts: Sequence[Rows], *, wanted: Sequence[int]) -> list[HeldOut]:
+    """Return the wanted concepts' results with each group left out in turn, exactly, by a family that needs no refits.
+
+    Rows whose group cannot be left out, for it is all of an arm, are scored .5.
+    """
+    assert isinstance(family, LeavesOut)
+    from scipy.special import expit
+
+    logits = family.leave_one_group_out([_part(rows, None, 0) for rows in concepts])
+    found = []
+    for place in wanted:
+        probability = np.nan_to_num(expit(logits[place]), nan=NEUTRAL)
+        number = np.unique(concepts[place].groups, return_inverse=True)[1].astype(np.int64)
+        found.append(HeldOut(Scores(probability, number, probability >= NEUTRAL), None))
+    return found
+
+
+def choose_threshold(family: LensFamily, y: IntArray, rounds: Sequence[Scores]) -> float:
+    """Return the threshold of a lens fitted on all rows, by the rule of the folds on the out-of-fold probabilities."""
+    if not family.chooses_threshold or len(y) < THRESHOLD_ROWS:
+        return NEUTRAL
+    return best_threshold(np.tile(y, len(rounds)), np.concatenate([each.probability for each in rounds]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Collected:
+    """Results of one concept, fold by fold."""
+
+    probability: FloatArray
+    fires: BoolArray
+    train_f1: list[float | None]
+
+    @classmethod
+    def empty(cls, n: int) -> "_Collected":
+        return cls(np.full(n, np.nan), np.zeros(n, dtype=np.bool_), [])
+
+    def held_out(self, rows: Rows) -> HeldOut:
+        known = [each for each in self.train_f1 if each is not None]
+        return HeldOut(Scores(self.probability, rows.fold, self.fires), float(np.mean(known)) if known else None)
+
+
+def _width(concepts: Sequence[Rows]) -> int:
+    first = next((rows for rows in concepts if len(rows.y)), None)
+    return 1 if first is None else first.features(np.ones(len(first.y), dtype=np.bool_)).shape[1]
+
+
+def _share(family: LensFamily, concepts: Sequence[Rows], k: int | None) -> LensFamily:
+    """Return the family with what the k-th training parts share; as it is where it shares nothing."""
+    if not isinstance(family, Pools):
+        return family
+    kept = _kept_in_pool(concepts, k)
+    n = sum(int(each.sum()) for each in kept)
+    some = spread(range(len(concepts)), max(1, len(concepts) * POOL_ROWS // max(n, POOL_ROWS)))
+    parts = [_part(concepts[place], kept[place], 0) for place in some if kept[place].any()]
+    parts = [part for part in parts if has_both_arms(part)]
+    return family.tune(parts) if parts else family
+
+
+def _kept_in_pool(concepts: Sequence[Rows], k: int | None) -> list[BoolArray]:
+    """Tell which rows may be pooled: those whose text no concept holds out in this fold."""
+    if k is None:
+        return [np.ones(len(rows.y), dtype=np.bool_) for rows in concepts]
+    n_keys = 1 + max(int(rows.keys.max(initial=-1)) for rows in concepts)
+    held_out = np.zeros(n_keys, dtype=np.bool_)
+    for rows in concepts:
+        held_out[rows.keys[rows.fold == k]] = True
+    return [~held_out[rows.keys] for rows in concepts]
+
+
+def _together(places: Sequence[int], family: LensFamily, d: int) -> Iterator[Sequence[int]]:
+    """Cut the places so that their lenses' weights fit into memory."""
+    size = max(1, _WEIGHTS_TOGETHER // (8 * family.width * d))
+    yield from (places[start : start + size] for start in range(0, len(places), size))
+
+
+def _part(rows: Rows, kept: BoolArray | None, seed: int) -> Part:
+    if kept is None:
+        return Part(rows.features(np.ones(len(rows.y), dtype=np.bool_)), rows.y, rows.groups, seed)
+    return Part(rows.features(kept)[kept], rows.y[kept], rows.groups[kept], seed)
+
+
+def _fit_fold(
+    family: LensFamily, concepts: dict[int, Rows], found: dict[int, _Collected], k: int, *, seed: int, pool: int | None
+) -> None:
+    """Fit the lenses of one fold, each in a pool of its own where none is given, and write down what they say."""
+    trains = {place: rows.fold != k for place, rows in concepts.items()}
+    values = {place: rows.features(trains[place]) for place, rows in concepts.items()}
     parts = [
-        Part(values[i][masks[i]], label_sets[s][masks[i]], groups[masks[i]], _seed(seed, s, i), pool)
-        for pool, (s, i) in enumerate(tasks)
+        Part(
+            X=values[place][train],
+            y=concepts[place].y[train],
+            groups=concepts[place].groups[train],
+            seed=_seed(seed, k),
+            pool=i if pool is None else pool,
+        )
+        for i, (place, train) in enumerate(trains.items())
     ]
-    lenses = family.fit_many(parts)
-    thresholds = _thresholds(family, parts)
-    probability = np.empty((len(label_sets), len(fold)))
-    fires = np.zeros(probability.shape, dtype=np.bool_)
-    for (s, i), lens, threshold in zip(tasks, lenses, thresholds, strict=True):
-        held_out = ~masks[i]
-        probability[s, held_out] = lens.predict_probability(values[i][held_out])
-        fires[s, held_out] = probability[s, held_out] >= threshold
-    return probability, fires
+    lenses, thresholds = family.fit_many(parts), _thresholds(family, parts)
+    for (place, train), lens, threshold in zip(trains.items(), lenses, thresholds, strict=True):
+        probability = lens.predict_probability(values[place])
+        into, fires = found[place], probability >= threshold
+        into.probability[~train], into.fires[~train] = probability[~train], fires[~train]
+        into.train_f1.append(f1_of(concepts[place].y[train], fires[train]))
+
+
+def f1_of(y: IntArray, fires: BoolArray) -> float | None:
+    """Return the F1 of decisions; None where nothing is positive or predicted positive."""
+    tp = int((fires & (y == 1)).sum())
+    return f1_score_counts(tp=tp, fp=int(fires.sum()) - tp, fn=int(y.sum()) - tp)
 
 
 def _seed(*entropy: int) -> int:

@@ -1,11 +1,14 @@
 """Folds that keep a prompt template, and a text that occurs twice, on one side of every split.
 
 A small model repeats memorised texts and a lens recognises a prompt's wording, so rows that share either are joined into
-one group and a group is never divided. Both functions depend on the rows' contents alone, never on their order. Where the
+one group and a group is never divided. All functions depend on the rows' contents alone, never on their order. Where the
 data cannot be split so that every training part holds both arms, the answer is `TooLittleData` with the reason.
+
+Lenses that learn from each other want folds that agree: templates are dealt to folds once for a whole pack, so that a text
+is held out in the same fold by every concept that uses it. A concept whose rows do not allow that is divided by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,26 +25,30 @@ class TooLittleData:
     reason: str
 
 
-def join_groups(templates: Sequence[str], texts: Sequence[str]) -> IntArray:
-    """Number the connected components of "same template" and "same non-empty stripped text".
+def join_groups(
+    templates: Sequence[str], texts: Sequence[str], prompt_concepts: Sequence[str | None] | None = None
+) -> IntArray:
+    """Number the connected components of "same template", "same non-empty stripped text" and "same prompt concept".
 
-    Components are numbered by their smallest template, so that shuffled rows keep their group's number.
+    A prompt concept of None joins nothing; without any, only the first two count. Components are numbered by their smallest
+    template, so that shuffled rows keep their group's number.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if len(templates) != len(texts):
-        raise ValueError(f"{len(templates)} templates for {len(texts)} texts")
+    links = [[text.strip() or None for text in texts], *([prompt_concepts] if prompt_concepts is not None else [])]
+    for labels in links:
+        if len(templates) != len(labels):
+            raise ValueError(f"{len(templates)} templates for {len(labels)} texts or prompt concepts")
     if not templates:
         return np.zeros(0, dtype=np.int64)
     wordings, template_of_row = np.unique(np.asarray(templates, dtype=object), return_inverse=True)
-    stripped = [text.strip() for text in texts]
-    spoken = np.array([row for row, text in enumerate(stripped) if text], dtype=np.int64)
-    outputs = {text: number for number, text in enumerate(sorted({stripped[row] for row in spoken}))}
-    text_of_row = np.array([outputs[stripped[row]] for row in spoken], dtype=np.int64)
-    n_nodes = len(wordings) + len(outputs)
-    edges = (np.ones(len(spoken)), (template_of_row[spoken], len(wordings) + text_of_row))
-    _, component = connected_components(coo_array(edges, shape=(n_nodes, n_nodes)), directed=False)
+    named = [(row, (kind, label)) for kind, labels in enumerate(links) for row, label in enumerate(labels) if label]
+    nodes = {label: len(wordings) + place for place, label in enumerate(sorted({label for _, label in named}))}
+    n_nodes = len(wordings) + len(nodes)
+    ends = template_of_row[[row for row, _ in named]], np.array([nodes[label] for _, label in named], dtype=np.int64)
+    edges = coo_array((np.ones(len(named)), ends), shape=(n_nodes, n_nodes))
+    _, component = connected_components(edges, directed=False)
     # Templates are sorted, so the order of first appearance among them is the order of the smallest template.
     _, first, number = np.unique(component[: len(wordings)], return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
@@ -90,6 +97,31 @@ def _candidates(y: IntArray, groups: IntArray, n_folds: int, seed: int) -> Itera
             if len(np.unique(fold)) == k:
                 yield fold
     yield np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def deal_templates(y: IntArray, templates: Sequence[str], *, n_folds: int, seed: int) -> dict[str, int]:
+    """Return the fold of each template, stratified by arm over the rows of a whole pack; empty where they allow none."""
+    if not templates:
+        return {}
+    number = np.unique(np.asarray(templates, dtype=object), return_inverse=True)[1]
+    fold = grouped_stratified_folds(y, number.astype(np.int64), n_folds=n_folds, seed=seed)
+    return {} if isinstance(fold, TooLittleData) else dict(zip(templates, fold.tolist(), strict=True))
+
+
+def shared_folds(
+    y: IntArray, groups: IntArray, templates: Sequence[str], dealt: Mapping[str, int], *, n_folds: int, seed: int
+) -> IntArray | TooLittleData:
+    """Return each row's fold as its template was dealt, a joined group's that of its smallest template.
+
+    Where a training part would lack an arm, or the rows lie in one fold, they are divided by themselves.
+    """
+    smallest: dict[int, str] = {}
+    for group, template in zip(groups.tolist(), templates, strict=True):
+        smallest[group] = min(template, smallest.get(group, template))
+    fold = np.array([dealt.get(smallest[group], 0) for group in groups.tolist()], dtype=np.int64)
+    if len(np.unique(fold)) > 1 and trains_both_arms(y, fold):
+        return fold
+    return grouped_stratified_folds(y, groups, n_folds=n_folds, seed=seed)
 
 
 def trains_both_arms(y: IntArray, fold: IntArray) -> bool:

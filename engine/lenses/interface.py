@@ -88,6 +88,11 @@ class LensFamily(Protocol):
         """Whether the family's threshold is chosen inside the training part; else it is .5."""
         ...
 
+    @property
+    def width(self) -> int:
+        """Weights over each feature, nearly all that a lens weighs."""
+        ...
+
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> FittedLens:
         """Fit one lens."""
         ...
@@ -111,6 +116,15 @@ def refuse_weights(family: str, parts: Sequence[Part]) -> None:
     """Raise ValueError where a part has weights: for families that would pass over them."""
     if any(part.weight is not None for part in parts):
         raise ValueError(f"{family} cannot weigh rows")
+
+
+@runtime_checkable
+class Pools(Protocol):
+    """A family whose lenses share what many training parts show together."""
+
+    def tune(self, parts: Sequence[Part]) -> LensFamily:
+        """Return the family with what these parts share; then each part stands alone."""
+        ...
 
 
 @runtime_checkable

@@ -64,6 +64,11 @@ class Lda:
         """Whether the threshold is chosen inside the training part. The middle between the arms is already one."""
         return False
 
+    @property
+    def width(self) -> int:
+        """Weights over each feature."""
+        return 1
+
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> StateLens:
         """Fit one lens, alone in its pool unless one is bound; nothing is random, so the seed plays no part."""
         return self.fit_many([Part(X, y, groups, seed)])[0]

@@ -50,6 +50,11 @@ class Logistic:
         """Whether the threshold is chosen inside the training part."""
         return True
 
+    @property
+    def width(self) -> int:
+        """Weights over each feature."""
+        return 1
+
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> StateLens:
         """Fit one lens."""
         return self.fit_many([Part(X, y, groups, seed)])[0]

@@ -56,6 +56,11 @@ class MlpStudy:
         """Whether the threshold is chosen inside the training part. The study and production fire at logit 0."""
         return False
 
+    @property
+    def width(self) -> int:
+        """Weights over each feature."""
+        return self.hidden[0]
+
     def fit(self, X: AnyFloats, y: IntArray, *, groups: IntArray, seed: int) -> StateLens:
         """Fit one lens; `groups` play no part, for the recipe has nothing to choose."""
         return self.fit_many([Part(X, y, groups, seed)])[0]

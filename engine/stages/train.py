@@ -1,215 +1,172 @@
-"""Train and measure the lenses of each concept; labels meet activations by sample, never by position.
+"""Train and measure the lenses of many concepts together; the stored lens is fitted on all pairs, its measures are out of fold.
 
-A pair without an activation (an empty output, say) is left out and counted. The stored lens is fitted on all pairs; its
-measures and scores are out of fold.
+A family that shares something between concepts learns it from a whole pool, whichever of its lenses are pending, so all of
+a pool's lenses are scored at once and then measured and written a few at a time. Families that share nothing are fitted
+a few concepts at a time from the start.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
-from db import connect, query
-from db.rows import LensMeasureRow, LensRow, LensScoreRow, Row
+from db import query
+from db.rows import Row
 from engine.config import StudyConfig
-from engine.errors import ConfigError, StudyFull
-from engine.lenses.evaluate import LensEvaluation, evaluate, evaluate_texts
-from engine.lenses.files import save_lens
-from engine.lenses.folds import join_groups
-from engine.lenses.interface import LensFamily, State
-from engine.lenses.registry import FAMILIES
-from engine.stages.progress import now
-from engine.stages.stage import Stage
-from engine.stats.estimate import without_interval
-from engine.subject.shards import FloatArray, read_vectors, unwritable
+from engine.errors import ConfigError
+from engine.lenses.baselines import TextBaselines
+from engine.lenses.evaluate import Held, Validation, fit_pack, hold_out, measure, text_controls
+from engine.lenses.interface import FittedLens, LeavesOut, LensFamily, Pools
+from engine.lenses.pairs import Prepared, prepare
+from engine.lenses.registry import FAMILIES, on_machine
+from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
+from engine.stages.lens_rows import MeasuredLens, lens_rows, store_lens
+from engine.stages.stage import Stage, in_batches
+from engine.stages.training_sets import ConceptPairs, load_concepts
+
+TOGETHER = 32
+"""Concepts in a batch: as many networks as a stack holds, and few enough to write every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingLens:
-    """One concept at one layer, with the families that are not trained on its present pairs."""
+    """A lens that is not trained on the present pairs, with all that are pending beside it."""
 
+    lens_id: str
     concept: str
-    layer: int
-    families: tuple[str, ...]
-    pairs_hash: str
+    group: LensGroup
+    pending: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainingSet:
-    """Pairs of one concept at one layer that have an activation; `X` [n, d] belongs to `sample_ids`."""
+def training(
+    study: Path, run_id: str, config: StudyConfig, *, layers: Sequence[int], concepts: Sequence[str] | None = None
+) -> Stage[PendingLens]:
+    """The stage that trains every family at every layer for every concept, or for those named."""
+    families = choose_families(config)
+    asked = None if concepts is None else frozenset(concepts)
+    trainer = _Trainer(study, run_id, config, families)
 
-    sample_ids: tuple[str, ...]
-    X: FloatArray
-    y: np.ndarray[tuple[int], np.dtype[np.int64]]
-    templates: tuple[str, ...]
-    texts: tuple[str, ...]
-    n_excluded: int
-
-
-def training(study: Path, run_id: str, config: StudyConfig, *, layers: Sequence[int]) -> Stage[PendingLens]:
-    """The stage that trains every family at every layer for every concept."""
-    families = choose_families(config.lenses)
-
-    def pair_sets(cursor: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
+    def groups(cursor: duckdb.DuckDBPyConnection) -> list[LensGroup]:
         values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
-        return cursor.execute(query("stages.pair_sets"), values).fetchall()
+        captured = [CapturedPairs(*row) for row in cursor.execute(query("stages.pair_sets"), values).fetchall()]
+        width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
+        return list(lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=asked))
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingLens]]:
         there = {row[0] for row in cursor.execute(query("stages.lens_ids"), {"run_id": run_id}).fetchall()}
-        pairs = pair_sets(cursor)
-        items = [
-            PendingLens(concept, layer, missing, pairs_hash)
-            for concept, layer, pairs_hash in pairs
-            if (
-                missing := tuple(
-                    f for f in families if lens_id(run_id, config, concept, f, layer, pairs_hash) not in there
-                )
-            )
-        ]
-        return [[item] for item in items]
-
-    def work(batch: list[PendingLens]) -> Sequence[Row]:
-        return [row for item in batch for row in _train(study, run_id, config, item)]
+        return [batch for group in groups(cursor) for batch in in_batches(_missing(group, there), TOGETHER)]
 
     def n_total(cursor: duckdb.DuckDBPyConnection) -> int:
-        return len(pair_sets(cursor))
+        return sum(len(group.lens_ids) for group in groups(cursor))
 
-    return Stage("train", pending, work, n_total)
+    return Stage("train", pending, trainer.work, n_total)
 
 
-def choose_families(names: Sequence[str]) -> dict[str, LensFamily]:
-    """The families asked for; ConfigError for one that we do not know."""
+def _missing(group: LensGroup, there: set[str]) -> list[PendingLens]:
+    missing = {concept: lens_id for concept, lens_id in group.lens_ids.items() if lens_id not in there}
+    together = tuple(missing)
+    return [PendingLens(lens_id, concept, group, together) for concept, lens_id in missing.items()]
+
+
+def choose_families(config: StudyConfig) -> dict[str, LensFamily]:
+    """The families asked for; ConfigError for one that we do not know, or that cannot be validated as asked."""
+    names = config.lenses
     for name in names:
         if name not in FAMILIES:
             raise ConfigError(f'There is no lens family "{name}".', hint=f"Known families: {', '.join(FAMILIES)}.")
+        if config.validation == "leave-one-group-out" and not isinstance(FAMILIES[name], LeavesOut):
+            able = ", ".join(known for known, family in FAMILIES.items() if isinstance(family, LeavesOut))
+            raise ConfigError(f"{name} cannot leave groups out without refits.", hint=f"Families that can: {able}.")
     return {name: FAMILIES[name] for name in names}
 
 
-def lens_id(run_id: str, config: StudyConfig, concept: str, family: str, layer: int, pairs_hash: str) -> str:
-    """Identity of a lens: hash of what it is trained on and how it is measured."""
-    content = [run_id, concept, family, layer, config.phase, config.mode, config.folds, config.seed, pairs_hash]
-    if config.pool != "mean":
-        content.append(config.pool)
-    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
+class _Trainer:
+    """Works off batches; keeps what the next batch of the same pool wants again: its pairs, and what was held out."""
 
+    def __init__(self, study: Path, run_id: str, config: StudyConfig, families: Mapping[str, LensFamily]) -> None:
+        self._study, self._run_id, self._config = study, run_id, config
+        self._families = families
+        self._validation = Validation(config.folds, config.repeats, config.validation == "leave-one-group-out")
+        self._pool: tuple[int, tuple[str, ...]] | None = None
+        self._pairs: dict[str, ConceptPairs] = {}
+        self._prepared: dict[str, Prepared] = {}
+        self._group: LensGroup | None = None
+        self._held: dict[str, tuple[Held, FittedLens]] = {}
+        self._texts: dict[int, TextBaselines] = {}
 
-def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept: str, layer: int) -> TrainingSet:
-    """Gather one concept's pairs with their activations at one layer."""
-    values = {"run_id": run_id, "concept": concept, "layer": layer, "phase": config.phase, "mode": config.mode}
-    with connect(study) as cursor:
-        rows = cursor.execute(query("stages.pairs_to_train"), values).fetchall()
-    kept = [row for row in rows if row[4] is not None]
-    places = [(shard, place) for *_, shard, place in kept]
-    tensor = f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else "")
-    ids = tuple(row[0] for row in kept)
-    X = read_vectors(study, tensor, places, sample_ids=ids) if kept else np.zeros((0, 1), np.float32)
-    return TrainingSet(
-        sample_ids=ids,
-        X=X,
-        y=np.array([int(row[1] == "positive") for row in kept], dtype=np.int64),
-        templates=tuple(row[2] for row in kept),
-        texts=tuple(row[3] for row in kept),
-        n_excluded=len(rows) - len(kept),
-    )
+    def work(self, batch: list[PendingLens]) -> Sequence[Row]:
+        """Measure lenses of one group."""
+        group = batch[0].group
+        self._load(group)
+        family = _placed(self._families[group.family], self._config)
+        if isinstance(family, Pools):
+            if self._group != group:
+                self._held, self._group = self._hold_out(family, batch[0].pending), group
+            held = self._held
+        else:
+            held = self._hold_out(family, [item.concept for item in batch])
+        beside = self._controls([item.concept for item in batch])
+        return list(chain.from_iterable(self._measure(item, family, held, beside) for item in batch))
 
+    def _load(self, group: LensGroup) -> None:
+        if self._pool == (group.layer, group.pool):
+            return
+        self._pairs = load_concepts(self._study, self._run_id, self._config, concepts=group.pool, layer=group.layer)
+        sets = [self._pairs[concept].pairs for concept in group.pool]
+        prepared = prepare(sets, n_folds=self._config.folds, repeats=self._config.repeats, seed=self._config.seed)
+        self._prepared = dict(zip(group.pool, prepared, strict=True))
+        self._pool, self._group = (group.layer, group.pool), None
 
-def _train(study: Path, run_id: str, config: StudyConfig, item: PendingLens) -> Iterator[Row]:
-    data = load_training_set(study, run_id, config, concept=item.concept, layer=item.layer)
-    groups = join_groups(data.templates, data.texts)
-    baselines = evaluate_texts(data.y, groups=groups, texts=data.texts, seed=config.seed, n_folds=config.folds)
-    for name in item.families:
-        family = FAMILIES[name]
-        evaluation = evaluate(
+    def _hold_out(self, family: LensFamily, concepts: Sequence[str]) -> dict[str, tuple[Held, FittedLens]]:
+        """Score concepts out of fold and fit their lenses; those that cannot be cross-validated are missing."""
+        names, everything, seed = list(self._prepared), list(self._prepared.values()), self._config.seed
+        sound = [concept for concept in concepts if self._prepared[concept].reason is None]
+        wanted = [names.index(concept) for concept in sound]
+        held = hold_out(family, everything, wanted, seed=seed, validation=self._validation)
+        lenses = fit_pack(family, everything, wanted, seed=seed)
+        return dict(zip(sound, zip(held, lenses, strict=True), strict=True))
+
+    def _controls(self, concepts: Sequence[str]) -> dict[str, TextBaselines]:
+        """Text baselines, which the layers and families of the same pairs have in common."""
+        sound = [one for concept in concepts if (one := self._prepared[concept]).reason is None]
+        keys = {one.name: (one.name, *one.texts, one.y.tobytes(), one.folds[0].tobytes()) for one in sound}
+        lacking = [one for one in sound if hash(keys[one.name]) not in self._texts]
+        for one, found in zip(lacking, text_controls(lacking, seed=self._config.seed), strict=True):
+            self._texts[hash(keys[one.name])] = found
+        return {name: self._texts[hash(key)] for name, key in keys.items()}
+
+    def _measure(
+        self,
+        item: PendingLens,
+        family: LensFamily,
+        held: Mapping[str, tuple[Held, FittedLens]],
+        beside: Mapping[str, TextBaselines],
+    ) -> Iterator[Row]:
+        scored, lens = held.get(item.concept, (None, None))
+        found = measure(
             family,
-            data.X,
-            data.y,
-            groups=groups,
-            texts=data.texts,
-            seed=config.seed,
-            n_folds=config.folds,
-            baselines=baselines,
+            self._prepared[item.concept],
+            scored,
+            beside.get(item.concept),
+            seed=self._config.seed,
+            validation=self._validation,
         )
-        identity = lens_id(run_id, config, item.concept, name, item.layer, item.pairs_hash)
-        if evaluation.scores is not None:
-            fitted = family.fit(data.X, data.y, groups=groups, seed=config.seed)
-            _save(fitted.state(), study / "lenses" / run_id / f"layer{item.layer}" / f"{identity}.safetensors")
-        yield _lens_row(identity, run_id, config, item, evaluation, data.n_excluded)
-        yield from _measure_rows(identity, evaluation)
-        yield from _score_rows(identity, data, evaluation)
+        layer, pairs = item.group.layer, self._pairs[item.concept]
+        if lens is not None:
+            store_lens(
+                lens.state(), self._study / "lenses" / self._run_id / f"layer{layer}" / f"{item.lens_id}.safetensors"
+            )
+        measured = MeasuredLens(
+            item.lens_id, self._run_id, item.concept, layer, pairs.sample_ids, pairs.n_excluded, found, lens
+        )
+        return lens_rows(measured, self._config)
 
 
-def _save(state: State, file: Path) -> None:
-    from safetensors import SafetensorError
+def _placed(family: LensFamily, config: StudyConfig) -> LensFamily:
+    """The family on a GPU where the settings or the machine have one."""
+    import torch
 
-    try:
-        save_lens(state, file)
-    except OSError as error:
-        raise unwritable(file, error) from error
-    except SafetensorError as error:
-        # safetensors gives no error number, only the system's words.
-        raise StudyFull(f"{file} could not be written: {error}.", hint="Free some space and run it again.") from error
-
-
-def _lens_row(
-    identity: str, run_id: str, config: StudyConfig, item: PendingLens, found: LensEvaluation, n_excluded: int
-) -> LensRow:
-    return LensRow(
-        lens_id=identity,
-        run_id=run_id,
-        concept=item.concept,
-        family=found.family,
-        layers=(item.layer,),
-        phase=config.phase,
-        mode=config.mode,
-        pool=config.pool,
-        n_positive=found.n_positive,
-        n_negative=found.n_negative,
-        n_excluded=n_excluded,
-        n_groups=found.n_groups,
-        threshold=None,
-        fit_seconds=None,
-        n_parameters=None,
-        reason=found.reason,
-        n_pairs_more=None,
-        trained_at=now(),
-    )
-
-
-def _measure_rows(identity: str, found: LensEvaluation) -> Iterator[LensMeasureRow]:
-    if found.scores is None:
-        return
-    n = found.n_positive + found.n_negative
-    always = without_interval(
-        found.always_positive_f1 or 0.0, n=n, method="2π / (1 + π)", because="it follows from the arms"
-    )
-    measures = {
-        "f1": found.f1,
-        "precision": found.precision,
-        "recall": found.recall,
-        "auc": found.auc,
-        "average_precision": found.average_precision,
-        "always_positive_f1": always,
-        "shuffled_f1": found.shuffled_f1,
-        "text_only_f1": found.text_only_f1,
-        "length_only_f1": found.length_only_f1,
-    }
-    for name, each in measures.items():
-        yield LensMeasureRow(identity, name, each.value, each.low, each.high, each.n, each.reason, each.method)
-
-
-def _score_rows(identity: str, data: TrainingSet, found: LensEvaluation) -> Iterator[LensScoreRow]:
-    if found.scores is None:
-        return
-    scores = zip(
-        data.sample_ids,
-        found.scores.fold.tolist(),
-        found.scores.probability.tolist(),
-        found.scores.fires.tolist(),
-        strict=True,
-    )
-    for sample_id, fold, probability, fires in scores:
-        yield LensScoreRow(identity, sample_id, 0, fold, probability, fires)
+    device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return family if device == "cpu" else on_machine(family, device=device, memory_mib=config.memory_mib)

@@ -15,7 +15,7 @@ from db import connect
 from engine.exchange.lens_pack import load_lens_pack
 from engine.lenses.interface import predict_logit
 from engine.pipeline import run
-from engine.stages.train import load_training_set
+from engine.stages.training_sets import load_training_set
 from tests.support.command import Command, Outcome
 from tests.support.lensed_study import CONCEPTS, LAYERS, build_lensed_study, study_config
 from tests.support.tiny_models import build_tiny_model

@@ -186,7 +186,10 @@ def _lens_f1(
         texts=texts,
         seed=seed,
     )
-    return found.f1.value, found.shuffled_f1.value, found.always_positive_f1
+    measures = found.measures
+    if not measures:
+        return None, None, None
+    return measures["f1"].value, measures["shuffled_f1"].value, measures["always_positive_f1"].value
 
 
 def _mean_of_known(values: Sequence[float | None]) -> float:

@@ -31,7 +31,7 @@ from engine.exchange.lens_pack_names import file_names
 from engine.exchange.lens_pack_state import decode_state, encode_state, shift_logit, width_of
 from engine.lenses.files import load_lens
 from engine.lenses.interface import State, predict_logit
-from engine.stages.train import load_training_set
+from engine.stages.training_sets import load_training_set
 from tests.support.lensed_study import CONCEPTS, FAMILIES, LAYERS, PACK_LAYER, build_lensed_study, study_config
 
 LAYOUTS = ("native", "hatcat")

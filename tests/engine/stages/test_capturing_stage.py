@@ -16,7 +16,7 @@ from engine.pipeline import run
 from engine.stages import capture as capture_stage
 from engine.stages.capture import drop_lost_shards
 from engine.stages.subject import stored_subject
-from engine.stages.train import load_training_set
+from engine.stages.training_sets import load_training_set
 from engine.subject.capture import Replay, capture
 from engine.subject.encode import encode_prompt
 from engine.subject.load import Subject, load_subject

@@ -17,7 +17,7 @@ from engine.config import StudyConfig
 from engine.errors import ConfigError, StudyUnreadable
 from engine.pipeline import run
 from engine.stages import capture as capture_stage
-from engine.stages.train import load_training_set
+from engine.stages.training_sets import load_training_set
 from engine.subject.capture import Captured
 from engine.subject.load import Subject
 from engine.subject.shards import read_vectors

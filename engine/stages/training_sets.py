@@ -1,0 +1,125 @@
+"""Gather pairs with their activations: labels meet activations by sample, never by position.
+
+A pair whose activation is missing or not finite is left out and counted. A sample that serves many concepts is read once.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from db import connect, query
+from engine.config import StudyConfig
+from engine.lenses.folds import IntArray
+from engine.lenses.measures import PairFacts
+from engine.lenses.pairs import PairSet
+from engine.subject.shards import FloatArray, read_vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """Pairs of one concept at one layer that have an activation; `X` [n, d] belongs to `sample_ids`."""
+
+    sample_ids: tuple[str, ...]
+    X: FloatArray
+    y: IntArray
+    templates: tuple[str, ...]
+    texts: tuple[str, ...]
+    n_excluded: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConceptPairs:
+    """Pairs of one concept at one layer that have a finite activation, and how many have none."""
+
+    sample_ids: tuple[str, ...]
+    pairs: PairSet
+    n_excluded: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    template: str
+    prompt_concept: str
+    output: str
+    form: str | None
+    row: int
+
+
+def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept: str, layer: int) -> TrainingSet:
+    """Gather one concept's pairs with their activations at one layer."""
+    found = load_concepts(study, run_id, config, concepts=[concept], layer=layer)[concept]
+    return TrainingSet(
+        sample_ids=found.sample_ids,
+        X=np.asarray(found.pairs.read(), dtype=np.float32),
+        y=found.pairs.y,
+        templates=tuple(found.pairs.templates),
+        texts=tuple(found.pairs.texts),
+        n_excluded=found.n_excluded,
+    )
+
+
+def load_concepts(
+    study: Path, run_id: str, config: StudyConfig, *, concepts: Sequence[str], layer: int
+) -> dict[str, ConceptPairs]:
+    """Gather the pairs of many concepts at one layer; what they hold in common is held once."""
+    values = {
+        "run_id": run_id,
+        "concepts": list(concepts),
+        "layer": layer,
+        "phase": config.phase,
+        "mode": config.mode,
+    }
+    with connect(study) as cursor:
+        pairs = cursor.execute(query("stages.pairs_of_concepts"), values).fetchall()
+        stored = cursor.execute(query("stages.samples_of_concepts"), values).fetchall()
+    samples, X = _read(study, stored, f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else ""))
+    of_concept: defaultdict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
+    for concept, *pair in pairs:
+        of_concept[concept].append((pair[0], pair[1], pair[2]))
+    with_prompts = config.group_by == "template+prompt_concept"
+    return {concept: _of_one(concept, of_concept[concept], samples, X, with_prompts) for concept in concepts}
+
+
+def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> tuple[dict[str, _Sample], FloatArray]:
+    """Return the samples that have a finite activation, and the activations [samples, d]."""
+    there = [row for row in stored if row[5] is not None]
+    if not there:
+        return {}, np.zeros((0, 1), np.float32)
+    ids = [row[0] for row in there]
+    X = read_vectors(study, tensor, [(row[5], int(row[6])) for row in there], sample_ids=ids)
+    finite = np.isfinite(X).all(axis=1).tolist()
+    samples = {
+        row[0]: _Sample(row[1], row[2], row[3], row[4], place) for place, row in enumerate(there) if finite[place]
+    }
+    return samples, X
+
+
+def _of_one(
+    concept: str,
+    pairs: Sequence[tuple[str, str, str | None]],
+    samples: dict[str, _Sample],
+    X: FloatArray,
+    with_prompts: bool,
+) -> ConceptPairs:
+    kept = [(samples[sample_id], sample_id, arm, kind) for sample_id, arm, kind in pairs if sample_id in samples]
+    rows = np.array([sample.row for sample, *_ in kept], dtype=np.int64)
+    # A concept's positives are all about itself; only negatives can be told apart by what they are about.
+    about = [sample.prompt_concept if arm == "negative" else None for sample, _, arm, _ in kept]
+    found = PairSet(
+        name=concept,
+        y=np.array([int(arm == "positive") for _, _, arm, _ in kept], dtype=np.int64),
+        templates=[sample.template for sample, *_ in kept],
+        texts=[sample.output for sample, *_ in kept],
+        read=partial(_take, X, rows),
+        prompt_concepts=about if with_prompts else None,
+        facts=PairFacts([kind for *_, kind in kept], [sample.form for sample, *_ in kept]),
+    )
+    return ConceptPairs(tuple(sample_id for _, sample_id, _, _ in kept), found, len(pairs) - len(kept))
+
+
+def _take(X: FloatArray, rows: IntArray) -> FloatArray:
+    return X[rows]
