@@ -91,7 +91,7 @@ def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> tuple[
         return {}, np.zeros((0, 1), np.float32)
     ids = [row[0] for row in there]
     X = read_vectors(study, tensor, [(row[5], int(row[6])) for row in there], sample_ids=ids)
-    finite = np.isfinite(X).all(axis=1).tolist()
+    finite = [bool(np.isfinite(row).all()) for row in X]
     samples = {
         row[0]: _Sample(row[1], row[2], row[3], row[4], place) for place, row in enumerate(there) if finite[place]
     }
