@@ -90,7 +90,7 @@ KILLS = (
     Ending("capture", nth=2, moment="before the rows"),
     Ending("topics", nth=2, moment="after the rows"),
     Ending("relevance", nth=2),
-    Ending("train", nth=3),
+    Ending("train", nth=2),
 )
 """Each kill follows the one before it in one study; killed before its rows, a stage has lost a batch, or left a shard behind."""
 
@@ -143,7 +143,7 @@ def test_interrupted_it_says_how_to_go_on(flags: list[object], tmp_path: Path) -
 FULL = (
     (FullDisk("engine.stages.stage", "write_rows", nth=3), "study"),
     (FullDisk("engine.stages.capture", "write_shard", nth=2), "safetensors"),
-    (FullDisk("engine.stages.train", "save_lens", nth=2), "lenses"),
+    (FullDisk("engine.stages.lens_rows", "save_lens", nth=2), "lenses"),
 )
 
 
