@@ -1,6 +1,16 @@
 """What the screens read from a study and the one thing they write: ratings. Each call borrows a cursor and gives it back."""
 
-from app.data.concepts import Concept, Lens, Sense, Sibling, load_concept, load_lenses
+from app.data.concepts import (
+    Concept,
+    Lens,
+    LensFacts,
+    LensMeasures,
+    Sense,
+    Sibling,
+    load_concept,
+    load_lenses,
+    load_measures,
+)
 from app.data.pack import (
     PACK_ROWS,
     PackConcept,
@@ -46,6 +56,8 @@ __all__ = [
     "Filters",
     "Judge",
     "Lens",
+    "LensFacts",
+    "LensMeasures",
     "PackConcept",
     "PackFacts",
     "PackFilters",
@@ -70,6 +82,7 @@ __all__ = [
     "load_history",
     "load_judges",
     "load_lenses",
+    "load_measures",
     "load_names",
     "load_pack",
     "load_pack_page",

@@ -6,6 +6,7 @@ from pathlib import Path
 from app.data.memory import remembered
 from app.data.rows import fetch, read
 from db import connect
+from engine.stats.estimate import Estimate
 from engine.stats.findings import LensResult
 
 
@@ -100,6 +101,36 @@ class Lens:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LensFacts:
+    """How a lens was trained; `n_pairs_more` is what it lacks where it could not be measured."""
+
+    threshold: float | None
+    n_parameters: int | None
+    n_groups: int
+    n_excluded: int
+    n_pairs_more: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LensMeasures:
+    """A lens's measures by name, and how it was trained."""
+
+    facts: LensFacts
+    estimates: dict[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None
+    method: str
+
+
 def load_concept(folder: Path, run_id: str, concept: str) -> Concept | None:
     """A concept with senses and siblings; None when the run does not have it."""
     key = {"run_id": run_id, "concept": concept}
@@ -115,3 +146,13 @@ def load_lenses(folder: Path, run_id: str, *, concept: str | None = None) -> tup
     """Lenses of the run, or of one concept."""
     key = ("lenses", run_id, concept)
     return remembered(folder, key, lambda: read(folder, "findings.lenses", Lens, run_id=run_id, concept=concept))
+
+
+def load_measures(folder: Path, lens_id: str) -> LensMeasures | None:
+    """Every measure of a lens; None where the study does not have it."""
+    with connect(folder) as cursor:
+        facts = fetch(cursor, "concepts.lens_facts", LensFacts, lens_id=lens_id)
+        if not facts:
+            return None
+        rows = fetch(cursor, "concepts.lens_measures", _Measure, lens_id=lens_id)
+    return LensMeasures(facts[0], {r.measure: Estimate(r.value, r.low, r.high, r.n, r.reason, r.method) for r in rows})

@@ -7,9 +7,9 @@ import streamlit as st
 
 from app import context, data, state, theme
 from app.context import Context
-from app.viewmodels import words
+from app.viewmodels import overview, words
 from app.viewmodels.words import count
-from app.widgets import markup, notices, panels, rows
+from app.widgets import markup, measures, notices, panels, rows, sidebar
 from engine.stats.findings import Finding
 
 _SHOWN: Final = 6
@@ -38,6 +38,7 @@ def show(here: Context) -> None:
         return
     finding = here.find(here.counts()).concepts[name]
     _panels(here, finding, data.load_lenses(here.folder, here.run.run_id, concept=name))
+    _measures(here, name)
     _samples(here, name, finding)
 
 
@@ -120,6 +121,18 @@ def _panels(here: Context, finding: Finding, lenses: Sequence[data.Lens]) -> Non
         panels.lenses(lenses, finding, here, colours)
     with st.container(border=True, key="panel-ceilings"):
         panels.ceilings(finding, here)
+
+
+def _measures(here: Context, name: str) -> None:
+    """The lens of this concept at the setting that the sidebar shows, which is one of all the run's."""
+    lenses = data.load_lenses(here.folder, here.run.run_id)
+    setting = sidebar.lens_setting(lenses)
+    if setting is None:
+        return
+    lens = next((lens for lens in overview.lenses_of(lenses, setting) if lens.concept == name), None)
+    found = data.load_measures(here.folder, lens.lens_id) if lens else None
+    with st.container(border=True, key="panel-measures"):
+        measures.panel(lens, found, name=overview.setting_name(setting))
 
 
 def _samples(here: Context, name: str, finding: Finding) -> None:

@@ -89,3 +89,15 @@ order by
     case $sort when 'senses' then n_senses when 'siblings' then n_siblings end desc nulls last,
     if($sort = 'layer', pack_layer, 0), lower(name), concept
 limit $n_rows offset $n_skipped;
+
+-- name: lens_facts
+-- How a lens was trained, and what it lacks where it could not be measured.
+select threshold, n_parameters, n_groups, n_excluded, n_pairs_more
+from lenses
+where lens_id = $lens_id;
+
+-- name: lens_measures
+-- Each measure of a lens out of fold.
+select measure, value, low, high, n, reason, method
+from lens_measures
+where lens_id = $lens_id;

@@ -1,0 +1,67 @@
+"""The panel with every measure of the chosen lens, and its shortcut alarm."""
+
+import streamlit as st
+
+from app import data
+from app.viewmodels.measures import MeasureGroup, MeasureRow, measure_groups
+from app.viewmodels.words import count, number
+from app.widgets import markup, notices
+from engine.stats.shortcut import shortcut_alarm
+
+_HELP = (
+    "All measures of the lens chosen in the sidebar, on pairs that it was not trained on. Brackets are 95 % intervals over "
+    "groups: pairs of one prompt template or one text count as one group."
+)
+
+
+def panel(lens: data.Lens | None, measures: data.LensMeasures | None, *, name: str) -> None:
+    """Every measure of the lens in two columns; a reason where there is none."""
+    notices.heading("The chosen lens in full", help_text=_HELP)
+    if lens is None or measures is None:
+        notices.note("This concept has no lens of the setting chosen in the sidebar.")
+        return
+    st.html(f'<p class="lg-note">{markup.text(f"{name}: {_made(lens, measures)}")}</p>')
+    if lens.reason:
+        notices.note(f"Not measured: {lens.reason}.{_lacking(measures)}")
+        return
+    if alarm := shortcut_alarm(measures.estimates):
+        notices.warning(f"Shortcut alarm. {alarm}")
+    groups = measure_groups(measures.estimates)
+    left, right = st.columns(2, gap="large")
+    # The first two groups are an F1 and what to read it beside, the others say where it comes from.
+    left.html("".join(_table(group) for group in groups[:2]))
+    if groups[2:]:
+        right.html("".join(_table(group) for group in groups[2:]))
+
+
+def _made(lens: data.Lens, measures: data.LensMeasures) -> str:
+    facts = measures.facts
+    parts = (
+        f"{lens.n_positive} positives and {lens.n_negative} negatives in {count(facts.n_groups, 'group')}",
+        f"{count(facts.n_excluded, 'pair')} without activation" if facts.n_excluded else "",
+        f"{count(facts.n_parameters, 'weight')}" if facts.n_parameters is not None else "",
+        f"fires at {number(facts.threshold)}" if facts.threshold is not None else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _lacking(measures: data.LensMeasures) -> str:
+    more = measures.facts.n_pairs_more
+    return f" At least {count(more, 'pair')} more {'is' if more == 1 else 'are'} needed." if more else ""
+
+
+def _table(group: MeasureGroup) -> str:
+    head = (
+        f'<tr><th title="{markup.text(group.hint)}">{markup.text(group.title)}</th><th>Value</th>'
+        "<th>95 % interval</th><th>Pairs</th></tr>"
+    )
+    rows = "".join(_row(row) for row in group.rows)
+    return f'<table class="lg-table lg-measures"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def _row(row: MeasureRow) -> str:
+    remark = f"<small>{markup.text(row.remark)}</small>" if row.remark else ""
+    return (
+        f'<tr><th title="{markup.text(row.hint)}">{markup.text(row.name)}{remark}</th><td><b>{row.value}</b></td>'
+        f"<td>{row.interval}</td><td>{row.n}</td></tr>"
+    )
