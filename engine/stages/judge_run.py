@@ -112,7 +112,7 @@ def _keep_what_is_left(asking: Inquiry, log: ReplyLog, judge: Judge, pack: Pack,
     log.await_receiver(tell)
     keep_left_rows(asking, log, tell)
     if isinstance(judge, MessagesJudge):
-        keep_left_replies(asking, log, judge, Vocabulary(pack), tell)
+        keep_left_replies(asking, log, judge, pack, tell)
     _keep_found_holds(asking, log)
 
 

@@ -9,6 +9,7 @@ from db import connect, query
 from engine.judges.api.messages import MessagesJudge
 from engine.judges.judge import Question
 from engine.judges.vocabulary import Vocabulary
+from engine.packs.pack import Pack
 from engine.stages.judge import Inquiry
 from engine.stages.reply_log import Found, ReplyLog, VoteRow
 from engine.stages.stage import write_rows
@@ -25,17 +26,20 @@ def keep_left_rows(asking: Inquiry, log: ReplyLog, tell: Callable[[str], None]) 
 
 
 def keep_left_replies(
-    asking: Inquiry, log: ReplyLog, judge: MessagesJudge, vocabulary: Vocabulary, tell: Callable[[str], None]
+    asking: Inquiry, log: ReplyLog, judge: MessagesJudge, pack: Pack, tell: Callable[[str], None]
 ) -> None:
     """Make rows of the replies that are left, and put them into the database. What is damaged is set aside and told."""
-    found = list(_read(asking, log, judge, vocabulary))
+    found = list(_read(asking, log, judge, pack))
     _keep(asking, log, found, tell)
     for one in found:
         one.file.unlink(missing_ok=True)
 
 
-def _read(asking: Inquiry, log: ReplyLog, judge: MessagesJudge, vocabulary: Vocabulary) -> Iterator[Found]:
+def _read(asking: Inquiry, log: ReplyLog, judge: MessagesJudge, pack: Pack) -> Iterator[Found]:
     replies = log.find_replies()
+    if not replies:
+        return
+    vocabulary = Vocabulary(pack)
     texts = _texts(asking, [reply[0].sample_id for _, reply in replies if reply])
     for file, reply in replies:
         if reply is None:

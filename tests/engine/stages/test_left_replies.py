@@ -13,7 +13,6 @@ from engine.judges.api.messages import MessagesJudge
 from engine.judges.api.reply_files import Vote, reply_file, write_reply
 from engine.judges.costs.prices import load_prices
 from engine.judges.questions import Questioner
-from engine.judges.vocabulary import Vocabulary
 from engine.prompts.rubrics import load_rubric
 from engine.stages.judge import Inquiry, judge_id, judge_row
 from engine.stages.left_replies import keep_left_replies
@@ -53,7 +52,7 @@ def put(log: ReplyLog, vote: Vote, text: str) -> Path:
 
 def keep(study: Path, log: ReplyLog) -> list[str]:
     said: list[str] = []
-    keep_left_replies(Inquiry(study, RUN, NAME), log, JUDGE, Vocabulary(PACK), said.append)
+    keep_left_replies(Inquiry(study, RUN, NAME), log, JUDGE, PACK, said.append)
     return said
 
 
