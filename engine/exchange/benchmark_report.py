@@ -128,7 +128,7 @@ def benchmark_table(found: Benchmark) -> Group:
     """The groups for a terminal; the page has each concept."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("")
-    for name in COLUMNS:
+    for name in ("n", *COLUMNS[1:]):
         table.add_column(name, justify="right", no_wrap=True)
     for level in ("cell", "quadrant", "pack_layer", "default"):
         for line in found.lines:
@@ -137,7 +137,7 @@ def benchmark_table(found: Benchmark) -> Group:
         table.add_section()
     empty = empty_cells(found.cells)
     sources = "; ".join(f"{found.sources[level]:,} {SOURCES[level]}" for level in SOURCES if found.sources.get(level))
-    legend = [f"Judge: {_judge(found.targets)}.", f"Targets of the pack's concepts: {sources}."]
+    legend = [f"n: concepts. Judge: {_judge(found.targets)}.", f"Targets of the pack's concepts: {sources}."]
     legend += [f"Without any concept: {empty}."] if empty else []
     return Group(
         Text(f"Targets for the lenses of {visible(found.pack)}\n", style="italic"),

@@ -21,11 +21,16 @@ MEANING: dict[Measure, str] = {
     "good": "good: share of positives in good form. ",
     "text_only_f1": "text: F1 of the words alone. ",
 }
-DIFFERENCE = (
-    "Difference: mean over concepts that have both sides, with its 95 % interval over concepts; p: Wilcoxon, adjusted for "
+CHANGE = (
+    "Change: mean over concepts that have both sides, with its 95 % interval over concepts; p: Wilcoxon, adjusted for "
     "the measures beside it."
 )
-SENSES = "A concept that is split stands before as it was, and after as the mean over its senses."
+CHANGED: dict[str, str] = {
+    "splitting": (
+        "Changed: the concepts that were split, which stand before as they were and after as the mean over their senses."
+    ),
+    "bucketing": "Changed: the concepts whose siblings bucketing changed.",
+}
 
 
 def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[Summary]) -> Json:
@@ -124,7 +129,7 @@ def _shown(value: object) -> str:
 
 def _differences(summaries: Sequence[Summary]) -> Table:
     table = _table("measure")
-    for name in ("before", "after", "difference", "95 %", "n", "rose", "fell", "p"):
+    for name in ("before", "after", "change", "95 %", "n", "rose", "fell", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     for summary in summaries:
         paired, among = summary.paired, "" if summary.among == "all" else f", {summary.among}"
@@ -137,7 +142,7 @@ def _differences(summaries: Sequence[Summary]) -> Table:
             str(paired.n),
             str(paired.n_rose),
             str(paired.n_fell),
-            _number(summary.p, places=3),
+            _p(summary.p),
         )
     return table
 
@@ -166,7 +171,7 @@ def _label(pair: Pair) -> Text:
 
 def _legend(comparison: Comparison) -> Text:
     meaning = "".join(MEANING.get(measure, "") for measure in comparison.pairs[0].measures)
-    lines = [f"{meaning}{DIFFERENCE}", *([SENSES] if comparison.kind == "splitting" else [])]
+    lines = [f"{meaning}{CHANGE}", *filter(None, [CHANGED.get(comparison.kind)])]
     lines += [f"{name}: {_sides_told(side)}" for name, side in _sides(comparison)]
     if comparison.unmatched:
         first = [f"{concept} ({reason})" for concept, reason in list(comparison.unmatched.items())[:5]]
@@ -205,5 +210,9 @@ def _signed(value: float | None) -> str:
     return "–" if value is None else f"{value:+.2f}".replace("-", "−")
 
 
-def _number(value: float | None, *, places: int = 2) -> str:
-    return "–" if value is None else f"{value:.{places}f}".replace("-", "−")
+def _p(value: float | None) -> str:
+    return "–" if value is None else "<0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")

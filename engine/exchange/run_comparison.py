@@ -146,8 +146,7 @@ def _groups(comparison: Comparison) -> list[tuple[str, list[Pair]]]:
         return [("all", pairs)]
     changed = [pair for pair in pairs if is_changed(comparison, pair.match)]
     others = [pair for pair in pairs if not is_changed(comparison, pair.match)]
-    told = ("split", "not split") if comparison.kind == "splitting" else ("other siblings", "same siblings")
-    return [(name, some) for name, some in zip(told, (changed, others), strict=True) if some]
+    return [(name, some) for name, some in (("changed", changed), ("unchanged", others)) if some]
 
 
 def is_changed(comparison: Comparison, match: Match) -> bool:

@@ -113,9 +113,9 @@ def test_the_next_comparison_begins_with_the_pack_that_was_not_derived(
     assert [told["before"]["run"], told["after"]["run"]] == run_ids(study)
     assert {one["concept"]: one["after"] for one in told["concepts"]}["gin"] == ["gin (drink)", "gin (trap)"]
     assert {(one["measure"], one["among"]) for one in told["measures"]} == {
-        (measure, among) for measure in ("gap", "good", "f1", "text_only_f1") for among in ("split", "not split")
+        (measure, among) for measure in ("gap", "good", "f1", "text_only_f1") for among in ("changed", "unchanged")
     }
-    assert all(one["n"] + one["n_missing"] == (1 if one["among"] == "split" else 2) for one in told["measures"])
+    assert all(one["n"] + one["n_missing"] == (1 if one["among"] == "changed" else 2) for one in told["measures"])
     assert told["before"]["judge"]["is_baseline"]
     again = lensgap("compare", "runs", study, "--json")
     assert json.loads(again.stdout)[0]["comparison"] == told["comparison"]
@@ -130,7 +130,7 @@ def test_buckets_are_compared_by_one_command(study: Path, lensgap: Command, monk
     found = lensgap("compare", "bucket", study, "--max-size", 4, "--min-size", 2)
     assert found.status == 0, found.stderr
     assert "Definitions alone decide: WordNet is not there." in found.stderr
-    assert "F1, other siblings" in found.stdout
+    assert "F1, changed" in found.stdout
     assert "saw" in found.stdout
     (config,) = rows(study, "select config from runs order by created_at desc limit 1")[0]
     sizes = [len(members) for members in load_pack(json.loads(config)["pack"]).groups.values()]
