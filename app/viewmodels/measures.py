@@ -119,4 +119,6 @@ def _row(name: str, hint: str, estimate: Estimate, written: Callable[[float | No
 def _interval(estimate: Estimate, written: Callable[[float | None], str]) -> str:
     if estimate.low is None or written is number:
         return interval(estimate)
-    return f"[{written(estimate.low)}, {written(estimate.high)}]"
+    # The unit once, behind the bracket.
+    low, high = (written(end).removesuffix("\u202f%") for end in (estimate.low, estimate.high))
+    return f"[{low}, {high}]\u202f%"

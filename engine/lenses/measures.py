@@ -112,5 +112,5 @@ def _f1_of_part(truth: IntArray, fires: BoolArray, groups: IntArray, part: BoolA
         return unknown(reason, n=len(mine), method="F1")
     found = f1_interval(mine, fires[:, part], groups[part])
     floor = always_positive_f1(float(mine.mean()))
-    method = f"{found.method}; {words} alone, where always firing reaches {floor:.2f}"
+    method = f"{found.method}; always firing reaches {floor:.2f} on these pairs"
     return Estimate(found.value, found.low, found.high, found.n, found.reason, method)
