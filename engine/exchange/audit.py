@@ -126,6 +126,7 @@ def _finding(audited: Audited, quadrant: str | None, confidence: float) -> Json:
     means = {"positive": found.positive, "negative": found.negative}
     return {
         "gap": {target: asdict(estimate) for target, estimate in found.gap.items()},
+        "weak": found.weak,
         "arms": {
             name: {target: asdict(estimate) for target, estimate in means[name].items()}
             | {

@@ -8,15 +8,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.stats.audit import TARGET_NAMES
+from engine.stats.audit import TARGET_NAMES, TARGETS, WEAK_BELOW_AUDITED
 from engine.terminal import visible
 
 Json = dict[str, Any]
+GAP_TITLES = tuple(f"gap, {target}" for target in TARGETS)
 
 
 def plan_table(plan: Json) -> Group:
     """A line a stratum: pairs, with which probability each is drawn, how many that are, and how many are rated."""
-    names = ("pairs", "known", "probability", "expected", "drawn", "rated", "deviation", "from")
+    names = ("pairs", "known", "π", "expected", "drawn", "rated", "deviation", "from")
     table = _table(names)
     for stratum in plan["strata"]:
         drawn = stratum["n_drawn"]
@@ -36,7 +37,7 @@ def plan_table(plan: Json) -> Group:
 
 
 _PLAN_LEGEND = (
-    "known: overridden before the audit began, so not drawn. probability: that any one pair of the stratum is drawn. expected: "
+    "known: overridden before the audit began, so not drawn. π: probability that a pair of the stratum is drawn. expected: "
     "how many that are on average. deviation: of what people are expected to say beyond the judge, learnt from the audit's "
     "ratings or, before there are two in an arm, from the judge's. A later plan only adds pairs."
 )
@@ -57,24 +58,29 @@ def _plan_summary(plan: Json) -> str:
 
 def estimate_table(found: Json) -> Group:
     """The gap of all pairs and of each quadrant, for both targets, above the means of the arms."""
-    table = _table(("pairs", "known", "audited", "positive", "negative", "λ pos", "λ neg", *_gap_titles()))
+    table = _table(("pairs", "known", "audited", "positive", "negative", "λ pos", "λ neg", *GAP_TITLES))
     rows = {"overall": found["overall"]} | {f"quadrant {name}": one for name, one in found["quadrants"].items()}
     for name, finding in rows.items():
-        table.add_row(name, *_cells(finding))
+        table.add_row(f"{name}{'*' if _is_weak(finding) else ''}", *_cells(finding))
     title = Text(f"What the audit of run {visible(found['run'])} says, judge {_judge(found)}\n", style="italic")
     told = Text("".join(f"  – {line}\n" for line in _reasons(rows)), style="dim")
-    return Group(title, table, told, *_remarks(found), _legend(_ESTIMATE_LEGEND.format(found["confidence"])))
+    few = _FEW if any(map(_is_weak, rows.values())) else ""
+    return Group(title, table, told, *_remarks(found), _legend(_ESTIMATE_LEGEND.format(found["confidence"]) + few))
+
+
+def _is_weak(finding: Json) -> bool:
+    """Whether there is an interval that is too narrow."""
+    return finding["weak"] and any(estimate["low"] is not None for estimate in finding["gap"].values())
+
+
+_FEW = f" *: under {WEAK_BELOW_AUDITED} audited pairs in an arm, so the intervals are a little too narrow."
 
 
 _ESTIMATE_LEGEND = (
     "known: overridden before the audit began. audited: drawn at random and rated. λ: how far the judge's ratings count, 0 to 1. "
-    "Intervals are of {:.0%}: for these samples they say what people would find had they rated every pair; for future "
-    "generations, what they would find in other samples of the same concepts. They do not speak of other concepts."
+    "Intervals are of {:.0%}. Gap, samples: for these samples, what people would find had they rated every pair; gap, "
+    "future: for future generations, what they would find in other samples of the same concepts. Neither speaks of others."
 )
-
-
-def _gap_titles() -> list[str]:
-    return [f"gap, {name}" for name in TARGET_NAMES.values()]
 
 
 def _cells(finding: Json) -> list[str]:

@@ -31,6 +31,8 @@ from engine.stats.resampling import FloatArray
 Target = Literal["samples", "future"]
 TARGETS: Final[tuple[Target, ...]] = get_args(Target)
 TARGET_NAMES: Final[Mapping[Target, str]] = {"samples": "these samples", "future": "future generations"}
+WEAK_BELOW_AUDITED: Final = 12
+"""Audited pairs an arm below which 95 % intervals held the truth in 92 to 93 % of simulated studies."""
 _NO_SPREAD: Final = 1e-20
 """Variance below which rounding explains it."""
 
@@ -58,12 +60,16 @@ class ArmMean:
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """Means of both arms and their gap, each for both targets; a judge's weight is None where the arm's mean is unknown."""
+    """Means of both arms and their gap, each for both targets; a judge's weight is None where the arm's mean is unknown.
+
+    ``weak`` where an arm has too few audited pairs to trust the intervals.
+    """
 
     positive: Mapping[Target, Estimate]
     negative: Mapping[Target, Estimate]
     gap: Mapping[Target, Estimate]
     judge_weights: Mapping[Arm, float | None]
+    weak: bool
 
 
 def find_audited(positive: AuditArm, negative: AuditArm, *, confidence: float = 0.95) -> AuditFinding:
@@ -82,7 +88,8 @@ def find_audited(positive: AuditArm, negative: AuditArm, *, confidence: float = 
         for target in TARGETS
     }
     weights = {name: None if isinstance(arm, str) else arm.judge_weight for name, arm in arms.items()}
-    return AuditFinding(means["positive"], means["negative"], gap, weights)
+    weak = any(not arm.is_complete and arm.n_audited < WEAK_BELOW_AUDITED for arm in (positive, negative))
+    return AuditFinding(means["positive"], means["negative"], gap, weights, weak)
 
 
 def n_rated(arm: AuditArm) -> int:

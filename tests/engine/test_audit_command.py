@@ -276,6 +276,10 @@ def test_the_commands_print_tables_and_json(study: Path, lensgap: Command) -> No
     assert found["judge"]["id"] == JUDGE
     assert found["overall"]["gap"]["samples"]["low"] is not None
     assert set(found["quadrants"]) == {"A", "B", "C", "D"}
+    table = lensgap("audit", "estimate", study).stdout
+    for name, finding in found["quadrants"].items():
+        marked = finding["weak"] and finding["gap"]["samples"]["low"] is not None
+        assert (f"quadrant {name}*" in table) == marked
 
 
 @pytest.mark.parametrize(

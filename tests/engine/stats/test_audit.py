@@ -221,6 +221,16 @@ def test_what_people_rated_completely_is_known_without_doubt_for_these_samples_a
     assert found.gap["future"].low < 0.5 < found.gap["future"].high
 
 
+def test_intervals_of_few_audited_pairs_are_marked_weak_and_complete_arms_never():
+    few = arm([AuditCell(4, 5, 0.3, 6), AuditCell(2, 2, 0.3, 5)])
+    enough = arm([AuditCell(4, 5, 0.3, 6), AuditCell(2, 2, 0.3, 6)])
+    complete = arm([], known=[1, 2, 5], n_rest=0)
+    assert find_audited(enough, few).weak
+    assert find_audited(few, enough).weak
+    assert not find_audited(enough, enough).weak
+    assert not find_audited(enough, complete).weak
+
+
 @given(CELLS)
 def test_pairs_of_one_cell_count_like_as_many_cells(cells):
     apart = [replace(cell, n=1) for cell in cells for _ in range(cell.n)]
