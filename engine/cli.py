@@ -31,6 +31,7 @@ from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
 from engine.score_cli import score
 from engine.terminal import visible
+from engine.train_cli import escalate, train
 
 app = typer.Typer(
     name="lensgap",
@@ -162,11 +163,8 @@ def capture(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, *
     run_stages(study, config, settings, only=("capture",))
 
 
-@app.command(cls=SettingsCommand)
-@with_settings
-def train(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
-    """Train and measure the lenses."""
-    run_stages(study, config, settings, only=("train",))
+app.command(cls=SettingsCommand)(train)
+app.command(cls=SettingsCommand)(escalate)
 
 
 @app.command()

@@ -39,7 +39,7 @@ order by l.concept, l.layers;
 
 -- name: steps
 -- All that was decided by one rule, concept by concept.
-select g.concept, g.step, g.n_pairs, g.lens_id, g.target, g.ceiling, g.reached, g.decision, g.why
+select g.concept, g.step, g.decision
 from graduation_steps g
 join run_concepts r on r.run_id = g.run_id and r.concept = g.concept
 where g.run_id = $run_id and g.rule_hash = $rule_hash

@@ -29,6 +29,7 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
     costs = [dict(zip(names, row, strict=True)) for row in judges.fetchall()]
     counts = cursor.execute(query("findings.stage_counts"), values).fetchone()
     stages = cursor.execute(query("findings.progress"), values).fetchall()
+    latest = cursor.execute(query("graduation.latest"), values).fetchone()
     return {
         "run": run_id,
         "name": name,
@@ -42,6 +43,9 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
         "n_samples_captured": counts[2],
         "n_lenses": counts[3],
         "n_ratings_by_people": counts[4],
+        "graduation": dict(zip(("rule", "n_concepts", "n_graduated", "n_stopped"), latest, strict=True))
+        if latest
+        else None,
         "judges": [
             {"id": judge.pop("judge_id"), **judge, "parameters": json.loads(judge["parameters"])} for judge in costs
         ],
@@ -74,8 +78,20 @@ def status_table(status: dict[str, Any]) -> Group:
             _dollars(sum(j["cost_usd"] or 0 for j in run["judges"]), sum(j["n_unpriced"] for j in run["judges"])),
         )
     note = Text("\njudged: votes of all judges on pairs. rated: ratings by people. cost: of the judges.", style="dim")
+    graduated = [_graduation(run) for run in status["runs"] if run["graduation"]]
     blocks = [block for run in status["runs"] if run["judges"] for block in _judges(run)]
-    return Group(title, table, note, *blocks)
+    return Group(title, table, note, *graduated, *blocks)
+
+
+def _graduation(run: dict[str, Any]) -> Text:
+    """How many concepts of a run graduated, by the rule that was applied last."""
+    found = run["graduation"]
+    n_left = found["n_concepts"] - found["n_graduated"] - found["n_stopped"]
+    going_on = f", {n_left:,} are to get more pairs" if n_left else ""
+    return Text(
+        f"{visible(run['run'])}: {found['n_graduated']:,} of {found['n_concepts']:,} concepts graduated, "
+        f"{found['n_stopped']:,} stopped short of it{going_on}."
+    )
 
 
 def _judges(run: dict[str, Any]) -> list[Table | Text]:

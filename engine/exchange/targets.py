@@ -22,6 +22,7 @@ FORMAT: Final = "lensgap-targets/1"
 SCHEMA = Path(__file__).with_name("targets.schema.json")
 Level = Literal["concept", "cell", "quadrant", "pack_layer", "default", "settings"]
 """Which entry decided; `settings` where the file has none that does."""
+OF_SETTINGS: Final = "target of the settings"
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 QuadrantKey = Annotated[str, Field(pattern=r"^[ABCD]$")]
@@ -113,7 +114,7 @@ def resolve(
             why = "; ".join([*passed, f"target of {name}: {entry.why}"])
             return ConceptTarget(concept, entry.target, level, why, concept_ceiling(targets, concept))
         passed.append(f"none of {name}: {entry.why}")
-    why = "; ".join([*passed, "target of the settings"])
+    why = "; ".join([*passed, OF_SETTINGS])
     return ConceptTarget(concept, otherwise, "settings", why, concept_ceiling(targets, concept))
 
 

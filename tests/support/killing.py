@@ -65,12 +65,13 @@ def _command(arguments: list[str], event: Ending | FullDisk | None, out: Path, e
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream.fileno())
     # multiprocessing children of a shell without job control may ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from engine import cli
+    from engine import cli, escalation
     from engine.stages import capture, judge, stage
 
     capture.SHARD_SAMPLES, stage.WRITE_EVERY_S, judge.WRITE_EVERY_S = 12, 0.0, 0.0
     if isinstance(event, Ending):
-        stage.write_rows = judge.write_rows = _ending(stage.write_rows, event)  # type: ignore[assignment]
+        ending = _ending(stage.write_rows, event)
+        stage.write_rows = judge.write_rows = escalation.write_rows = ending  # type: ignore[assignment]
     elif event:
         module = sys.modules[event.module]
         setattr(module, event.function, _without_room(getattr(module, event.function), event.nth))

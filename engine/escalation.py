@@ -1,0 +1,250 @@
+"""Escalation: give each concept as many pairs as it needs, step by step, and say why it stopped.
+
+For each step, of the concepts that are open: write the pairs that are missing, generate, capture, train, decide. Every
+decision is a row, so that a run killed anywhere goes on where it was, and a run that is done has nothing left to do.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from db import connect, query
+from engine.config import StudyConfig, change_config
+from engine.exchange.targets import OF_SETTINGS, Targets, read_targets, resolve, unknown_concepts
+from engine.lenses.graduation import End, Goal, Outcome
+from engine.pipeline import open_subject, run, stored_layers, work_with_model
+from engine.stages.graduate import (
+    Asked,
+    StepLens,
+    Taken,
+    choose_rule,
+    decide_step,
+    deciding_lenses,
+    load_lenses,
+    rated_ceilings,
+    rule_hash,
+    step_row,
+    steps_taken,
+)
+from engine.stages.plan import RunPlan, make_plan, pairs_there, prompts_there, step_of, write_pairs
+from engine.stages.progress import StageProgress, progress_bars
+from engine.stages.select import PreparedRun, prepare_run, select
+from engine.stages.stage import run_stage, write_rows
+from engine.stages.train import choose_families, training
+from engine.terminal import visible
+
+STEPS = (40, 80, 120, 160, 200)
+"""Steps where the settings name none: pairs of a concept, both arms together."""
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Graduation:
+    """A run and the rule that decided about its concepts, as their rows are known by."""
+
+    run_id: str
+    rule_hash: str
+
+
+def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Graduation:
+    """Work off all steps that are open; each step has a line on stderr, and each concept that stops."""
+    config = config if config.steps else change_config(config, {"steps": list(STEPS)})
+    choose_families(config)
+    targets = read_targets(Path(config.targets)) if config.targets else None
+    prepared = prepare_run(config)
+    subject = open_subject(study, prepared, is_needed=True)
+    concepts = [profile.concept.term for profile in select(study, prepared)]
+    with progress_bars(quiet=quiet) as bar:
+        tell = teller(bar.console, quiet=quiet)
+        tell_targets(targets, concepts, tell)
+        escalation = Escalation(study, prepared, make_plan(prepared, concepts), targets, tell)
+        progress = escalation.progress(bar)
+        for step, n_pairs in enumerate(config.steps):
+            open_now = escalation.begin_step(step)
+            if not open_now:
+                continue
+            tell(f"Step {step + 1} of {len(config.steps)}: {n_pairs} pairs a concept, {len(open_now):,} concepts open.")
+            earlier = set(bar.task_ids)
+            write_pairs(study, prepared, escalation.planned, dict.fromkeys(open_now, n_pairs))
+            work_with_model(study, prepared, subject, ("generate", "capture"), bar)
+            stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared), concepts=open_now)
+            run_stage(study, prepared.run_id, stage, bar)
+            escalation.decide(step, open_now, progress)
+            for task in set(bar.task_ids) - earlier:
+                bar.remove_task(task)
+    return Graduation(prepared.run_id, escalation.rule)
+
+
+class Escalation:
+    """Where the concepts of one run stand, by one rule."""
+
+    def __init__(
+        self, study: Path, prepared: PreparedRun, planned: RunPlan, targets: Targets | None, tell: Tell
+    ) -> None:
+        self.study, self.planned = study, planned
+        self.rule = rule_hash(prepared.config, asdict(targets) if targets else None)
+        self._run_id, self._config, self._targets, self._tell = prepared.run_id, prepared.config, targets, tell
+
+    def progress(self, bar: Progress) -> StageProgress:
+        """A bar of the concepts that are decided about."""
+        n_done = sum(taken.decision != "more" for taken in self._taken().values())
+        return StageProgress(bar, self._run_id, "escalate", n_done=n_done, n_total=len(self.planned.concepts))
+
+    def begin_step(self, step: int) -> list[str]:
+        """The concepts that take this step; those that begin with it and for which no texts are left are stopped."""
+        taken, there = self._taken(), pairs_there(self.study, self._run_id)
+        going_on = [c for c in self.planned.concepts if c in taken and taken[c] == Taken(step - 1, "more")]
+        new = [c for c in self.planned.concepts if c not in taken and self._first_step(c, there) == step]
+        afford = self._purse(going_on, step)
+        admitted = {concept: afford(concept, step) for concept in new}
+        refused = [concept for concept, is_admitted in admitted.items() if not is_admitted]
+        if refused:
+            lenses = deciding_lenses(load_lenses(self.study, self._run_id, self._config, refused), refused)
+            self._decide(step, lenses, end="budget")
+        return [c for c in self.planned.concepts if c in set(going_on) or admitted.get(c)]
+
+    def decide(self, step: int, concepts: Sequence[str], progress: StageProgress) -> None:
+        """Write down what becomes of the concepts that took the step."""
+        lenses = deciding_lenses(load_lenses(self.study, self._run_id, self._config, concepts), concepts)
+        is_last = step + 1 == len(self._config.steps)
+        self._decide(step, lenses, end="exhausted" if is_last else None, progress=progress)
+
+    def _decide(
+        self, step: int, lenses: Sequence[StepLens], *, end: End | None, progress: StageProgress | None = None
+    ) -> None:
+        asked = ask(self.study, self._run_id, self._config, self._targets, [lens.concept for lens in lenses])
+        there, afford = pairs_there(self.study, self._run_id), self._purse([], step)
+        rule = choose_rule(self._config)
+        outcomes = decide_step(lenses, asked, rule, end=end, afford=lambda concept: afford(concept, step + 1))
+        if progress:
+            progress.advance(sum(outcome.decision != "more" for outcome in outcomes.values()))
+        rows = [
+            step_row(
+                self._run_id,
+                self.rule,
+                lens,
+                asked[lens.concept],
+                outcomes[lens.concept],
+                step=step,
+                n_pairs=there.get(lens.concept, 0),
+            )
+            for lens in lenses
+        ]
+        write_rows(self.study, rows, progress)
+        tell_outcomes(outcomes, {row.concept: row.n_pairs for row in rows}, self._tell)
+
+    def _taken(self) -> dict[str, Taken]:
+        return steps_taken(self.study, self._run_id, self.rule)
+
+    def _first_step(self, concept: str, there: Mapping[str, int]) -> int:
+        """Where a concept begins: pairs that are there are never taken away."""
+        return step_of(self.planned, self._config.steps, concept, there.get(concept, 0))
+
+    def _purse(self, admitted: Iterable[str], step: int) -> Callable[[str, int], bool]:
+        """Says of one concept after another whether the texts allowed suffice for its next step, and sets them aside."""
+        most = self._config.most_samples
+        if most is None:
+            return lambda concept, step: True
+        taken = prompts_there(self.study, self._run_id)
+        for concept in admitted:
+            taken |= self._samples(concept, step)
+
+        def afford(concept: str, step: int) -> bool:
+            with_these = taken | self._samples(concept, step)
+            if len(with_these) > most and len(with_these) > len(taken):
+                return False
+            taken.update(with_these)
+            return True
+
+        return afford
+
+    def _samples(self, concept: str, step: int) -> set[str]:
+        return {pair.sample.sample_id for _, pair in self.planned.first(concept, self._config.steps[step])}
+
+
+def train_to_targets(study: Path, config: StudyConfig, *, quiet: bool = False) -> Graduation:
+    """Train all lenses on the pairs that are there, and decide about every concept at once."""
+    targets = read_targets(Path(config.targets)) if config.targets else None
+    run_id = run(study, config, only=("train",), quiet=quiet).run_id
+    tell = teller(Console(stderr=True), quiet=quiet)
+    concepts = [name for name, _, _ in run_concepts(study, run_id)]
+    tell_targets(targets, concepts, tell)
+    asked = ask(study, run_id, config, targets, concepts)
+    lenses = deciding_lenses(load_lenses(study, run_id, config, concepts), concepts)
+    goals = {concept: asdict(one.goal) for concept, one in asked.items()}
+    # Another lens or another ceiling is another decision; the former one stays.
+    rule = rule_hash(config, goals, [lens.lens_id for lens in lenses])
+    outcomes = decide_step(lenses, asked, choose_rule(config), end="exhausted")
+    there = pairs_there(study, run_id)
+    rows = [
+        step_row(
+            run_id,
+            rule,
+            lens,
+            asked[lens.concept],
+            outcomes[lens.concept],
+            step=0,
+            n_pairs=there.get(lens.concept, 0),
+        )
+        for lens in lenses
+    ]
+    write_rows(study, rows)
+    tell_outcomes(outcomes, {row.concept: row.n_pairs for row in rows}, tell)
+    return Graduation(run_id, rule)
+
+
+def ask(
+    study: Path, run_id: str, config: StudyConfig, targets: Targets | None, concepts: Sequence[str]
+) -> dict[str, Asked]:
+    """What is asked of each concept: its target by file or settings, and its ceiling by file or ratings."""
+    groups = {name: (quadrant, layer) for name, quadrant, layer in run_concepts(study, run_id)}
+    rated = rated_ceilings(study, run_id, concepts)
+    asked = {}
+    for concept in concepts:
+        quadrant, layer = groups[concept]
+        found = resolve(targets, concept, quadrant=quadrant, pack_layer=layer, otherwise=config.target)
+        why = "" if found.why == OF_SETTINGS else found.why
+        asked[concept] = Asked(Goal(found.target, found.ceiling or rated.get(concept)), why)
+    return asked
+
+
+def run_concepts(study: Path, run_id: str) -> list[tuple[str, str | None, int]]:
+    """Concept, quadrant and pack layer, in the run's order."""
+    with connect(study) as cursor:
+        return cursor.execute(query("graduation.concepts"), {"run_id": run_id}).fetchall()
+
+
+def teller(console: Console, *, quiet: bool) -> Tell:
+    """Prints lines as they are; quiet, none."""
+
+    def tell(line: str) -> None:
+        if not quiet:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return tell
+
+
+def tell_targets(targets: Targets | None, concepts: Sequence[str], tell: Tell) -> None:
+    """Say what of a file of targets cannot be used."""
+    if targets is None:
+        return
+    strangers = unknown_concepts(targets, concepts)
+    if strangers:
+        named = ", ".join(map(visible, strangers[:3])) + (" …" if len(strangers) > 3 else "")
+        tell(f"The targets name {len(strangers):,} concepts that the run does not hold: {named}.")
+    if targets.judge and targets.judge.is_baseline:
+        tell("The targets rest on the ratings of a baseline judge; its ceilings stop no concept.")
+
+
+def tell_outcomes(outcomes: Mapping[str, Outcome], n_pairs: Mapping[str, int], tell: Tell) -> None:
+    """A line for each concept that stops, and one that counts the others."""
+    for concept, outcome in outcomes.items():
+        if outcome.decision != "more":
+            at = f" at {outcome.reached:.2f}" if outcome.reached is not None else ""
+            tell(f"{visible(concept)}: {outcome.decision}{at} with {n_pairs[concept]} pairs: {outcome.why}.")
+    n_more = sum(outcome.decision == "more" for outcome in outcomes.values())
+    if n_more:
+        tell(f"{n_more:,} concepts are to get more pairs.")
