@@ -20,6 +20,7 @@ from bench.growth import growth_with_samples
 from bench.judge import throughput_against_client
 from bench.page import PAGE, describe_machine, put_table, table
 from bench.planning import planning_of_a_whole_pack
+from bench.refinement import refinement_against_pairs
 from bench.statistics import bootstrap_against_index, histograms_against_pandas
 
 COMPARISONS: dict[str, Callable[..., Comparison]] = {
@@ -31,6 +32,8 @@ COMPARISONS: dict[str, Callable[..., Comparison]] = {
     "counts": histograms_against_pandas,
     "bootstrap": bootstrap_against_index,
     "judge": throughput_against_client,
+    "refinement": partial(refinement_against_pairs, "three layers", 512),
+    "refinement-linear": partial(refinement_against_pairs, "linear", 4096),
 }
 
 

@@ -52,7 +52,7 @@ def draw_siblings(d: int, *, seed: int) -> Drawn:
     def some(n: int) -> tuple[AnyFloats, IntArray]:
         target = np.repeat(np.arange(N_SIBLINGS), n)
         noise = rng.normal(size=(len(target), d)) * 0.5 + rng.normal(size=(len(target), 20)) @ nuisance
-        return (6.0 * shared + 6.0 * own[target] + noise).astype(np.float32), target
+        return (6.0 * shared + 4.0 * own[target] + noise).astype(np.float32), target
 
     return (*some(N_POSITIVES), *some(N_HELD_OUT))
 
@@ -119,7 +119,7 @@ def refinement_against_pairs(form: str, d: int) -> Comparison:
         ways,
         agreement=(
             f"held-out top-1: before {ranking(states, X_out, target_out):.3f}, {told}; "
-            f"losses {losses[0]:.5f} and {losses[1]:.5f}"
+            f"losses {losses[0]:.2e} and {losses[1]:.2e}"
         ),
         n_repeats=3,
     )

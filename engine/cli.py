@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from engine.benchmark_cli import benchmark
 from engine.audit_cli import app as audit_app
+from engine.benchmark_cli import benchmark
 from engine.commands import (
     DEFAULT_STUDY,
     ConfigOption,
@@ -27,6 +27,7 @@ from engine.compare_cli import app as compare_app
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.export_cli import app as export_app
 from engine.judge_cli import app as judge_app
+from engine.mitigate_cli import filter_samples, refine
 from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
 from engine.score_cli import score
@@ -46,6 +47,8 @@ app.add_typer(export_app, name="export")
 app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
+app.command()(refine)
+app.command("filter")(filter_samples)
 app.command(cls=SettingsCommand)(benchmark)
 DEMO_STUDY = Path("studies/demo")
 DEMO_SETTINGS: dict[str, Any] = {"model": "bundled", "pack": "starter", "max_new_tokens": 60}

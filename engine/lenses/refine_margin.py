@@ -77,7 +77,7 @@ def _refine(tasks: Sequence[RankingTask], *, epochs: int, rate: float, device: s
         .requires_grad_()
         for name in tasks[0].states[0]
     }
-    optimiser = torch.optim.Adam(weights.values(), lr=rate)
+    optimiser = torch.optim.Adam(weights.values(), lr=rate, fused=True)
     for _ in range(epochs):
         optimiser.zero_grad()
         margin_loss(stacked_logits(weights, X), target, share).sum().backward()  # type: ignore[no-untyped-call]

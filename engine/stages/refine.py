@@ -74,7 +74,7 @@ def refine_run(
         )
     plan = _plan(study, run_id, config, chosen)
     ids = {variant: plan.identity(variant) for variant in variants}
-    if missing := [variant for variant, one in ids.items() if not _is_there(study, one)]:
+    if missing := [variant for variant, one in ids.items() if not is_there(study, one)]:
         _refine(study, plan, {variant: ids[variant] for variant in missing}, bar)
     return ids
 
@@ -100,13 +100,13 @@ class _Plan:
             "folds": config.folds,
             "seed": config.seed,
             "pairs": pairs_hash(self.pairs),
-            "lenses": _hash(sorted(self.lenses.items())),
+            "lenses": hash_of(sorted(self.lenses.items())),
             "groups": self.groups,
         }
 
     def identity(self, variant: Variant) -> str:
         """The comparison's id."""
-        return _hash([self.run_id, "refinement", variant, self.chosen.family, self.chosen.layer, self.settings()])
+        return hash_of([self.run_id, "refinement", variant, self.chosen.family, self.chosen.layer, self.settings()])
 
 
 def _plan(study: Path, run_id: str, config: StudyConfig, chosen: LensChoice) -> _Plan:
@@ -173,11 +173,13 @@ def _where(run_id: str, config: StudyConfig) -> dict[str, object]:
     return {"run_id": run_id, "phase": config.phase, "mode": config.mode, "pool": config.pool}
 
 
-def _hash(content: object) -> str:
+def hash_of(content: object) -> str:
+    """Identity of what decides a comparison."""
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
-def _is_there(study: Path, comparison_id: str) -> bool:
+def is_there(study: Path, comparison_id: str) -> bool:
+    """Whether the comparison has been made."""
     with connect(study) as cursor:
         row = cursor.execute(query("refinement.comparison"), {"comparison_id": comparison_id}).fetchone()
     return row is not None

@@ -1,0 +1,127 @@
+"""Measure what quality filters are worth to a run's lenses; each is a comparison of the study, made once.
+
+What decides a comparison is in its id: the pairs with their forms and verdicts, the judge, the family and its settings. So a
+verdict that a person changes makes a comparison of its own, and the earlier one stays.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from db.rows import ComparisonResultRow, ComparisonRow
+from engine.config import StudyConfig
+from engine.lenses.filters import Filter, FilteredConcept, RatedRows, measure_filters
+from engine.lenses.folds import join_groups
+from engine.lenses.registry import FAMILIES
+from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
+from engine.stages.progress import now
+from engine.stages.refine import LensChoice, hash_of, is_there
+from engine.stages.stage import write_rows
+from engine.stages.subject import stored_subject
+from engine.stats.form import FormRule
+
+_BUDGET = 512 * 2**20
+_WIDE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Whose verdicts count: people's, else this judge's; a baseline is said to be one."""
+
+    judge_id: str | None
+    is_baseline: bool
+    form_rule: FormRule = "loop"
+
+
+def filter_run(
+    study: Path,
+    run_id: str,
+    config: StudyConfig,
+    chosen: LensChoice,
+    *,
+    filters: Sequence[Filter],
+    verdicts: Verdicts,
+    bar: Progress | None = None,
+) -> dict[str, str]:
+    """Do what is missing of the comparisons; returns their ids by the filter's name."""
+    pairs = load_pairs(
+        study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
+    )
+    settings = {
+        "phase": config.phase,
+        "mode": config.mode,
+        "pool": config.pool,
+        "folds": config.folds,
+        "seed": config.seed,
+        "judge": verdicts.judge_id,
+        "is_baseline": verdicts.is_baseline,
+        "form_rule": verdicts.form_rule,
+        "pairs": pairs_hash(pairs, with_verdicts=True),
+    }
+    ids = {one.name: hash_of([run_id, "filter", one.name, chosen.family, chosen.layer, settings]) for one in filters}
+    missing = [one for one in filters if not is_there(study, ids[one.name])]
+    found: list[FilteredConcept] = []
+    task = bar.add_task("filter", total=len(pairs), note="") if bar and missing else None
+    for some in _chunks(study, run_id, pairs, config, n_ways=1 + len(missing)) if missing else ():
+        rows = [_rated_rows(study, config, concept, pairs[concept], layer=chosen.layer) for concept in some]
+        found += measure_filters(FAMILIES[chosen.family], rows, missing, n_folds=config.folds, seed=config.seed)
+        if bar and task is not None:
+            bar.advance(task, len(some))
+    for one in missing:
+        comparison = ComparisonRow(
+            ids[one.name],
+            run_id,
+            None,
+            "filter",
+            one.name,
+            chosen.family,
+            (chosen.layer,),
+            json.dumps(settings),
+            now(),
+        )
+        results = [row for concept in found for row in _result_rows(ids[one.name], concept, one)]
+        write_rows(study, [comparison, *results])
+    return ids
+
+
+def _chunks(
+    study: Path, run_id: str, pairs: Mapping[str, Sequence[PairFact]], config: StudyConfig, *, n_ways: int
+) -> Iterator[list[str]]:
+    """Concepts of about as many pairs as the budget holds; what a family shares, it shares within them."""
+    subject = stored_subject(study, run_id)
+    bytes_a_row = 4 * (subject.width if subject else _WIDE) * config.folds * n_ways
+    some: list[str] = []
+    n = 0
+    for concept, own in pairs.items():
+        if some and (n + len(own)) * bytes_a_row > _BUDGET:
+            yield some
+            some, n = [], 0
+        some.append(concept)
+        n += len(own)
+    if some:
+        yield some
+
+
+def _rated_rows(study: Path, config: StudyConfig, concept: str, own: Sequence[PairFact], *, layer: int) -> RatedRows:
+    return RatedRows(
+        concept=concept,
+        X=read_rows(study, config, own, layer=layer),
+        y=np.array([pair.arm for pair in own], dtype=np.int64),
+        groups=join_groups([pair.template for pair in own], [pair.text for pair in own]),
+        is_good=np.array([pair.form == "good" for pair in own], dtype=np.bool_),
+        verdict=np.array([np.nan if pair.verdict is None else pair.verdict for pair in own], dtype=np.float64),
+    )
+
+
+def _result_rows(comparison_id: str, one: FilteredConcept, how: Filter) -> Iterator[ComparisonResultRow]:
+    before, after = one.before, one.after[how.name]
+    reason = before.reason or after.reason
+    for name in ("f1", "auc"):
+        yield ComparisonResultRow(
+            comparison_id, one.concept, name, getattr(before, name), getattr(after, name), one.n_pairs, None, reason
+        )
+    yield ComparisonResultRow(comparison_id, one.concept, "n_train", one.n_pairs, after.n_kept, one.n_pairs, None, None)

@@ -1,0 +1,115 @@
+"""`lensgap refine` and `lensgap filter` on a small real study: made once, told alike ever after, and nothing lost."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from db import connect, insert, transaction
+from db.rows import RatingRow
+from engine.lenses.files import load_lens
+from engine.stages.progress import now
+from tests.support.command import Command
+from tests.support.lensed_study import build_lensed_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
+    return build_lensed_study(tmp_path_factory.mktemp("lensed"), llama_folder)
+
+
+def rows(study: Path) -> list[tuple[object, ...]]:
+    with connect(study) as cursor:
+        return cursor.execute(
+            "select * from comparison_results join comparisons using (comparison_id) order by all"
+        ).fetchall()
+
+
+def test_a_refinement_is_made_once_and_tells_every_concept(study: Path, lensgap: Command) -> None:
+    first = lensgap("refine", study, "--family", "logistic", "--json")
+    assert first.status == 0, first.stderr
+    stored = rows(study)
+    again = lensgap("refine", study, "--family", "logistic", "--json")
+    assert again.stdout == first.stdout
+    assert rows(study) == stored
+    margin, ridge = json.loads(first.stdout)
+    assert (margin["variant"], ridge["variant"]) == ("margin", "ridge")
+    with connect(study) as cursor:
+        concepts = {row[0] for row in cursor.execute("select concept from run_concepts").fetchall()}
+    grouped = {concept for group in ridge["settings"]["groups"] for concept in group}
+    for found in (margin, ridge):
+        assert set(found["concepts"]) == concepts
+        for concept, one in found["concepts"].items():
+            assert (one["reason"] is None) == (one["measures"]["f1"]["after"] is not None)
+            assert concept in grouped or "sibling" in one["reason"]
+        assert found["n_kept"] is None or found["n_kept"] == sum(
+            bool(one["kept"]) for one in found["concepts"].values()
+        )
+
+
+def test_only_what_is_kept_lies_beside_the_lenses_and_is_listed(study: Path, lensgap: Command) -> None:
+    found = json.loads(lensgap("refine", study, "--family", "logistic", "--json").stdout)
+    [folder] = (study / "lenses").glob("*/refined/layer2")
+    told = json.loads((folder / "refined.json").read_text())
+    kept = {(one["variant"], c) for one in found for c, each in one["concepts"].items() if each["kept"]}
+    assert {(one["variant"], one["concept"]) for one in told} == kept
+    assert {path.name for path in folder.glob("*.safetensors")} == {one["file"] for one in told}
+    for one in told:
+        assert load_lens(folder / one["file"]).state()["linear.weight"].shape[0] == 1
+        assert one["top1"][1] > one["top1"][0]
+        assert one["f1"][1] >= one["f1"][0]
+
+
+def test_lenses_of_three_layers_are_ranked_but_have_no_direction(study: Path, lensgap: Command) -> None:
+    ranked = lensgap("refine", study, "--family", "mlp-study", "--json")
+    assert [one["variant"] for one in json.loads(ranked.stdout)] == ["margin"]
+    refused = lensgap("refine", study, "--family", "mlp-study", "--variant", "ridge")
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "no direction" in refused.stderr
+
+
+def test_filters_without_a_verdict_say_so_and_ratings_of_people_are_verdicts(study: Path, lensgap: Command) -> None:
+    asked = ("--family", "logistic", "--variant", "weighted", "--variant", "good-only", "--json")
+    first = json.loads(lensgap("filter", study, *asked).stdout)
+    weighted, good = first
+    assert weighted["n_measured"] == 0
+    assert {one["reason"] for one in weighted["concepts"].values()} == {"none of its positives has a verdict"}
+    assert good["rows"]["kept"] <= good["rows"]["all"]
+    with connect(study) as cursor:
+        pairs = cursor.execute("select run_id, concept, sample_id, arm, position from pairs order by all").fetchall()
+    with transaction(study) as cursor:
+        insert(
+            cursor,
+            [
+                RatingRow(f"r{i}", run, c, s, "ann", "override", 1 + at % 5, None, None, False, None, now())
+                for i, (run, c, s, _, at) in enumerate(pairs)
+            ],
+        )
+    [rated] = json.loads(lensgap("filter", study, *asked[:4], "--json").stdout)
+    assert rated["comparison"] != weighted["comparison"]
+    assert rated["n_measured"] > 0
+    assert rated["settings"]["judge"] is None
+
+
+def test_families_layers_and_filters_that_are_not_there_are_told(study: Path, lensgap: Command) -> None:
+    for asked, why in (
+        (("refine", study, "--family", "lda"), "no lenses"),
+        (("refine", study, "--layer", "1"), "no lenses"),
+        (("filter", study, "--variant", "best"), "There is no filter"),
+        (("filter", study, "--family", "mlp-study", "--variant", "weighted"), "cannot weigh"),
+        (("filter", study, "--judge", "nobody"), "No judge nobody"),
+        (("filter", study, "--run", "none"), "holds no run"),
+    ):
+        told = lensgap(*asked)
+        assert (told.status, told.stdout) == (1, "")
+        assert why in told.stderr
+    assert lensgap("refine", study, "--variant", "best").status == 2
+
+
+def test_the_tables_name_measures_and_what_cannot_be_done(study: Path, lensgap: Command) -> None:
+    refined, filtered = (
+        lensgap("refine", study, "--family", "logistic"),
+        lensgap("filter", study, "--family", "logistic"),
+    )
+    assert all(word in refined.stdout for word in ("top-1 among siblings", "F1", "before", "after"))
+    assert all(word in filtered.stdout for word in ("good-only", "verdict>=3", "weighted", "AUC"))
