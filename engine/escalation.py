@@ -66,7 +66,7 @@ def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Gradua
             open_now = escalation.begin_step(step)
             if not open_now:
                 continue
-            tell(f"Step {step + 1} of {len(config.steps)}: {n_pairs} pairs a concept, {len(open_now):,} concepts open.")
+            tell(f"Step {step + 1} of {len(config.steps)}: {n_pairs} pairs a concept, {len(open_now):,} open.")
             earlier = set(bar.task_ids)
             write_pairs(study, prepared, escalation.planned, dict.fromkeys(open_now, n_pairs))
             work_with_model(study, prepared, subject, ("generate", "capture"), bar)
@@ -247,4 +247,4 @@ def tell_outcomes(outcomes: Mapping[str, Outcome], n_pairs: Mapping[str, int], t
             tell(f"{visible(concept)}: {outcome.decision}{at} with {n_pairs[concept]} pairs: {outcome.why}.")
     n_more = sum(outcome.decision == "more" for outcome in outcomes.values())
     if n_more:
-        tell(f"{n_more:,} concepts are to get more pairs.")
+        tell(f"{n_more:,} {'concept gets' if n_more == 1 else 'concepts get'} more pairs.")
