@@ -35,8 +35,8 @@ def test_a_stack_refines_as_the_plain_loop_over_pairs_does(form: str) -> None:
     tasks, expected = [], []
     for seed, left_out in ((0, 0), (1, 7)):
         X, target, *_ = draw_siblings(12, seed=seed)
-        X, target = X[left_out:].astype(np.float64), target[left_out:]
-        states = begin(form, X, target, seed=seed)
+        states = begin(form, X, target, seed=seed)[:4]
+        X, target = X[left_out:][target[left_out:] < 4].astype(np.float64), target[left_out:][target[left_out:] < 4]
         tasks.append(RankingTask(states, X, target))
         expected.append(pair_loop(states, X, target))
     for found, reference in zip(rank_by_margin(tasks), expected, strict=True):
