@@ -60,8 +60,10 @@ class Synsets:
             return None
 
     def _above(self, name: str) -> list[str]:
+        """Hypernyms in an order that is the same in every process: the reader gives them in that of a set."""
         synset = self._wordnet.synset(name)
-        return [above.name() for above in (*synset.hypernyms(), *synset.instance_hypernyms())]
+        parts = (synset.hypernyms(), synset.instance_hypernyms())
+        return [name for part in parts for name in sorted(above.name() for above in part)]
 
     def lemmas(self, name: str) -> tuple[str, ...]:
         """The words of a synset, with spaces."""

@@ -151,3 +151,25 @@ def test_a_pack_from_wordnet_can_be_split(wordnet: Any, synsets: Synsets) -> Non
         assert len(groups) > 1
         ids = {f"{s.offset():08d}.n" for s in wordnet.synsets(origin.replace(" ", "_"), "n")}
         assert {sense.id for concept in groups for sense in concept.senses} == ids
+
+
+class Turned:
+    """A reader, or one of its synsets, that gives hypernyms the other way round."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def synset(self, name: str) -> "Turned":
+        return Turned(self._inner.synset(name))
+
+    def hypernyms(self) -> list[Any]:
+        return list(reversed(self._inner.hypernyms()))
+
+
+def test_a_split_does_not_depend_on_the_order_in_which_the_reader_gives_hypernyms(
+    starter: Pack, synsets: Synsets, wordnet: Any
+) -> None:
+    assert split_pack(starter, synsets).pack_hash == split_pack(starter, Synsets(Turned(wordnet))).pack_hash
