@@ -17,8 +17,8 @@ timed = @start=$$(date +%s); $(2); status=$$?; echo "== $(1): $$(($$(date +%s) -
 held = said=$$($(1) 2>&1); status=$$?; printf '%s\n' "$$said"; (exit $$status)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench subject-model screenshots environment environment-dev test-system tests constraints clean \
-	tests-alone tests-side-by-side
+.PHONY: help demo test check bench subject-model screenshots environment environment-dev test-system tests constraints clean
+.PHONY: tests-alone tests-side-by-side
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' Makefile
