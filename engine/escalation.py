@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from db import connect, query
+from db.rows import GraduationStepRow
 from engine.config import StudyConfig, change_config
 from engine.exchange.targets import OF_SETTINGS, Targets, read_targets, resolve, unknown_concepts
-from engine.lenses.graduation import End, Goal, Outcome
+from engine.lenses.graduation import End, Goal
 from engine.pipeline import open_subject, run, stored_layers, work_with_model
 from engine.stages.graduate import (
     Asked,
@@ -134,7 +135,7 @@ class Escalation:
             for lens in lenses
         ]
         write_rows(self.study, rows, progress)
-        tell_outcomes(outcomes, {row.concept: row.n_pairs for row in rows}, self._tell)
+        tell_steps(rows, self._tell)
 
     def _taken(self) -> dict[str, Taken]:
         return steps_taken(self.study, self._run_id, self.rule)
@@ -192,7 +193,7 @@ def train_to_targets(study: Path, config: StudyConfig, *, quiet: bool = False) -
         for lens in lenses
     ]
     write_rows(study, rows)
-    tell_outcomes(outcomes, {row.concept: row.n_pairs for row in rows}, tell)
+    tell_steps(rows, tell)
     return Graduation(run_id, rule)
 
 
@@ -234,17 +235,18 @@ def tell_targets(targets: Targets | None, concepts: Sequence[str], tell: Tell) -
     strangers = unknown_concepts(targets, concepts)
     if strangers:
         named = ", ".join(map(visible, strangers[:3])) + (" …" if len(strangers) > 3 else "")
-        tell(f"The targets name {len(strangers):,} concepts that the run does not hold: {named}.")
+        noun = "a concept" if len(strangers) == 1 else f"{len(strangers):,} concepts"
+        tell(f"The targets name {noun} that the run does not hold: {named}.")
     if targets.judge and targets.judge.is_baseline:
         tell("The targets rest on the ratings of a baseline judge; its ceilings stop no concept.")
 
 
-def tell_outcomes(outcomes: Mapping[str, Outcome], n_pairs: Mapping[str, int], tell: Tell) -> None:
+def tell_steps(rows: Sequence[GraduationStepRow], tell: Tell) -> None:
     """A line for each concept that stops, and one that counts the others."""
-    for concept, outcome in outcomes.items():
-        if outcome.decision != "more":
-            at = f" at {outcome.reached:.2f}" if outcome.reached is not None else ""
-            tell(f"{visible(concept)}: {outcome.decision}{at} with {n_pairs[concept]} pairs: {outcome.why}.")
-    n_more = sum(outcome.decision == "more" for outcome in outcomes.values())
+    for row in rows:
+        if row.decision != "more":
+            at = f" at {row.reached:.2f}" if row.reached is not None else ""
+            tell(f"{visible(row.concept)}: {row.decision}{at} with {row.n_pairs} pairs: {visible(row.why)}.")
+    n_more = sum(row.decision == "more" for row in rows)
     if n_more:
         tell(f"{n_more:,} {'concept gets' if n_more == 1 else 'concepts get'} more pairs.")

@@ -81,7 +81,9 @@ def decide(goal: Goal, measured: Measured, rule: Rule, *, end: End | None = None
         return _stop("ceiling", met, f"{near}, so more pairs do not lead to {permitted[0]:.2f}")
     if end:
         left = "no pairs are left to give" if end == "exhausted" else "the texts allowed are used up"
-        return _stop(end, met, f"{short}, and {left}")
+        # Who reaches no tier falls short of the lowest one.
+        told = short if met is not None else f"{_falls_short(measured, rule, permitted[-1])}{lowered}"
+        return _stop(end, met, f"{told}, and {left}")
     return Outcome("more", None, short)
 
 
