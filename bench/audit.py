@@ -20,8 +20,9 @@ from scipy.stats import binom
 
 from bench.page import PAGE as BENCHMARKS
 from bench.page import put_table
-from engine.stats.audit import Target, find_audited
+from engine.stats.audit import find_audited
 from engine.stats.audit_arm import AuditArm, AuditCell
+from engine.stats.audit_mean import Target
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

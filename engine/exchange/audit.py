@@ -10,8 +10,9 @@ import duckdb
 from db import connect, query
 from engine.errors import AuditError
 from engine.exchange.report import find_run
-from engine.stats.audit import TARGETS, Target, find_audited
+from engine.stats.audit import TARGETS, find_audited
 from engine.stats.audit_arm import AuditArm, AuditCell
+from engine.stats.audit_mean import Target
 from engine.stats.audit_plan import StratumKey, allocate_for, arm_spreads, describe_strata, expected_ratings
 from engine.stats.findings import ARMS, Arm
 

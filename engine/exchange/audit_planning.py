@@ -20,7 +20,8 @@ from db.rows import AuditPlanRow, AuditStratumRow
 from db.rows import Stratum as StratumName
 from engine.errors import AuditError
 from engine.exchange.audit import Audited, load_audited
-from engine.stats.audit import TARGETS, Target
+from engine.stats.audit import TARGETS
+from engine.stats.audit_mean import Target
 from engine.stats.audit_plan import (
     FLOOR,
     Stratum,

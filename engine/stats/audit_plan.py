@@ -15,8 +15,9 @@ from typing import Final, Literal
 from scipy.optimize import brentq
 from scipy.special import stdtrit
 
-from engine.stats.audit import ArmMean, Target, estimate_arm, judge_weight, weighted_mean, welch_freedom
+from engine.stats.audit import welch_freedom
 from engine.stats.audit_arm import AuditArm, audited_columns
+from engine.stats.audit_mean import ArmMean, Target, estimate_arm, judge_weight, weighted_mean
 from engine.stats.estimate import tail_probability
 from engine.stats.findings import ARMS, Arm
 
@@ -180,7 +181,7 @@ def allocate_for(
 
 def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     """The number of ratings, to the next tenth, from which on there is no excess."""
-    return math.ceil(10 * brentq(excess, low, high, xtol=0.01)) / 10
+    return math.ceil(10 * brentq(excess, low, high)) / 10
 
 
 def arm_spreads(arms: Mapping[StratumKey, AuditArm]) -> dict[Arm, float]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn.linear_model import LinearRegression
 
-from engine.stats.audit import TARGETS, ArmMean, audit_gap, estimate_arm, find_audited
+from engine.stats.audit import TARGETS, audit_gap, find_audited
 from engine.stats.audit_arm import AuditArm, AuditCell
+from engine.stats.audit_mean import ArmMean, estimate_arm
 
 RATING = st.integers(1, 5)
 CELLS = st.lists(
@@ -76,7 +77,7 @@ def brute_weight(pairs):
     f_mean = sum(w * f for w, (_, f, _) in zip(weights, pairs, strict=True)) / total
     products = sum(w * (y - y_mean) * (f - f_mean) for w, (y, f, _) in zip(weights, pairs, strict=True))
     squares = sum(w * (f - f_mean) ** 2 for w, (_, f, _) in zip(weights, pairs, strict=True))
-    return min(max(products / squares, 0), 1) if squares > 1e-9 * total else 0.0
+    return min(max(round(products / squares, 12), 0), 1) if squares > 1e-9 * total else 0.0
 
 
 def test_with_equal_probabilities_the_mean_is_the_regression_line_at_the_judges_mean():
