@@ -88,7 +88,7 @@ def transaction(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.Duck
 def _only_writer(folder: Path, *, wait_s: float) -> Iterator[None]:
     lock = _lender(folder).write_lock
     if not lock.acquire(timeout=wait_s):
-        raise failures.locked(None, file=folder / DATABASE, wait_s=wait_s)
+        raise failures.locked(failures.this_process(), file=folder / DATABASE, wait_s=wait_s)
     try:
         yield
     finally:
@@ -160,6 +160,8 @@ def _close_all() -> None:
 def _start_afresh() -> None:
     """After a fork: forget the parent's lenders, but keep those alive that are open, for closing them would write."""
     global _lenders_lock
+    for lender in _lenders.values():
+        lender.forget()
     _inherited.update((file, lender) for file, lender in _lenders.items() if lender.is_open)
     _lenders.clear()
     _lenders_lock = threading.Lock()

@@ -46,12 +46,31 @@ def at_opening(error: duckdb.Error, *, file: Path) -> ExpectedError:
     return _damaged(text)
 
 
-def locked(error: duckdb.Error | None, *, file: Path, wait_s: float) -> StudyLocked:
-    """The told error for a lock that stayed taken for `wait_s` seconds; it names the holder as far as known."""
+def locked(holder: str | None, *, file: Path, wait_s: float) -> StudyLocked:
+    """The told error for a database that stayed taken for `wait_s` seconds; it names the holder as far as known."""
     return StudyLocked(
-        f"{file} has been in use by {_holder(error)} for {wait_s:g} s.",
+        f"{file} has been in use by {holder or 'another process'} for {wait_s:g} s.",
         hint="Wait until it is done, or stop it, and try again.",
     )
+
+
+def this_process() -> str:
+    """How a holder is called that is this process."""
+    return f"this process itself (PID {os.getpid()})"
+
+
+def holder(error: duckdb.Error) -> str | None:
+    """The holder that DuckDB names when it is refused the lock."""
+    match = _HOLDER.search(str(error))
+    return match and process(int(match["pid"]), program=match["program"])
+
+
+def process(pid: int | None, *, program: str | None = None) -> str | None:
+    """How a process is called, by its command where the system shows it; None where nothing is known of it."""
+    if pid is None:
+        return None
+    command = _command(pid) or program
+    return f"PID {pid} ({command})" if command else f"PID {pid}"
 
 
 def _damaged(text: str) -> StudyUnreadable:
@@ -63,16 +82,6 @@ def _damaged(text: str) -> StudyUnreadable:
 
 def _first_line(error: duckdb.Error) -> str:
     return str(error).strip().split("\n")[0].rstrip(".")
-
-
-def _holder(error: duckdb.Error | None) -> str:
-    if error is None:
-        return f"this process itself (PID {os.getpid()})"
-    match = _HOLDER.search(str(error))
-    if match is None:
-        return "another process"
-    command = _command(int(match["pid"])) or match["program"]
-    return f"PID {match['pid']} ({command})"
 
 
 def _command(pid: int) -> str | None:

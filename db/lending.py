@@ -1,10 +1,10 @@
 """One connection for all threads of a process, lent by the cursor and given up soon so that other processes get their turn.
 
 DuckDB lets one process have a database file open. All processes are peers here: each opens the file when a thread asks for a
-cursor, retries at jittered intervals while another process has it, and closes it when no cursor was out for `IDLE_S`. A
-process under steady load stops lending after `TURN_S` when a peer waits (see `waiting`), or after `LONGEST_S` in any case;
-it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`. A thread that has a cursor may
-always borrow another one, for it would otherwise wait for itself.
+cursor and it is this process's turn (see `waiting`), retries at jittered intervals while another process has it, and closes
+it when no cursor was out for `IDLE_S`. A process under steady load stops lending after `TURN_S` when a peer waits, or after
+`LONGEST_S` in any case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`. A thread
+that has a cursor may always borrow another one, for it would otherwise wait for itself.
 
 All state is guarded by one condition, whose waits are what lets threads of one process take turns.
 """
@@ -20,7 +20,7 @@ import duckdb
 from db import failures
 from db.errors import StudyMissing, StudyUnreadable
 from db.migrate import migrate
-from db.waiting import WaitingLine
+from db.waiting import Turn, WaitingLine
 
 IDLE_S = 0.15
 IDLE_POLL_S = 0.02
@@ -45,6 +45,7 @@ class Lender:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._line = WaitingLine(file.with_name(file.name + ".queue"))
+        self._turn = Turn(file.with_name(file.name + ".turn"))
         self._changed = threading.Condition()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._watcher: threading.Thread | None = None
@@ -52,7 +53,7 @@ class Lender:
         self._borrowers: dict[int, int] = {}  # thread by id of its cursor
         self._n_waiting = 0
         self._opened_at = self._returned_at = self._retry_at = 0.0
-        self._lock_error: duckdb.Error | None = None
+        self._holder: str | None = None  # of the database when it was last refused
         self.write_lock = threading.RLock()
 
     def borrow(self, *, wait_s: float) -> duckdb.DuckDBPyConnection:
@@ -98,12 +99,17 @@ class Lender:
         if self._watcher is not None:
             self._watcher.join(timeout=1.0)
 
+    def forget(self) -> None:
+        """After a fork, in the child: leave everything to the parent."""
+        self._turn.forget()
+        self._line.forget()
+
     def _wait_for_connection(self, deadline: float, wait_s: float) -> duckdb.DuckDBPyConnection:
         while (connection := self._lendable()) is None:
             self._advance(deadline)
             if self._lendable() is None and time.monotonic() >= deadline:
-                held_here = self._connection is not None
-                raise failures.locked(None if held_here else self._lock_error, file=self._file, wait_s=wait_s)
+                holder = failures.this_process() if self._connection is not None else self._holder
+                raise failures.locked(holder, file=self._file, wait_s=wait_s)
         return connection
 
     def _lendable(self) -> duckdb.DuckDBPyConnection | None:
@@ -133,12 +139,8 @@ class Lender:
 
     def _open(self) -> None:
         _require(self._file)
-        try:
-            connection = open_database(self._file)
-        except duckdb.Error as error:
-            if not failures.is_lock(error):
-                raise failures.at_opening(error, file=self._file) from error
-            self._lock_error = error
+        connection = self._try_to_open()
+        if connection is None:
             self._retry_at = time.monotonic() + random.uniform(*RETRY_S)
             self._line.join()
             return
@@ -149,6 +151,25 @@ class Lender:
         self._watcher.start()
         self._changed.notify_all()
 
+    def _try_to_open(self) -> duckdb.DuckDBPyConnection | None:
+        """A connection, or None while another process has the database."""
+        if not self._turn.take():
+            self._holder = failures.process(self._turn.holder()) or self._holder
+            return None
+        connection = None
+        try:
+            connection = open_database(self._file)
+            self._turn.sign()
+        except duckdb.Error as error:
+            if not failures.is_lock(error):
+                raise failures.at_opening(error, file=self._file) from error
+            # A program that takes no turns, such as DuckDB's own shell.
+            self._holder = failures.holder(error)
+        finally:
+            if connection is None:
+                self._turn.end()
+        return connection
+
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         self._broken = False
@@ -157,6 +178,9 @@ class Lender:
             # After a full disk or a fatal error there is nothing left to close properly.
             with contextlib.suppress(duckdb.Error):
                 connection.close()
+        if not self._borrowers:
+            # At the end of the process a cursor may be out, and DuckDB closes the file after it: then the turn ends with both.
+            self._turn.end()
         self._changed.notify_all()
 
     def _close_when_idle(self) -> None:

@@ -1,52 +1,71 @@
-"""How a process that waits for the database lets its holder know.
+"""How the processes on one database keep apart, and how one that waits lets the holder know.
 
-DuckDB's lock tells a holder nothing about who waits, and giving the database up costs about as much as a query, so a holder
-that yields by the clock either starves its peers or wastes its time. A waiter therefore takes a shared `flock` on an empty
-side file, and the holder learns by trying the exclusive one. The system drops the lock of a killed process. Where `flock`
-does not work, nobody is ever seen waiting, and the holder's longest hold is what lets peers in.
+DuckDB reads the headers of a file, which name its latest state, *before* it asks for the file's lock, and does not look again.
+A process that stands still between the two, while another folds its log into the file and closes it, goes on from the state
+before: what the other had acknowledged is gone. So a process opens the database only in its turn, which it has from
+before DuckDB's first look until the file is closed.
+
+DuckDB's lock tells a holder nothing about who waits either, and giving the database up costs about as much as a query, so a
+holder that yields by the clock either starves its peers or wastes its time. A waiter therefore shares a lock on an empty side
+file, and the holder learns by trying for the whole one. Where such locks do not work, nobody is ever seen waiting, and the
+holder's longest hold is what lets peers in.
 """
 
 import os
-import sys
 from pathlib import Path
 
-if sys.platform != "win32":
-    import fcntl
+from db.side_lock import SideLock
+
+
+class Turn:
+    """The right to have one database open, which one process has at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._lock = SideLock(file)
+
+    def take(self) -> bool:
+        """Try for the turn; False while another process has it."""
+        return self._lock.take(exclusive=True)
+
+    def sign(self) -> None:
+        """Say that this process has the database open, for those who are refused."""
+        self._lock.sign(str(os.getpid()))
+
+    def end(self) -> None:
+        """Let others have their turn."""
+        self._lock.sign("")
+        self._lock.give_up()
+
+    def holder(self) -> int | None:
+        """The process that has the database open, as far as it signed."""
+        text = self._lock.signature()
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def forget(self) -> None:
+        """In a forked child: leave the turn to the parent."""
+        self._lock.forget()
 
 
 class WaitingLine:
-    """The side file of one database, as one process uses it: either it waits or it asks whether others do."""
+    """The waiters of one database, as one process sees them: either it waits or it asks whether others do."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._descriptor: int | None = None
+        self._lock = SideLock(file)
 
     def join(self) -> None:
         """Show that this process waits; joining again, or where locks do not work, does nothing."""
-        self._lock(exclusive=False)
+        self._lock.take(exclusive=False)
 
     def someone_waits(self) -> bool:
         """Whether another process has joined."""
-        refused = self._lock(exclusive=True)
+        refused = not self._lock.take(exclusive=True)
         self.leave()
         return refused
 
     def leave(self) -> None:
-        """Stop waiting: closing the file drops its lock."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Stop waiting."""
+        self._lock.give_up()
 
-    def _lock(self, *, exclusive: bool) -> bool:
-        """Try for the lock; True when it is refused because another process has it."""
-        if sys.platform == "win32":
-            return False
-        try:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            fcntl.flock(self._descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+    def forget(self) -> None:
+        """In a forked child: leave the place in the line to the parent."""
+        self._lock.forget()

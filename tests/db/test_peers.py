@@ -10,18 +10,21 @@ from workers import (
     BATCH,
     Report,
     add_all,
+    batch,
     child,
     fill_disk,
     hold_lock,
+    open_slowly,
     read_without_pause,
     run_app,
     run_engine,
     write_batches,
 )
 
-from db import connect
+from db import connect, insert, transaction
 from db.connect import DATABASE
 from db.errors import StudyLocked
+from tests.support.planted import close_databases
 
 
 # First, for it measures waiting times, and fewest other things are under way as the tests begin.
@@ -47,7 +50,8 @@ def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) ->
             "left join samples s using (sample_id) left join pairs a using (sample_id) "
             "left join judgments j using (sample_id) where p.sample_id like 'new-%' group by p.sample_id"
         ).fetchall()
-    assert ratings == set(app.keys)
+    rated = set(app.keys)
+    assert ratings == rated, f"lost: {sorted(rated - ratings)}, never acknowledged: {sorted(ratings - rated)}"
     assert {row[0] for row in new} == set(engine.keys)
     assert all(row[1:] == (1, 1, 1) for row in new)
     assert np.percentile(app.seconds["rating"], 95) < 0.5
@@ -105,6 +109,17 @@ def test_held_lock_is_one_error_that_names_the_holder(study: Path) -> None:
         assert pipe.recv() == "released"
         with connect(study, wait_s=5) as cursor:
             assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_process_that_stands_still_while_opening_misses_nothing(study: Path) -> None:
+    with child(open_slowly, study) as (_, pipe):
+        with transaction(study) as cursor:
+            pipe.send("open")
+            pipe.poll(0.5)  # time to begin with the opening, were that allowed
+            insert(cursor, batch("one"))
+        close_databases()
+        pipe.send("go on")
+        assert pipe.recv() == "latest"
 
 
 def test_idle_process_lets_others_in(study: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 from big_study import JUDGE, N_CONCEPTS, RUN
 
-from db import connect, insert, transaction
+from db import connect, insert, lending, transaction
 from db.errors import StudyFull
 from db.rows import JudgmentRow, PackRow, PairRow, PromptRow, RatingRow, SampleRow
 
@@ -74,6 +74,30 @@ def hold_lock(file: Path, pipe: Connection) -> None:
     pipe.recv()
     connection.close()
     pipe.send("released")
+
+
+def open_slowly(folder: Path, pipe: Connection) -> None:
+    """Stand still between DuckDB's two steps of opening a file; report whether they saw the same state of it.
+
+    DuckDB reads where the latest state begins, then asks for the lock, and does not look again.
+    """
+
+    def open_in_two_steps(file: Path) -> duckdb.DuckDBPyConnection:
+        seen = begin_of(file)
+        assert pipe.recv() == "go on"
+        pipe.send("latest" if begin_of(file) == seen else "stale")
+        return open_database(file)
+
+    open_database, lending.open_database = lending.open_database, open_in_two_steps
+    assert pipe.recv() == "open"
+    with connect(folder):
+        pass
+
+
+def begin_of(file: Path) -> bytes:
+    """The three headers of a database file, which name its latest state."""
+    with file.open("rb") as opened:
+        return opened.read(3 * 4096)
 
 
 def read_without_pause(folder: Path, pipe: Connection) -> None:
@@ -215,4 +239,4 @@ def rate(folder: Path, key: str, concept: str, sample_id: str, reviewer: str) ->
         key, RUN, concept, sample_id, reviewer, "override", 3, None, None, False, None, datetime(2026, 1, 1)
     )
     with transaction(folder) as cursor:
-        insert(cursor, [row])
+        assert insert(cursor, [row]) == 1, f"{key} was taken for another rating"

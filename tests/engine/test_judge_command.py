@@ -277,7 +277,7 @@ def test_a_dry_run_tells_the_price_and_touches_nothing(
 ) -> None:
     close_databases()
     database = study / "study.duckdb"
-    before = database.read_bytes(), [file for file in study.iterdir() if not file.name.endswith(".queue")]
+    before = database.read_bytes(), [file for file in study.iterdir() if not file.name.endswith((".queue", ".turn"))]
     arguments = (study, "--judge", "anthropic", "--dry-run", "--votes", "3")
     n_samples, n_pairs = to_judge(study)
     for key in (KEY, "", None):
@@ -302,7 +302,10 @@ def test_a_dry_run_tells_the_price_and_touches_nothing(
     assert shown.status == 0
     assert "Cost: about $" in shown.stdout
     close_databases()
-    assert (database.read_bytes(), [file for file in study.iterdir() if not file.name.endswith(".queue")]) == before
+    assert (
+        database.read_bytes(),
+        [file for file in study.iterdir() if not file.name.endswith((".queue", ".turn"))],
+    ) == before
 
 
 def test_the_questions_that_stand_for_all_are_each_of_another_text_or_concept(
