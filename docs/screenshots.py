@@ -23,6 +23,7 @@ SCREENS = {
     "pack": "pack",
     "samples": "samples",
     "concept": "concept",
+    "lenses": "lenses",
     "corrections": "corrections",
     "rubric-lab": "rubric_lab",
 }

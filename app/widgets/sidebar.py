@@ -19,6 +19,7 @@ PAGES: Final = (
     ("screens/pack.py", "Pack", ":material/account_tree:"),
     ("screens/samples.py", "Samples", ":material/article:"),
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
+    ("screens/lenses.py", "Lenses", ":material/scatter_plot:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
     ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
 )

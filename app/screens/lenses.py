@@ -1,0 +1,310 @@
+"""Every lens of one setting beside what its data permit: suspects, headroom, graduation, calibration, and what was tried."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
+
+import streamlit as st
+
+from app import context, data, state, theme
+from app.charts.before_after import before_after
+from app.charts.layer_sweep import layer_sweep
+from app.charts.lens_ceiling import lens_ceiling
+from app.charts.reliability import reliability
+from app.context import Context
+from app.data.lenses import load_comparisons, load_graduation, load_lens_estimates, load_reliability
+from app.viewmodels import comparisons, overview
+from app.viewmodels.comparisons import MEASURES, Found
+from app.viewmodels.lenses import (
+    ONLY,
+    ORDERS,
+    LensesView,
+    Only,
+    Order,
+    answer,
+    lens_points,
+    lenses_view,
+    one_each,
+    pick,
+    sweep,
+)
+from app.viewmodels.words import CEILING, CEILINGS, LENS, QUADRANT, UNKNOWN, count, integer
+from app.widgets import lens_table, markup, notices, sidebar
+from engine.config import StudyConfig
+from engine.stats.findings import explain_excess
+from engine.stats.quadrants import QUADRANTS
+
+_HEIGHT: Final = 520
+_SMALL: Final = 330
+_ROWS: Final = 50
+_SUSPECTS: Final = 60
+_BESIDE_CHART: Final = 7
+_NO_QUADRANT: Final = "none"
+_PLAIN: Final = {"displayModeBar": False}
+
+
+def show(here: Context) -> None:
+    """Draw the lenses of the setting in the sidebar, or what is missing for it."""
+    lenses = data.load_lenses(here.folder, here.run.run_id)
+    setting = sidebar.lens_setting(lenses)
+    if setting is None:
+        _empty(here)
+        return
+    chosen = one_each(overview.lenses_of(lenses, setting), _mode(here))
+    view = _view(here, chosen)
+    short, because = answer(view)
+    st.html(
+        '<h1 class="lg-title">Do the lenses measure what the data permit?</h1><p class="lg-answer">'
+        f"<b>{short}:</b> {markup.text(because)} Lenses: {markup.text(overview.setting_name(setting))}.</p>"
+    )
+    lens_table.headline(view)
+    if doubt := explain_excess(view.summary, view.ceiling):
+        notices.note(doubt)
+    if here.judge is None:
+        notices.note("Nothing is rated yet, so there is no ceiling.", command=f"lensgap judge {here.folder}")
+    with st.container(key="charts"):
+        wide, narrow = st.columns([1.75, 1], gap="medium")
+        with wide:
+            _scatter(here, view)
+        with narrow:
+            _suspects(view)
+    _table(here, view)
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True, key="panel-calibration", height="stretch"):
+        _calibration(here, chosen)
+    with right, st.container(border=True, key="panel-sweep", height="stretch"):
+        _sweep(here, lenses, setting)
+    with st.container(border=True, key="panel-compared"):
+        _comparisons(here)
+
+
+def _empty(here: Context) -> None:
+    if here.run.n_samples == 0:
+        sentence, command = "The model has not written anything yet, so there is nothing to train on.", "run"
+    else:
+        sentence, command = "Train the lenses of this run, and each appears here beside its ceiling.", "train"
+    notices.empty("No lenses yet", sentence, command=f"lensgap {command} {here.folder}")
+
+
+def _mode(here: Context) -> str:
+    """The mode of the run's settings, whose lenses are shown where another mode was trained too."""
+    return str(json.loads(here.run.config).get("mode", StudyConfig().mode))
+
+
+def _view(here: Context, chosen: Mapping[str, data.Lens]) -> LensesView:
+    profiles = data.load_profiles(here.folder, here.run.run_id)
+    findings = here.find(here.counts())
+    ids = [lens.lens_id for lens in chosen.values()]
+    points = lens_points(
+        profiles,
+        chosen,
+        findings,
+        estimates=load_lens_estimates(here.folder, here.run.run_id, ids),
+        graduation=load_graduation(here.folder, here.run.run_id),
+        names=here.names,
+    )
+    return lenses_view(points, chosen.values(), findings.overall.ceilings[here.settings.model].estimate)
+
+
+def _scatter(here: Context, view: LensesView) -> None:
+    notices.heading(
+        "F1 against ceiling",
+        help_text=f"{CEILING} A dot is a concept, its hue the quadrant. Ringed ones are above the line by more than "
+        "chance explains. Click a dot to open its concept.",
+    )
+    if all(point.headroom is None for point in view.points):
+        notices.note("No concept has both a measured F1 and a ceiling.")
+        return
+    ceiling = CEILINGS[here.settings.model].lower()
+    made = lens_ceiling(view.points, ceiling=ceiling, colours=theme.palette(), height=_HEIGHT)
+    _open_concept(_clickable(made, key="lens-ceiling"))
+    for reason, n in view.unmeasured:
+        notices.note(f"Without an F1: {count(n, 'concept')}: {reason}.")
+
+
+def _suspects(view: LensesView) -> None:
+    notices.heading(
+        "Above the line",
+        help_text="A lens above its ceiling reads something that the labels do not explain, or is above by chance. The number "
+        "is by how much.",
+    )
+    if not view.suspects:
+        notices.note("No lens is above its ceiling.")
+        return
+    # A box of its own only where the list is longer than the chart beside it.
+    height: int | Literal["content"] = _HEIGHT if len(view.suspects) > _BESIDE_CHART else "content"
+    with st.container(height=height, border=False, key="suspects-box"):
+        lens_table.suspects(view, at_most=_SUSPECTS)
+
+
+def _clickable(made: Any, *, key: str) -> Any:
+    return st.plotly_chart(made, theme=None, key=key, on_select="rerun", selection_mode="points", config=_PLAIN)
+
+
+def _open_concept(picked: Any) -> None:
+    points = picked.selection.points if picked else []
+    named = [point["customdata"] for point in points if point.get("customdata")]
+    if named:
+        concept = named[0][0] if isinstance(named[0], list | tuple) else named[0]
+        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
+
+
+def _table(here: Context, view: LensesView) -> None:
+    notices.heading("Lenses", help_text=LENS)
+    _bar()
+    picked = pick(view.points, quadrants=_quadrants(), only=_only(), order=_order())
+    n_pages = max(1, -(-len(picked) // _ROWS))
+    number = int(state.given_number("page", default=1, low=1, high=n_pages))
+    shown = picked[(number - 1) * _ROWS : number * _ROWS]
+    first = (number - 1) * _ROWS + 1
+    range_shown = f" · {integer(first)}–{integer(first + len(shown) - 1)}" if n_pages > 1 else ""
+    st.html(f'<p class="lg-count"><b>{count(len(picked), "concept")}</b>{range_shown}</p>')
+    if not picked:
+        notices.empty("No lens passes these filters", "Take one away.")
+        return
+    with st.container(key="list", gap=None):
+        lens_table.table(shown)
+    if n_pages > 1:
+        key = f"widget-page-{number}-{n_pages}"
+        st.pagination(n_pages, default=number, key=key, max_visible_pages=7, on_change=_turn, args=(key,))
+    if not any(point.graduation for point in view.points):
+        notices.note(
+            "No targets were asked for. Give each concept pairs until it reaches one:",
+            command=f"lensgap escalate {here.folder}",
+        )
+
+
+def _turn(key: str) -> None:
+    state.change(page=st.session_state[key])
+
+
+def _order() -> Order:
+    return cast(Order, state.one_of("order", list(ORDERS), default="headroom"))
+
+
+def _only() -> list[Only]:
+    return cast(list[Only], state.some_of("only", list(ONLY)))
+
+
+def _quadrants() -> list[str | None]:
+    chosen = state.some_of("quadrant", (*QUADRANTS, _NO_QUADRANT))
+    return [None if one == _NO_QUADRANT else one for one in chosen]
+
+
+def _bar() -> None:
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
+        options = (*QUADRANTS, _NO_QUADRANT)
+        state.bound(
+            st.pills,
+            "Quadrant",
+            name="quadrant",
+            value=state.some_of("quadrant", options),
+            clears=("page",),
+            options=list(options),
+            selection_mode="multi",
+            format_func=lambda one: UNKNOWN if one == _NO_QUADRANT else one,
+            help=QUADRANT,
+        )
+        state.bound(
+            st.pills,
+            "Only",
+            name="only",
+            value=_only(),
+            clears=("page",),
+            options=list(ONLY),
+            selection_mode="multi",
+            format_func=ONLY.__getitem__,
+        )
+        state.bound(
+            st.selectbox,
+            "Order",
+            name="order",
+            value=_order(),
+            default="headroom",
+            clears=("page",),
+            options=list(ORDERS),
+            format_func=ORDERS.__getitem__,
+            width=230,
+        )
+
+
+def _calibration(here: Context, chosen: Mapping[str, data.Lens]) -> None:
+    notices.heading(
+        "Do probabilities mean what they say?",
+        help_text="Pairs of all these lenses, held out of training, in ten groups of like probability. On the dashed line a "
+        "probability of 0.7 is right seven times in ten. Intervals are over lenses.",
+    )
+    found = load_reliability(here.folder, here.run.run_id, [lens.lens_id for lens in chosen.values()])
+    if not found.bins:
+        notices.note("These lenses have no stored scores.", command=f"lensgap train {here.folder}")
+        return
+    made = reliability(found.bins, colours=theme.palette(), height=_SMALL)
+    st.plotly_chart(made, theme=None, key="reliability", config=_PLAIN)
+    lens_table.calibration(found)
+    notices.note(f"{count(found.n_pairs, 'pair')} of {count(found.n_lenses, 'lens', 'lenses')}.")
+
+
+def _sweep(here: Context, lenses: tuple[data.Lens, ...], setting: overview.LensSetting) -> None:
+    notices.heading(
+        "Layers",
+        help_text="Mean F1 of the same family at every layer, over the concepts that all layers have an F1 of. The filled dot "
+        "is the layer on screen. The highest of several is partly luck: choose a layer for another reason too.",
+    )
+    layers = sweep(lenses, setting, _mode(here))
+    if not layers:
+        notices.note("This family has F1s at one layer alone.", command=f"lensgap train {here.folder} --layers 0,1,2")
+        return
+    made = layer_sweep(layers, colours=theme.palette(), height=_SMALL)
+    st.plotly_chart(made, theme=None, key="sweep", config=_PLAIN)
+    notices.note(f"{count(layers[0].f1.n, 'concept')} with an F1 at each of {count(len(layers), 'layer')}.")
+
+
+def _comparisons(here: Context) -> None:
+    found = load_comparisons(here.folder, here.run.run_id)
+    notices.heading(
+        "What was tried, before and after",
+        help_text="Hollow dot: before. Filled dot: after. The change is the mean over concepts that have both sides, with its "
+        "95 % interval over concepts, so a change whose interval reaches zero may be chance.",
+    )
+    if found:
+        _compared(here, found)
+    for kind, command in comparisons.missing_kinds(found, here.folder):
+        notices.note(f"{kind.title}: not tried on this run.", command=command)
+
+
+def _compared(here: Context, found: tuple[Found, ...]) -> None:
+    measures = comparisons.measures_in(found)
+    measure = state.one_of("measure", measures, default=measures[0]) or measures[0]
+    by_id = {one.comparison_id: results for one, results in found}
+    rows = comparisons.comparison_rows(found, measure)
+    state.bound(
+        st.segmented_control,
+        "Measure",
+        name="measure",
+        value=measure,
+        default=measures[0],
+        required=True,
+        options=list(measures),
+        format_func=lambda one: MEASURES[one][0],
+        help=" ".join(f"{MEASURES[one][0]}: {MEASURES[one][1]}" for one in measures),
+    )
+    lens_table.comparisons(rows, theme.palette(), is_share=measure not in ("gap", "margin"))
+    names = {row.comparison_id: f"{comparisons.KINDS[row.kind].title}: {row.name}" for row in rows}
+    which = state.one_of("compared", list(names))
+    state.bound(
+        st.selectbox,
+        "Concept by concept",
+        name="compared",
+        value=which,
+        options=list(names),
+        format_func=names.__getitem__,
+        placeholder="Choose a comparison",
+        width=420,
+    )
+    if which is not None:
+        shown = comparisons.changes(by_id[which], measure, here.names)
+        made = before_after(shown, measure=MEASURES[measure][0], colours=theme.palette())
+        _open_concept(_clickable(made, key=f"before-after-{which}-{measure}"))
+
+
+show(context.current())
