@@ -1,7 +1,7 @@
 """Rows of a part seen from their own span: Gram matrices, taken about the mean so that float32 products lose nothing.
 
 Residuals share a mean many times as long as their differences; products of raw float32 rows would spend their digits on
-it. Products run in the activations' own precision over slices of features and are added up in float64.
+it. Products run in the activations' own precision; all that follows from them is float64.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from engine.lenses.interface import AnyFloats, FloatArray, Part
 if TYPE_CHECKING:
     from torch import Tensor
 
-_SLICE = 1024
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -30,19 +28,46 @@ class Rows:
 
 def centre(X: AnyFloats, weight: FloatArray | None = None) -> Rows:
     """Take the mean off the rows, weighted or not; half precision becomes single."""
-    values = X.astype(np.float32) if X.dtype == np.float16 else X
+    values = X.astype(precision(X)) if X.dtype == np.float16 else X
     mean = values.mean(axis=0, dtype=np.float64) if weight is None else np.average(values, axis=0, weights=weight)
     return Rows(values - mean.astype(values.dtype), mean.astype(values.dtype).astype(np.float64))
 
 
+def precision(X: AnyFloats) -> np.dtype[np.floating]:
+    """Return the precision that products of these rows run in: their own, single for half."""
+    return np.dtype(np.float32) if X.dtype == np.float16 else X.dtype
+
+
+def centred_grams(parts: Sequence[Part]) -> tuple[FloatArray, list[AnyFloats]]:
+    """Return the products [m, n, n] of each part's rows with each other about a middle [d] that is returned too.
+
+    The middle is the mean but for rounding, and a row less it is exact but for rounding; rows are written to one buffer, for
+    memory that is new to each part costs as much as the products.
+    """
+    n, buffer = len(parts[0].y), np.empty(parts[0].X.shape, precision(parts[0].X))
+    K, middles = np.empty((len(parts), n, n)), []
+    for own, part in zip(K, parts, strict=True):
+        share = np.full(n, 1.0 / n) if part.weight is None else part.weight / part.weight.sum()
+        middles.append(share.astype(buffer.dtype) @ part.X)
+        np.subtract(part.X, middles[-1], out=buffer)
+        # A product with its own transpose costs half: BLAS fills one triangle.
+        own[:] = buffer @ buffer.T
+    return K, middles
+
+
+def over_rows(part: Part, middle: AnyFloats, coefficients: FloatArray) -> AnyFloats:
+    """Return the sum [d] of the part's rows about its middle, times coefficients [n] that add up to 0 but for rounding.
+
+    What rounding leaves of their sum would be multiplied by all that rows have in common, so it is taken off.
+    """
+    rounded = coefficients.astype(middle.dtype)
+    left = rounded.sum(dtype=np.float64).astype(middle.dtype)
+    return np.asarray(rounded @ part.X - left * middle)
+
+
 def gram(rows: AnyFloats) -> FloatArray:
     """Return the products [n, n] of rows [n, d] with each other."""
-    K = np.zeros((len(rows), len(rows)))
-    for start in range(0, rows.shape[1], _SLICE):
-        # A product with its own transpose costs half: BLAS fills one triangle.
-        part = rows[:, start : start + _SLICE]
-        K += part @ part.T
-    return K
+    return np.asarray(rows @ rows.T, dtype=np.float64)
 
 
 def stack(arrays: Sequence[FloatArray], device: str) -> Tensor:
@@ -75,10 +100,21 @@ def arm_shares(sign: Tensor, weight: Tensor) -> Tensor:
     return torch.where(sign > 0, weight / positive, weight / negative)
 
 
-def less_arm_means(K: Tensor, sign: Tensor, share: Tensor) -> Tensor:
-    """Return K [m, n, k] with the mean over its arm's rows taken from every row."""
+def products_less_arm_means(K: Tensor, sign: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return products of rows less their arm's mean with each other [m, n, n] and with both means [m, n, 2]; K's with these.
+
+    With A telling which arm is whose and S the rows' shares in its mean, H = KS, V = H − ASᵀH and U = (H + V) / 2, the first
+    are (I − ASᵀ)K(I − SAᵀ) = K − UAᵀ − AUᵀ, which reads K once.
+    """
+    import torch
+
     arms = _arms(sign)
-    return K - arms @ ((arms * share[..., None]).transpose(1, 2) @ K)
+    shares = arms * share[..., None]
+    of_means = K @ shares
+    less = of_means - arms @ (shares.transpose(1, 2) @ of_means)
+    half = (of_means + less) / 2.0
+    right = torch.cat([arms, half], dim=-1).transpose(1, 2)
+    return torch.baddbmm(K, torch.cat([half, arms], dim=-1), right, alpha=-1.0), less, of_means
 
 
 def over_raw_rows(coefficients: Tensor, sign: Tensor, share: Tensor) -> Tensor:
@@ -91,11 +127,3 @@ def _arms(sign: Tensor) -> Tensor:
     import torch
 
     return torch.stack([sign < 0, sign > 0], dim=-1).to(sign.dtype)
-
-
-def linear_lens(rows: Rows, coefficients: FloatArray, share: FloatArray, factor: float) -> tuple[FloatArray, float]:
-    """Return weight [d] and bias of factor · (Σ coefficients · row)·(x − mid), mid the middle between the arms' means."""
-    weight = (factor * coefficients).astype(rows.centred.dtype) @ rows.centred
-    middle = (0.5 * share).astype(rows.centred.dtype) @ rows.centred
-    wide = weight.astype(np.float64)
-    return wide, -float(wide @ (middle.astype(np.float64) + rows.mean))

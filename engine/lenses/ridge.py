@@ -7,7 +7,7 @@ out does not move it to the other arm's side, as a mean over rows would.
 
 λ is relative to a row's mean squared length about the mean, which makes one grid serve any d, and the pool's parts choose it
 together (see `choosing`), at most `choice_parts` of them: their 0–1 loss is then known to a fraction of a percent. They
-pay for an eigendecomposition, all others for one Cholesky factor.
+pay for a Cholesky factor and an inverse of each strength, all others for one factor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from engine.lenses.batches import by_pool, fit_trainable, has_both_arms, of_one_size, spread
 from engine.lenses.choosing import choose, errors, slope
 from engine.lenses.folds import IntArray
-from engine.lenses.gram import linear_lens
+from engine.lenses.gram import over_rows
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, linear_state
 from engine.lenses.span import left_out, make_span, solve
 
@@ -111,22 +111,26 @@ class Ridge:
         """Fit with the one strength and slope there is."""
         lenses: dict[int, StateLens] = {}
         d = parts[0].X.shape[1]
-        for places in of_one_size(parts, floats_per_part=lambda n: n * d + 6 * n * n, memory_mib=self.memory_mib):
+        for places in of_one_size(parts, floats_per_part=lambda n: 2 * d + 6 * n * n, memory_mib=self.memory_mib):
             lenses.update(zip(places, self._fit_batch([parts[place] for place in places]), strict=True))
         return [lenses[place] for place in range(len(parts))]
 
     def _fit_batch(self, parts: Sequence[Part]) -> list[StateLens]:
         span = make_span(parts, self.device)
         coefficients, factor = solve(span, self.strengths[0])
-        factors = (factor * (1.0 if self.slope is None else self.slope)).tolist()
-        solved = zip(span.rows, coefficients.cpu().numpy(), span.share.cpu().numpy(), factors, strict=True)
-        return [StateLens(linear_state(*linear_lens(*one))) for one in solved]
+        scaled = coefficients * (factor * (1.0 if self.slope is None else self.slope))[:, None]
+        weights = list(map(over_rows, parts, span.middles, scaled.cpu().numpy()))
+        biases = -(scaled * span.between).sum(1).cpu().numpy()
+        return [
+            StateLens(linear_state(weight, bias - float(weight.astype(np.float64) @ middle)))
+            for weight, bias, middle in zip(weights, biases, span.middles, strict=True)
+        ]
 
     def _margins(self, parts: Sequence[Part]) -> list[FloatArray]:
         """Return each part's leave-one-group-out margins [strengths, n]."""
         margins: dict[int, FloatArray] = {}
         d = parts[0].X.shape[1] if parts else 1
-        for places in of_one_size(parts, floats_per_part=lambda n: n * d + 12 * n * n, memory_mib=self.memory_mib):
+        for places in of_one_size(parts, floats_per_part=lambda n: 2 * d + 8 * n * n, memory_mib=self.memory_mib):
             batch = [parts[place] for place in places]
             margins.update(zip(places, left_out(batch, self.strengths, self.device), strict=True))
         return [margins[place] for place in range(len(parts))]

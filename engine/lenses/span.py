@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 
 from engine.lenses import leaveout
 from engine.lenses.gram import (
-    Rows,
     arm_shares,
-    centre,
-    gram,
-    less_arm_means,
+    centred_grams,
     over_raw_rows,
+    products_less_arm_means,
     row_weights,
     signs,
     stack,
 )
-from engine.lenses.interface import FloatArray, Part
+from engine.lenses.interface import AnyFloats, FloatArray, Part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +31,8 @@ if TYPE_CHECKING:
 class Span:
     """A batch of parts of one size in their own coordinates."""
 
-    rows: list[Rows]
+    middles: list[AnyFloats]
+    """What products are taken about, of each part [d]."""
     sign: Tensor
     weight: Tensor
     share: Tensor
@@ -43,6 +42,8 @@ class Span:
     """Eδ [m, n]."""
     delta: Tensor
     """δᵀδ [m]."""
+    between: Tensor
+    """Products [m, n] of the rows with the point midway between the arms' means, all about the part's middle."""
     length: Tensor
     """Mean squared length of a row about the mean [m]; 1 where all rows are equal."""
 
@@ -51,22 +52,24 @@ def make_span(parts: Sequence[Part], device: str) -> Span:
     """Take parts of one size to their own coordinates."""
     import torch
 
-    rows = [centre(part.X, part.weight) for part in parts]
-    K = stack([gram(one.centred) for one in rows], device)
+    products, middles = centred_grams(parts)
+    K = torch.from_numpy(products).to(device)
     sign = signs(parts, device)
     weight = stack([row_weights(part) for part in parts], device)
     root, share = weight.sqrt(), arm_shares(sign, weight)
     length = (weight * K.diagonal(dim1=1, dim2=2)).sum(1) / weight.sum(1)
-    half = less_arm_means(K, sign, share)
-    to_delta = (K @ (share * sign)[..., None])[..., 0]
+    inner, to_means, of_means = products_less_arm_means(K, sign, share)
+    if any(part.weight is not None for part in parts):
+        inner = root[:, :, None] * inner * root[:, None, :]
     return Span(
-        rows=rows,
+        middles=middles,
         sign=sign,
         weight=weight,
         share=share,
-        inner=root[:, :, None] * less_arm_means(half.transpose(1, 2), sign, share) * root[:, None, :],
-        cross=root * less_arm_means(to_delta[..., None], sign, share)[..., 0],
-        delta=(to_delta * share * sign).sum(1),
+        inner=inner,
+        cross=root * (to_means[..., 1] - to_means[..., 0]),
+        delta=((of_means[..., 1] - of_means[..., 0]) * share * sign).sum(1),
+        between=of_means.sum(2) / 2.0,
         length=torch.where(length > 0, length, torch.ones_like(length)),
     )
 
@@ -76,8 +79,7 @@ def solve(span: Span, strength: float) -> tuple[Tensor, Tensor]:
     import torch
 
     penalty = strength * span.length[:, None]
-    system = span.inner + torch.diag_embed(penalty.expand_as(span.cross))
-    solved = torch.cholesky_solve(span.cross[..., None], torch.linalg.cholesky(system))
+    solved = torch.cholesky_solve(span.cross[..., None], _factor(span, penalty[:, 0]))
     within = over_raw_rows(span.weight.sqrt() * solved[..., 0], span.sign, span.share)
     coefficients = (span.share * span.sign - within) / penalty
     q = (span.delta - (span.cross * solved[..., 0]).sum(1)) / penalty[:, 0]
@@ -97,30 +99,35 @@ def left_out(parts: Sequence[Part], strengths: Sequence[float], device: str) -> 
 
     span = make_span(parts, device)
     left = leaveout.lay_out([part.groups for part in parts], span.sign, span.weight)
-    values, vectors = torch.linalg.eigh(span.inner)
-    along = (vectors.transpose(1, 2) @ span.cross[..., None])[..., 0]
-    n = span.sign.shape[1]
-    of_rows = vectors.gather(1, left.rows.flatten(1)[..., None].expand(-1, -1, n)).view(*left.rows.shape, n)
     found = []
     for strength in strengths:
-        penalty = strength * span.length
-        inverse = 1.0 / (values.clamp(min=0.0) + penalty[:, None])
-        blocks = _blocks(of_rows, inverse, along, span.delta, penalty)
+        blocks = _blocks(span, left, strength * span.length)
         margin, q = leaveout.margins(blocks, left)
         margin = margin * _ridge_factor(q, left.n_left[..., 1], left.n_left[..., 0])[..., None]
-        found.append(leaveout.scatter_back(margin, left, n))
+        found.append(leaveout.scatter_back(margin, left, span.sign.shape[1]))
     return list(torch.stack(found, dim=1).cpu().numpy())
 
 
-def _blocks(of_rows: Tensor, inverse: Tensor, along: Tensor, delta: Tensor, penalty: Tensor) -> leaveout.Blocks:
+def _blocks(span: Span, left: leaveout.LeftOut, penalty: Tensor) -> leaveout.Blocks:
     """With P = (EEᵀ + λI)⁻¹: G_EE = I − λP, G_Eδ = P·Eδ, G_δδ = (δᵀδ − (Eδ)ᵀP(Eδ)) / λ."""
     import torch
 
-    P = (of_rows * inverse[:, None, None, :]) @ of_rows.transpose(2, 3)
-    identity = torch.eye(P.shape[-1], dtype=P.dtype, device=P.device)
-    cross = (of_rows @ (inverse * along)[:, None, :, None])[..., 0]
+    P = torch.cholesky_inverse(_factor(span, penalty))
+    along = (P @ span.cross[..., None])[..., 0]
+    part = torch.arange(len(P), device=P.device)[:, None, None]
+    inner = P[part[..., None], left.rows[..., :, None], left.rows[..., None, :]]
+    identity = torch.eye(left.rows.shape[2], dtype=P.dtype, device=P.device)
     return leaveout.Blocks(
-        inner=identity - penalty[:, None, None, None] * P,
-        cross=cross,
-        delta=(delta - (along**2 * inverse).sum(1)) / penalty,
+        inner=identity - penalty[:, None, None, None] * inner,
+        cross=along[part, left.rows],
+        delta=(span.delta - (span.cross * along).sum(1)) / penalty,
     )
+
+
+def _factor(span: Span, penalty: Tensor) -> Tensor:
+    import torch
+
+    system = span.inner.clone()
+    system.diagonal(dim1=1, dim2=2).add_(penalty[:, None])
+    factor: Tensor = torch.linalg.cholesky(system)
+    return factor
