@@ -103,9 +103,15 @@ class StudyConfig:
         "folds", "Hold out folds, or each group in turn, exactly and without refits: families ridge and lda."
     )
     group_by: Literal["template", "template+prompt_concept"] = _setting(
-        "template", "What is held out together besides equal texts; with prompt concepts, negatives about one concept are."
+        "template",
+        "What is held out together besides equal texts; with prompt concepts, negatives about one concept are.",
     )
-    memory_mib: int = _setting(512, "MiB of activations to train on at a time; concepts beyond are pooled apart.", low=1)
+    join_layers: bool = _setting(
+        False, "Beside the lenses of each layer, train one on all chosen layers joined, each scaled alike."
+    )
+    memory_mib: int = _setting(
+        512, "MiB of activations to train on at a time; concepts beyond are pooled apart.", low=1
+    )
     steps: tuple[int, ...] = _setting(
         (), "Pairs of a concept, both arms together, at each step of escalation; the last is n_positive + n_negative."
     )

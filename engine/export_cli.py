@@ -10,12 +10,7 @@ import typer
 
 from engine.commands import DEFAULT_STUDY, StudyArgument
 
-app = typer.Typer(help="Write what a study has made for other tools: lens-pack.", no_args_is_help=True)
-
-
-@app.callback()
-def exports() -> None:
-    """Keep the subcommand's name, which a group of one command would do without."""
+app = typer.Typer(help="Write what a study has made for other tools: lens-pack, artifacts.", no_args_is_help=True)
 
 
 @app.command("lens-pack")
@@ -34,6 +29,7 @@ def lens_pack(
     layer: Annotated[list[int] | None, typer.Option(help="Layer of the model; all that were trained.")] = None,
     concept: Annotated[list[str] | None, typer.Option(help="Concept; all that were trained.")] = None,
     min_f1: Annotated[float | None, typer.Option(help="Leave out lenses below this F1.", min=0, max=1)] = None,
+    joined: Annotated[bool, typer.Option("--joined", help="Only lenses that read layers joined.")] = False,
     fold_threshold: Annotated[
         bool, typer.Option("--fold-threshold", help="Shift each lens so that logit 0 decides.")
     ] = False,
@@ -42,9 +38,35 @@ def lens_pack(
     from engine.exchange.lens_pack_choice import Choice
     from engine.exchange.lens_pack_export import export_lens_pack
 
-    choice = Choice(family, phase, mode, pool, tuple(layer or ()), tuple(concept or ()), min_f1)
+    if joined and layer:
+        raise typer.BadParameter("names single layers, and --joined asks for those joined", param_hint="--layer")
+    choice = Choice(family, phase, mode, pool, tuple(layer or ()), tuple(concept or ()), min_f1, joined)
     made = export_lens_pack(study, out, layout=layout, run_id=run_id, choice=choice, fold_threshold=fold_threshold)
-    n_concepts, layers = len({lens.concept for lens in made.lenses}), sorted({lens.layer for lens in made.lenses})
-    told = f"{len(made.lenses):,} {made.lenses[0].family} lenses of {n_concepts:,} concepts, layers {', '.join(map(str, layers))}"
+    n_concepts = len({lens.concept for lens in made.lenses})
+    read = sorted({lens.layers for lens in made.lenses}, key=lambda layers: (len(layers), layers))
+    layers = ", ".join("+".join(map(str, one)) for one in read)
+    told = f"{len(made.lenses):,} {made.lenses[0].family} lenses of {n_concepts:,} concepts, layers {layers}"
     typer.echo(f"{told}; {len(made.left_out):,} left out.", err=True)
+    typer.echo(str(out))
+
+
+@app.command()
+def artifacts(
+    out: Annotated[Path, typer.Option("--out", help="New folder for the files.")],
+    study: StudyArgument = DEFAULT_STUDY,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    judge_id: Annotated[
+        str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")
+    ] = None,
+    family: Annotated[str, typer.Option(help="Lens family whose measures the table has.")] = "logistic",
+    verdicts: Annotated[
+        bool, typer.Option("--verdicts", help="Write ratings in force, people's before the judge's.")
+    ] = False,
+) -> None:
+    """Write samples.json, judgments.json, analysis.csv and a methodology document of a run; they import again."""
+    from engine.exchange.artifacts_export import export_artifacts
+
+    made = export_artifacts(study, out, run_id=run_id, judge_id=judge_id, family=family, in_force=verdicts)
+    judged = f"rated by judge {made.judge_id}" if made.judge_id else "which nobody has judged"
+    typer.echo(f"Run {made.run_id}: {made.n_rows:,} rows, {judged}.", err=True)
     typer.echo(str(out))

@@ -64,7 +64,7 @@ class Lens:
 
     concept: str
     family: str
-    layer: int
+    layers: list[int]
     phase: str
     mode: str
     f1: float | None

@@ -133,7 +133,7 @@ class LensScore:
     """What a lens that had not seen the sample says of it."""
 
     family: str
-    layer: int
+    layers: list[int]
     phase: str
     probability: float
     fires: bool

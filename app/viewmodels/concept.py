@@ -7,6 +7,7 @@ from app.data import Lens
 from app.viewmodels.words import CEILINGS, interval, number
 from engine.stats.ceiling import Ceiling
 from engine.stats.findings import Finding
+from engine.stats.layers import layers_name
 
 _INPUTS = {
     "good": "good positives",
@@ -61,11 +62,11 @@ def ceiling_rows(finding: Finding, *, deciding: str) -> tuple[CeilingRow, ...]:
 
 def lens_dots(lenses: Sequence[Lens]) -> tuple[LensDots, ...]:
     """A row a lens, families together and layers in order."""
-    ordered = sorted(lenses, key=lambda lens: (lens.family, lens.phase, lens.layer))
+    ordered = sorted(lenses, key=lambda lens: (lens.family, lens.phase, len(lens.layers), lens.layers))
     phases = {lens.phase for lens in lenses}
     return tuple(
         LensDots(
-            name=f"{lens.family}, layer {lens.layer}" + (f", {lens.phase}" if len(phases) > 1 else ""),
+            name=f"{lens.family}, {layers_name(lens.layers)}" + (f", {lens.phase}" if len(phases) > 1 else ""),
             f1=lens.f1,
             low=lens.f1_low,
             high=lens.f1_high,

@@ -9,9 +9,10 @@ from app.data import ConceptCounts, Lens, Profile
 from app.viewmodels.words import CEILINGS, interval, number
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings, LensResult, LensSummary, explain_excess, summarise_lenses
+from engine.stats.layers import Layers, layers_name
 
-LensSetting = tuple[str, int, str]
-"""family, layer, phase"""
+LensSetting = tuple[str, Layers, str]
+"""family, the layer or the layers joined, phase"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,11 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
 def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
     """Every family, layer and phase that was trained: the linear lens first, outputs before prompts, deepest layer first.
 
-    The order is fixed before any F1 is seen, and the same as the report's; the highest of several would flatter.
+    Layers joined come last. The order is fixed before any F1 is seen, and the same as the report's; the highest of several
+    would flatter.
     """
-    settings = {(lens.family, lens.layer, lens.phase) for lens in lenses}
-    return tuple(sorted(settings, key=lambda s: (s[0] != "logistic", s[0], s[2] != "output", -s[1])))
+    settings = {(lens.family, tuple(lens.layers), lens.phase) for lens in lenses}
+    return tuple(sorted(settings, key=lambda s: (s[0] != "logistic", s[0], s[2] != "output", len(s[1]), -s[1][-1])))
 
 
 def suspicion(card: QuadrantCard) -> str | None:
@@ -116,13 +118,13 @@ def suspicion(card: QuadrantCard) -> str | None:
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:
     """The lenses of one setting."""
-    return tuple(lens for lens in lenses if (lens.family, lens.layer, lens.phase) == setting)
+    return tuple(lens for lens in lenses if (lens.family, tuple(lens.layers), lens.phase) == setting)
 
 
 def setting_name(setting: LensSetting) -> str:
     """How a lens setting is written."""
-    family, layer, phase = setting
-    return f"{family} · layer {layer} · {phase}"
+    family, layers, phase = setting
+    return f"{family} · {layers_name(layers)} · {phase}"
 
 
 def smallest_gaps(points: Sequence[MapPoint], at_most: int) -> tuple[MapPoint, ...]:

@@ -11,6 +11,7 @@ from app.viewmodels.words import FORM, LENS, UNKNOWN, integer, number, percent
 from app.widgets import markup, notices
 from app.widgets.rows import BY_PEOPLE
 from engine.stats.form import looping_span
+from engine.stats.layers import layers_name
 
 
 def head(pair: data.PairDetail) -> None:
@@ -80,7 +81,7 @@ def scores(found: Sequence[LensScore]) -> None:
         notices.note("No lens has scored this sample.")
         return
     rows = "".join(
-        f"<tr><td>{markup.text(score.family)}</td><td>layer {score.layer}</td>"
+        f"<tr><td>{markup.text(score.family)}</td><td>{layers_name(score.layers)}</td>"
         f'<td><div class="lg-probability"><i style="width:{100 * score.probability:.0f}%"></i></div></td>'
         f"<td>{number(score.probability)}</td><td>{markup.badge('fires', kind='fires') if score.fires else ''}</td></tr>"
         for score in found

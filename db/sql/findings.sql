@@ -31,12 +31,20 @@ order by position;
 -- The measured lenses of a run, one row a concept, family, layers, phase and mode: the latest, where pairs were added or
 -- another pool was read.
 select
-    concept, family, layer, phase, mode, f1, f1_low, f1_high, "precision", recall, auc, average_precision,
+    concept, family, layers, phase, mode, f1, f1_low, f1_high, "precision", recall, auc, average_precision,
     always_positive_f1, shuffled_f1, text_only_f1, length_only_f1, n_positive, n_negative, n_excluded, reason, lens_id
 from lens_results
 where run_id = $run_id and ($concept is null or concept = $concept)
 qualify row_number() over (partition by concept, family, layers, phase, mode order by trained_at desc) = 1
-order by concept, family, phase, mode, layer;
+order by concept, family, phase, mode, len(layers), layers;
+
+-- name: lens_counts
+-- How many lenses a run has of each family, by what they read.
+select family, layers, count(*) as n_lenses
+from lenses
+where run_id = $run_id
+group by family, layers
+order by family, len(layers), layers;
 
 -- name: runs
 -- Runs of the study, newest first, each with its pairs, prompts and samples. One is shown unless another is asked for: the

@@ -86,8 +86,8 @@ order by vote;
 
 -- name: scores
 -- What each lens of the concept said of the sample when it had not been trained on it.
-select l.family, l.layer, l.phase, s.probability, s.fires, s.fold
+select l.family, l.layers, l.phase, s.probability, s.fires, s.fold
 from lens_scores s
 join lens_results l on l.lens_id = s.lens_id
 where s.repeat = 0 and l.run_id = $run_id and l.concept = $concept and s.sample_id = $sample_id
-order by l.family, l.layer, l.phase;
+order by l.family, len(l.layers), l.layers, l.phase;

@@ -1,6 +1,7 @@
 """Lens packs: a folder of lenses with a manifest that says what each of them reads, fires at and is worth.
 
-Two layouts. `native` has one safetensors file a lens, `layer5/gin.safetensors`, 5 being the model's layer. `hatcat` is that of
+Two layouts. `native` has one safetensors file a lens, `layer5/gin.safetensors`, 5 being the model's layer, or
+`layer3+5/gin.safetensors` for a lens that reads several layers joined in that order. `hatcat` is that of
 production lens packs: one PyTorch state dict a concept, `layer2/gin.pt`, 2 being the concept's layer in its concept pack, and all
 of them read one layer of the model. We write the same manifest beside both. A production pack that has none is read as well, and
 what it does not say is unknown. docs/lens-packs.md describes the format.
@@ -27,7 +28,7 @@ Pool = Literal["mean", "last"]
 SUFFIX: dict[Layout, str] = {"native": ".safetensors", "hatcat": ".pt"}
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-FileName = Annotated[str, Field(pattern=r"^layer\d{1,4}/[^/\\\x00]+\.(safetensors|pt)$")]
+FileName = Annotated[str, Field(pattern=r"^layer\d{1,4}(\+\d{1,4})*/[^/\\\x00]+\.(safetensors|pt)$")]
 """A manifest is a stranger's word, and shall not lead out of its folder."""
 _PRODUCTION_NAME = re.compile(r"layer(?P<pack_layer>\d{1,4})/(?P<concept>[^/]+)\.pt")
 
@@ -69,13 +70,15 @@ class PackedStudy:
 class PackedLens:
     """One lens: its file, what it is for, where it fires, and its measures out of fold beside its baselines.
 
-    It fires where the probability, the logistic of its file's logit, reaches `threshold`. `folded_logit` was taken off the last
-    bias so that logit 0 decides; adding it gives the lens as it was trained.
+    It reads `layers`, one or several side by side in that order; `layer` is the one, and none where several are joined. It fires
+    where the probability, the logistic of its file's logit, reaches `threshold`. `folded_logit` was taken off the last bias so
+    that logit 0 decides; adding it gives the lens as it was trained.
     """
 
     file: FileName
     concept: str
-    layer: Count
+    layer: Count | None = None
+    layers: tuple[Count, ...] = ()
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threshold_rule: str = "the pack does not say; logit 0"
     folded_logit: Annotated[float, Field(allow_inf_nan=False)] = 0.0
@@ -102,6 +105,15 @@ class PackedLens:
     trained_at: str | None = None
     sha256: str | None = None
 
+    def __post_init__(self) -> None:
+        read = self.layers or (() if self.layer is None else (self.layer,))
+        if not read or len(set(read)) < len(read):
+            raise ValueError("a lens reads one layer, or several that differ")
+        if self.layer != (read[0] if len(read) == 1 else None):
+            raise ValueError(f"layer {self.layer} and layers {list(read)} contradict each other")
+        # Packs of earlier versions name one layer alone.
+        object.__setattr__(self, "layers", read)
+
     @property
     def name(self) -> str:
         """What people call the concept."""
@@ -113,9 +125,10 @@ class LeftOut:
     """A lens of the run that is not in the pack, and why."""
 
     concept: str
-    layer: int
+    layer: int | None
     lens_id: str
     reason: str
+    layers: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +174,11 @@ def load_lens_pack(folder: Path, *, model_layer: int | None = None) -> LensPack:
     if not pack.manifest.lenses:
         raise LensPackError(f"{folder} holds no lenses.")
     for lens in pack.manifest.lenses:
-        width = width_of(pack.read_state(lens))
-        if width != pack.manifest.model.width:
+        width, n_layers = width_of(pack.read_state(lens)), len(lens.layers)
+        if width != pack.manifest.model.width * n_layers:
+            times = f" at {n_layers} layers joined" if n_layers > 1 else ""
             raise LensPackError(
-                f"{folder / lens.file} is {width} wide, and the pack's model {pack.manifest.model.width}."
+                f"{folder / lens.file} is {width} wide, and the pack's model {pack.manifest.model.width}{times}."
             )
     return pack
 

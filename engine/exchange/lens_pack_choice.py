@@ -23,6 +23,7 @@ class Choice:
     layers: tuple[int, ...] = ()
     concepts: tuple[str, ...] = ()
     min_f1: float | None = None
+    only_joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class StudyLens:
     lens_id: str
     concept: str
     family: str
-    layer: int
+    layer: int | None
+    layers: tuple[int, ...]
     phase: str
     mode: str
     pool: str
@@ -78,28 +80,39 @@ def choose_lenses(
     ConfigError names a layer or concept that has no lens.
     """
     alike = _of_one_kind(candidates, choice, families)
-    layers, concepts = {c.row.layer for c in alike}, {c.row.concept for c in alike}
-    for layer in choice.layers:
-        if layer not in layers:
-            known = ", ".join(map(str, sorted(layers)))
-            raise ConfigError(
-                f"No such lens was trained at layer {layer}.", hint=f"There are lenses at layers {known}."
-            )
+    concepts = {c.row.concept for c in alike}
+    _require_layers({c.row.layers for c in alike}, choice)
     for concept in choice.concepts:
         if concept not in concepts:
             raise ConfigError(f'No such lens was trained for the concept "{concept}".')
     asked = [
-        one
-        for one in alike
-        if one.row.layer in (choice.layers or layers) and one.row.concept in (choice.concepts or concepts)
+        one for one in alike if _reads(one.row.layers, choice) and one.row.concept in (choice.concepts or concepts)
     ]
     reasons = {one.row.lens_id: _why_not(one.row, choice.min_f1) for one in asked}
     left_out = [
-        LeftOut(one.row.concept, one.row.layer, one.row.lens_id, reason)
+        LeftOut(one.row.concept, one.row.layer, one.row.lens_id, reason, one.row.layers)
         for one in asked
         if (reason := reasons[one.row.lens_id]) is not None
     ]
     return [one for one in asked if reasons[one.row.lens_id] is None], left_out
+
+
+def _require_layers(trained: set[tuple[int, ...]], choice: Choice) -> None:
+    for layer in choice.layers:
+        if (layer,) not in trained:
+            known = ", ".join(str(one[0]) for one in sorted(trained) if len(one) == 1)
+            raise ConfigError(
+                f"No such lens was trained at layer {layer}.", hint=f"There are lenses at layers {known}."
+            )
+    if choice.only_joined and all(len(one) == 1 for one in trained):
+        raise ConfigError("No such lens was trained on layers joined.", hint="Train them: lensgap train --join-layers.")
+
+
+def _reads(layers: tuple[int, ...], choice: Choice) -> bool:
+    """Whether a lens reads what is asked for: one of the layers named, several joined, or anything where neither is."""
+    if len(layers) > 1:
+        return choice.only_joined or not choice.layers
+    return layers[0] in choice.layers or not (choice.layers or choice.only_joined)
 
 
 def _of_one_kind(candidates: Iterable[Candidate], choice: Choice, families: Sequence[str]) -> list[Candidate]:

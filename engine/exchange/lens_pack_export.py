@@ -1,8 +1,8 @@
 """Write lenses of a run as a lens pack, whole or not at all.
 
-A pack holds one family, reading one phase in one mode and pool; ours at any of the trained layers, a production pack at one,
-since its files are named for their concepts alone. A lens whose F1 is unknown was never fitted; it and those below the F1 asked
-for are listed in the manifest with the reason, so that nobody misses them in vain.
+A pack holds one family, reading one phase in one mode and pool; ours at any of the trained layers, alone or joined, a production
+pack at one, since its files are named for their concepts alone. A lens whose F1 is unknown was never fitted; it and those below
+the F1 asked for are listed in the manifest with the reason, so that nobody misses them in vain.
 """
 
 import hashlib
@@ -34,7 +34,9 @@ from engine.exchange.lens_pack_choice import Candidate, Choice, StudyLens, choos
 from engine.exchange.lens_pack_names import file_names
 from engine.exchange.lens_pack_state import encode_state, shift_logit, width_of
 from engine.exchange.new_folder import new_folder
+from engine.stages.lens_rows import lens_file
 from engine.stages.progress import now
+from engine.stats.layers import layers_name
 
 Json = dict[str, Any]
 _ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(StudyLens)} - {"trained_at"})
@@ -62,8 +64,8 @@ def export_lens_pack(
         chosen, left_out = choose_lenses(_candidates(cursor, run), choice, families=config.lenses)
         if not chosen:
             raise LensPackError(
-                f"None of {len(left_out)} lenses can go into the pack: {left_out[0].concept} at layer {left_out[0].layer}, "
-                f"for one: {left_out[0].reason}."
+                f"None of {len(left_out)} lenses can go into the pack: {left_out[0].concept} at "
+                f"{layers_name(left_out[0].layers)}, for one: {left_out[0].reason}."
             )
         if layout == "hatcat":
             _require_one_layer(chosen)
@@ -72,9 +74,7 @@ def export_lens_pack(
         totals = cursor.execute(query("stages.totals"), {"run_id": run["run_id"]}).fetchone() or (0, 0, 0)
     described = _describe(chosen, scored, layout=layout)
     with new_folder(folder) as scratch:
-        sources = [
-            study / "lenses" / run["run_id"] / f"layer{c.row.layer}" / f"{c.row.lens_id}.safetensors" for c in chosen
-        ]
+        sources = [lens_file(study, run["run_id"], c.row.layers, c.row.lens_id) for c in chosen]
         lenses, width = _write_lenses(scratch, described, sources, fold=fold_threshold)
         _, phase, mode, pool = chosen[0].kind
         manifest = Manifest(
@@ -114,11 +114,23 @@ def _named(found: duckdb.DuckDBPyConnection) -> list[Json]:
 def _candidates(cursor: duckdb.DuckDBPyConnection, run: Json) -> list[Candidate]:
     rows = _named(cursor.execute(query("lens_packs.lenses"), {"run_id": run["run_id"]}))
     names = [field.name for field in fields(StudyLens)]
-    return [Candidate(StudyLens(*(row[name] for name in names)), row["label"], row["pack_layer"]) for row in rows]
+    return [
+        Candidate(
+            StudyLens(**{name: row[name] for name in names} | {"layers": tuple(row["layers"])}),
+            row["label"],
+            row["pack_layer"],
+        )
+        for row in rows
+    ]
 
 
 def _require_one_layer(chosen: Sequence[Candidate]) -> None:
-    layers = sorted({one.row.layer for one in chosen})
+    layers = sorted({layer for one in chosen for layer in one.row.layers})
+    if any(len(one.row.layers) > 1 for one in chosen):
+        raise ConfigError(
+            f"The hatcat layout cannot hold lenses that read several layers joined ({'+'.join(map(str, layers))}): name one "
+            "layer with --layer, or take the native layout."
+        )
     if len(layers) > 1:
         raise ConfigError(
             f"A pack in the hatcat layout reads one layer of the model, and the lenses chosen read layers "
@@ -148,17 +160,18 @@ def _describe(chosen: Sequence[Candidate], scored: Mapping[str, Json], *, layout
 
 
 def _file(one: Candidate, name: str, *, layout: Layout) -> str:
-    return f"layer{one.row.layer if layout == 'native' else one.pack_layer}/{name}{SUFFIX[layout]}"
+    folder = "+".join(map(str, one.row.layers)) if layout == "native" else one.pack_layer
+    return f"layer{folder}/{name}{SUFFIX[layout]}"
 
 
 def _write_lenses(
     folder: Path, described: Sequence[PackedLens], sources: Sequence[Path], *, fold: bool
 ) -> tuple[tuple[PackedLens, ...], int]:
     """Write the files one after the other; the lenses with the hashes of their content, and the width that they share."""
-    written, widths = [], set()
+    written, widths = [], set[int]()
     for lens, source in zip(described, sources, strict=True):
         state = read_lens_file(source)
-        widths.add(width_of(state))
+        widths.add(width_of(state) // len(lens.layers))
         if fold:
             by = float(logit(lens.threshold))
             state, lens = shift_logit(state, -by), replace(lens, threshold=0.5, folded_logit=by)

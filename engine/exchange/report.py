@@ -27,6 +27,7 @@ from engine.stats.findings import (
 )
 from engine.stats.form import FormRule
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
+from engine.stats.layers import layers_name
 from engine.terminal import visible
 
 Json = dict[str, Any]
@@ -59,13 +60,14 @@ def build_report(
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     found = find(count_concepts(counts, quadrants=quadrants), settings=settings or Settings())
     chosen = deepest_lenses(lenses, family=family)
+    of_concept = _by_concept(lenses)
     return {
         "run": run,
         "judge": _judge(judges, judge),
         "form_rule": form_rule,
         "n_samples": totals[1],
         "n_pairs": totals[2],
-        "lens": {"family": family, "layer": max((row[2] for row in lenses if row[1] == family), default=None)},
+        "lens": {"family": family, "layer": _deepest(lenses, family)},
         "settings": {
             "k": found.settings.k,
             "stability": found.settings.stability,
@@ -80,7 +82,9 @@ def build_report(
             name: _finding(finding, (chosen[c] for c, q in quadrants.items() if q == name and c in chosen))
             for name, finding in found.quadrants.items()
         },
-        "concepts": [_concept(found, profile, chosen) for profile in profiles],
+        "concepts": [
+            {**_concept(found, profile, chosen), "lenses": of_concept.get(profile[0], [])} for profile in profiles
+        ],
     }
 
 
@@ -99,10 +103,13 @@ def find_run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None)
 
 
 def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str, LensResult]:
-    """The lens of each concept at the deepest trained layer, from rows of the query `findings.lenses`."""
+    """The lens of each concept at the deepest trained layer, from rows of the query `findings.lenses`.
+
+    Lenses that read several layers joined stand beside it in the report.
+    """
     deepest: dict[str, tuple[Any, ...]] = {}
     for row in rows:
-        if row[1] == family and (row[0] not in deepest or row[2] > deepest[row[0]][2]):
+        if row[1] == family and len(row[2]) == 1 and (row[0] not in deepest or row[2] > deepest[row[0]][2]):
             deepest[row[0]] = row
     return {
         concept: LensResult(
@@ -119,6 +126,20 @@ def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str,
         )
         for concept, row in deepest.items()
     }
+
+
+def _deepest(rows: Iterable[tuple[Any, ...]], family: str) -> int | None:
+    return max((row[2][0] for row in rows if row[1] == family and len(row[2]) == 1), default=None)
+
+
+def _by_concept(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Json]]:
+    """Every lens of each concept, with what it reads."""
+    found: dict[str, list[Json]] = {}
+    for concept, family, layers, phase, mode, f1, low, high, _, _, auc, *_, reason, _ in rows:
+        lens = {"family": family, "reads": layers_name(layers), "layers": layers, "phase": phase, "mode": mode}
+        lens |= {"f1": f1, "low": low, "high": high, "auc": auc, "reason": reason}
+        found.setdefault(concept, []).append(lens)
+    return found
 
 
 def _judge(judges: Iterable[tuple[Any, ...]], judge_id: str | None) -> Json | None:

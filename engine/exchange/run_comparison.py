@@ -28,7 +28,7 @@ LENS_MEASURES: tuple[Measure, ...] = ("f1", "auc", "text_only_f1")
 SEED: Final = 0
 """Of the resamples that check an interval."""
 
-_APART: Final = frozenset({"lenses", "layers", "phase", "mode", "pool"})
+_APART: Final = frozenset({"lenses", "layers", "join_layers", "phase", "mode", "pool"})
 """Settings that the choice of lenses tells more exactly."""
 
 _JUDGING: Final = ("judge", "base_url", "rubric", "votes", "text_limit", "budget", "rpm", "tpm", "batches", "prices")

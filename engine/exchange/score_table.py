@@ -1,4 +1,4 @@
-"""Scores of a lens pack for a terminal: a block a text, a line a concept, a column a layer."""
+"""Scores of a lens pack for a terminal: a block a text, a line a concept, a column a layer or layers joined."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from engine.stats.layers import layers_name
 from engine.terminal import visible
 
 Json = dict[str, Any]
@@ -23,7 +24,7 @@ def score_table(found: Json, *, n_strongest: int = 5) -> Group:
             _block(text["scores"], n_strongest) if text["scores"] else Text(f"not scored: {text['reason']}\n")
         )
     legend = (
-        f"✓: the lens fires, its own threshold being reached. F1: measured out of fold, of the strongest layer; base: of always "
+        f"✓: the lens fires, its own threshold being reached. F1: measured out of fold, of the strongest lens; base: of always "
         f"saying yes. Model {visible(found['model'])}, {found['phase']} phase, {found['pool']} of its tokens, {found['mode']}. "
         "Probabilities of different lenses are not calibrated against each other."
     )
@@ -32,15 +33,15 @@ def score_table(found: Json, *, n_strongest: int = 5) -> Group:
 
 def _block(scores: Sequence[Json], n_strongest: int) -> RenderableType:
     """A table of the strongest concepts; scores come strongest first."""
-    layers = sorted({score["layer"] for score in scores})
+    layers = sorted({tuple(score["layers"]) for score in scores}, key=lambda read: (len(read), read))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
     table.add_column("")
-    for name in (*(f"layer {layer}" for layer in layers), "F1", "base"):
+    for name in (*map(layers_name, layers), "F1", "base"):
         table.add_column(name, justify="right", no_wrap=True, min_width=8)
     strongest = list(dict.fromkeys(score["concept"] for score in scores))[:n_strongest]
     for concept in strongest:
         own = [score for score in scores if score["concept"] == concept]
-        by_layer = {score["layer"]: score for score in own}
+        by_layer = {tuple(score["layers"]): score for score in own}
         label = Text(visible(own[0]["label"] or concept), no_wrap=True, overflow="ellipsis")
         table.add_row(
             label, *(_cell(by_layer.get(layer)) for layer in layers), _f1(own[0]), _number(own[0], "always_positive_f1")

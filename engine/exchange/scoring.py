@@ -57,8 +57,10 @@ def choose_packed(pack: LensPack, *, concepts: Sequence[str], layers: Sequence[i
         if all(concept != lens.concept for lens in lenses):
             raise ConfigError(f'{pack.folder} has no lens for the concept "{concept}".')
     for layer in layers:
-        if all(layer != lens.layer for lens in lenses):
-            known = ", ".join(map(str, sorted({lens.layer for lens in lenses})))
+        if all((layer,) != lens.layers for lens in lenses):
+            known = (
+                ", ".join(map(str, sorted({lens.layer for lens in lenses if lens.layer is not None}))) or "none alone"
+            )
             raise ConfigError(
                 f"{pack.folder} has no lens at layer {layer}.", hint=f"It has lenses at these layers: {known}."
             )
@@ -88,7 +90,7 @@ def score_texts(
         )
     mode: Mode = "in_context" if prompt is not None or phase == "prompt" else "output_only"
     readings = [_read(subject, text, phase=phase, prompt=prompt) for text in texts]
-    layers = sorted({lens.layer for lens in lenses})
+    layers = sorted({layer for lens in lenses for layer in lens.layers})
     captured = iter(_capture(subject, [r.replay for r in readings if r.replay], layers, quiet=quiet))
     vectors = [_vectors(next(captured), layers, phase, pool) if r.replay else None for r in readings]
     logits = _logits(pack, lenses, [found for found in vectors if found])
@@ -110,7 +112,7 @@ def score_texts(
 
 
 def _require_fit(pack: LensPack, lenses: Sequence[PackedLens], subject: Subject) -> None:
-    width, deepest = pack.manifest.model.width, max(lens.layer for lens in lenses)
+    width, deepest = pack.manifest.model.width, max(max(lens.layers) for lens in lenses)
     if width != subject.width:
         raise LensPackError(
             f"The lenses in {pack.folder} read activations of width {width}, and {subject.name} has {subject.width}.",
@@ -165,7 +167,12 @@ def _logits(pack: LensPack, lenses: Sequence[PackedLens], vectors: Sequence[Vect
     if not vectors:
         return np.zeros((len(lenses), 0))
     X = {layer: np.stack([found[layer] for found in vectors]) for layer in vectors[0]}
-    return np.stack([predict_logit(pack.read_state(lens), X[lens.layer]) for lens in lenses])
+    return np.stack(
+        [
+            predict_logit(pack.read_state(lens), np.concatenate([X[layer] for layer in lens.layers], axis=1))
+            for lens in lenses
+        ]
+    )
 
 
 def _cautions(pack: LensPack, subject: Subject, mode: Mode, readings: Sequence[Reading]) -> list[str]:
@@ -206,6 +213,7 @@ def _score(lens: PackedLens, logit: float) -> Json:
         "concept": lens.concept,
         "label": lens.label,
         "layer": lens.layer,
+        "layers": list(lens.layers),
         "lens_id": lens.lens_id,
         "logit": logit,
         "probability": probability,

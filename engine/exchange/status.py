@@ -11,6 +11,7 @@ from rich.text import Text
 
 from db import connect, query
 from engine.exchange.judge_names import judge_names
+from engine.stats.layers import layers_name
 from engine.terminal import dollars, visible
 
 
@@ -42,6 +43,10 @@ def _run(cursor: Any, row: tuple[Any, ...]) -> dict[str, Any]:
         "n_samples_with_form": counts[1],
         "n_samples_captured": counts[2],
         "n_lenses": counts[3],
+        "lenses": [
+            {"family": family, "reads": layers_name(layers), "layers": layers, "n_lenses": n}
+            for family, layers, n in cursor.execute(query("findings.lens_counts"), values).fetchall()
+        ],
         "n_ratings_by_people": counts[4],
         "graduation": dict(zip(("rule", "n_concepts", "n_graduated", "n_stopped"), latest, strict=True))
         if latest
@@ -78,9 +83,16 @@ def status_table(status: dict[str, Any]) -> Group:
             _dollars(sum(j["cost_usd"] or 0 for j in run["judges"]), sum(j["n_unpriced"] for j in run["judges"])),
         )
     note = Text("\njudged: votes of all judges on pairs. rated: ratings by people. cost: of the judges.", style="dim")
+    joined = [line for run in status["runs"] if (line := _joined(run))]
     graduated = [_graduation(run) for run in status["runs"] if run["graduation"]]
     blocks = [block for run in status["runs"] if run["judges"] for block in _judges(run)]
-    return Group(title, table, note, *graduated, *blocks)
+    return Group(title, table, note, *joined, *graduated, *blocks)
+
+
+def _joined(run: dict[str, Any]) -> Text | None:
+    """How many lenses of a run read several layers joined; nothing where none does."""
+    told = [f"{one['n_lenses']:,} {one['family']} on {one['reads']}" for one in run["lenses"] if len(one["layers"]) > 1]
+    return Text(f"{visible(run['run'])}: lenses on layers joined: {visible(', '.join(told))}.") if told else None
 
 
 def _graduation(run: dict[str, Any]) -> Text:

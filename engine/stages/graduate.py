@@ -27,6 +27,7 @@ DECIDING = (
     "graduate_by",
     "most_samples",
     "layers",
+    "join_layers",
     "mode",
     "phase",
     "pool",

@@ -20,20 +20,20 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class CapturedPairs:
-    """One concept's captured pairs at one layer: how many, and their fingerprint."""
+    """One concept's captured pairs at one layer, or at several that are read joined: how many, and their fingerprint."""
 
     concept: str
-    layer: int
+    layers: tuple[int, ...]
     n_pairs: int
     pairs_hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class LensGroup:
-    """The lenses of one family at one layer that share a pool; `lens_ids` name those asked for, concept by concept."""
+    """The lenses of one family on the same layers that share a pool; `lens_ids` name those asked for, concept by concept."""
 
     family: str
-    layer: int
+    layers: tuple[int, ...]
     pool: tuple[str, ...]
     lens_ids: Mapping[str, str]
 
@@ -48,32 +48,48 @@ def lens_groups(
     concepts: frozenset[str] | None,
 ) -> Iterator[LensGroup]:
     """Deal the captured pairs to groups, all families of a pool after another; `concepts` are asked for, all where None."""
-    for layer, pool in _pools(captured, config, width):
+    for layers, pool in _pools(captured, config, width):
         pool_hash = _hash([[each.concept, each.pairs_hash] for each in pool])
         asked = [each for each in pool if concepts is None or each.concept in concepts]
         for name, family in families.items():
             shared = pool_hash if isinstance(family, Pools) else None
             named = {each.concept: lens_id(run_id, config, each, name, shared) for each in asked}
-            yield LensGroup(name, layer, tuple(each.concept for each in pool), named)
+            yield LensGroup(name, layers, tuple(each.concept for each in pool), named)
 
 
 def lens_id(run_id: str, config: StudyConfig, pairs: CapturedPairs, family: str, pool_hash: str | None) -> str:
     """Identity of a lens: hash of what it is trained on and how it is measured."""
-    content = [run_id, pairs.concept, family, pairs.layer, pairs.pairs_hash, pool_hash, MEASURES_VERSION]
+    read = pairs.layers[0] if len(pairs.layers) == 1 else pairs.layers
+    content = [run_id, pairs.concept, family, read, pairs.pairs_hash, pool_hash, MEASURES_VERSION]
     measured = [config.phase, config.mode, config.pool, config.folds, config.seed, config.repeats]
     return _hash([*content, *measured, config.validation, config.group_by])
 
 
 def _pools(
     captured: Sequence[CapturedPairs], config: StudyConfig, width: int
-) -> Iterator[tuple[int, list[CapturedPairs]]]:
-    layers: defaultdict[int, list[CapturedPairs]] = defaultdict(list)
-    for each in sorted(captured, key=lambda each: (each.layer, each.concept)):
-        layers[each.layer].append(each)
-    for layer, there in layers.items():
-        n_bytes = 4 * width * sum(each.n_pairs for each in there)
+) -> Iterator[tuple[tuple[int, ...], list[CapturedPairs]]]:
+    by_layers: defaultdict[tuple[int, ...], list[CapturedPairs]] = defaultdict(list)
+    for each in sorted(captured, key=lambda each: (each.layers, each.concept)):
+        by_layers[each.layers].append(each)
+    if config.join_layers and len(by_layers) > 1 and (together := join_captured(captured)):
+        by_layers[together[0].layers] = together
+    for layers, there in by_layers.items():
+        n_bytes = 4 * width * len(layers) * sum(each.n_pairs for each in there)
         n_pools = min(len(there), -(-n_bytes // (config.memory_mib * _MIB)))
-        yield from ((layer, there[first::n_pools]) for first in range(n_pools))
+        yield from ((layers, there[first::n_pools]) for first in range(n_pools))
+
+
+def join_captured(captured: Sequence[CapturedPairs]) -> list[CapturedPairs]:
+    """All layers joined, concept by concept; one that was not captured at every layer is missing."""
+    layers = tuple(sorted({layer for each in captured for layer in each.layers}))
+    of_concept: defaultdict[str, list[CapturedPairs]] = defaultdict(list)
+    for each in sorted(captured, key=lambda each: (each.concept, each.layers)):
+        of_concept[each.concept].append(each)
+    return [
+        CapturedPairs(concept, layers, max(each.n_pairs for each in own), _hash([each.pairs_hash for each in own]))
+        for concept, own in of_concept.items()
+        if len(own) == len(layers)
+    ]
 
 
 def _hash(content: object) -> str:

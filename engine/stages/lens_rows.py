@@ -16,12 +16,12 @@ from engine.subject.shards import unwritable
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredLens:
-    """One concept's lens at one layer: what was measured, of which samples, and the lens fitted on all of them if any."""
+    """One concept's lens on its layers: what was measured, of which samples, and the lens fitted on all of them if any."""
 
     lens_id: str
     run_id: str
     concept: str
-    layer: int
+    layers: tuple[int, ...]
     sample_ids: Sequence[str]
     n_excluded: int
     found: LensEvaluation
@@ -48,7 +48,7 @@ def _lens_row(one: MeasuredLens, config: StudyConfig) -> LensRow:
         run_id=one.run_id,
         concept=one.concept,
         family=one.found.family,
-        layers=(one.layer,),
+        layers=one.layers,
         phase=config.phase,
         mode=config.mode,
         pool=config.pool,
@@ -63,6 +63,11 @@ def _lens_row(one: MeasuredLens, config: StudyConfig) -> LensRow:
         n_pairs_more=one.found.n_pairs_more if one.found.reason else None,
         trained_at=now(),
     )
+
+
+def lens_file(study: Path, run_id: str, layers: Sequence[int], lens_id: str) -> Path:
+    """Where a lens of a run is kept: in the folder of its layer, or of the layers that it reads joined."""
+    return study / "lenses" / run_id / f"layer{'+'.join(map(str, layers))}" / f"{lens_id}.safetensors"
 
 
 def store_lens(state: State, file: Path) -> None:

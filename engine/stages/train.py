@@ -19,10 +19,11 @@ from engine.errors import ConfigError
 from engine.lenses.baselines import TextBaselines
 from engine.lenses.evaluate import Held, Validation, fit_pack, hold_out, measure, text_controls
 from engine.lenses.interface import FittedLens, LeavesOut, LensFamily, Pools
+from engine.lenses.joined import WITH_INPUT_NORM, joined
 from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES, on_machine
 from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
-from engine.stages.lens_rows import MeasuredLens, lens_rows, store_lens
+from engine.stages.lens_rows import MeasuredLens, lens_file, lens_rows, store_lens
 from engine.stages.stage import Stage, in_batches
 from engine.stages.training_sets import ConceptPairs, load_concepts
 
@@ -43,14 +44,17 @@ class PendingLens:
 def training(
     study: Path, run_id: str, config: StudyConfig, *, layers: Sequence[int], concepts: Sequence[str] | None = None
 ) -> Stage[PendingLens]:
-    """The stage that trains every family at every layer for every concept, or for those named."""
+    """The stage that trains every family at every layer, and on all of them joined where asked, for every concept or some."""
     families = choose_families(config)
     asked = None if concepts is None else frozenset(concepts)
     trainer = _Trainer(study, run_id, config, families)
 
     def groups(cursor: duckdb.DuckDBPyConnection) -> list[LensGroup]:
         values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
-        captured = [CapturedPairs(*row) for row in cursor.execute(query("stages.pair_sets"), values).fetchall()]
+        captured = [
+            CapturedPairs(concept, (layer,), n, pairs)
+            for concept, layer, n, pairs in cursor.execute(query("stages.pair_sets"), values).fetchall()
+        ]
         width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
         return list(lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=asked))
 
@@ -79,7 +83,23 @@ def choose_families(config: StudyConfig) -> dict[str, LensFamily]:
         if config.validation == "leave-one-group-out" and not isinstance(FAMILIES[name], LeavesOut):
             able = ", ".join(known for known, family in FAMILIES.items() if isinstance(family, LeavesOut))
             raise ConfigError(f"{name} cannot leave groups out without refits.", hint=f"Families that can: {able}.")
+    if config.join_layers:
+        _require_joinable(config)
     return {name: FAMILIES[name] for name in names}
+
+
+def _require_joinable(config: StudyConfig) -> None:
+    if WITH_INPUT_NORM in config.lenses:
+        raise ConfigError(
+            f"{WITH_INPUT_NORM} cannot read layers joined: it normalises an activation as a whole, so that the layer of the "
+            "largest norm would drown the others.",
+            hint="Leave it out of lenses, or join_layers off.",
+        )
+    if config.validation != "folds":
+        raise ConfigError(
+            "Layers joined are scaled by their training rows, so leaving a group out takes refits.",
+            hint="Set validation to folds, or join_layers off.",
+        )
 
 
 class _Trainer:
@@ -89,7 +109,7 @@ class _Trainer:
         self._study, self._run_id, self._config = study, run_id, config
         self._families = families
         self._validation = Validation(config.folds, config.repeats, config.validation == "leave-one-group-out")
-        self._pool: tuple[int, tuple[str, ...]] | None = None
+        self._pool: tuple[tuple[int, ...], tuple[str, ...]] | None = None
         self._pairs: dict[str, ConceptPairs] = {}
         self._prepared: dict[str, Prepared] = {}
         self._group: LensGroup | None = None
@@ -100,7 +120,7 @@ class _Trainer:
         """Measure lenses of one group."""
         group = batch[0].group
         self._load(group)
-        family = _placed(self._families[group.family], self._config)
+        family = joined(_placed(self._families[group.family], self._config), len(group.layers))
         if isinstance(family, Pools):
             if self._group != group:
                 self._held, self._group = self._hold_out(family, batch[0].pending), group
@@ -111,13 +131,13 @@ class _Trainer:
         return list(chain.from_iterable(self._measure(item, family, held, beside) for item in batch))
 
     def _load(self, group: LensGroup) -> None:
-        if self._pool == (group.layer, group.pool):
+        if self._pool == (group.layers, group.pool):
             return
-        self._pairs = load_concepts(self._study, self._run_id, self._config, concepts=group.pool, layer=group.layer)
+        self._pairs = load_concepts(self._study, self._run_id, self._config, concepts=group.pool, layers=group.layers)
         sets = [self._pairs[concept].pairs for concept in group.pool]
         prepared = prepare(sets, n_folds=self._config.folds, repeats=self._config.repeats, seed=self._config.seed)
         self._prepared = dict(zip(group.pool, prepared, strict=True))
-        self._pool, self._group = (group.layer, group.pool), None
+        self._pool, self._group = (group.layers, group.pool), None
 
     def _hold_out(self, family: LensFamily, concepts: Sequence[str]) -> dict[str, tuple[Held, FittedLens]]:
         """Score concepts out of fold and fit their lenses; those that cannot be cross-validated are missing."""
@@ -153,13 +173,11 @@ class _Trainer:
             seed=self._config.seed,
             validation=self._validation,
         )
-        layer, pairs = item.group.layer, self._pairs[item.concept]
+        layers, pairs = item.group.layers, self._pairs[item.concept]
         if lens is not None:
-            store_lens(
-                lens.state(), self._study / "lenses" / self._run_id / f"layer{layer}" / f"{item.lens_id}.safetensors"
-            )
+            store_lens(lens.state(), lens_file(self._study, self._run_id, layers, item.lens_id))
         measured = MeasuredLens(
-            item.lens_id, self._run_id, item.concept, layer, pairs.sample_ids, pairs.n_excluded, found, lens
+            item.lens_id, self._run_id, item.concept, layers, pairs.sample_ids, pairs.n_excluded, found, lens
         )
         return lens_rows(measured, self._config)
 

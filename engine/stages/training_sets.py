@@ -5,7 +5,7 @@ A pair whose activation is missing or not finite is left out and counted. A samp
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConceptPairs:
-    """Pairs of one concept at one layer that have a finite activation, and how many have none."""
+    """Pairs of one concept that have a finite activation at every layer asked for, and how many have none."""
 
     sample_ids: tuple[str, ...]
     pairs: PairSet
@@ -51,7 +51,7 @@ class _Sample:
 
 def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept: str, layer: int) -> TrainingSet:
     """Gather one concept's pairs with their activations at one layer."""
-    found = load_concepts(study, run_id, config, concepts=[concept], layer=layer)[concept]
+    found = load_concepts(study, run_id, config, concepts=[concept], layers=[layer])[concept]
     return TrainingSet(
         sample_ids=found.sample_ids,
         X=np.asarray(found.pairs.read(), dtype=np.float32),
@@ -63,20 +63,19 @@ def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept:
 
 
 def load_concepts(
-    study: Path, run_id: str, config: StudyConfig, *, concepts: Sequence[str], layer: int
+    study: Path, run_id: str, config: StudyConfig, *, concepts: Sequence[str], layers: Sequence[int]
 ) -> dict[str, ConceptPairs]:
-    """Gather the pairs of many concepts at one layer; what they hold in common is held once."""
-    values = {
-        "run_id": run_id,
-        "concepts": list(concepts),
-        "layer": layer,
-        "phase": config.phase,
-        "mode": config.mode,
-    }
+    """Gather the pairs of many concepts, several layers joined in their order; what they hold in common is held once."""
+    values = {"run_id": run_id, "concepts": list(concepts), "phase": config.phase, "mode": config.mode}
     with connect(study) as cursor:
-        pairs = cursor.execute(query("stages.pairs_of_concepts"), values).fetchall()
-        stored = cursor.execute(query("stages.samples_of_concepts"), values).fetchall()
-    samples, X = _read(study, stored, f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else ""))
+        pairs = cursor.execute(query("stages.pairs_of_concepts"), values | {"layer": layers[0]}).fetchall()
+        stored = [
+            cursor.execute(query("stages.samples_of_concepts"), values | {"layer": layer}).fetchall()
+            for layer in layers
+        ]
+    suffix = f"{config.phase}-last" if config.pool == "last" else config.phase
+    read = [_read(study, rows, f"{layer}.{suffix}") for layer, rows in zip(layers, stored, strict=True)]
+    samples, X = _join(read)
     of_concept: defaultdict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
     for concept, *pair in pairs:
         of_concept[concept].append((pair[0], pair[1], pair[2]))
@@ -96,6 +95,16 @@ def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> tuple[
         row[0]: _Sample(row[1], row[2], row[3], row[4], place) for place, row in enumerate(there) if finite[place]
     }
     return samples, X
+
+
+def _join(read: Sequence[tuple[dict[str, _Sample], FloatArray]]) -> tuple[dict[str, _Sample], FloatArray]:
+    """Return the samples that every layer has, and their activations side by side [samples, d·L]."""
+    if len(read) == 1:
+        return read[0]
+    first, _ = read[0]
+    common = [sample_id for sample_id in first if all(sample_id in samples for samples, _ in read)]
+    X = [rows[[samples[sample_id].row for sample_id in common]] for samples, rows in read]
+    return {name: replace(first[name], row=place) for place, name in enumerate(common)}, np.concatenate(X, axis=1)
 
 
 def _of_one(

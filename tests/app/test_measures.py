@@ -49,7 +49,7 @@ def add_rates(study: Path, concept: str, values: tuple[float, float]) -> None:
     lens = next(
         lens
         for lens in data.load_lenses(study, RUN, concept=concept)
-        if (lens.family, lens.layer) == ("logistic", LAYERS[-1])
+        if (lens.family, lens.layers) == ("logistic", [LAYERS[-1]])
     )
     rows = [
         LensMeasureRow(lens.lens_id, name, value, value - 0.1, value + 0.1, 20, None, "firing rate")

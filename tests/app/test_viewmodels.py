@@ -136,7 +136,7 @@ def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study:
 
 def test_the_first_lens_setting_is_the_deepest_linear_one_whatever_it_measured(full_study: Path) -> None:
     lenses = data.load_lenses(full_study, RUN)
-    deepest = max(lens.layer for lens in lenses if lens.family == "logistic")
+    deepest = max(tuple(lens.layers) for lens in lenses if lens.family == "logistic")
     worse = [replace(lens, f1=0.0) if lens.family == "logistic" else lens for lens in lenses]
     for measured in (lenses, worse, lenses[::-1]):
         assert overview.lens_settings(measured)[0] == ("logistic", deepest, "output")

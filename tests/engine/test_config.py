@@ -66,6 +66,7 @@ OTHER: dict[str, Any] = {
     "validation": "leave-one-group-out",
     "group_by": "template+prompt_concept",
     "memory_mib": 64,
+    "join_layers": True,
     "steps": (8, 20),
     "target": 0.9,
     "falloff": (0.6,),
