@@ -12,7 +12,9 @@ from workers import (
     add_all,
     batch,
     child,
+    die_after_a_fork,
     fill_disk,
+    hold_cursor,
     hold_lock,
     open_slowly,
     read_without_pause,
@@ -120,6 +122,27 @@ def test_process_that_stands_still_while_opening_misses_nothing(study: Path) -> 
         close_databases()
         pipe.send("go on")
         assert pipe.recv() == "latest"
+
+
+def test_peer_that_keeps_the_database_is_named(study: Path) -> None:
+    with child(hold_cursor, study) as (process, pipe):
+        assert pipe.recv() == "held"
+        with (
+            pytest.raises(StudyLocked, match=rf"PID {process.pid} \(.*python.*\) for 0.3 s"),
+            connect(study, wait_s=0.3),
+        ):
+            pass
+        pipe.send("give it back")
+        with connect(study) as cursor:
+            assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_turn_of_a_dead_process_does_not_pass_to_its_forked_child(study: Path) -> None:
+    with child(die_after_a_fork, study) as (_, pipe):
+        assert pipe.recv() == "alone"
+        with connect(study, wait_s=5) as cursor:
+            assert cursor.execute("select 1").fetchall() == [(1,)]
+        pipe.send("end")
 
 
 def test_idle_process_lets_others_in(study: Path) -> None:

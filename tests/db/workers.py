@@ -76,6 +76,23 @@ def hold_lock(file: Path, pipe: Connection) -> None:
     pipe.send("released")
 
 
+def hold_cursor(folder: Path, pipe: Connection) -> None:
+    """Keep a cursor until told to give it back."""
+    with connect(folder):
+        pipe.send("held")
+        pipe.recv()
+
+
+def die_after_a_fork(folder: Path, pipe: Connection) -> None:
+    """End with the database open, as when killed, and leave a forked child that lives on until told."""
+    with connect(folder):
+        if os.fork():
+            os._exit(0)
+        pipe.send("alone")
+        pipe.recv()
+        os._exit(0)
+
+
 def open_slowly(folder: Path, pipe: Connection) -> None:
     """Stand still between DuckDB's two steps of opening a file; report whether they saw the same state of it.
 
