@@ -182,7 +182,8 @@ def _graduation(found: Graduation | None) -> str:
     if found.reached is not None:
         return markup.badge(f"at {number(found.reached)}", kind="positive", title=hint)
     stopped = markup.badge(_STOPS.get(found.decision, found.decision), title=hint)
-    return f'{stopped}<small class="lg-why-not" title="{markup.text(hint)}">{markup.text(found.why)}</small>'
+    why = f'<small class="lg-why-not">{markup.text(found.why)}</small>'
+    return f'<div class="lg-stop" title="{markup.text(hint)}">{why}{stopped}</div>'
 
 
 def _alarm(point: LensPoint) -> str:
