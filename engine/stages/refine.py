@@ -102,6 +102,7 @@ class _Plan:
             "pairs": pairs_hash(self.pairs),
             "lenses": hash_of(sorted(self.lenses.items())),
             "groups": self.groups,
+            "top1_kept": "kept by the other folds",
         }
 
     def identity(self, variant: Variant) -> str:

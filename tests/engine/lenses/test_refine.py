@@ -1,5 +1,7 @@
 """The second pass over sibling groups: its algebra against plain references, and what of it is measured where."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 
 from bench.refinement import begin, draw_siblings, pair_loop
 from engine.lenses.folds import TooLittleData
-from engine.lenses.interface import predict_logit
+from engine.lenses.interface import State, predict_logit
 from engine.lenses.lda import Lda
 from engine.lenses.logistic import Logistic
 from engine.lenses.refine import f1_of, refine_all, refine_out_of_fold
@@ -150,6 +152,30 @@ def test_a_refinement_is_kept_only_where_ranking_rises_and_f1_does_not_fall() ->
     assert {kept for kept, *_ in told} == {True, False}
     for kept, before, after in told:
         assert kept == (after.top1 > before.top1 and after.f1 >= before.f1)
+
+
+def test_keeping_what_does_nothing_does_not_raise_the_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second pass that only adds noise to the lenses, weak enough that some of them rank higher by chance."""
+    rng = np.random.default_rng(0)
+
+    def jitter(tasks: Sequence[RankingTask]) -> list[list[State]]:
+        return [
+            [{n: w + rng.normal(scale=0.2 * w.std(), size=w.shape) for n, w in s.items()} for s in t.states]
+            for t in tasks
+        ]
+
+    monkeypatch.setattr("engine.lenses.refine.rank_by_margin", jitter)
+    groups = [sibling_set(seed, apart=0.5) for seed in range(8)]
+    found = [
+        one
+        for one in refine_out_of_fold(Ridge(strengths=(0.3,), slope=1.0), groups, variants=["margin"], n_folds=4)
+        if not isinstance(one, TooLittleData)
+    ]
+    raised = [
+        one.standings_kept["margin"][c.concept] - c.standings["before"].top1 for one in found for c in one.concepts
+    ]
+    assert any(c.is_kept("margin") for one in found for c in one.concepts)
+    assert np.mean(raised) < 0.005
 
 
 def test_the_first_addition_is_the_lens_as_it_was_and_others_are_not() -> None:
