@@ -41,6 +41,14 @@ def chosen_settings(study: Path, file: Path | None, settings: dict[str, Any], *,
     return read_config(file, flags=flags, base=base)
 
 
+def require_study(study: Path) -> None:
+    """Raise what keeps a study from being opened, so that a mistyped folder does not become a study."""
+    from db import connect
+
+    with connect(study):
+        pass
+
+
 def _described(stage: str, n: int, tally: "Tally | None") -> str:
     """What a stage did in a few words."""
     if tally is None or not tally.n_unscored:

@@ -11,6 +11,7 @@ from engine.commands import (
     JsonOption,
     StudyArgument,
     chosen_settings,
+    require_study,
     run_stages,
     wide_console,
 )
@@ -30,6 +31,7 @@ def train(
     from engine.escalation import train_to_targets
 
     chosen = chosen_settings(study, config, settings)
+    require_study(study)
     if chosen.targets is None:
         if as_json:
             raise typer.BadParameter(

@@ -26,12 +26,18 @@ Value = float | None
 SEED = 0
 """Of the resamples that check an interval."""
 REFINEMENT = {
-    "top1": "top-1 among siblings",
-    "margin": "margin in log-odds",
+    "top1": "top-1",
+    "margin": "margin",
     "f1": "F1",
-    "top1_kept": "top-1, kept ones only",
+    "top1_kept": "top-1, kept",
 }
 FILTER = {"f1": "F1", "auc": "AUC"}
+CHANGE = "Change: the paired mean difference, with its 95 % interval over the n of them."
+LEGEND = (
+    "n: groups of siblings. top-1: share of held-out positives of which a lens says more than its siblings' do. margin: its "
+    f"lead over them, in log-odds. top-1, kept: with only the refinements that are kept. {CHANGE}"
+)
+FILTER_LEGEND = f"n: concepts. {CHANGE}"
 
 
 def build_mitigation(study: Path, comparison_id: str) -> Json:
@@ -117,17 +123,18 @@ def mitigation_table(found: Sequence[Json], *, caution: str | None = None) -> Gr
     is_filter = found[0]["rows"] is not None
     names = FILTER if is_filter else REFINEMENT
     first = found[0]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1), header_style="bold")
-    for title in ("filter" if is_filter else "second pass", "measure"):
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for title in ("filter" if is_filter else "pass", "measure"):
         table.add_column(title, no_wrap=True)
-    for title in ("concepts" if is_filter else "groups", "before", "after", "difference", "95 %", "rose", "fell"):
+    for title in ("n", "before", "after", "change", "95 %", "rose", "fell"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in found:
         for place, (name, title) in enumerate(names.items()):
             table.add_row(visible(one["variant"]) if place == 0 else "", title, *_cells(one["measures"][name]))
     where = f"{visible(first['family'])} lenses, layer {'+'.join(map(str, first['layers']))}"
     heading = Text(f"{'Quality filters' if is_filter else 'Sibling refinement'}: {where}\n", style="italic")
-    told = Text("".join(f"{line}\n" for one in found for line in _told(one)), style="dim")
+    legend = FILTER_LEGEND if is_filter else LEGEND
+    told = Text("\n".join([legend, *(line for one in found for line in _told(one))]), style="dim")
     return Group(heading, table, Text(f"\n{caution}", style="yellow") if caution else Text(""), told)
 
 

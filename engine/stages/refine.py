@@ -51,8 +51,8 @@ def choose_lenses(
         trained = cursor.execute(query("refinement.trained"), _where(run_id, config)).fetchall()
     fitting = [LensChoice(name, at) for name, at in trained if family in (None, name) and layer in (None, at)]
     if not fitting:
-        asked = " ".join(filter(None, (family, "" if layer is None else f"at layer {layer}")))
-        raise ConfigError(f"The run has no lenses{f' of {asked}' if asked else ''}.", hint="Train them: lensgap train.")
+        asked = f"{family or ''} lenses{'' if layer is None else f' at layer {layer}'}".strip()
+        raise ConfigError(f"The run has no {asked}.", hint="Train them: lensgap train.")
     order = {name: place for place, name in enumerate(config.lenses)}
     return min(fitting, key=lambda one: (order.get(one.family, len(order)), -one.layer))
 

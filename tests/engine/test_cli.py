@@ -437,3 +437,10 @@ def test_the_module_runs_as_a_command() -> None:
     assert found.returncode == 1
     assert found.stdout == ""
     assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_training_makes_no_study_of_a_mistyped_folder(tmp_path: Path, lensgap: Command) -> None:
+    refused = lensgap("train", tmp_path / "mistyped")
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "holds no study" in refused.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -113,3 +113,20 @@ def test_the_tables_name_measures_and_what_cannot_be_done(study: Path, lensgap: 
     )
     assert all(word in refined.stdout for word in ("top-1 among siblings", "F1", "before", "after"))
     assert all(word in filtered.stdout for word in ("good-only", "verdict>=3", "weighted", "AUC"))
+
+
+@pytest.mark.parametrize("command", [("refine", "--variant", "margin"), ("filter", "--variant", "good-only")])
+def test_no_number_is_cut_on_a_narrow_screen(
+    study: Path, lensgap: Command, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = lensgap(command[0], study, *command[1:], "--family", "logistic").stdout
+    assert "F1" in told
+    assert "…" not in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_lenses_that_are_missing_are_named_in_a_sentence(study: Path, lensgap: Command) -> None:
+    refused = lensgap("refine", study, "--layer", "99")
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "The run has no lenses at layer 99." in refused.stderr
