@@ -31,6 +31,7 @@ AuditTarget: TypeAlias = Literal["samples", "future"]
 AuditSource: TypeAlias = Literal["audit", "judge"]
 Stratum: TypeAlias = Literal["A", "B", "C", "D", "none"]
 ExtraReason: TypeAlias = Literal["probe", "lost", "killed"]
+ImportKind: TypeAlias = Literal["artifacts", "samples"]
 Json: TypeAlias = str
 """A JSON document as text."""
 
@@ -540,3 +541,28 @@ class AuditStratumRow(Row):
     probability: float
     variance: float
     learnt_from: AuditSource
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow(Row):
+    """That the texts of a run were imported, and from where."""
+
+    table: ClassVar[str] = "imports"
+    key: ClassVar[tuple[str, ...]] = ("run_id",)
+    run_id: str
+    kind: ImportKind
+    source: str
+    content_hash: str
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedMeasureRow(Row):
+    """What others reported of a concept's lens, named as their column was."""
+
+    table: ClassVar[str] = "reported_measures"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "concept", "name")
+    run_id: str
+    concept: str
+    name: str
+    value: float

@@ -26,6 +26,7 @@ from engine.commands import (
 from engine.compare_cli import app as compare_app
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.export_cli import app as export_app
+from engine.import_cli import app as import_app
 from engine.judge_cli import app as judge_app
 from engine.mitigate_cli import filter_samples, refine
 from engine.options import SettingsCommand, with_settings
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(pack_app, name="pack")
 app.add_typer(judge_app, name="judge")
 app.add_typer(export_app, name="export")
+app.add_typer(import_app, name="import")
 app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)

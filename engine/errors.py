@@ -3,6 +3,7 @@
 from db.errors import ExpectedError, StudyFull, StudyLocked, StudyMissing, StudyUnreadable
 
 __all__ = [
+    "ArtifactsError",
     "AuditError",
     "BudgetReached",
     "ConfigError",
@@ -74,6 +75,12 @@ class LensPackError(ExpectedError):
     """A lens pack cannot be written or read; the message names the file."""
 
     title = "The lens pack cannot be used"
+
+
+class ArtifactsError(ExpectedError):
+    """Artifacts or samples cannot be read or written; the message names file and row."""
+
+    title = "The artifacts cannot be used"
 
 
 class TargetsError(ExpectedError):

@@ -17,6 +17,7 @@ from engine.packs.folder import load_pack
 from engine.stages.capture import capturing, drop_lost_shards
 from engine.stages.form import form
 from engine.stages.generate import generation
+from engine.stages.imported import imported_run
 from engine.stages.judge import Tally, judge_id
 from engine.stages.judge_run import AskOptions, forecast, judge_run
 from engine.stages.plan import plan
@@ -56,6 +57,8 @@ def run(
     quiet: bool = False,
 ) -> RunSummary:
     """Do what is pending of these stages. Settings are checked before anything is written or loaded."""
+    if only == ("judge",) and (imported := imported_run(config)):
+        return _judge_imported(study, imported, config, asking or AskOptions(), quiet=quiet)
     choose_families(config)
     prepared = prepare_run(config)
     if tuple(only) == ("judge",):
@@ -82,9 +85,19 @@ def run(
     return RunSummary(prepared.run_id, len(chosen), n_done, judged)
 
 
+def _judge_imported(study: Path, run_id: str, config: StudyConfig, asking: AskOptions, *, quiet: bool) -> RunSummary:
+    """Judge a run whose texts were imported, which has no model and no plan."""
+    require_run(study, run_id)
+    pack = load_pack(config.pack)
+    judge = open_judge(config, pack, again=asking.again)
+    with progress_bars(quiet=quiet) as bar:
+        judged = judge_run(study, run_id, judge, config, pack, bar, asking)
+    return RunSummary(run_id, len(config.concepts), {kind: tally.n for kind, tally in judged.items()}, judged)
+
+
 def price_judge(study: Path, config: StudyConfig, asking: AskOptions, *, run_id: str | None = None) -> Preflight:
     """What the judge of the settings would take for all that is pending; nothing is asked. ConfigError before a run exists."""
-    run_id = run_id or prepare_run(config).run_id
+    run_id = run_id or imported_run(config) or prepare_run(config).run_id
     require_run(study, run_id)
     judge = open_judge(config, load_pack(config.pack), is_asked=False, again=asking.again)
     return forecast(study, run_id, judge, config, asking)

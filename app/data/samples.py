@@ -70,8 +70,8 @@ class PairDetail:
     prompt_concept: str
     template: str
     output: str
-    finish_reason: str
-    generated_at: datetime
+    finish_reason: str | None
+    generated_at: datetime | None
     form: str | None
     n_chars: int | None
     n_words: int | None

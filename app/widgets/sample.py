@@ -35,7 +35,7 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
     more = f'<p class="lg-note">… and {integer(rest)} more characters</p>' if rest else ""
     empty = "" if pair.output.strip() else '<em class="lg-muted">The model wrote nothing.</em>'
     other = markup.named(current().name(pair.prompt_concept), pair.prompt_concept)
-    about = "" if pair.prompt_concept == pair.concept else f" about {other}"
+    about = "" if pair.prompt_concept in ("", pair.concept) else f" about {other}"
     st.html(
         f'<div class="lg-prompt"><span>Prompt{about}</span>{markup.text(pair.prompt)}</div>'
         f'<div class="lg-output" tabindex="0">{body}{empty}{more}</div>'
@@ -65,7 +65,7 @@ def measures(pair: data.PairDetail) -> None:
         ("Repeated 4-grams", percent(pair.repeated_4gram_share)),
         ("Distinct 2-grams", percent(pair.distinct_2)),
         ("Opening recurs", f"{pair.first30_count}×"),
-        ("Stopped by", {"stop": "the model", "length": "the length limit"}.get(pair.finish_reason, UNKNOWN)),
+        ("Stopped by", {"stop": "the model", "length": "the length limit"}.get(pair.finish_reason or "", UNKNOWN)),
     )
     st.html(
         '<dl class="lg-tiles">'

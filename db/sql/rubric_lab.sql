@@ -56,7 +56,8 @@ said as (
     group by concept, sample_id
 )
 select
-    p.concept, p.sample_id, p.arm, p.negative_kind, c.quadrant, j.mean_rating as old_rating, t.mean_rating as new_rating,
+    p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, c.quadrant,
+    j.mean_rating as old_rating, t.mean_rating as new_rating,
     coalesce(h.override_rating, h.audit_rating) as people_rating, h.override_rating is not null as is_override,
     said.concept is not null as is_tried, said.explanation, said.unscored_reason, substr(s.output, 1, 240) as excerpt
 from pairs p

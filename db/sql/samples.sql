@@ -58,7 +58,8 @@ order by p.row_order;
 -- One pair with its sample, form and verdict; `otherwise` is the rating in force were there no override, `judge_bin` its bin.
 select
     v.concept, v.sample_id, v.arm, v.negative_kind, c.quadrant, q.prompt, q.prompt_concept, q.template,
-    s.output, s.finish_reason, s.generated_at,
+    s.output, if(is_imported($run_id), null, s.finish_reason) as finish_reason,
+    if(is_imported($run_id), null, s.generated_at) as generated_at,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
     f.n_chars, f.n_words, f.tail_loop_share, f.repeated_4gram_share, f.distinct_2, f.zlib_ratio, f.first30_count,
     v.verdict, v.bin, v.verdict_source, v.judge_rating, v.judge_spread, v.n_votes, v.n_unscored,

@@ -15,6 +15,7 @@ from engine.packs.pack import Pack
 from engine.packs.pickers import choose_configured
 from engine.packs.quadrants import Profile
 from engine.prompts.templates import TemplateSet, load_templates
+from engine.stages.imported import require_own
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
 from engine.subject.load import fingerprint, load_options
@@ -33,6 +34,7 @@ class PreparedRun:
 
 def prepare_run(config: StudyConfig) -> PreparedRun:
     """Read pack and templates and identify the model; every fault of the settings shows here, before any work."""
+    require_own(config)
     pack, templates = load_pack(config.pack), load_templates(config.template_set)
     model = fingerprint(config.model, load_options(config))
     run_id = config.run_id(model_fingerprint=model, pack_hash=pack.pack_hash, template_hash=templates.hash)
@@ -46,10 +48,10 @@ def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
     write_rows(
         study,
         [
-            *_pack_rows(prepared.pack),
+            *pack_rows(prepared.pack),
             _run_row(prepared),
             *_choice_rows(prepared, chosen),
-            *_sibling_rows(prepared.pack, chosen),
+            *sibling_rows(prepared.pack, chosen),
         ],
     )
     return chosen
@@ -60,7 +62,8 @@ def choose(prepared: PreparedRun) -> tuple[Profile, ...]:
     return choose_configured(prepared.pack, prepared.config)
 
 
-def _pack_rows(pack: Pack) -> Iterator[Row]:
+def pack_rows(pack: Pack) -> Iterator[Row]:
+    """A pack with its concepts and their senses."""
     made = pack.provenance
     yield PackRow(
         pack_hash=pack.pack_hash,
@@ -91,7 +94,7 @@ def _pack_rows(pack: Pack) -> Iterator[Row]:
             yield SenseRow(pack.pack_hash, concept.term, sense.id, position, sense.definition, sense.aliases)
 
 
-def _sibling_rows(pack: Pack, chosen: tuple[Profile, ...]) -> Iterator[SiblingRow]:
+def sibling_rows(pack: Pack, chosen: tuple[Profile, ...]) -> Iterator[SiblingRow]:
     """Siblings of the concepts that are chosen; those of a whole pack are millions, and follow from it."""
     for profile in chosen:
         for sibling in pack.siblings(profile.concept.term):

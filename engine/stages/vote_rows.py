@@ -42,7 +42,8 @@ def _shared(judge: str, answer: Answer) -> dict[str, Any]:
 
 def _topic(answer: Answer, prompt_concept: str, vocabulary: Vocabulary) -> dict[str, Any]:
     topic = answer.said if isinstance(answer.said, Topic) else None
-    match = vocabulary.match(topic.topic, concept=prompt_concept) if topic else None
+    # What an imported negative was asked to be about is unknown.
+    match = vocabulary.match(topic.topic, concept=prompt_concept) if topic and prompt_concept else None
     return {
         "topic": topic.topic if topic else None,
         "similarity": topic.similarity if topic else None,

@@ -1,0 +1,198 @@
+"""Read anyone's texts from JSONL, JSON, CSV, Parquet or a Hugging Face dataset, columns mapped by flags.
+
+A column that no flag maps may be guessed by its name, and every guess is told, as is every column that is not read. Files are
+read with the `datasets` library, from this machine alone, into a scratch folder that is gone afterwards.
+"""
+
+import csv
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ArtifactsError
+from engine.exchange.artifacts import (
+    Imported,
+    ImportedJudgment,
+    ImportedSample,
+    Problem,
+    Unsound,
+    checked_concept,
+    checked_rating,
+    checked_text,
+    settle,
+    shown,
+)
+
+BUILDERS = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
+GUESSES: Mapping[str, tuple[str, ...]] = {
+    "concept": ("concept", "term"),
+    "arm": ("arm", "sample_type", "label"),
+    "text": ("text", "response", "output"),
+    "prompt": ("prompt", "instruction"),
+    "rating": ("rating", "relevance_rating"),
+}
+NEEDED = ("concept", "arm", "text")
+POSITIVE = frozenset({"positive", "pos", "true", "yes", "1"})
+NEGATIVE = frozenset({"negative", "neg", "false", "no", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The column that holds each thing; None where none does."""
+
+    concept: str | None = None
+    arm: str | None = None
+    text: str | None = None
+    prompt: str | None = None
+    rating: str | None = None
+
+
+def read_samples(
+    source: Path,
+    asked: Columns,
+    *,
+    positive_value: str | None = None,
+    split: str | None = None,
+    skip_bad: bool = False,
+) -> Imported:
+    """The rows of a file or dataset folder; ArtifactsError for what cannot be read or may not be left out.
+
+    With a positive value, every other value of the arm's column is negative; without one, both must be of the usual words.
+    """
+    with tempfile.TemporaryDirectory(prefix="lensgap-") as scratch:
+        entries = _load(source, split, Path(scratch))
+        names = list(entries.column_names)
+        columns, notices = choose_columns(names, asked)
+        samples, problems = _samples(entries, columns, positive_value, source.name)
+        if positive_value is not None:
+            notices += _told_values(entries, str(columns.arm), positive_value)
+    notices += settle(problems, skip_bad=skip_bad)
+    if not samples:
+        raise ArtifactsError(f"{source} holds no sound row.")
+    return Imported("samples", str(source), tuple(samples), notices=tuple(notices))
+
+
+def choose_columns(names: Sequence[str], asked: Columns) -> tuple[Columns, list[str]]:
+    """The columns asked for, the others guessed by name, and what to tell of both; ArtifactsError for one that is missing."""
+    chosen: dict[str, str | None] = {}
+    notices = []
+    for what in (one.name for one in fields(Columns)):
+        column = getattr(asked, what)
+        if column is not None and column not in names:
+            raise ArtifactsError(f"There is no column {column!r}; there are {_listed(names)}.")
+        taken = {*chosen.values(), *(getattr(asked, one.name) for one in fields(Columns))}
+        guess = next((name for name in GUESSES[what] if name in names and name not in taken), None)
+        chosen[what] = column or guess
+        if chosen[what] is None and what in NEEDED:
+            raise ArtifactsError(
+                f"No column holds the {what} as far as names tell; there are {_listed(names)}.",
+                hint=f"Name it with --{what}.",
+            )
+        how = "" if column else " (guessed by its name)"
+        notices.append(f"{what}: column {chosen[what]!r}{how}" if chosen[what] else f"{what}: no column")
+    if unread := [name for name in names if name not in chosen.values()]:
+        notices.append(f"columns that are not read: {_listed(unread)}")
+    return Columns(**chosen), notices
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
+def _load(source: Path, split: str | None, scratch: Path) -> Any:
+    """The rows as a dataset of one split; nothing is looked up elsewhere."""
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    datasets.disable_progress_bars()
+    try:
+        found = _open(source, scratch)
+    except (DatasetsError, ValueError, TypeError, KeyError, OSError, StopIteration, csv.Error) as error:
+        said = str(error.__cause__ or error).strip().partition("\n")[0][:200]
+        raise ArtifactsError(f"{source} cannot be read as a dataset: {said or type(error).__name__}.") from error
+    if not isinstance(found, datasets.DatasetDict):
+        return found
+    if (split or next(iter(found))) not in found or (split is None and len(found) > 1):
+        raise ArtifactsError(f"{source} has the splits {_listed(found)}.", hint="Name one of them with --split.")
+    return found[split or next(iter(found))]
+
+
+def _open(source: Path, scratch: Path) -> Any:
+    import datasets
+
+    if source.is_dir():
+        if (source / "dataset_dict.json").is_file() or (source / "state.json").is_file():
+            return datasets.load_from_disk(str(source))
+        return datasets.load_dataset(str(source), cache_dir=str(scratch))
+    builder = BUILDERS.get(source.suffix.lower())
+    if not source.is_file() or builder is None:
+        why = f"it must end in {', '.join(BUILDERS)}, or be a folder" if source.is_file() else "there is no such file"
+        raise ValueError(why)
+    options = _csv_options(source) if builder == "csv" else {}
+    return datasets.load_dataset(builder, data_files=str(source), cache_dir=str(scratch), **options)
+
+
+def _csv_options(source: Path) -> dict[str, Any]:
+    """How a CSV file is read: every cell is text as it stands, so that NA is a word and 007 no number."""
+    import datasets
+
+    tab = "\t" if source.suffix.lower() == ".tsv" else ","
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file, delimiter=tab), [])
+    features = datasets.Features({name: datasets.Value("string") for name in header})
+    return {"features": features, "na_filter": False, "encoding": "utf-8-sig", "sep": tab}
+
+
+def _samples(
+    entries: Iterable[Mapping[str, Any]], columns: Columns, positive_value: str | None, file: str
+) -> tuple[list[ImportedSample], list[Problem]]:
+    samples, problems = [], []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            samples.append(_sample(entry, columns, positive_value))
+        except Unsound as unsound:
+            problems.append(Problem(file, number, str(unsound)))
+    return samples, problems
+
+
+def _sample(entry: Mapping[str, Any], columns: Columns, positive_value: str | None) -> ImportedSample:
+    rating = _rating(entry[columns.rating], columns.rating) if columns.rating else None
+    prompt = entry[columns.prompt] if columns.prompt else None
+    return ImportedSample(
+        concept=checked_concept(entry[str(columns.concept)], str(columns.concept)),
+        quadrant=None,
+        arm="positive" if _is_positive(entry[str(columns.arm)], str(columns.arm), positive_value) else "negative",
+        prompt="" if prompt is None else checked_text(prompt, str(columns.prompt)),
+        text=checked_text(entry[str(columns.text)], str(columns.text)),
+        judgment=None if rating is None else ImportedJudgment(None, rating, None),
+    )
+
+
+def _rating(value: object, name: str) -> int | None:
+    """A rating, which a CSV holds as text; an empty cell is none."""
+    if isinstance(value, str):
+        value = int(value) if value.strip().isdecimal() and value.isascii() and len(value) < 9 else value or None
+    return checked_rating(value, name)
+
+
+def _is_positive(value: object, name: str, positive_value: str | None) -> bool:
+    text = str(value).strip()
+    if value is None or text == "":
+        raise Unsound(f'"{name}" is empty')
+    if positive_value is not None:
+        return text == positive_value
+    if text.casefold() not in POSITIVE | NEGATIVE:
+        raise Unsound(f'"{name}" is {shown(value)}; name the value of positives with --positive-value')
+    return text.casefold() in POSITIVE
+
+
+def _told_values(entries: Any, column: str, positive_value: str) -> Iterator[str]:
+    """Which values were taken for which arm; ArtifactsError where none is the positive one."""
+    counts = Counter(str(value).strip() for value in entries[column] if value is not None)
+    if positive_value not in counts:
+        raise ArtifactsError(f"No row has {positive_value!r} in the column {column!r}.")
+    others = [value for value, _ in counts.most_common() if value != positive_value]
+    yield f"positive: {positive_value!r}; negative: {_listed(others[:10])}{' and more' if len(others) > 10 else ''}"

@@ -1,0 +1,103 @@
+"""The command `lensgap import`: bring texts of others into a study, with what was said and reported of them.
+
+Thin bodies as in engine.cli: the run's id on stdout, everything else on stderr; all of an import is written, or nothing.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from engine.terminal import visible
+
+if TYPE_CHECKING:
+    from engine.exchange.artifacts import Imported
+
+app = typer.Typer(help="Bring texts of others into a study: artifacts, samples.", no_args_is_help=True)
+
+IntoOption = Annotated[Path, typer.Option("--into", help="Study folder; it is made where there is none.")]
+PackOption = Annotated[
+    str | None, typer.Option(help="Pack of the concepts, for senses, siblings and definitions; none if not given.")
+]
+SiblingsOption = Annotated[Literal["distinct", "study"], typer.Option(help="Which sibling count of the pack counts.")]
+ModelOption = Annotated[str, typer.Option(help="Name of the model that wrote the texts.")]
+JudgeOption = Annotated[str, typer.Option(help="Name of the judge whose ratings are imported.")]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave unsound rows out, each told, instead of importing nothing.")
+]
+
+
+@app.command()
+def artifacts(
+    folder: Annotated[Path, typer.Argument(help="Folder with samples.json, judgments.json and analysis.csv.")],
+    into: IntoOption,
+    pack: PackOption = None,
+    siblings: SiblingsOption = "distinct",
+    model: ModelOption = "unknown",
+    judge: JudgeOption = "unknown",
+    skip_bad: SkipOption = False,
+) -> None:
+    """Import a study's artifacts: samples, judgments, and F1 values, which are kept as reported and not ours.
+
+    Quadrants are those that the files state. The run opens in dashboard and report, and can be judged again and audited.
+    """
+    from engine.exchange.artifacts_read import read_artifacts
+
+    _store(into, read_artifacts(folder, skip_bad=skip_bad), pack, siblings, model, judge)
+
+
+@app.command()
+def samples(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A .jsonl, .json, .csv, .tsv or .parquet file, or the folder of a Hugging Face dataset."),
+    ],
+    into: IntoOption,
+    concept: Annotated[str | None, typer.Option(help="Column of the concept; guessed by name.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Column that tells positives from negatives; guessed.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; guessed.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Column of the prompt; guessed, and there may be none.")] = None,
+    rating: Annotated[str | None, typer.Option(help="Column of a judge's rating 1 to 5; likewise.")] = None,
+    positive_value: Annotated[
+        str | None, typer.Option(help="Value of the arm's column that marks positives; any other marks negatives.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Split of a dataset that has several.")] = None,
+    pack: PackOption = None,
+    siblings: SiblingsOption = "distinct",
+    model: ModelOption = "unknown",
+    judge: JudgeOption = "unknown",
+    skip_bad: SkipOption = False,
+) -> None:
+    """Import anyone's texts: a row a text, with its concept and arm. What was guessed and what is not read is told.
+
+    Quadrants come from the pack; without one, no concept has any.
+    """
+    from engine.exchange.import_samples import Columns, read_samples
+
+    asked = Columns(concept, arm, text, prompt, rating)
+    read = read_samples(source, asked, positive_value=positive_value, split=split, skip_bad=skip_bad)
+    _store(into, read, pack, siblings, model, judge)
+
+
+def _store(
+    study: Path, imported: "Imported", pack: str | None, siblings: Literal["distinct", "study"], model: str, judge: str
+) -> None:
+    """Write what was read, tell what it is, and print the run's id."""
+    from engine.exchange.artifacts_rows import Origin, store
+
+    for notice in imported.notices:
+        _tell(notice)
+    stored = store(study, imported, Origin(pack, siblings, model, judge))
+    for notice in stored.notices:
+        _tell(notice)
+    n_judged = sum(sample.judgment is not None for sample in imported.samples)
+    what = (
+        f"{len(imported.samples):,} samples of {len(imported.concepts):,} concepts, {n_judged:,} judged, "
+        f"{len(imported.reported):,} reported measures"
+    )
+    _tell(f"Run {stored.run_id}: {what}." if stored.is_new else f"Run {stored.run_id} is there already: {what}.")
+    typer.echo(stored.run_id)
+
+
+def _tell(text: str) -> None:
+    typer.echo(visible(text), err=True)
