@@ -37,6 +37,10 @@ POOL_ROWS = 20_000
 _INNER_FOLDS = 3
 _WEIGHTS_TOGETHER = 64 * 2**20
 """Weights of the lenses that are held at a time."""
+_ROWS_TOGETHER = 32 * 2**20
+"""Activations that are held beside them."""
+_FEWEST_TOGETHER = 16
+"""Networks are fitted as stacks, which rows may not make too small."""
 Features = Callable[[BoolArray], AnyFloats]
 
 
@@ -77,7 +81,7 @@ def out_of_fold(
     for k in range(1 + max((int(rows.fold.max()) for rows in concepts), default=-1)):
         tuned = _share(family, concepts, k)
         having = [place for place in places if (concepts[place].fold == k).any()]
-        for some in _together(having, family, d):
+        for some in _together(having, concepts, family, d):
             # A family that could be tuned on nothing is left to each concept alone.
             pool = None if tuned is family else 0
             _fit_fold(tuned, {place: concepts[place] for place in some}, found, k, seed=seed, pool=pool)
@@ -90,7 +94,7 @@ def fit_all(
     """Fit a lens on all rows of each wanted concept, with what all concepts share."""
     places = range(len(concepts)) if wanted is None else wanted
     tuned = _share(family, concepts, None)
-    for some in _together(places, family, _width(concepts)):
+    for some in _together(places, concepts, family, _width(concepts)):
         yield from tuned.fit_many([_part(concepts[place], None, seed) for place in some])
 
 
@@ -163,9 +167,11 @@ def _kept_in_pool(concepts: Sequence[Rows], k: int | None) -> list[BoolArray]:
     return [~held_out[rows.keys] for rows in concepts]
 
 
-def _together(places: Sequence[int], family: LensFamily, d: int) -> Iterator[Sequence[int]]:
-    """Cut the places so that their lenses' weights fit into memory."""
-    size = max(1, _WEIGHTS_TOGETHER // (8 * family.width * d))
+def _together(places: Sequence[int], concepts: Sequence[Rows], family: LensFamily, d: int) -> Iterator[Sequence[int]]:
+    """Cut the places so that their lenses' weights and their rows, which training parts copy, fit into memory."""
+    most_rows = max((len(concepts[place].y) for place in places), default=1)
+    by_rows = max(_FEWEST_TOGETHER, _ROWS_TOGETHER // (8 * most_rows * d))
+    size = max(1, min(by_rows, _WEIGHTS_TOGETHER // (8 * family.width * d)))
     yield from (places[start : start + size] for start in range(0, len(places), size))
 
 
