@@ -20,6 +20,7 @@ from engine.commands import (
     JsonOption,
     StudyArgument,
     chosen_settings,
+    require_study,
     run_stages,
     wide_console,
 )
@@ -28,6 +29,7 @@ from engine.errors import ExpectedError, StudyUnreadable
 from engine.export_cli import app as export_app
 from engine.import_cli import app as import_app
 from engine.judge_cli import app as judge_app
+from engine.layers_cli import layers
 from engine.mitigate_cli import filter_samples, refine
 from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
@@ -49,6 +51,7 @@ app.add_typer(import_app, name="import")
 app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
+app.command()(layers)
 app.command()(refine)
 app.command("filter")(filter_samples)
 app.command(cls=SettingsCommand)(benchmark)
@@ -165,6 +168,7 @@ def generate(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, 
 @with_settings
 def capture(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
     """Capture the activations of the samples."""
+    require_study(study)
     run_stages(study, config, settings, only=("capture",))
 
 

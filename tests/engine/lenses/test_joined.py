@@ -1,4 +1,4 @@
-"""Lenses on layers joined: no layer's size decides, weights read raw activations, and what lies in one layer or in two is found."""
+"""Lenses on layers joined: no layer's size decides, weights read raw activations, and what lies in one or two layers is found."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,31 @@
+"""The command `lensgap layers`: which layer serves which concept, and whether choosing pays.
+
+Thin body as in engine.cli: data on stdout, everything else on stderr.
+"""
+
+import json
+from typing import Annotated
+
+import typer
+
+from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
+
+
+def layers(
+    study: StudyArgument = DEFAULT_STUDY,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the newest with samples if not given.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; all that read two layers or more.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sweep the layers: what each reaches, alone or joined, and which layer serves which concept.
+
+    Layers are chosen on one half of the folds and measured on the other. What is found is kept in the study.
+    """
+    from engine.exchange.layer_sweep import sweep_run
+    from engine.exchange.layer_table import layer_tables
+
+    found = sweep_run(study, run_id=run_id, family=family)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        wide_console().print(layer_tables(found))
