@@ -35,6 +35,8 @@ from engine.stats.audit_plan import (
 from engine.stats.findings import Arm
 
 Json = dict[str, Any]
+WIDEST = 4.0
+"""Between the lowest and the highest mean of an arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class Wish:
             )
         if (self.n_ratings or self.half_width or 0) <= 0:
             raise AuditError("The wished number of ratings, or half-width, is above 0.")
+        if self.half_width is not None and not self.half_width < WIDEST:
+            raise AuditError(
+                f"Gaps lie within ± {WIDEST:g}, so a half-width of {self.half_width:g} says nothing of one."
+            )
 
 
 def build_plan(
@@ -109,6 +115,11 @@ def _wished(strata: Sequence[Stratum], wish: Wish, spreads: Mapping[Arm, float])
                 f"An audit of this run takes at least {least:,.0f} ratings, since none of its {n_rest:,} pairs is drawn with a "
                 f"probability below {wish.floor:g}, nor below that of an earlier plan.",
                 hint=f"Ask for --ratings {least:.0f} or more.",
+            )
+        if wish.n_ratings > n_rest:
+            raise AuditError(
+                f"The run has {n_rest:,} pairs to audit, so {wish.n_ratings:,} ratings cannot be had.",
+                hint=f"Ask for --ratings {n_rest} to have all of them rated.",
             )
         return allocate(strata, wish.n_ratings, floor=wish.floor)
     found = allocate_for(strata, wish.half_width or 0.0, spreads=spreads, target=wish.target, floor=wish.floor)
