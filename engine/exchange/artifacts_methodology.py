@@ -54,7 +54,7 @@ def methodology(facts: Facts, report: Json) -> str:
 
 def plain(text: object) -> str:
     """A name of the study as plain text: one line, nothing in it read as Markdown or HTML."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-!|&~])", r"\\\1", visible(str(text)))
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-!|&~$])", r"\\\1", visible(str(text)))
 
 
 def _origin(facts: Facts, report: Json) -> list[str]:

@@ -21,6 +21,7 @@ from tests.support.artifact_files import (
     write_artifacts,
 )
 from tests.support.command import Command
+from tests.support.synthetic_study import build_study
 
 FILES = ("samples.json", "judgments.json", "analysis.csv")
 
@@ -75,6 +76,16 @@ def test_round_trip_gives_the_same_rows_in_every_file(published: Path, tmp_path:
     assert "there already" in again.stderr
     with connect(tmp_path / "second") as cursor:
         assert cursor.execute("select count(*) from judgments").fetchone() == (240,)
+
+
+def test_a_study_of_hostile_texts_goes_out_and_in_byte_by_byte(tmp_path: Path, lensgap: Command) -> None:
+    study = build_study(tmp_path / "study", n_concepts=8, n_pairs=8, n_between=1)
+    assert lensgap("export", "artifacts", study, "--out", tmp_path / "out").status == 0
+    assert lensgap("import", "artifacts", tmp_path / "out", "--into", tmp_path / "other").status == 0
+    assert lensgap("export", "artifacts", tmp_path / "other", "--out", tmp_path / "again").status == 0
+    for name in FILES:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    assert "R\\&D \\<lab\\>" in (tmp_path / "out" / "METHODOLOGY.md").read_text("utf-8")
 
 
 def test_what_has_no_score_prompt_or_quadrant_survives_a_round_trip(tmp_path: Path, lensgap: Command) -> None:
