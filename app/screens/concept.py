@@ -119,6 +119,7 @@ def _panels(here: Context, finding: Finding, lenses: Sequence[data.Lens]) -> Non
         panels.ratings(finding, colours)
     with st.container(border=True, key="panel-lenses"):
         panels.lenses(lenses, finding, here, colours)
+    panels.layers(lenses, colours)
     with st.container(border=True, key="panel-ceilings"):
         panels.ceilings(finding, here)
 

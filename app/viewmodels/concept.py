@@ -7,7 +7,7 @@ from app.data import Lens
 from app.viewmodels.words import CEILINGS, interval, number
 from engine.stats.ceiling import Ceiling
 from engine.stats.findings import Finding
-from engine.stats.layers import layers_name
+from engine.stats.layers import Layers, layers_name
 
 _INPUTS = {
     "good": "good positives",
@@ -54,6 +54,26 @@ class LensDots:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LayerDot:
+    """The F1 of a lens with its interval, and what it reads."""
+
+    name: str
+    layers: Layers
+    f1: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLine:
+    """A family's lenses by what they read, layers joined last."""
+
+    name: str
+    dots: tuple[LayerDot, ...]
+    always_positive_f1: float | None
+
+
 def ceiling_rows(finding: Finding, *, deciding: str) -> tuple[CeilingRow, ...]:
     """Every ceiling model, the deciding one first."""
     ordered = sorted(finding.ceilings.values(), key=lambda ceiling: ceiling.name != deciding)
@@ -75,6 +95,28 @@ def lens_dots(lenses: Sequence[Lens]) -> tuple[LensDots, ...]:
             reason=lens.reason,
         )
         for lens in ordered
+    )
+
+
+def layer_lines(lenses: Sequence[Lens]) -> tuple[LayerLine, ...]:
+    """The measured lenses of each family and phase that have an F1 at two layers or more."""
+    ordered = sorted(lenses, key=lambda lens: (lens.family, lens.phase, len(lens.layers), lens.layers))
+    phases = {lens.phase for lens in lenses}
+    found: dict[str, list[Lens]] = {}
+    for lens in ordered:
+        if lens.f1 is not None:
+            found.setdefault(lens.family + (f", {lens.phase}" if len(phases) > 1 else ""), []).append(lens)
+    return tuple(
+        LayerLine(
+            name=name,
+            dots=tuple(
+                LayerDot(layers_name(lens.layers), tuple(lens.layers), lens.f1, lens.f1_low, lens.f1_high)
+                for lens in own
+            ),
+            always_positive_f1=own[0].always_positive_f1,
+        )
+        for name, own in found.items()
+        if len({tuple(lens.layers) for lens in own}) > 1
     )
 
 

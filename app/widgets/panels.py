@@ -8,7 +8,7 @@ from app import charts, data
 from app.context import Context
 from app.theme import Palette
 from app.viewmodels import words
-from app.viewmodels.concept import CeilingRow, ceiling_rows, lens_dots
+from app.viewmodels.concept import CeilingRow, ceiling_rows, layer_lines, lens_dots
 from app.viewmodels.words import count, interval, number, percent
 from app.widgets import markup, notices
 from engine.stats.estimate import Estimate
@@ -16,6 +16,10 @@ from engine.stats.findings import FORMS, Finding
 
 _TOPICALITY = "The gap among good outputs alone."
 _DEGENERACY = "What empty, short and repetitive outputs add to the gap or take from it."
+_LAYERS = (
+    "F1 out of fold at each layer, and on layers joined, with 95 % intervals over groups. The highest of several is partly luck: "
+    "lensgap layers chooses on one half of the folds and measures on the other."
+)
 _PLAIN = {"displayModeBar": False}
 
 
@@ -81,6 +85,16 @@ def lenses(found: Sequence[data.Lens], finding: Finding, here: Context, colours:
     for reason in dict.fromkeys(row.reason for row in dots if row.reason):
         names = "; ".join(row.name for row in dots if row.reason == reason)
         notices.note(f"No F1 for {names}: {reason}.")
+
+
+def layers(found: Sequence[data.Lens], colours: Palette) -> None:
+    """F1 by layer, where several layers were trained."""
+    lines = layer_lines(found)
+    if not lines:
+        return
+    with st.container(border=True, key="panel-layers"):
+        notices.heading("F1 by layer", help_text=_LAYERS)
+        st.plotly_chart(charts.concept_layers(lines, colours=colours), theme=None, key="layers", config=_PLAIN)
 
 
 def ceilings(finding: Finding, here: Context) -> None:
