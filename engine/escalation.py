@@ -135,7 +135,7 @@ class Escalation:
             for lens in lenses
         ]
         write_rows(self.study, rows, progress)
-        tell_steps(rows, self._tell)
+        tell_steps(rows, asked, self._tell)
 
     def _taken(self) -> dict[str, Taken]:
         return steps_taken(self.study, self._run_id, self.rule)
@@ -193,7 +193,7 @@ def train_to_targets(study: Path, config: StudyConfig, *, quiet: bool = False) -
         for lens in lenses
     ]
     write_rows(study, rows)
-    tell_steps(rows, tell)
+    tell_steps(rows, asked, tell)
     return Graduation(run_id, rule)
 
 
@@ -207,8 +207,8 @@ def ask(
     for concept in concepts:
         quadrant, layer = groups[concept]
         found = resolve(targets, concept, quadrant=quadrant, pack_layer=layer, otherwise=config.target)
-        why = "" if found.why == OF_SETTINGS else found.why
-        asked[concept] = Asked(Goal(found.target, found.ceiling or rated.get(concept)), why)
+        words = ("", "") if found.why == OF_SETTINGS else (found.why, found.in_short)
+        asked[concept] = Asked(Goal(found.target, found.ceiling or rated.get(concept)), *words)
     return asked
 
 
@@ -241,12 +241,17 @@ def tell_targets(targets: Targets | None, concepts: Sequence[str], tell: Tell) -
         tell("The targets rest on the ratings of a baseline judge; its ceilings stop no concept.")
 
 
-def tell_steps(rows: Sequence[GraduationStepRow], tell: Tell) -> None:
-    """A line for each concept that stops, and one that counts the others."""
+def tell_steps(rows: Sequence[GraduationStepRow], asked: Mapping[str, Asked], tell: Tell) -> None:
+    """A line for each concept that stops, and one that counts the others.
+
+    Of where a target comes from a line tells in short; the rows, and so the JSON, tell all.
+    """
     for row in rows:
         if row.decision != "more":
             at = f" at {row.reached:.2f}" if row.reached is not None else ""
-            tell(f"{visible(row.concept)}: {row.decision}{at} with {row.n_pairs} pairs: {visible(row.why)}.")
+            source = asked[row.concept]
+            why = f"{row.why.removesuffix(f'({source.why})')}({source.in_short})" if source.why else row.why
+            tell(f"{visible(row.concept)}: {row.decision}{at} with {row.n_pairs} pairs: {visible(why)}.")
     n_more = sum(row.decision == "more" for row in rows)
     if n_more:
         tell(f"{n_more:,} {'concept gets' if n_more == 1 else 'concepts get'} more pairs.")

@@ -90,13 +90,17 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class ConceptTarget:
-    """The target that holds for a concept, which entry it is from, and the concept's own ceiling where one is known."""
+    """The target that holds for a concept, which entry it is from, and the concept's own ceiling where one is known.
+
+    `why` tells of every entry that was passed over; `in_short` tells who decided, or else why the nearest entry did not.
+    """
 
     concept: str
     target: float
     level: Level
     why: str
     ceiling: Estimate | None
+    in_short: str
 
 
 def cell_key(quadrant: str, pack_layer: int) -> str:
@@ -111,11 +115,12 @@ def resolve(
     passed: list[str] = []
     for level, name, entry in _entries(targets, concept, quadrant, pack_layer):
         if entry.target is not None:
-            why = "; ".join([*passed, f"target of {name}: {entry.why}"])
-            return ConceptTarget(concept, entry.target, level, why, concept_ceiling(targets, concept))
+            here = f"target of {name}: {entry.why}"
+            why = "; ".join([*passed, here])
+            return ConceptTarget(concept, entry.target, level, why, concept_ceiling(targets, concept), here)
         passed.append(f"none of {name}: {entry.why}")
-    why = "; ".join([*passed, OF_SETTINGS])
-    return ConceptTarget(concept, otherwise, "settings", why, concept_ceiling(targets, concept))
+    why, in_short = ("; ".join([*entries, OF_SETTINGS]) for entries in (passed, passed[:1]))
+    return ConceptTarget(concept, otherwise, "settings", why, concept_ceiling(targets, concept), in_short)
 
 
 def concept_ceiling(targets: Targets | None, concept: str) -> Estimate | None:

@@ -60,10 +60,11 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of a concept, and where that comes from, in words."""
+    """What is asked of a concept, and where that comes from, in words and in few words."""
 
     goal: Goal
     why: str = ""
+    in_short: str = ""
 
 
 def choose_rule(config: StudyConfig) -> Rule:

@@ -10,14 +10,17 @@ import pytest
 
 from db import connect
 from engine.config import StudyConfig, change_config
-from engine.escalation import Graduation, escalate, train_to_targets
+from engine.escalation import Graduation, ask, escalate, run_concepts, tell_steps, train_to_targets
 from engine.exchange.graduation import build_graduation, graduation_table
 from engine.exchange.status import build_status
 from engine.exchange.targets import FORMAT, TargetCeiling, TargetEntry, Targets, write_targets
+from engine.lenses.graduation import Measured, Outcome
 from engine.packs.folder import load_pack
 from engine.pipeline import run
+from engine.stages.graduate import StepLens, step_row
 from engine.stages.plan import RunPlan, make_plan
 from engine.stages.select import prepare_run
+from engine.stats.estimate import unknown
 from tests.support.command import Command
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.killing import Ending, run_command
@@ -143,6 +146,22 @@ def test_the_table_and_the_status_count_them(escalated: Escalated) -> None:
         "n_stopped": 2,
     }
     json.dumps(found)
+
+
+def test_a_stop_is_told_with_the_nearest_entry_and_kept_with_all(escalated: Escalated) -> None:
+    run_id, said = escalated.graduation.run_id, list[str]()
+    layer = next(layer for name, _, layer in run_concepts(escalated.study, run_id) if name == EASY)
+    here, anywhere = TargetEntry(None, "no rating here"), TargetEntry(None, "no rating of any")
+    targets = Targets(FORMAT, default=anywhere, pack_layers={str(layer): here})
+    asked = ask(escalated.study, run_id, escalated.config, targets, [EASY])
+    lens = StepLens(EASY, (0,), None, Measured(unknown("too few", method="F1"), None))
+    outcome = Outcome("exhausted", None, "F1 is below 0.70")
+    row = step_row(run_id, "rule", lens, asked[EASY], outcome, step=0, n_pairs=8)
+    tell_steps([row], asked, said.append)
+    assert "no rating here" in row.why
+    assert "no rating of any" in row.why
+    source = f"(none of pack layer {layer}: no rating here; target of the settings)"
+    assert said == [f"{EASY}: exhausted with 8 pairs: F1 is below 0.70 {source}."]
 
 
 def test_done_it_has_nothing_left_to_do(escalated: Escalated) -> None:

@@ -1,6 +1,7 @@
 """targets.json: what is written is read, what is wrong is named, and the most particular entry that has a target decides."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,22 @@ def test_the_most_particular_entry_that_has_a_target_decides(
         ("settings", otherwise),
     )
     assert (found.level, found.target) == expected
+
+
+def test_in_short_it_tells_of_the_nearest_entry_alone() -> None:
+    at_all_levels = {
+        "default": TargetEntry(None, "why default"),
+        "pack_layers": {"2": TargetEntry(None, "why layer")},
+        "quadrants": {"A": TargetEntry(None, "why quadrant")},
+        "cells": {"A/2": TargetEntry(None, "why cell")},
+    }
+    of_none = resolve(Targets(FORMAT, **at_all_levels), "gin", quadrant="A", pack_layer=2, otherwise=0.8)  # type: ignore[arg-type]
+    assert all(f"why {level}" in of_none.why for level in ("cell", "quadrant", "layer", "default"))
+    assert of_none.in_short == "none of quadrant A in pack layer 2: why cell; target of the settings"
+    decided = replace(Targets(FORMAT, **at_all_levels), default=TargetEntry(0.7, "it holds"))  # type: ignore[arg-type]
+    found = resolve(decided, "gin", quadrant="A", pack_layer=2, otherwise=0.8)
+    assert "why cell" in found.why
+    assert found.in_short == "target of all concepts: it holds"
 
 
 def test_a_group_does_not_speak_for_others() -> None:
