@@ -83,6 +83,8 @@ class Lens:
     n_excluded: int
     reason: str | None
     lens_id: str
+    unlike: int
+    """0 where phase, mode and pool are those of the run's settings; more, the further they are from them."""
 
     @property
     def result(self) -> LensResult:

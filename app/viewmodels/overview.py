@@ -102,13 +102,19 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
 
 
 def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
-    """Every family, layer and phase that was trained: the linear lens first, outputs before prompts, deepest layer first.
+    """Every family, layer and phase that was trained: the linear lens first, the run's own phase first, deepest layer first.
 
     Layers joined come last. The order is fixed before any F1 is seen, and the same as the report's; the highest of several
     would flatter.
     """
-    settings = {(lens.family, tuple(lens.layers), lens.phase) for lens in lenses}
-    return tuple(sorted(settings, key=lambda s: (s[0] != "logistic", s[0], s[2] != "output", len(s[1]), -s[1][-1])))
+    unlike: dict[LensSetting, int] = {}
+    for lens in lenses:
+        setting = _setting(lens)
+        unlike[setting] = min(lens.unlike, unlike.get(setting, lens.unlike))
+    of_phase = {phase: min(n for s, n in unlike.items() if s[2] == phase) for _, _, phase in unlike}
+    return tuple(
+        sorted(unlike, key=lambda s: (s[0] != "logistic", s[0], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1]))
+    )
 
 
 def suspicion(card: QuadrantCard) -> str | None:
@@ -117,8 +123,14 @@ def suspicion(card: QuadrantCard) -> str | None:
 
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:
-    """The lenses of one setting."""
-    return tuple(lens for lens in lenses if (lens.family, tuple(lens.layers), lens.phase) == setting)
+    """The lenses of one setting, one a concept: in the mode and pool of the run's settings, else in the nearest to them."""
+    found = [lens for lens in lenses if _setting(lens) == setting]
+    nearest = min((lens.unlike for lens in found), default=0)
+    return tuple(lens for lens in found if lens.unlike == nearest)
+
+
+def _setting(lens: Lens) -> LensSetting:
+    return lens.family, tuple(lens.layers), lens.phase
 
 
 def setting_name(setting: LensSetting) -> str:

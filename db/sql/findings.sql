@@ -28,14 +28,27 @@ where run_id = $run_id
 order by position;
 
 -- name: lenses
--- The measured lenses of a run, one row a concept, family, layers, phase and mode: the latest, where pairs were added or
--- another pool was read.
+-- The measured lenses of a run, one row a concept, family, layers, phase and mode: in the pool of the run's settings where there
+-- is one, and the latest, where pairs were added. `unlike` is 0 for lenses of the phase, mode and pool of the settings, and grows
+-- with what differs, most by the phase and least by the pool.
+with settings as (
+    select
+        json_extract_string(config, '$.phase') as own_phase,
+        json_extract_string(config, '$.mode') as own_mode,
+        json_extract_string(config, '$.pool') as own_pool
+    from runs
+    where run_id = $run_id
+)
 select
     concept, family, layers, phase, mode, f1, f1_low, f1_high, "precision", recall, auc, average_precision,
-    always_positive_f1, shuffled_f1, text_only_f1, length_only_f1, n_positive, n_negative, n_excluded, reason, lens_id
+    always_positive_f1, shuffled_f1, text_only_f1, length_only_f1, n_positive, n_negative, n_excluded, reason, lens_id,
+    -- A run that was written before one of these was a setting has none to differ from.
+    4 * coalesce(phase != own_phase, false)::integer + 2 * coalesce(mode != own_mode, false)::integer
+    + coalesce(pool != own_pool, false)::integer as unlike
 from lens_results
+cross join settings
 where run_id = $run_id and ($concept is null or concept = $concept)
-qualify row_number() over (partition by concept, family, layers, phase, mode order by trained_at desc) = 1
+qualify row_number() over (partition by concept, family, layers, phase, mode order by unlike, trained_at desc) = 1
 order by concept, family, phase, mode, len(layers), layers;
 
 -- name: lens_counts

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from engine.config import StudyConfig
 from engine.errors import ConfigError
 from engine.exchange.lens_pack import LeftOut
 from engine.lenses.crossval import NEUTRAL, THRESHOLD_ROWS, best_threshold
@@ -72,14 +73,15 @@ class Candidate:
 
 
 def choose_lenses(
-    candidates: Sequence[Candidate], choice: Choice, *, families: Sequence[str]
+    candidates: Sequence[Candidate], choice: Choice, *, settings: StudyConfig
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """The lenses asked for that were fitted and are good enough, and the others of their kind with the reason.
 
-    Where several kinds fit what is asked for, the first of `families` is taken, in the phase, mode and pool trained last.
+    Where several kinds fit what is asked for, the first family of the run's settings is taken, in their phase, mode and pool
+    where it was trained so; of kinds that are equally far from the settings, the one trained last.
     ConfigError names a layer or concept that has no lens.
     """
-    alike = _of_one_kind(candidates, choice, families)
+    alike = _of_one_kind(candidates, choice, settings)
     concepts = {c.row.concept for c in alike}
     _require_layers({c.row.layers for c in alike}, choice)
     for concept in choice.concepts:
@@ -115,16 +117,22 @@ def _reads(layers: tuple[int, ...], choice: Choice) -> bool:
     return layers[0] in choice.layers or not (choice.layers or choice.only_joined)
 
 
-def _of_one_kind(candidates: Iterable[Candidate], choice: Choice, families: Sequence[str]) -> list[Candidate]:
+def _of_one_kind(candidates: Iterable[Candidate], choice: Choice, settings: StudyConfig) -> list[Candidate]:
     wanted = (choice.family, choice.phase, choice.mode, choice.pool)
     fitting = [c for c in candidates if all(w in (None, had) for w, had in zip(wanted, c.kind, strict=True))]
     if not fitting:
         asked = " ".join(word for word in wanted if word)
         raise ConfigError(f"The run has no {asked + ' ' if asked else ''}lenses.", hint="Train them: lensgap train.")
-    order = {family: place for place, family in enumerate(families)}
+    order = {family: place for place, family in enumerate(settings.lenses)}
     family = min((c.row.family for c in fitting), key=lambda name: (order.get(name, len(order)), name))
-    latest = max((c for c in fitting if c.row.family == family), key=lambda c: (c.row.trained_at, c.row.lens_id))
-    return [c for c in fitting if c.kind == latest.kind]
+    of_family = [c for c in fitting if c.row.family == family]
+    nearest = max(of_family, key=lambda c: (*_alike(c.row, settings), c.row.trained_at, c.row.lens_id))
+    return [c for c in fitting if c.kind == nearest.kind]
+
+
+def _alike(row: StudyLens, settings: StudyConfig) -> tuple[bool, bool, bool]:
+    """Whether a lens has the phase, the mode and the pool of the settings."""
+    return row.phase == settings.phase, row.mode == settings.mode, row.pool == settings.pool
 
 
 def _why_not(row: StudyLens, min_f1: float | None) -> str | None:

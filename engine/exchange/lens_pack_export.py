@@ -61,7 +61,7 @@ def export_lens_pack(
     with connect(study) as cursor:
         run = _run(cursor, study, run_id)
         config = read_stored_config(run["config"])
-        chosen, left_out = choose_lenses(_candidates(cursor, run), choice, families=config.lenses)
+        chosen, left_out = choose_lenses(_candidates(cursor, run), choice, settings=config)
         if not chosen:
             raise LensPackError(
                 f"None of {len(left_out)} lenses can go into the pack: {left_out[0].concept} at "

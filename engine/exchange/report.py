@@ -33,6 +33,8 @@ from engine.terminal import visible
 Json = dict[str, Any]
 _IS_DEFAULT = 8
 """Place of that column in rows of `findings.runs`."""
+_UNLIKE = 21
+"""Place of that column in rows of `findings.lenses`."""
 
 
 def build_report(
@@ -46,7 +48,8 @@ def build_report(
 ) -> Json:
     """The report of one run, one judge (by default those that the dashboard shows first) and one lens family.
 
-    The layer reported for a quadrant is the deepest one that was trained. StudyMissing when the study holds no such run.
+    Lenses are those of the phase, mode and pool of the run's settings, else the nearest to them, at the deepest layer trained.
+    StudyMissing when the study holds no such run.
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
@@ -59,7 +62,8 @@ def build_report(
         totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     found = find(count_concepts(counts, quadrants=quadrants), settings=settings or Settings())
-    chosen = deepest_lenses(lenses, family=family)
+    own = own_lenses(lenses, family=family)
+    chosen = deepest_lenses(own)
     of_concept = _by_concept(lenses)
     return {
         "run": run,
@@ -67,7 +71,7 @@ def build_report(
         "form_rule": form_rule,
         "n_samples": totals[1],
         "n_pairs": totals[2],
-        "lens": {"family": family, "layer": _deepest(lenses, family)},
+        "lens": {"family": family, "layer": _deepest(own)},
         "settings": {
             "k": found.settings.k,
             "stability": found.settings.stability,
@@ -102,14 +106,21 @@ def find_run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None)
     return str(found[0])
 
 
-def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str, LensResult]:
-    """The lens of each concept at the deepest trained layer, from rows of the query `findings.lenses`.
+def own_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> list[tuple[Any, ...]]:
+    """The lenses of a family that read one layer and are nearest to the run's settings, from rows of `findings.lenses`.
 
-    Lenses that read several layers joined stand beside it in the report.
+    Lenses that read several layers joined, or another phase, mode or pool, stand beside them in the report.
     """
+    of_family = [row for row in rows if row[1] == family and len(row[2]) == 1]
+    nearest = min((row[_UNLIKE] for row in of_family), default=0)
+    return [row for row in of_family if row[_UNLIKE] == nearest]
+
+
+def deepest_lenses(rows: Iterable[tuple[Any, ...]]) -> dict[str, LensResult]:
+    """The lens of each concept at the deepest trained layer."""
     deepest: dict[str, tuple[Any, ...]] = {}
     for row in rows:
-        if row[1] == family and len(row[2]) == 1 and (row[0] not in deepest or row[2] > deepest[row[0]][2]):
+        if row[0] not in deepest or row[2] > deepest[row[0]][2]:
             deepest[row[0]] = row
     return {
         concept: LensResult(
@@ -128,14 +139,14 @@ def deepest_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> dict[str,
     }
 
 
-def _deepest(rows: Iterable[tuple[Any, ...]], family: str) -> int | None:
-    return max((row[2][0] for row in rows if row[1] == family and len(row[2]) == 1), default=None)
+def _deepest(rows: Iterable[tuple[Any, ...]]) -> int | None:
+    return max((row[2][0] for row in rows), default=None)
 
 
 def _by_concept(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Json]]:
     """Every lens of each concept, with what it reads."""
     found: dict[str, list[Json]] = {}
-    for concept, family, layers, phase, mode, f1, low, high, _, _, auc, *_, reason, _ in rows:
+    for concept, family, layers, phase, mode, f1, low, high, _, _, auc, *_, reason, _, _ in rows:
         lens = {"family": family, "reads": layers_name(layers), "layers": layers, "phase": phase, "mode": mode}
         lens |= {"f1": f1, "low": low, "high": high, "auc": auc, "reason": reason}
         found.setdefault(concept, []).append(lens)

@@ -142,6 +142,19 @@ def test_the_first_lens_setting_is_the_deepest_linear_one_whatever_it_measured(f
         assert overview.lens_settings(measured)[0] == ("logistic", deepest, "output")
 
 
+def test_lenses_of_another_mode_or_phase_hide_none_of_the_runs_own(full_study: Path) -> None:
+    own = data.load_lenses(full_study, RUN)
+    other_mode = [replace(lens, mode="output_only", f1=0.0, unlike=2) for lens in own]
+    other_phase = [replace(lens, phase="prompt", f1=0.0, unlike=4) for lens in own]
+    setting = overview.lens_settings(own)[0]
+    for lenses in ((*own, *other_mode, *other_phase), (*other_phase, *other_mode, *own)):
+        assert overview.lens_settings(lenses)[0] == setting
+        assert overview.lenses_of(lenses, setting) == overview.lenses_of(own, setting)
+    own_prompt = [replace(lens, unlike=lens.unlike % 4) for lens in other_phase]
+    far = [replace(lens, unlike=4) for lens in own]
+    assert overview.lens_settings([*far, *own_prompt])[0] == (*setting[:2], "prompt")
+
+
 @pytest.mark.parametrize(("f1", "told"), [((0.8, 0.7, 0.9), False), ((0.97, 0.93, 0.99), True)])
 def test_lenses_above_the_ceiling_are_called_suspect(
     full_study: Path, f1: tuple[float, float, float], told: bool

@@ -29,6 +29,7 @@ from engine.exchange.lens_pack_choice import Choice, choose_threshold
 from engine.exchange.lens_pack_export import export_lens_pack
 from engine.exchange.lens_pack_names import file_names
 from engine.exchange.lens_pack_state import decode_state, encode_state, shift_logit, width_of
+from engine.exchange.report import build_report
 from engine.lenses.files import load_lens
 from engine.lenses.interface import State, predict_logit
 from engine.stages.training_sets import load_training_set
@@ -665,3 +666,48 @@ def test_an_exported_production_pack_is_read_without_its_manifest(
     found = load_lens_pack(folder, model_layer=2)
     places = {lens.file: (lens.layer, lens.pack_layer) for lens in found.manifest.lenses}
     assert places == {lens.file: (lens.layer, lens.pack_layer) for lens in whole.manifest.lenses}
+
+
+OTHER_SETTINGS = [("prompt", "in_context", "mean"), ("output", "output_only", "mean"), ("output", "in_context", "last")]
+
+
+@pytest.mark.parametrize("other", OTHER_SETTINGS)
+def test_lenses_of_other_settings_that_were_trained_later_are_not_the_runs_own(
+    study: Path, tmp_path: Path, other: tuple[str, str, str]
+) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    before = build_report(copied)
+    train_later(copied, *other)
+    after = build_report(copied)
+    assert before["overall"]["lens"]["mean_f1"] not in (None, 1.0)
+    assert (after["overall"]["lens"], after["lens"]) == (before["overall"]["lens"], before["lens"])
+    assert [one["lens"] for one in after["concepts"]] == [one["lens"] for one in before["concepts"]]
+    plain = export_lens_pack(copied, tmp_path / "plain", layout="native")
+    untouched = export_lens_pack(study, tmp_path / "untouched", layout="native")
+    assert (plain.phase, plain.mode, plain.pool) == ("output", "in_context", "mean")
+    assert {lens.lens_id for lens in plain.lenses} == {lens.lens_id for lens in untouched.lenses}
+
+
+def test_where_none_is_of_the_runs_settings_the_nearest_are_reported(study: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    train_later(copied, "prompt", "in_context", "mean")
+    train_later(copied, "output", "output_only", "mean", f1=0.25)
+    with connect(copied) as cursor:
+        cursor.execute(
+            """update runs set config = json_merge_patch(config, '{"pool": "last", "mode": "output_only"}')"""
+        )
+    assert build_report(copied)["overall"]["lens"]["mean_f1"] == 0.25
+
+
+def train_later(study: Path, phase: str, mode: str, pool: str, f1: float = 1.0) -> None:
+    """Copies of the study's lenses under other settings, a year younger and with another F1."""
+    named = f"lens_id || '-{phase}-{mode}-{pool}'"
+    with connect(study) as cursor:
+        own = "phase = 'output' and mode = 'in_context' and pool = 'mean'"
+        cursor.execute(
+            f"insert into lenses select l.* replace ({named} as lens_id, '{phase}' as phase, '{mode}' as mode, "
+            f"'{pool}' as pool, trained_at + interval 1 year as trained_at) from lenses l where {own}"
+        )
+        cursor.execute(
+            f"insert into lens_measures select {named}, 'f1', {f1}, {f1}, {f1}, 12, null, 'planted' from lenses where {own}"
+        )
