@@ -23,7 +23,9 @@ def lens_pack(
     ] = "native",
     run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
     family: Annotated[str | None, typer.Option(help="Lens family; the first that the run was set to train.")] = None,
-    phase: Annotated[Literal["prompt", "output"] | None, typer.Option(help="Phase; that of the latest lens.")] = None,
+    phase: Annotated[
+        Literal["prompt", "output"] | None, typer.Option(help="Phase; that of the run's settings.")
+    ] = None,
     mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode; likewise.")] = None,
     pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool; likewise.")] = None,
     layer: Annotated[list[int] | None, typer.Option(help="Layer of the model; all that were trained.")] = None,
