@@ -22,6 +22,9 @@ from engine.pipeline import run
 from engine.stages.compare import Comparison
 from engine.stages.judge_run import AskOptions
 from engine.stages.select import prepare_run
+from engine.stages.subject import stored_subject
+from engine.stages.train import choose_families
+from engine.subject.layers import resolve_layers
 
 NOTHING = {"splitting": "Splitting divides none", "bucketing": "Bucketing changes the siblings of none"}
 
@@ -124,10 +127,20 @@ def compare_settings(study: Path, run_id: str, before: dict[str, Any], after: di
             f"The model, the pack or the templates of run {run_id} are no longer what they were, so it cannot go on.",
             hint="Put them back where the run's settings name them: lensgap status --json.",
         )
-    for wish in (first, second):
-        changes = {"mode": wish.mode, "phase": wish.phase, "pool": wish.pool, "lenses": (wish.family,)}
-        run(study, change_config(config, changes | {"layers": (wish.layer,)}), only=("capture", "train"))
+    # What is asked of both sides is checked before either is worked on.
+    for side in [_checked_side(study, run_id, config, wish) for wish in (first, second)]:
+        run(study, side, only=("capture", "train"))
     return compare_lenses(study, stored, first, second)
+
+
+def _checked_side(study: Path, run_id: str, config: StudyConfig, wish: LensWish) -> StudyConfig:
+    """The settings that make a side's lenses; ConfigError for a family or layer that there cannot be."""
+    changes = {"mode": wish.mode, "phase": wish.phase, "pool": wish.pool, "lenses": (wish.family,)}
+    side = change_config(config, changes | {"layers": (wish.layer,)})
+    choose_families(side)
+    if side.layers and (subject := stored_subject(study, run_id)):
+        resolve_layers(side.layers, n_layers=subject.n_layers, model=side.model)
+    return side
 
 
 def _wish(wish: LensWish, changes: dict[str, Any]) -> LensWish:

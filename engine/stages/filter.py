@@ -17,6 +17,7 @@ from engine.config import StudyConfig
 from engine.lenses.filters import Filter, FilteredConcept, RatedRows, measure_filters
 from engine.lenses.folds import join_groups
 from engine.lenses.registry import FAMILIES
+from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
 from engine.stages.refine import LensChoice, hash_of, is_there
@@ -65,9 +66,10 @@ def filter_run(
     ids = {one.name: hash_of([run_id, "filter", one.name, chosen.family, chosen.layer, settings]) for one in filters}
     missing = [one for one in filters if not is_there(study, ids[one.name])]
     found: list[FilteredConcept] = []
+    left_out: set[tuple[str, str]] = set()
     task = bar.add_task("filter", total=len(pairs), note="") if bar and missing else None
     for some in _chunks(study, run_id, pairs, config, n_ways=1 + len(missing)) if missing else ():
-        rows = [_rated_rows(study, config, concept, pairs[concept], layer=chosen.layer) for concept in some]
+        rows = [_rated_rows(study, config, concept, pairs[concept], left_out, layer=chosen.layer) for concept in some]
         found += measure_filters(FAMILIES[chosen.family], rows, missing, n_folds=config.folds, seed=config.seed)
         if bar and task is not None:
             bar.advance(task, len(some))
@@ -80,11 +82,13 @@ def filter_run(
             one.name,
             chosen.family,
             (chosen.layer,),
-            json.dumps(settings),
+            json.dumps(settings | {"n_excluded": len(left_out)}),
             now(),
         )
         results = [row for concept in found for row in _result_rows(ids[one.name], concept, one)]
         write_rows(study, [comparison, *results])
+    if bar and (sentence := left_out_sentence(left_out)):
+        bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     return ids
 
 
@@ -106,10 +110,22 @@ def _chunks(
         yield some
 
 
-def _rated_rows(study: Path, config: StudyConfig, concept: str, own: Sequence[PairFact], *, layer: int) -> RatedRows:
+def _rated_rows(
+    study: Path,
+    config: StudyConfig,
+    concept: str,
+    pairs: Sequence[PairFact],
+    left_out: set[tuple[str, str]],
+    *,
+    layer: int,
+) -> RatedRows:
+    """Read a concept; pairs (concept, sample) whose activation is not finite are added to those left out."""
+    found = read_rows(study, config, pairs, layer=layer)
+    own = found.pairs
+    left_out |= {(concept, sample_id) for sample_id in found.left_out}
     return RatedRows(
         concept=concept,
-        X=read_rows(study, config, own, layer=layer),
+        X=found.X,
         y=np.array([pair.arm for pair in own], dtype=np.int64),
         groups=join_groups([pair.template for pair in own], [pair.text for pair in own]),
         is_good=np.array([pair.form == "good" for pair in own], dtype=np.bool_),

@@ -10,6 +10,7 @@ import numpy as np
 from db import connect, query
 from engine.config import StudyConfig
 from engine.lenses.interface import AnyFloats
+from engine.stages.not_finite import finite_rows
 from engine.stats.form import FormRule
 from engine.subject.shards import read_vectors
 
@@ -27,6 +28,15 @@ class PairFact:
     form: str | None
     verdict: float | None
     verdict_source: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FiniteRows:
+    """Pairs whose activation is finite, with it: `X` [n, d] belongs to `pairs`; the samples of the others are `left_out`."""
+
+    pairs: tuple[PairFact, ...]
+    X: AnyFloats
+    left_out: frozenset[str]
 
 
 def load_pairs(
@@ -54,13 +64,16 @@ def load_pairs(
     return found
 
 
-def read_rows(study: Path, config: StudyConfig, pairs: Sequence[PairFact], *, layer: int) -> AnyFloats:
-    """The activations [n, d] of pairs; each sample is read once."""
+def read_rows(study: Path, config: StudyConfig, pairs: Sequence[PairFact], *, layer: int) -> FiniteRows:
+    """The activations of pairs, those that are not finite left out; each sample is read once."""
     tensor = f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else "")
     places = {pair.sample_id: (pair.shard, pair.shard_row) for pair in pairs}
-    vectors = read_vectors(study, tensor, list(places.values()), sample_ids=tuple(places))
+    vectors = np.asarray(read_vectors(study, tensor, list(places.values()), sample_ids=tuple(places)))
+    is_finite = dict(zip(places, finite_rows(vectors), strict=True))
     at = {sample_id: place for place, sample_id in enumerate(places)}
-    return np.asarray(vectors)[[at[pair.sample_id] for pair in pairs]]
+    kept = tuple(pair for pair in pairs if is_finite[pair.sample_id])
+    left_out = frozenset(sample_id for sample_id in places if not is_finite[sample_id])
+    return FiniteRows(kept, vectors[[at[pair.sample_id] for pair in kept]], left_out)
 
 
 def pairs_hash(pairs: Mapping[str, Sequence[PairFact]], *, with_verdicts: bool = False) -> str:

@@ -22,6 +22,7 @@ from engine.lenses.interface import State
 from engine.lenses.refine import VARIANTS, RefinedConcept, RefinedGroup, Variant, refine_all, refine_out_of_fold
 from engine.lenses.registry import FAMILIES
 from engine.lenses.sibling_sets import NO_SIBLING, SiblingSet, build_sibling_set, group_siblings
+from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -132,8 +133,9 @@ def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress 
     kept: list[dict[str, object]] = []
     family, folder = FAMILIES[plan.chosen.family], study / "lenses" / plan.run_id
     task = bar.add_task("refine", total=len(plan.groups), note="") if bar else None
+    left_out: set[tuple[str, str]] = set()
     for some in _chunks(study, plan):
-        sets = [_sibling_set(study, plan, group) for group in some]
+        sets = [_sibling_set(study, plan, group, left_out) for group in some]
         found = refine_out_of_fold(family, sets, variants=list(ids), n_folds=plan.config.folds, seed=plan.config.seed)
         for one, group in zip(sets, found, strict=True):
             for variant, comparison_id in ids.items():
@@ -145,10 +147,12 @@ def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress 
     inside = {concept for group in plan.groups for concept in group}
     for variant, comparison_id in ids.items():
         alone = [row for concept in plan.pairs if concept not in inside for row in _alone(comparison_id, concept, plan)]
-        write_rows(study, [_comparison_row(plan, variant), *results[variant], *alone])
+        write_rows(study, [_comparison_row(plan, variant, len(left_out)), *results[variant], *alone])
+    if bar and (sentence := left_out_sentence(left_out)):
+        bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _comparison_row(plan: _Plan, variant: Variant) -> ComparisonRow:
+def _comparison_row(plan: _Plan, variant: Variant, n_excluded: int) -> ComparisonRow:
     return ComparisonRow(
         comparison_id=plan.identity(variant),
         run_id=plan.run_id,
@@ -157,7 +161,7 @@ def _comparison_row(plan: _Plan, variant: Variant) -> ComparisonRow:
         variant=variant,
         family=plan.chosen.family,
         layers=(plan.chosen.layer,),
-        settings=json.dumps(plan.settings()),
+        settings=json.dumps(plan.settings() | {"n_excluded": n_excluded}),
         compared_at=now(),
     )
 
@@ -204,15 +208,19 @@ def _chunks(study: Path, plan: _Plan) -> Iterator[list[tuple[str, ...]]]:
         yield some
 
 
-def _sibling_set(study: Path, plan: _Plan, group: Sequence[str]) -> SiblingSet:
-    rows = list({pair.sample_id: pair for concept in group for pair in plan.pairs[concept]}.values())
+def _sibling_set(study: Path, plan: _Plan, group: Sequence[str], left_out: set[tuple[str, str]]) -> SiblingSet:
+    """Read a group; pairs (concept, sample) whose activation is not finite are added to those left out."""
+    unique = list({pair.sample_id: pair for concept in group for pair in plan.pairs[concept]}.values())
+    found = read_rows(study, plan.config, unique, layer=plan.chosen.layer)
+    own = {(concept, pair.sample_id) for concept in group for pair in plan.pairs[concept]}
+    left_out |= {pair for pair in own if pair[1] in found.left_out}
     return build_sibling_set(
         group,
         [{pair.sample_id: pair.arm for pair in plan.pairs[concept]} for concept in group],
-        read_rows(study, plan.config, rows, layer=plan.chosen.layer),
-        sample_ids=[row.sample_id for row in rows],
-        templates=[row.template for row in rows],
-        texts=[row.text for row in rows],
+        found.X,
+        sample_ids=[row.sample_id for row in found.pairs],
+        templates=[row.template for row in found.pairs],
+        texts=[row.text for row in found.pairs],
     )
 
 

@@ -27,6 +27,7 @@ class Stage(Generic[Item]):
     """`pending` gives batches in an order that never changes; `work` turns one batch into rows, parents before children.
 
     `check` sees all that is pending before any of it is worked on, and raises the error that the work would end in.
+    `last_word` is asked when all is done, and what it says is told on stderr.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Stage(Generic[Item]):
     work: Callable[[list[Item]], Sequence[Row]]
     n_total: Callable[[duckdb.DuckDBPyConnection], int]
     check: Callable[[list[list[Item]]], None] | None = None
+    last_word: Callable[[], str | None] | None = None
 
 
 def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> int:
@@ -52,6 +54,8 @@ def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> in
         if position == len(batches) or time.monotonic() - written >= WRITE_EVERY_S:
             write_rows(study, rows, progress)
             rows, written = [], time.monotonic()
+    if stage.last_word and (said := stage.last_word()) and not bar.disable:
+        bar.console.print(said, markup=False, highlight=False, soft_wrap=True)
     return n_pending
 
 

@@ -24,6 +24,7 @@ from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES, on_machine
 from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
 from engine.stages.lens_rows import MeasuredLens, lens_file, lens_rows, store_lens
+from engine.stages.not_finite import left_out_sentence
 from engine.stages.stage import Stage, in_batches
 from engine.stages.training_sets import ConceptPairs, load_concepts
 
@@ -65,7 +66,7 @@ def training(
     def n_total(cursor: duckdb.DuckDBPyConnection) -> int:
         return sum(len(group.lens_ids) for group in groups(cursor))
 
-    return Stage("train", pending, trainer.work, n_total)
+    return Stage("train", pending, trainer.work, n_total, last_word=trainer.last_word)
 
 
 def _missing(group: LensGroup, there: set[str]) -> list[PendingLens]:
@@ -115,6 +116,7 @@ class _Trainer:
         self._group: LensGroup | None = None
         self._held: dict[str, tuple[Held, FittedLens]] = {}
         self._texts: dict[int, TextBaselines] = {}
+        self._not_finite: set[tuple[str, str]] = set()
 
     def work(self, batch: list[PendingLens]) -> Sequence[Row]:
         """Measure lenses of one group."""
@@ -129,6 +131,10 @@ class _Trainer:
             held = self._hold_out(family, [item.concept for item in batch])
         beside = self._controls([item.concept for item in batch])
         return list(chain.from_iterable(self._measure(item, family, held, beside) for item in batch))
+
+    def last_word(self) -> str | None:
+        """Say which samples were left out of the lenses measured so far because an activation of theirs is not finite."""
+        return left_out_sentence(self._not_finite)
 
     def _load(self, group: LensGroup) -> None:
         if self._pool == (group.layers, group.pool):
@@ -174,6 +180,7 @@ class _Trainer:
             validation=self._validation,
         )
         layers, pairs = item.group.layers, self._pairs[item.concept]
+        self._not_finite |= {(item.concept, sample_id) for sample_id in pairs.not_finite}
         if lens is not None:
             store_lens(lens.state(), lens_file(self._study, self._run_id, layers, item.lens_id))
         measured = MeasuredLens(

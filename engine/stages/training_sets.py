@@ -16,6 +16,7 @@ from engine.config import StudyConfig
 from engine.lenses.folds import IntArray
 from engine.lenses.measures import PairFacts
 from engine.lenses.pairs import PairSet
+from engine.stages.not_finite import finite_rows
 from engine.subject.shards import FloatArray, read_vectors
 
 
@@ -33,11 +34,15 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConceptPairs:
-    """Pairs of one concept that have a finite activation at every layer asked for, and how many have none."""
+    """Pairs of one concept that have a finite activation at every layer asked for, and how many have none.
+
+    `not_finite` are the samples of those that have an activation, but one that is not finite.
+    """
 
     sample_ids: tuple[str, ...]
     pairs: PairSet
     n_excluded: int
+    not_finite: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,15 @@ class _Sample:
     output: str
     form: str | None
     row: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Samples that have a finite activation, rows [samples, d] that they point into, and samples whose own is not finite."""
+
+    samples: dict[str, _Sample]
+    X: FloatArray
+    not_finite: frozenset[str]
 
 
 def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept: str, layer: int) -> TrainingSet:
@@ -75,45 +89,45 @@ def load_concepts(
         ]
     suffix = f"{config.phase}-last" if config.pool == "last" else config.phase
     read = [_read(study, rows, f"{layer}.{suffix}") for layer, rows in zip(layers, stored, strict=True)]
-    samples, X = _join(read)
+    found = _join(read)
     of_concept: defaultdict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
     for concept, *pair in pairs:
         of_concept[concept].append((pair[0], pair[1], pair[2]))
     with_prompts = config.group_by == "template+prompt_concept"
-    return {concept: _of_one(concept, of_concept[concept], samples, X, with_prompts) for concept in concepts}
+    return {concept: _of_one(concept, of_concept[concept], found, with_prompts) for concept in concepts}
 
 
-def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> tuple[dict[str, _Sample], FloatArray]:
-    """Return the samples that have a finite activation, and the activations [samples, d]."""
+def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> _Read:
     there = [row for row in stored if row[5] is not None]
     if not there:
-        return {}, np.zeros((0, 1), np.float32)
+        return _Read({}, np.zeros((0, 1), np.float32), frozenset())
     ids = [row[0] for row in there]
     X = read_vectors(study, tensor, [(row[5], int(row[6])) for row in there], sample_ids=ids)
-    finite = [bool(np.isfinite(row).all()) for row in X]
+    finite = finite_rows(X)
     samples = {
         row[0]: _Sample(row[1], row[2], row[3], row[4], place) for place, row in enumerate(there) if finite[place]
     }
-    return samples, X
+    return _Read(samples, X, frozenset(ids) - samples.keys())
 
 
-def _join(read: Sequence[tuple[dict[str, _Sample], FloatArray]]) -> tuple[dict[str, _Sample], FloatArray]:
+def _join(read: Sequence[_Read]) -> _Read:
     """Return the samples that every layer has, and their activations side by side [samples, d·L]."""
     if len(read) == 1:
         return read[0]
-    first, _ = read[0]
-    common = [sample_id for sample_id in first if all(sample_id in samples for samples, _ in read)]
-    X = [rows[[samples[sample_id].row for sample_id in common]] for samples, rows in read]
-    return {name: replace(first[name], row=place) for place, name in enumerate(common)}, np.concatenate(X, axis=1)
+    first = read[0].samples
+    common = [sample_id for sample_id in first if all(sample_id in one.samples for one in read)]
+    X = [one.X[[one.samples[sample_id].row for sample_id in common]] for one in read]
+    samples = {name: replace(first[name], row=place) for place, name in enumerate(common)}
+    return _Read(samples, np.concatenate(X, axis=1), frozenset().union(*(one.not_finite for one in read)))
 
 
 def _of_one(
     concept: str,
     pairs: Sequence[tuple[str, str, str | None]],
-    samples: dict[str, _Sample],
-    X: FloatArray,
+    read: _Read,
     with_prompts: bool,
 ) -> ConceptPairs:
+    samples = read.samples
     kept = [(samples[sample_id], sample_id, arm, kind) for sample_id, arm, kind in pairs if sample_id in samples]
     rows = np.array([sample.row for sample, *_ in kept], dtype=np.int64)
     # A concept's positives are all about itself; only negatives can be told apart by what they are about.
@@ -123,11 +137,12 @@ def _of_one(
         y=np.array([int(arm == "positive") for _, _, arm, _ in kept], dtype=np.int64),
         templates=[sample.template for sample, *_ in kept],
         texts=[sample.output for sample, *_ in kept],
-        read=partial(_take, X, rows),
+        read=partial(_take, read.X, rows),
         prompt_concepts=about if with_prompts else None,
         facts=PairFacts([kind for *_, kind in kept], [sample.form for sample, *_ in kept]),
     )
-    return ConceptPairs(tuple(sample_id for _, sample_id, _, _ in kept), found, len(pairs) - len(kept))
+    not_finite = tuple(sample_id for sample_id, *_ in pairs if sample_id in read.not_finite)
+    return ConceptPairs(tuple(sample_id for _, sample_id, _, _ in kept), found, len(pairs) - len(kept), not_finite)
 
 
 def _take(X: FloatArray, rows: IntArray) -> FloatArray:

@@ -184,6 +184,20 @@ def test_what_cannot_be_compared_is_told(
     assert len(run_ids(study)) == n_runs
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"), [(("--layer", 99), "Layer 99 does not exist"), (("--family", "sun"), "no lens family")]
+)
+def test_a_side_that_cannot_be_is_refused_before_the_other_is_made(
+    study: Path, lensgap: Command, asked: tuple[str | int, ...], said: str
+) -> None:
+    there = "select count(*) from activations", "select count(*) from lenses"
+    before = [rows(study, statement) for statement in there]
+    found = lensgap("compare", "settings", study, "--run", run_ids(study)[0], "--from-layer", 1, *asked)
+    assert is_told(found), found
+    assert said in found.stderr.replace("\n", " ")
+    assert [rows(study, statement) for statement in there] == before
+
+
 def test_runs_are_named_or_all_are_taken(study: Path, lensgap: Command, tmp_path: Path) -> None:
     first, second, *_ = run_ids(study)
     named = lensgap("compare", "runs", study, second, first, "--json")

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from db import connect, insert, transaction
 from db.rows import RatingRow
@@ -11,11 +14,45 @@ from engine.lenses.files import load_lens
 from engine.stages.progress import now
 from tests.support.command import Command
 from tests.support.lensed_study import build_lensed_study
+from tests.support.planted import copy_study
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
     return build_lensed_study(tmp_path_factory.mktemp("lensed"), llama_folder)
+
+
+@pytest.fixture(scope="module")
+def spoilt(study: Path) -> tuple[Path, tuple[str, ...]]:
+    """A copy of the study in which four positives of one concept overflowed, and their samples."""
+    copied = copy_study(study, study.parent / "spoilt")
+    for table in ("comparison_results", "comparisons"):
+        with transaction(copied) as cursor:
+            cursor.execute(f"delete from {table}")
+    with connect(copied) as cursor:
+        found = cursor.execute(
+            "select distinct sample_id, shard, shard_row from pairs join activations using (sample_id) "
+            "where concept = 'gin' and arm = 'positive' and phase = 'output' and shard is not null order by all limit 4"
+        ).fetchall()
+    for (_, shard, row), value in zip(found, (np.nan, np.inf, -np.inf, np.nan), strict=True):
+        with safe_open(copied / shard, framework="numpy") as file:
+            tensors, metadata = {name: file.get_tensor(name).copy() for name in file.keys()}, file.metadata()  # noqa: SIM118
+        for name, vectors in tensors.items():
+            if ".output" in name:
+                vectors[row, 0] = value
+        save_file(tensors, copied / shard, metadata=metadata)
+    return copied, tuple(sample for sample, *_ in found)
+
+
+def spoilt_pairs(study: Path, samples: tuple[str, ...]) -> dict[str, int]:
+    """How many pairs of each concept rest on these samples."""
+    with connect(study) as cursor:
+        return dict(
+            cursor.execute(
+                "select concept, count(*) from pairs where list_contains($samples, sample_id) group by all",
+                {"samples": list(samples)},
+            ).fetchall()
+        )
 
 
 def rows(study: Path) -> list[tuple[object, ...]]:
@@ -93,7 +130,7 @@ def test_filters_without_a_verdict_say_so_and_ratings_of_people_are_verdicts(stu
 
 def test_families_layers_and_filters_that_are_not_there_are_told(study: Path, lensgap: Command) -> None:
     for asked, why in (
-        (("refine", study, "--family", "lda"), "no lenses"),
+        (("refine", study, "--family", "lda"), "no lda lenses"),
         (("refine", study, "--layer", "1"), "no lenses"),
         (("filter", study, "--variant", "best"), "There is no filter"),
         (("filter", study, "--family", "mlp-study", "--variant", "weighted"), "cannot weigh"),
@@ -111,7 +148,7 @@ def test_the_tables_name_measures_and_what_cannot_be_done(study: Path, lensgap: 
         lensgap("refine", study, "--family", "logistic"),
         lensgap("filter", study, "--family", "logistic"),
     )
-    assert all(word in refined.stdout for word in ("top-1 among siblings", "F1", "before", "after"))
+    assert all(word in refined.stdout for word in ("top-1", "siblings", "F1", "before", "after"))
     assert all(word in filtered.stdout for word in ("good-only", "verdict>=3", "weighted", "AUC"))
 
 
@@ -130,3 +167,40 @@ def test_lenses_that_are_missing_are_named_in_a_sentence(study: Path, lensgap: C
     refused = lensgap("refine", study, "--layer", "99")
     assert (refused.status, refused.stdout) == (1, "")
     assert "The run has no lenses at layer 99." in refused.stderr
+
+
+@pytest.mark.parametrize("command", [("refine",), ("filter", "--variant", "good-only")])
+def test_activations_that_are_not_finite_are_left_out_counted_and_named(
+    spoilt: tuple[Path, tuple[str, ...]], lensgap: Command, command: tuple[str, ...]
+) -> None:
+    study, samples = spoilt
+    told = lensgap(command[0], study, *command[1:], "--family", "logistic", "--json")
+    assert told.status == 0, told.stderr
+    said = "4 samples have activations that are not finite and were left out"
+    assert said in told.stderr
+    assert f"{', '.join(samples[:3])} and 1 more." in told.stderr
+    n_pairs = spoilt_pairs(study, samples)
+    for found in json.loads(told.stdout):
+        touched = (
+            {c for group in found["settings"]["groups"] for c in group} if command == ("refine",) else set(n_pairs)
+        )
+        assert found["settings"]["n_excluded"] == sum(n for concept, n in n_pairs.items() if concept in touched) > 0
+    again = lensgap(command[0], study, *command[1:], "--family", "logistic", "--json")
+    assert again.stdout == told.stdout
+
+
+def test_training_tells_which_samples_it_left_out(spoilt: tuple[Path, tuple[str, ...]], lensgap: Command) -> None:
+    study, samples = spoilt
+    told = lensgap("train", study, "--lenses", "ridge")
+    assert told.status == 0, told.stderr
+    n_pairs = spoilt_pairs(study, samples)
+    said = f"4 samples have activations that are not finite and were left out with {sum(n_pairs.values())} pairs: "
+    assert f"{said}{', '.join(samples[:3])} and 1 more." in told.stderr
+    with connect(study) as cursor:
+        stored = cursor.execute("select distinct concept, n_excluded from lenses where family = 'ridge'").fetchall()
+    assert {concept: n for concept, n in stored if n} == n_pairs
+
+
+def test_nothing_is_said_where_all_activations_are_finite(study: Path, lensgap: Command) -> None:
+    assert "not finite" not in lensgap("train", study, "--lenses", "ridge").stderr
+    assert "not finite" not in lensgap("refine", study, "--family", "ridge").stderr
