@@ -45,7 +45,7 @@ def main() -> None:
             sidebar.links()
         with st.sidebar:
             sidebar.pickers(context)
-            sidebar.lens_picker(lenses, sidebar.lens_setting(lenses))
+            sidebar.lens_picker(lenses, context.run, sidebar.lens_setting(lenses, context.run))
             sidebar.progress(folder, context.run.run_id)
         st.session_state["context"] = context
         for sentence in context.not_found:

@@ -29,7 +29,7 @@ from engine.config import StudyConfig
 from engine.lenses.folds import IntArray
 from engine.lenses.interface import FloatArray, Part
 from engine.lenses.registry import FAMILIES
-from engine.stages.training_sets import TrainingSet, load_training_set
+from engine.stages.training_sets import TrainingSet, as_training_set, load_concepts
 
 N_FOLDS = 5
 Cell = tuple[str, int, int, float]
@@ -67,10 +67,14 @@ def choose_rows(data: TrainingSet, fold_of: dict[str, int], *, n: int, noise: fl
     return Rows(data.X[kept], truth, given, np.unique(templates, return_inverse=True)[1].astype(np.int64), fold)
 
 
-def held_out(family: str, concepts: Sequence[Rows], pooling: str) -> tuple[list[FloatArray], float]:
+def held_out(
+    family: str, concepts: Sequence[Rows], pooling: str, pool_of: int | None = None
+) -> tuple[list[FloatArray], float]:
     """Return each concept's held-out probabilities [n], and CPU seconds a lens."""
     tasks = [(i, int(k)) for i, rows in enumerate(concepts) for k in np.unique(rows.fold)]
-    pools = {"folds": [k for _, k in tasks], "alone": list(range(len(tasks))), "all": [0] * len(tasks)}[pooling]
+    n_pools = 1 if pool_of is None else max(1, len(concepts) // pool_of)
+    by_fold = [i % n_pools * N_FOLDS + k for i, k in tasks]
+    pools = {"folds": by_fold, "alone": list(range(len(tasks))), "all": [0] * len(tasks)}[pooling]
     parts = [
         Part(rows.X[rows.fold != k], rows.given[rows.fold != k], rows.template[rows.fold != k], seed=i, pool=pool)
         for (i, k), pool in zip(tasks, pools, strict=True)
@@ -86,12 +90,12 @@ def held_out(family: str, concepts: Sequence[Rows], pooling: str) -> tuple[list[
     return found, seconds
 
 
-def measure(cell: Cell, concepts: dict[str, Rows], pooling: str) -> list[dict[str, object]]:
+def measure(cell: Cell, concepts: dict[str, Rows], pooling: str, pool_of: int | None = None) -> list[dict[str, object]]:
     """Return one row a concept: F1 at .5, AUC and Brier score of the held-out probabilities."""
     from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
     family, layer, n, noise = cell
-    probability, seconds = held_out(family, list(concepts.values()), pooling)
+    probability, seconds = held_out(family, list(concepts.values()), pooling, pool_of)
     where = {"family": family, "layer": layer, "n": n, "noise": noise, "seconds": seconds}
     return [
         where
@@ -119,7 +123,8 @@ def load(study: Path, config: StudyConfig, layer: int, most: int) -> dict[str, T
     if len(runs) != 1:
         raise SystemExit(f"{study} holds {len(runs)} runs, and the comparison is of one")
     chosen = [term for (term,) in terms][:: max(1, len(terms) // most)][:most]
-    return {term: load_training_set(study, runs[0][0], config, concept=term, layer=layer) for term in chosen}
+    found = load_concepts(study, runs[0][0], config, concepts=chosen, layers=[layer])
+    return {term: as_training_set(one) for term, one in found.items()}
 
 
 def run(asked: argparse.Namespace) -> Iterator[dict[str, object]]:
@@ -137,7 +142,7 @@ def run(asked: argparse.Namespace) -> Iterator[dict[str, object]]:
                 }
                 concepts = {term: rows for term, rows in drawn.items() if rows is not None}
                 for family in asked.families:
-                    yield from measure((family, layer, n, noise), concepts, asked.pooling)
+                    yield from measure((family, layer, n, noise), concepts, asked.pooling, asked.pool_of)
 
 
 def main() -> None:
@@ -155,6 +160,9 @@ def main() -> None:
         default="folds",
         choices=["folds", "alone", "all"],
         help="which training parts learn from each other: those of one fold, none, or (not honest) all",
+    )
+    parser.add_argument(
+        "--pool-of", type=int, help="deal the concepts to pools of about so many; one pool if not given"
     )
     parser.add_argument("--own-folds", action="store_true", help="divide templates anew for each concept")
     parser.add_argument("--concepts", type=int, default=1000, help="at most this many, evenly spread")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -93,7 +93,8 @@ class StudyConfig:
     batches: bool = _setting(False, "Ask through Message Batches: half the price, up to a day.")
     prices: str | None = _setting(None, "TOML file of prices that stand before ours.")
     lenses: tuple[str, ...] = _setting(
-        ("logistic", "mlp-study"), "Lens families to train: logistic, ridge, lda, mlp, mlp-norm, mlp-study."
+        ("lda", "logistic"),
+        "Lens families to train, first things first: lda, logistic, ridge, mlp, mlp-norm, mlp-study.",
     )
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
     pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
@@ -213,6 +214,15 @@ def read_stored_config(text: str) -> StudyConfig:
     """Settings of an earlier run, as `to_json` wrote them; ConfigError when this version does not know them."""
     stored: dict[str, Any] = json.loads(text)
     return change_config(StudyConfig(), {name: value for name, value in stored.items() if value is not None})
+
+
+def order_families(trained: Iterable[str], asked: Sequence[str]) -> list[str]:
+    """Families of lenses in the order in which a run was set to train them, then others by name: the first is shown first.
+
+    The order is fixed before any F1 is seen; the highest of several would flatter.
+    """
+    place = {family: number for number, family in enumerate(asked)}
+    return sorted(set(trained), key=lambda family: (place.get(family, len(place)), family))
 
 
 def change_config(config: StudyConfig, changes: Mapping[str, Any]) -> StudyConfig:

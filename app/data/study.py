@@ -47,6 +47,11 @@ class Run:
         return str(json.loads(self.config).get("siblings", StudyConfig().siblings))
 
     @property
+    def lenses(self) -> tuple[str, ...]:
+        """The families of lenses that the run was set to train, first things first."""
+        return tuple(json.loads(self.config).get("lenses", StudyConfig().lenses))
+
+    @property
     def pack_layer(self) -> int | None:
         """The only pack layer that the run chose concepts from; None for all."""
         layer = json.loads(self.config).get("pack_layer")

@@ -25,7 +25,7 @@ def show(here: Context) -> None:
         return
     counts = here.counts()
     lenses = data.load_lenses(here.folder, here.run.run_id)
-    chosen = overview.lenses_of(lenses, sidebar.lens_setting(lenses))
+    chosen = overview.lenses_of(lenses, sidebar.lens_setting(lenses, here.run))
     profiles = data.load_profiles(here.folder, here.run.run_id)
     view = overview.overview(here.find(counts), counts, profiles, chosen, names=here.names)
     colours = theme.palette()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.data import ConceptCounts, Lens, Profile
 from app.viewmodels.words import CEILINGS, interval, number
+from engine.config import order_families
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings, LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.layers import Layers, layers_name
@@ -101,19 +102,20 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
     return f"Not {number(asked)}, but {number(card.target)}", f"{ceiling}."
 
 
-def lens_settings(lenses: Sequence[Lens]) -> tuple[LensSetting, ...]:
-    """Every family, layer and phase that was trained: the linear lens first, the run's own phase first, deepest layer first.
+def lens_settings(lenses: Sequence[Lens], asked: Sequence[str]) -> tuple[LensSetting, ...]:
+    """Every family, layer and phase that was trained: what the run asked for first, its own phase first, deepest layer first.
 
     Layers joined come last. The order is fixed before any F1 is seen, and the same as the report's; the highest of several
     would flatter.
     """
+    place = {family: number for number, family in enumerate(order_families((lens.family for lens in lenses), asked))}
     unlike: dict[LensSetting, int] = {}
     for lens in lenses:
         setting = _setting(lens)
         unlike[setting] = min(lens.unlike, unlike.get(setting, lens.unlike))
     of_phase = {phase: min(n for s, n in unlike.items() if s[2] == phase) for _, _, phase in unlike}
     return tuple(
-        sorted(unlike, key=lambda s: (s[0] != "logistic", s[0], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1]))
+        sorted(unlike, key=lambda s: (place[s[0]], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1]))
     )
 
 

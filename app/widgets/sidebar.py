@@ -52,18 +52,18 @@ def pickers(context: Context) -> None:
         _assumptions(context)
 
 
-def lens_setting(lenses: Sequence[data.Lens]) -> overview.LensSetting | None:
+def lens_setting(lenses: Sequence[data.Lens], run: data.Run) -> overview.LensSetting | None:
     """The lens setting that is shown: the one in the address, else the first of a fixed order."""
-    settings = overview.lens_settings(lenses)
+    settings = overview.lens_settings(lenses, run.lenses)
     wanted = state.given("lens")
     return next((s for s in settings if overview.setting_name(s) == wanted), settings[0] if settings else None)
 
 
-def lens_picker(lenses: Sequence[data.Lens], setting: overview.LensSetting | None) -> None:
+def lens_picker(lenses: Sequence[data.Lens], run: data.Run, setting: overview.LensSetting | None) -> None:
     """Choose the lens whose F1 is shown."""
     if setting is None:
         return
-    names = [overview.setting_name(s) for s in overview.lens_settings(lenses)]
+    names = [overview.setting_name(s) for s in overview.lens_settings(lenses, run.lenses)]
     state.bound(
         st.selectbox,
         "Lens",
@@ -71,7 +71,7 @@ def lens_picker(lenses: Sequence[data.Lens], setting: overview.LensSetting | Non
         value=overview.setting_name(setting),
         default=names[0],
         options=names,
-        help=f"{LENS} The first choice is the linear lens at the deepest layer, whatever it measured.",
+        help=f"{LENS} The first choice is the family that the run asked for first, at the deepest layer, whatever it measured.",
     )
 
 

@@ -43,6 +43,7 @@ class StudyLens:
     n_negative: int
     n_excluded: int
     n_groups: int
+    threshold: float | None
     f1: float | None
     f1_low: float | None
     f1_high: float | None
@@ -143,8 +144,10 @@ def _why_not(row: StudyLens, min_f1: float | None) -> str | None:
     return None
 
 
-def choose_threshold(family: str, arms: Sequence[int], probabilities: Sequence[float]) -> tuple[float, str]:
-    """The threshold of a lens that was fitted on all its pairs, and the rule that gave it.
+def choose_threshold(
+    family: str, arms: Sequence[int], probabilities: Sequence[float], stored: float | None = None
+) -> tuple[float, str]:
+    """The threshold of a lens that was fitted on all its pairs, and the rule that gave it; the stored one if there is one.
 
     It is the rule by which thresholds were chosen inside the training folds when the F1 was measured, on all pairs.
     """
@@ -154,5 +157,6 @@ def choose_threshold(family: str, arms: Sequence[int], probabilities: Sequence[f
         return NEUTRAL, "the family fires at logit 0"
     if len(arms) < THRESHOLD_ROWS:
         return NEUTRAL, f"fewer than {THRESHOLD_ROWS} pairs; logit 0"
-    threshold = best_threshold(np.array(arms, dtype=np.int64), np.array(probabilities, dtype=np.float64))
-    return threshold, "best F1 of the probabilities out of fold"
+    if stored is None:
+        stored = best_threshold(np.array(arms, dtype=np.int64), np.array(probabilities, dtype=np.float64))
+    return stored, "best F1 of the probabilities out of fold"

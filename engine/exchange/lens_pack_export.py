@@ -39,7 +39,7 @@ from engine.stages.progress import now
 from engine.stats.layers import layers_name
 
 Json = dict[str, Any]
-_ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(StudyLens)} - {"trained_at"})
+_ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(StudyLens)} - {"trained_at", "threshold"})
 
 
 def export_lens_pack(
@@ -144,7 +144,7 @@ def _describe(chosen: Sequence[Candidate], scored: Mapping[str, Json], *, layout
     described = []
     for one in chosen:
         scores = scored[one.row.lens_id]
-        threshold, rule = choose_threshold(one.row.family, scores["arms"], scores["probabilities"])
+        threshold, rule = choose_threshold(one.row.family, scores["arms"], scores["probabilities"], one.row.threshold)
         lens = PackedLens(
             file=_file(one, names[one.row.concept], layout=layout),
             threshold=threshold,

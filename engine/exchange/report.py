@@ -1,5 +1,6 @@
 """The findings of a run as one JSON document and as a readable table. Shares are fractions of 1; unknown is null."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
+from engine.config import StudyConfig, order_families
 from engine.errors import StudyMissing
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate
@@ -42,17 +44,19 @@ def build_report(
     *,
     run_id: str | None = None,
     judge_id: str | None = None,
-    family: str = "logistic",
+    family: str | None = None,
     form_rule: FormRule = "loop",
     settings: Settings | None = None,
 ) -> Json:
-    """The report of one run, one judge (by default those that the dashboard shows first) and one lens family.
+    """The report of one run, one judge (by default those that the dashboard shows first) and one lens family
+    (by default the first trained of those that the run asked for).
 
     Lenses are those of the phase, mode and pool of the run's settings, else the nearest to them, at the deepest layer trained.
     StudyMissing when the study holds no such run.
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
+        config = cursor.execute(query("stages.run"), {"run_id": run}).fetchall()[0][1]
         judges = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
         judge = judge_id or (judges[0][0] if judges else None)
         profiles = cursor.execute(query("findings.quadrants"), {"run_id": run}).fetchall()
@@ -62,6 +66,9 @@ def build_report(
         totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     found = find(count_concepts(counts, quadrants=quadrants), settings=settings or Settings())
+    if family is None:
+        asked = json.loads(config).get("lenses") or StudyConfig().lenses
+        family = [*order_families((row[1] for row in lenses), asked), *asked][0]
     own = own_lenses(lenses, family=family)
     chosen = deepest_lenses(own)
     of_concept = _by_concept(lenses)

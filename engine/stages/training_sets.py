@@ -65,7 +65,11 @@ class _Read:
 
 def load_training_set(study: Path, run_id: str, config: StudyConfig, *, concept: str, layer: int) -> TrainingSet:
     """Gather one concept's pairs with their activations at one layer."""
-    found = load_concepts(study, run_id, config, concepts=[concept], layers=[layer])[concept]
+    return as_training_set(load_concepts(study, run_id, config, concepts=[concept], layers=[layer])[concept])
+
+
+def as_training_set(found: ConceptPairs) -> TrainingSet:
+    """Read the activations of one concept's pairs."""
     return TrainingSet(
         sample_ids=found.sample_ids,
         X=np.asarray(found.pairs.read(), dtype=np.float32),

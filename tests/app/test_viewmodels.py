@@ -123,7 +123,7 @@ def test_a_gap_is_weak_when_its_interval_reaches_zero_or_is_missing() -> None:
 def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study: Path) -> None:
     counts, profiles = counts_of(full_study), data.load_profiles(full_study, RUN)
     lenses = data.load_lenses(full_study, RUN)
-    setting = overview.lens_settings(lenses)[0]
+    setting = overview.lens_settings(lenses, ("logistic",))[0]
     chosen = overview.lenses_of(lenses, setting)
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, chosen)
     assert [point.concept for point in view.points] == [profile.concept for profile in profiles]
@@ -134,12 +134,14 @@ def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study:
     assert view.overall.lenses.f1.value == pytest.approx(sum(measured) / len(measured))
 
 
-def test_the_first_lens_setting_is_the_deepest_linear_one_whatever_it_measured(full_study: Path) -> None:
+def test_the_first_lens_setting_is_the_deepest_of_the_family_asked_for_first_whatever_it_measured(
+    full_study: Path,
+) -> None:
     lenses = data.load_lenses(full_study, RUN)
     deepest = max(tuple(lens.layers) for lens in lenses if lens.family == "logistic")
     worse = [replace(lens, f1=0.0) if lens.family == "logistic" else lens for lens in lenses]
     for measured in (lenses, worse, lenses[::-1]):
-        assert overview.lens_settings(measured)[0] == ("logistic", deepest, "output")
+        assert overview.lens_settings(measured, ("logistic", "mlp-study"))[0] == ("logistic", deepest, "output")
 
 
 def test_lenses_of_another_mode_or_phase_hide_none_of_the_runs_own(full_study: Path) -> None:

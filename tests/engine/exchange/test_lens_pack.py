@@ -23,7 +23,7 @@ from torch import nn
 
 from db import connect
 from engine.errors import ConfigError, LensPackError, StudyFull, StudyMissing
-from engine.exchange import lens_pack_choice
+from engine.exchange import lens_pack_choice, lens_pack_export
 from engine.exchange.lens_pack import LensPack, PackedLens, load_lens_pack
 from engine.exchange.lens_pack_choice import Choice, choose_threshold
 from engine.exchange.lens_pack_export import export_lens_pack
@@ -223,14 +223,15 @@ def test_a_production_pack_needs_no_layer_named_where_one_is_left(study: Path, t
 
 @pytest.fixture
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thresholds are chosen however few pairs there are."""
+    """Thresholds are chosen however few pairs there are, as for lenses that were stored without one."""
     monkeypatch.setattr(lens_pack_choice, "THRESHOLD_ROWS", 2)
+    monkeypatch.setattr(lens_pack_export, "choose_threshold", lambda *asked: choose_threshold(*asked[:3]))
 
 
 @pytest.mark.usefixtures("few_are_enough")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_folded_threshold_decides_alike_at_logit_0(study: Path, tmp_path: Path, layout: Any) -> None:
-    choice = Choice(layers=PACKED_LAYERS[layout])
+    choice = Choice(family="logistic", layers=PACKED_LAYERS[layout])
     plain = export_lens_pack(study, tmp_path / "plain", layout=layout, choice=choice)
     folded = export_lens_pack(study, tmp_path / "folded", layout=layout, choice=choice, fold_threshold=True)
     assert folded.threshold_folded
@@ -269,6 +270,7 @@ def test_a_threshold_stays_neutral_where_it_cannot_be_chosen() -> None:
     assert choose_threshold("mlp-study", arms, said)[0] == 0.5
     assert choose_threshold("of a later version", arms, said)[0] == 0.5
     assert choose_threshold("logistic", arms, said)[0] == pytest.approx(0.2)
+    assert choose_threshold("logistic", arms, said, 0.3) == (0.3, choose_threshold("logistic", arms, said)[1])
 
 
 def test_lenses_below_the_f1_asked_for_are_left_out_with_the_reason(study: Path, tmp_path: Path) -> None:
