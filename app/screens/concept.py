@@ -127,7 +127,7 @@ def _panels(here: Context, finding: Finding, lenses: Sequence[data.Lens]) -> Non
 def _measures(here: Context, name: str) -> None:
     """The lens of this concept at the setting that the sidebar shows, which is one of all the run's."""
     lenses = data.load_lenses(here.folder, here.run.run_id)
-    setting = sidebar.lens_setting(lenses)
+    setting = sidebar.lens_setting(lenses, here.run)
     if setting is None:
         return
     lens = next((lens for lens in overview.lenses_of(lenses, setting) if lens.concept == name), None)
