@@ -46,7 +46,7 @@ _PLAIN: Final = {"displayModeBar": False}
 def show(here: Context) -> None:
     """Draw the lenses of the setting in the sidebar, or what is missing for it."""
     lenses = data.load_lenses(here.folder, here.run.run_id)
-    setting = sidebar.lens_setting(lenses)
+    setting = sidebar.lens_setting(lenses, here.run)
     if setting is None:
         _empty(here)
         return

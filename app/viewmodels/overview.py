@@ -102,7 +102,7 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
     return f"Not {number(asked)}, but {number(card.target)}", f"{ceiling}."
 
 
-def lens_settings(lenses: Sequence[Lens], asked: Sequence[str]) -> tuple[LensSetting, ...]:
+def lens_settings(lenses: Sequence[Lens], asked: Sequence[str] = ()) -> tuple[LensSetting, ...]:
     """Every family, layer and phase that was trained: what the run asked for first, its own phase first, deepest layer first.
 
     Layers joined come last. The order is fixed before any F1 is seen, and the same as the report's; the highest of several
