@@ -115,6 +115,7 @@ def test_exactly_the_settings_that_decide_texts_change_the_run(name: str) -> Non
         "repeats",
         "validation",
         "group_by",
+        "join_layers",
         "memory_mib",
         "steps",
         "target",
