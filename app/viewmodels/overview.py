@@ -114,9 +114,7 @@ def lens_settings(lenses: Sequence[Lens], asked: Sequence[str] = ()) -> tuple[Le
         setting = _setting(lens)
         unlike[setting] = min(lens.unlike, unlike.get(setting, lens.unlike))
     of_phase = {phase: min(n for s, n in unlike.items() if s[2] == phase) for _, _, phase in unlike}
-    return tuple(
-        sorted(unlike, key=lambda s: (place[s[0]], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1]))
-    )
+    return tuple(sorted(unlike, key=lambda s: (place[s[0]], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1])))
 
 
 def suspicion(card: QuadrantCard) -> str | None:
