@@ -37,7 +37,7 @@ class Ridge:
     """Candidates for λ as a multiple of a row's mean squared length."""
     slope: float | None = None
     """Log-odds a unit of margin; calibrated on leave-out margins where it is None."""
-    choice_parts: int = 16
+    choice_parts: int = 32
     device: str = "cpu"
     memory_mib: int = 16
     """Of a batch: a small one stays in the processor's cache, which doubles the rate; a GPU wants more."""
