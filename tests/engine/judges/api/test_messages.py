@@ -276,11 +276,14 @@ class TestOverHttp:
                 time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGINT)
 
+        # Whoever started the tests in the background had interrupts ignored.
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         interrupting = threading.Thread(target=interrupt)
         interrupting.start()
         with pytest.raises(KeyboardInterrupt):
             list(judge_at(server.url).answer(map(rate_question, range(100))))
         interrupting.join()
+        signal.signal(signal.SIGINT, handler)
         assert set(threading.enumerate()) <= before
 
     def test_fault_of_the_source_reaches_the_caller(self, serve: Serve) -> None:
