@@ -18,12 +18,14 @@ from bench.compare import Comparison
 from bench.generating import generate_against_transformers, generate_and_capture_against_collection
 from bench.growth import growth_with_samples
 from bench.judge import throughput_against_client
+from bench.lens_memory import memory_of_packs
+from bench.lenses import lens_rates
 from bench.page import PAGE, describe_machine, put_table, table
 from bench.planning import planning_of_a_whole_pack
 from bench.refinement import refinement_against_pairs
 from bench.statistics import bootstrap_against_index, histograms_against_pandas
 
-COMPARISONS: dict[str, Callable[..., Comparison]] = {
+COMPARISONS: dict[str, Callable[..., Comparison | str]] = {
     "capture": capture_against_peers,
     "generation": generate_against_transformers,
     "generation-and-capture": generate_and_capture_against_collection,
@@ -32,6 +34,9 @@ COMPARISONS: dict[str, Callable[..., Comparison]] = {
     "counts": histograms_against_pandas,
     "bootstrap": bootstrap_against_index,
     "judge": throughput_against_client,
+    "lenses-512": partial(lens_rates, 512),
+    "lenses-4096": partial(lens_rates, 4096),
+    "lens-memory": memory_of_packs,
     "refinement": partial(refinement_against_pairs, "three layers", 512),
     "refinement-linear": partial(refinement_against_pairs, "linear", 4096),
 }
@@ -45,7 +50,9 @@ def main() -> None:
         measure = COMPARISONS[name]
         if "pack" in inspect.signature(measure).parameters:
             measure = partial(measure, pack=asked.pack)
-        found = f"{table(measure())}\n\n{describe_machine()}"
+        measured = measure()
+        told = measured if isinstance(measured, str) else table(measured)
+        found = f"{told}\n\n{describe_machine()}"
         print(f"## {name}\n{found}\n", flush=True)
         if asked.write:
             put_table(PAGE, name, found)

@@ -1,11 +1,11 @@
 """Lenses a CPU second, and F1 beside them, on planted data: every family against one-by-one peers.
 
-    python -m bench.lenses [--d 512 4096] [--n 40 160 200] [--many 128] [--few 8]
+    python -m bench lenses-512 lenses-4096; python -m bench.lenses --d 512 --n 40 prints a part
 
 Rows share a mean, twenty nuisance directions of falling width that all concepts have in common, and noise; arms differ along
 a direction of the concept's own. So the shared covariance has something to find: how much of that real activations have is
-the question of docs/lens-families.md. Peers fit the first `few` concepts one by one, ours all `many` together; F1 is on the
-same few for all, 400 fresh rows a concept with true labels. All ways take turns in one process.
+the question of docs/lens-families.md. Peers fit the first few concepts one by one, closed forms many together and networks as a
+stack; F1 is on the same few for all, 400 fresh rows a concept with true labels. All ways take turns in one process.
 """
 
 import argparse
@@ -15,22 +15,22 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from bench.compare import peak_memory
-from engine.lenses.gram_mlp import GramMlp
-from engine.lenses.interface import AnyFloats, FloatArray, LensFamily, Part
-from engine.lenses.lda import Lda
-from engine.lenses.logistic import Logistic
+from engine.lenses.interface import AnyFloats, FloatArray, LensFamily, Part, Pools
 from engine.lenses.registry import FAMILIES
-from engine.lenses.ridge import Ridge
 
 NOISES = (0.0, 0.1, 0.25)
 N_HELD_OUT, N_NUISANCE, STRENGTH = 400, 20, 5.0
+MANY = {512: {"ridge": 500, "lda": 500}, 4096: {"ridge": 200, "lda": 64}}
+"""Concepts that closed forms fit together, by width: what they choose or estimate, they do once for all of them."""
+FEW = {40: 32, 160: 8, 200: 8}
+"""Concepts that peers fit, by rows: of fewer rows F1 is noisier and lenses are quicker."""
+N_SOME = 32
 OURS = ("ridge", "lda", "logistic", "mlp", "mlp-norm", "mlp-study")
 Predict = Callable[[AnyFloats], FloatArray]
 
@@ -116,6 +116,15 @@ PEERS: dict[str, Callable[[Part], Predict]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to fit lenses, and how many it fits."""
+
+    name: str
+    fit: Callable[[Any, Sequence[Part]], list[Predict]]
+    number: int
+
+
 def fit_ours(family: LensFamily, parts: Sequence[Part]) -> list[Predict]:
     return [lens.predict_probability for lens in family.fit_many(parts)]
 
@@ -124,72 +133,73 @@ def fit_peer(name: str, parts: Sequence[Part]) -> list[Predict]:
     return [PEERS[name](part) for part in parts]
 
 
-def compare_ways(
-    *, d: int, n: int, many: int, few: int, names: Sequence[str]
-) -> Iterator[tuple[str, float, list[float]]]:
+def ways_to_fit(d: int, few: int) -> list[Way]:
+    """All ways, ours first, the study's loop first of its peers."""
+    numbers = dict.fromkeys(OURS, N_SOME) | {"mlp-study": few} | MANY[d]
+    ours = [Way(name, fit_ours, number) for name, number in numbers.items()]
+    tuned = [Way(f"{name}, once tuned", fit_ours, number) for name, number in MANY[d].items()]
+    return [*ours, *tuned, *(Way(name, fit_peer, few) for name in PEERS)]
+
+
+def compare_ways(*, d: int, n: int, few: int) -> Iterator[tuple[str, float, list[float]]]:
     """Yield each way's lenses a CPU second and its F1 at each share of turned labels."""
+    ways = ways_to_fit(d, few)
+    seconds, f1 = dict.fromkeys(ways, 0.0), {way: list[float]() for way in ways}
+    for noise in NOISES:
+        seeds = range(max(way.number for way in ways))
+        concepts = [plant(seed, n=n, d=d, noise=noise, n_held_out=N_HELD_OUT * (seed < few)) for seed in seeds]
+        parts = [concept.part for concept in concepts]
+        for way in ways:
+            # What a family has learned from these very parts beforehand is not in the time that further ones take.
+            subject = _subject(way.name, parts[: way.number])
+            way.fit(subject, parts[:1])
+            started = time.process_time()
+            lenses = way.fit(subject, parts[: way.number])
+            seconds[way] += time.process_time() - started
+            f1[way].append(_mean_f1(lenses, concepts[:few]))
+    for way in ways:
+        yield way.name, len(NOISES) * way.number / seconds[way], f1[way]
+
+
+def _subject(name: str, parts: Sequence[Part]) -> LensFamily | str:
+    tuned = name.removesuffix(", once tuned")
+    if tuned == name:
+        return FAMILIES.get(name, name)
+    family = FAMILIES[tuned]
+    assert isinstance(family, Pools)
+    return family.tune(parts)
+
+
+def _mean_f1(lenses: Sequence[Predict], concepts: Sequence[Concept]) -> float:
     from sklearn.metrics import f1_score
 
-    data = {noise: [plant(seed, n=n, d=d, noise=noise) for seed in range(many)] for noise in NOISES}
-    # The study's recipe in stacks is no faster where the first layer is large: a few tell its rate.
-    ways = [(name, partial(fit_ours, FAMILIES[name]), few if name == "mlp-study" else many) for name in OURS]
-    ways += [(name, partial(fit_peer, name), few) for name in PEERS]
-    parts = [concept.part for concept in data[0.0]]
-    ways += [(f"{family.name}, once tuned", partial(fit_ours, family.tune(parts)), many) for family in (Ridge(), Lda())]
-    ways = [way for way in ways if not names or way[0] in names]
-    for _, fit, _ in ways:
-        fit(parts[:1])
-    for name, fit, number in ways:
-        seconds, f1 = 0.0, []
-        for concepts in data.values():
-            started = time.process_time()
-            lenses = fit([concept.part for concept in concepts[:number]])
-            seconds += time.process_time() - started
-            pairs = zip(lenses[:few], concepts, strict=False)
-            f1.append(float(np.mean([f1_score(one.y, predict(one.X) >= 0.5) for predict, one in pairs])))
-        yield name, len(NOISES) * number / seconds, f1
+    pairs = zip(lenses, concepts, strict=False)
+    return float(np.mean([f1_score(one.y, predict(one.X) >= 0.5) for predict, one in pairs]))
 
 
-def memory_of(family: Ridge | Lda | Logistic | GramMlp, n_concepts: int, *, n: int, d: int) -> float:
-    """MiB that fitting so many concepts needs, tuned on the first and then a hundred at a time, as a pack is trained."""
-
-    def work() -> None:
-        tuned = family
-        if isinstance(family, Ridge | Lda):
-            tuned = family.tune([plant(seed, n=n, d=d, noise=0.0, n_held_out=0).part for seed in range(100)])
-        for start in range(0, n_concepts, 100):
-            tuned.fit_many([plant(seed, n=n, d=d, noise=0.0, n_held_out=0).part for seed in range(start, start + 100)])
-
-    return peak_memory(work)
+def lens_rates(d: int, sizes: Sequence[int] = tuple(FEW)) -> str:
+    """A Markdown table of all ways at that width."""
+    lines = [
+        f"| d | n | way | lenses / CPU s | ÷ study's loop | F1 at {' | '.join(f'{noise:.0%}' for noise in NOISES)} |",
+        f"|--:|--:|---|--:|--:|{'--:|' * len(NOISES)}",
+    ]
+    for n in sizes:
+        found = list(compare_ways(d=d, n=n, few=FEW[n]))
+        loop = next(rate for name, rate, _ in found if name == next(iter(PEERS)))
+        for name, rate, f1 in found:
+            scores = " | ".join(f"{value:.3f}" for value in f1)
+            lines.append(f"| {d} | {n} | {name} | {rate:.1f} | {rate / loop:.1f} | {scores} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the table of one width."""
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(prog="python -m bench.lenses", description=__doc__)
-    parser.add_argument("--d", type=int, nargs="*", default=[512, 4096])
-    parser.add_argument("--n", type=int, nargs="*", default=[40, 160, 200])
-    parser.add_argument("--ways", nargs="*", default=[], help="only these; the study's loop must be among them")
-    parser.add_argument("--many", type=int, default=128)
-    parser.add_argument("--few", type=int, default=8)
-    parser.add_argument("--concepts", type=int, nargs="*", default=[500, 2000, 8000], help="of the table of memory")
+    parser.add_argument("--d", type=int, choices=list(MANY), default=512)
+    parser.add_argument("--n", type=int, nargs="*", choices=list(FEW), default=tuple(FEW))
     asked = parser.parse_args()
-    print(
-        "| d | n | way | lenses / CPU s | ÷ study's loop | F1 at 0 % | 10 % | 25 % |\n|--:|--:|---|--:|--:|--:|--:|--:|"
-    )
-    for d in asked.d:
-        for n in asked.n:
-            found = list(compare_ways(d=d, n=n, many=asked.many, few=asked.few, names=asked.ways))
-            loop = next(rate for name, rate, _ in found if name == next(iter(PEERS)))
-            for name, rate, f1 in found:
-                scores = " | ".join(f"{value:.3f}" for value in f1)
-                print(f"| {d} | {n} | {name} | {rate:.1f} | {rate / loop:.1f} | {scores} |", flush=True)
-    if asked.concepts:
-        print(f"\n| family | {' | '.join(f'{number:,} concepts' for number in asked.concepts)} |")
-        print(f"|---|{'--:|' * len(asked.concepts)}")
-    for family in (Ridge(), Lda(), replace(Logistic(), strengths=(1.0,))) if asked.concepts else ():
-        peaks = [memory_of(family, number, n=40, d=512) for number in asked.concepts]
-        print(f"| {family.name}, n = 40, d = 512, MiB | {' | '.join(f'{peak:.0f}' for peak in peaks)} |", flush=True)
+    print(lens_rates(asked.d, asked.n))
 
 
 if __name__ == "__main__":
