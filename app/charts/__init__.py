@@ -1,11 +1,14 @@
-"""Figures from viewmodels and a palette; no Streamlit, no data access. Text from a study is escaped, for plotly reads HTML."""
+"""Figures from viewmodels and a palette; no Streamlit, no data access. Text from a study is escaped, for plotly reads HTML.
+
+Those that the report shows too are in `engine.figures`, with what all of them share.
+"""
 
 from app.charts.concept_layers import concept_layers
-from app.charts.forest import forest
 from app.charts.histograms import rating_histograms
 from app.charts.lens_dots import lens_plot
 from app.charts.pack_map import pack_map
-from app.charts.quadrant_map import quadrant_map
 from app.charts.trial import trial_plot
+from engine.figures.forest import forest
+from engine.figures.quadrant_map import quadrant_map
 
 __all__ = ["concept_layers", "forest", "lens_plot", "pack_map", "quadrant_map", "rating_histograms", "trial_plot"]

@@ -5,10 +5,10 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
-from app.theme import Palette
 from app.viewmodels.comparisons import Change
-from app.viewmodels.words import count, number, signed
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
+from engine.words import count, number, signed
 
 ROW_PX: Final = 22
 

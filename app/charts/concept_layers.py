@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
-from app.theme import Palette
 from app.viewmodels.concept import LayerLine
-from app.viewmodels.words import number
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
 from engine.stats.layers import layers_name
+from engine.words import number
 
 HEIGHT = 260
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")

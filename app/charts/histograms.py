@@ -3,10 +3,10 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.base import template
-from app.theme import Palette
-from app.viewmodels.words import RATINGS, number
+from engine.figures.base import template
+from engine.figures.palette import Palette
 from engine.stats.histogram import RatingHistogram
+from engine.words import RATINGS, number
 
 
 def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, colours: Palette) -> go.Figure:

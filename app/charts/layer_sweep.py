@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
-from app.theme import Palette
 from app.viewmodels.lenses import LayerMean
-from app.viewmodels.words import interval, signed, with_interval
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
+from engine.words import interval, signed, with_interval
 
 
 def layer_sweep(layers: Sequence[LayerMean], *, colours: Palette, height: int) -> go.Figure:

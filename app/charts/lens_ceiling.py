@@ -7,13 +7,13 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain, translucent
-from app.charts.labels import label_dots
-from app.charts.plane import Plane
-from app.theme import Palette, hue
 from app.viewmodels.lenses import LensPoint
-from app.viewmodels.words import UNKNOWN, number, signed, with_interval
+from engine.figures.base import figure, plain, translucent
+from engine.figures.labels import label_dots
+from engine.figures.palette import Palette, hue
+from engine.figures.plane import Plane
 from engine.stats.estimate import Estimate
+from engine.words import UNKNOWN, number, signed, with_interval
 
 _BARS_UP_TO: Final = 60
 _LABELLED_UP_TO: Final = 30

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
-from app.theme import Palette
 from app.viewmodels.concept import LensDots
-from app.viewmodels.words import number
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
+from engine.words import number
 
 AXIS = (-0.03, 1.02)
 """Beyond 0 and 1, so that a marker at either end is whole."""

@@ -6,13 +6,13 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain, translucent
-from app.charts.labels import label_dots
-from app.charts.plane import Plane, draw_plane, place, plane_of
-from app.theme import Palette, hue
 from app.viewmodels.pack import Dot
-from app.viewmodels.words import count, integer
+from engine.figures.base import figure, plain, translucent
+from engine.figures.labels import label_dots
+from engine.figures.palette import Palette, hue
+from engine.figures.plane import Plane, draw_plane, place, plane_of
 from engine.stats.quadrants import Bands
+from engine.words import count, integer
 
 _LARGEST: Final = 30.0
 _SMALLEST: Final = 4.0

@@ -5,10 +5,10 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure
-from app.theme import Palette
-from app.viewmodels.words import integer, number, with_interval
+from engine.figures.base import figure
+from engine.figures.palette import Palette
 from engine.stats.calibration import ReliabilityBin
+from engine.words import integer, number, with_interval
 
 _AXIS: Final = (-0.03, 1.03)
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
 from app.data.rubric_lab import TriedPair
-from app.theme import Palette
-from app.viewmodels.words import RATINGS, number
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
+from engine.words import RATINGS, number
 
 ROW_PX = 23
 

@@ -7,10 +7,11 @@ import streamlit as st
 
 from app import context, data, state, theme
 from app.context import Context
-from app.viewmodels import overview, words
-from app.viewmodels.words import count
+from app.viewmodels import overview
 from app.widgets import markup, measures, notices, panels, rows, sidebar
+from engine import words
 from engine.stats.findings import Finding
+from engine.words import count
 
 _SHOWN: Final = 6
 

@@ -8,9 +8,9 @@ import streamlit as st
 from app import context, data, state
 from app.context import Context
 from app.viewmodels.effect import Override, effects, without
-from app.viewmodels.words import UNKNOWN, count, integer
 from app.widgets import markup, notices
 from app.widgets.override import effect_table
+from engine.words import UNKNOWN, count, integer
 
 _SHOWN: Final = 100
 

@@ -28,11 +28,11 @@ from app.viewmodels.lenses import (
     pick,
     sweep,
 )
-from app.viewmodels.words import CEILING, CEILINGS, LENS, QUADRANT, UNKNOWN, count, integer
 from app.widgets import lens_table, markup, notices, sidebar
 from engine.config import StudyConfig
 from engine.stats.findings import explain_excess
 from engine.stats.quadrants import QUADRANTS
+from engine.words import CEILING, CEILINGS, LENS, QUADRANT, UNKNOWN, count, integer
 
 _HEIGHT: Final = 520
 _SMALL: Final = 330

@@ -7,8 +7,10 @@ import streamlit as st
 from app import charts, context, data, state, theme
 from app.context import Context
 from app.viewmodels import overview
-from app.viewmodels.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
 from app.widgets import cards, markup, notices, sidebar
+from engine.figures.palette import Palette
+from engine.figures.points import smallest_gaps
+from engine.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
 
 _ROWS: Final = 60
 
@@ -55,7 +57,7 @@ def _missing(here: Context, *, has_lenses: bool) -> None:
         notices.note("No lens is trained yet, so there is no measured F1.", command=f"lensgap train {here.folder}")
 
 
-def _map(here: Context, view: overview.Overview, colours: theme.Palette) -> None:
+def _map(here: Context, view: overview.Overview, colours: Palette) -> None:
     notices.heading(
         "Quadrant map", help_text=f"{QUADRANT} Dot size: pairs. Ring: the interval is missing or reaches zero."
     )
@@ -72,12 +74,12 @@ def _map(here: Context, view: overview.Overview, colours: theme.Palette) -> None
         notices.note(f"Not on the map, for their siblings are unknown: {', '.join(view.unplaced)}")
 
 
-def _forest(view: overview.Overview, colours: theme.Palette) -> None:
+def _forest(view: overview.Overview, colours: Palette) -> None:
     notices.heading("Gap by concept", help_text=f"{GAP} Click a dot to open its concept.")
     if all(point.gap.value is None for point in view.points):
         notices.note("Gaps appear here once samples are rated.")
         return
-    shown = overview.smallest_gaps(view.points, _ROWS)
+    shown = smallest_gaps(view.points, _ROWS)
     with st.container(height=478, border=False, key="forest-box"):
         _open_concept(_clickable(charts.forest(shown, colours=colours), key="forest"))
     if len(shown) < len(view.points):
@@ -98,7 +100,7 @@ def _open_concept(picked: Any) -> None:
         st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
 
 
-def _cards(view: overview.Overview, colours: theme.Palette) -> None:
+def _cards(view: overview.Overview, colours: Palette) -> None:
     if not view.cards:
         notices.note("No concept of this run lies in a quadrant.")
         return

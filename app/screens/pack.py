@@ -8,10 +8,10 @@ import streamlit as st
 from app import charts, context, data, state, theme
 from app.context import Context
 from app.viewmodels.pack import NO_QUADRANT, PackView, chosen_labels, pack_view, places_in
-from app.viewmodels.words import QUADRANT, UNKNOWN, count, integer
 from app.widgets import markup, notices
 from app.widgets import pack as parts
 from engine.stats.quadrants import QUADRANTS
+from engine.words import QUADRANT, UNKNOWN, count, integer
 
 _LETTERS: Final = (*QUADRANTS, NO_QUADRANT)
 _SORTS: Final[dict[data.PackSort, str]] = {

@@ -7,8 +7,8 @@ import streamlit as st
 from app import context, data, state
 from app.context import Context
 from app.data.samples import PAGE_ROWS
-from app.viewmodels.words import PAIR, count, integer
 from app.widgets import filters, markup, notices, override, rows, sample, votes
+from engine.words import PAIR, count, integer
 
 
 def show(here: Context) -> None:

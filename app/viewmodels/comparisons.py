@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from app.data.lenses import ComparedConcept, Comparison
-from app.viewmodels.words import count, integer
 from engine.stats.paired import PairedComparison, compare_paired
 from engine.stats.summary import mean_estimate
+from engine.words import count, integer
 
 Found = tuple[Comparison, tuple[ComparedConcept, ...]]
 _SEED: Final = 0

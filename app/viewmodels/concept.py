@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.data import Lens
-from app.viewmodels.words import CEILINGS, interval, number
 from engine.stats.ceiling import Ceiling
 from engine.stats.findings import Finding
 from engine.stats.layers import Layers, layers_name
+from engine.words import CEILINGS, interval, number
 
 _INPUTS = {
     "good": "good positives",

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from app.data import ConceptCounts
-from app.viewmodels.words import CEILINGS, signed
-from app.viewmodels.words import number as write
 from engine.stats.ceiling_models import CeilingName
 from engine.stats.findings import ArmCounts, Finding, Findings
 from engine.stats.histogram import RatingHistogram
+from engine.words import CEILINGS, signed
+from engine.words import number as write
 
 
 @dataclass(frozen=True, slots=True)

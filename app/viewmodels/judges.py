@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from app.data import Judge
-from app.viewmodels.words import count
+from engine.words import count
 
 
 def judge_labels(judges: Sequence[Judge]) -> dict[str, str]:

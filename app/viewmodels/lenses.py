@@ -8,12 +8,12 @@ from typing import Final, Literal, cast
 from app.data import Lens, Profile
 from app.data.lenses import Graduation
 from app.viewmodels.overview import LensSetting, lens_settings, lenses_of, setting_name
-from app.viewmodels.words import count, number
 from engine.stats.estimate import Estimate, unknown, without_interval
 from engine.stats.findings import Findings, LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.paired import compare_paired
 from engine.stats.shortcut import DEGENERATE_NEGATIVE, DEGENERATE_POSITIVE, shortcut_alarm
 from engine.stats.summary import mean_estimate
+from engine.words import count, number
 
 Order = Literal["headroom", "lowest", "highest", "words", "brier", "pairs", "name"]
 ORDERS: Final[dict[Order, str]] = {

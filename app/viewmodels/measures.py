@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.viewmodels.words import integer, interval, number, percent
 from engine.stats.estimate import Estimate
+from engine.words import integer, interval, number, percent
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,18 @@
 """The study at a glance: the map's points, the quadrants' cards and the headline."""
 
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.data import ConceptCounts, Lens, Profile
-from app.viewmodels.words import CEILINGS, interval, number
 from engine.config import order_families
+from engine.figures.points import MapPoint, is_weak
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings, LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.layers import Layers, layers_name
+from engine.words import CEILINGS, interval, number
 
 LensSetting = tuple[str, Layers, str]
 """family, the layer or the layers joined, phase"""
-
-
-@dataclass(frozen=True, slots=True)
-class MapPoint:
-    """A concept on the map. `weak` marks a gap whose interval is missing or reaches zero."""
-
-    concept: str
-    name: str
-    n_senses: int
-    n_siblings: int
-    quadrant: str | None
-    reason: str | None
-    gap: Estimate
-    weak: bool
-    n_pairs: int
-    f1: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,30 +122,6 @@ def setting_name(setting: LensSetting) -> str:
     return f"{family} · {layers_name(layers)} · {phase}"
 
 
-def smallest_gaps(points: Sequence[MapPoint], at_most: int) -> tuple[MapPoint, ...]:
-    """The points with the smallest known gaps, those without one last; all of them while they are few."""
-    ordered = sorted(points, key=lambda point: (point.gap.value is None, point.gap.value or 0.0))
-    return tuple(ordered[:at_most])
-
-
-def spread(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
-    """Offsets that keep points of equal counts apart: a sunflower of radius at most 1 around their place.
-
-    A few neighbours are a third of the radius apart; many fill the circle evenly.
-    """
-    places = [(point.n_senses, point.n_siblings) for point in points]
-    crowd = Counter(places)
-    seen: Counter[tuple[int, int]] = Counter()
-    offsets = []
-    for place in places:
-        i, n = seen[place], crowd[place]
-        seen[place] += 1
-        radius = min(1 / 3, 1 / math.sqrt(n)) * math.sqrt(i)
-        angle = i * math.pi * (3 - math.sqrt(5))
-        offsets.append((radius * math.cos(angle), radius * math.sin(angle)))
-    return offsets
-
-
 def _point(profile: Profile, name: str, finding: Finding, results: Mapping[str, LensResult]) -> MapPoint:
     lens = results.get(profile.concept)
     return MapPoint(
@@ -177,13 +136,6 @@ def _point(profile: Profile, name: str, finding: Finding, results: Mapping[str, 
         n_pairs=finding.positive.n + finding.negative.n,
         f1=lens.f1 if lens else None,
     )
-
-
-def is_weak(gap: Estimate) -> bool:
-    """Whether a known gap has no interval, or one that reaches zero."""
-    if gap.value is None:
-        return False
-    return gap.low is None or gap.high is None or gap.low <= 0 <= gap.high
 
 
 def _card(

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.data import PackFacts, Position, Profile
-from app.viewmodels.words import count
 from engine.stats.quadrants import QUADRANTS, Bands, Obstacle, assign_quadrant, find_obstacle
+from engine.words import count
 
 NO_QUADRANT = "none"
 """How filters and addresses name what lies in no quadrant."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.data.rubric_lab import Candidate, PairKey, TriedPair
-from app.viewmodels.words import MINUS, count, dollars, integer, interval, number, percent, signed
 from engine.stats.agreement import FEWEST_PAIRS, Agreement, Cell, agree
 from engine.stats.estimate import Estimate
+from engine.words import MINUS, count, dollars, integer, interval, number, percent, signed
 
 N_PAIRS: Final = 20
 MOST_PAIRS: Final = 100

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.data.samples import JudgmentVote, Pair, TopicVote
-from app.viewmodels.words import count, dollars, integer, number
+from engine.words import count, dollars, integer, number
 
 _ATTEMPT: Final = 1000
 

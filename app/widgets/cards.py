@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from app.theme import Palette, hue
-from app.viewmodels import words
 from app.viewmodels.overview import QuadrantCard
-from app.viewmodels.words import count, interval, number, percent
 from app.widgets import markup
+from engine import words
+from engine.figures.palette import Palette, hue
 from engine.stats.estimate import Estimate
 from engine.stats.findings import LensSummary
+from engine.words import count, interval, number, percent
 
 
 def headline(card: QuadrantCard, *, ceiling: str) -> None:

@@ -8,8 +8,8 @@ import streamlit as st
 from app import data, state
 from app.context import current
 from app.data.samples import Sort
-from app.viewmodels.words import ARM, FORM, KINDS, QUADRANT
 from app.widgets.sidebar import NEW_SAMPLES
+from engine.words import ARM, FORM, KINDS, QUADRANT
 
 QUADRANTS: Final = ("A", "B", "C", "D", "none")
 FORMS: Final = ("empty", "short", "repetitive", "good", "none")

@@ -11,10 +11,10 @@ import streamlit as st
 
 from app.context import Context
 from app.data.rubrics import FIELDS, Source, faults, make_rubric, name_fault, next_version, save_version
-from app.viewmodels.words import MINUS
 from app.widgets import markup, notices
 from app.widgets.lab_session import Setup, kept, session_of, set_kept
 from engine.errors import ConfigError
+from engine.words import MINUS
 
 _LABELS: Final = {
     "relevance_system": "What the judge is told before every text",

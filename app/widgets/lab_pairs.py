@@ -9,9 +9,9 @@ from app.context import Context
 from app.data.rubric_lab import Candidate, PairKey, TriedPair, load_pool, load_tried
 from app.data.study import load_profiles
 from app.viewmodels.rubric_lab import MOST_PAIRS, N_PAIRS, POOL_ROWS, choose, describe_choice
-from app.viewmodels.words import UNKNOWN, count, number
 from app.widgets import markup, notices
 from app.widgets.lab_session import kept, session_of
+from engine.words import UNKNOWN, count, number
 
 _SHOWN_ROWS: Final = 200
 QUADRANTS: Final = ("A", "B", "C", "D", "none")

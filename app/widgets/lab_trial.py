@@ -15,7 +15,6 @@ from app.viewmodels.rubric_lab import (
     change,
     describe_price,
 )
-from app.viewmodels.words import PAIR, UNKNOWN, count, signed, with_interval
 from app.widgets import markup, notices
 from app.widgets.lab_pairs import rating
 from app.widgets.lab_session import (
@@ -27,6 +26,7 @@ from app.widgets.lab_session import (
     start_price,
     stop,
 )
+from engine.words import PAIR, UNKNOWN, count, signed, with_interval
 
 _LIVE_S = 1.0
 _ROWS_AT_ONCE = 30

@@ -7,13 +7,13 @@ import streamlit as st
 
 from app import state
 from app.data.lenses import Graduation, Reliability
-from app.theme import Palette
-from app.viewmodels import words
 from app.viewmodels.comparisons import KINDS, Row
 from app.viewmodels.lenses import LensesView, LensPoint, suspect_reason
-from app.viewmodels.words import count, integer, interval, number, signed
 from app.widgets import markup, notices
+from engine import words
+from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
+from engine.words import count, integer, interval, number, signed
 
 HEADROOM = "Ceiling less measured F1. Below zero the lens measures more than the data permit."
 GRADUATION = (

@@ -1,26 +1,29 @@
-"""The only place where text of a study becomes HTML or Markdown: everything is escaped, control characters are made visible."""
+"""HTML and Markdown of small things; text of a study comes in through `text`, `marked` and `markdown` alone, which escape it."""
 
-import html
 import re
-from collections.abc import Iterable
-from itertools import pairwise
 from typing import Final
 
-from app.viewmodels.words import RATINGS, UNKNOWN
+from engine.markup import CONTROLS, Span, marked, text
 from engine.stats.estimate import Estimate
+from engine.words import RATINGS, UNKNOWN
+
+__all__ = [
+    "CONTROLS",
+    "SHOWN_CHARS",
+    "Span",
+    "badge",
+    "interval_bar",
+    "letter",
+    "markdown",
+    "marked",
+    "named",
+    "rating_dots",
+]
+__all__ += ["term_beside", "text"]
 
 SHOWN_CHARS: Final = 20_000
-Span = tuple[int, int]
 
-# Controls but tab, line feed and carriage return, which a browser would drop or misread, and those that turn the order of
-# the text around them, so that it could pass for another.
-CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
-
-
-def text(value: str) -> str:
-    """Text as HTML that shows exactly that text."""
-    return CONTROLS.sub(lambda m: f'<span class="lg-control">{ord(m[0]):02X}</span>', html.escape(value))
 
 
 def markdown(value: str) -> str:
@@ -76,22 +79,3 @@ def interval_bar(estimate: Estimate, *, low: float, high: float, colour: str) ->
     zero = f'<s style="left:{at(0):.1f}%"></s>' if low < 0 < high else ""
     dot = f'<b style="left:{at(estimate.value):.1f}%;background:{colour}"></b>'
     return f'<div class="lg-track">{zero}{span}{dot}</div>'
-
-
-def marked(value: str, *, loop: Span | None, search: str | None) -> str:
-    """A text as HTML with its looping end and every hit of a search marked; hits inside the loop are marked too."""
-    hits = [m.span() for m in re.finditer(re.escape(search), value, re.IGNORECASE)] if search else []
-    cuts = sorted({0, len(value), *(loop or ()), *(end for hit in hits for end in hit)})
-    parts = []
-    for start, end in pairwise(cuts):
-        part = text(value[start:end])
-        if _within(start, hits):
-            part = f'<mark class="lg-hit">{part}</mark>'
-        if loop and loop[0] <= start < loop[1]:
-            part = f'<span class="lg-loop">{part}</span>'
-        parts.append(part)
-    return "".join(parts)
-
-
-def _within(position: int, spans: Iterable[Span]) -> bool:
-    return any(start <= position < end for start, end in spans)

@@ -4,9 +4,9 @@ import streamlit as st
 
 from app import data
 from app.viewmodels.measures import MeasureGroup, MeasureRow, measure_groups
-from app.viewmodels.words import count, number
 from app.widgets import markup, notices
 from engine.stats.shortcut import shortcut_alarm
+from engine.words import count, number
 
 _HELP = (
     "All measures of the lens chosen in the sidebar, on pairs that it was not trained on. Brackets are 95 % intervals over "

@@ -13,9 +13,9 @@ import streamlit as st
 from app import data, state
 from app.context import Context
 from app.viewmodels.effect import Effect, Override, effects, without
-from app.viewmodels.words import MINUS, RATINGS
 from app.widgets import markup, notices
 from db.errors import ExpectedError
+from engine.words import MINUS, RATINGS
 
 _SHOWN: Final = "shown-pair"
 _LEFT: Final = "left-pair"

@@ -5,11 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from app import data
-from app.viewmodels import words
 from app.viewmodels.pack import PackView, Spread, history
-from app.viewmodels.words import count, integer, percent
 from app.widgets import markup, notices
+from engine import words
 from engine.stats.quadrants import QUADRANTS, Bands, assign_quadrant
+from engine.words import count, integer, percent
 
 _CHOSEN = "Concepts that this run studies."
 

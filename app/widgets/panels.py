@@ -6,13 +6,13 @@ import streamlit as st
 
 from app import charts, data
 from app.context import Context
-from app.theme import Palette
-from app.viewmodels import words
 from app.viewmodels.concept import CeilingRow, ceiling_rows, layer_lines, lens_dots
-from app.viewmodels.words import count, interval, number, percent
 from app.widgets import markup, notices
+from engine import words
+from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
 from engine.stats.findings import FORMS, Finding
+from engine.words import count, interval, number, percent
 
 _TOPICALITY = "The gap among good outputs alone."
 _DEGENERACY = "What empty, short and repetitive outputs add to the gap or take from it."

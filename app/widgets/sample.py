@@ -7,11 +7,11 @@ import streamlit as st
 from app import data
 from app.context import current
 from app.data.samples import LensScore
-from app.viewmodels.words import FORM, LENS, UNKNOWN, integer, number, percent
 from app.widgets import markup, notices
 from app.widgets.rows import BY_PEOPLE
 from engine.stats.form import looping_span
 from engine.stats.layers import layers_name
+from engine.words import FORM, LENS, UNKNOWN, integer, number, percent
 
 
 def head(pair: data.PairDetail) -> None:

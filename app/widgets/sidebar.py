@@ -11,8 +11,8 @@ from app import data, state
 from app.context import CEILING_MODELS, DEFAULTS, Context
 from app.viewmodels import overview
 from app.viewmodels.judges import judge_labels
-from app.viewmodels.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
 from app.widgets import markup
+from engine.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
 
 PAGES: Final = (
     ("screens/overview.py", "Overview", ":material/grid_view:"),

@@ -7,8 +7,8 @@ import streamlit as st
 from app.context import current
 from app.data.samples import JudgmentVote, Pair
 from app.viewmodels.votes import TopicLine, cost_words, cut_words, raw_replies, spread_words, topic_lines
-from app.viewmodels.words import RATINGS, number, percent
 from app.widgets import markup, notices
+from engine.words import RATINGS, number, percent
 
 _NEAR = ("exact", "alias")
 

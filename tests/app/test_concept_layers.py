@@ -5,8 +5,8 @@ from typing import Any
 
 from app.charts import concept_layers
 from app.data import Lens
-from app.theme import LIGHT
 from app.viewmodels.concept import layer_lines
+from engine.figures.palette import LIGHT
 
 
 def lens(family: str, layers: list[int], f1: float | None, *, phase: str = "output") -> Lens:

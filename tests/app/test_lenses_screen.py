@@ -11,7 +11,6 @@ from sklearn.metrics import brier_score_loss
 from app import data
 from app.charts.lens_ceiling import lens_ceiling
 from app.data.lenses import ComparedConcept, Comparison, load_comparisons, load_graduation, load_reliability
-from app.theme import LIGHT
 from app.viewmodels import comparisons
 from app.viewmodels.lenses import (
     LensPoint,
@@ -24,11 +23,12 @@ from app.viewmodels.lenses import (
     sweep,
 )
 from app.viewmodels.overview import lens_settings, lenses_of
-from app.viewmodels.words import number
 from db import connect, insert, transaction
 from db.rows import ComparisonResultRow, ComparisonRow, GraduationStepRow, LensMeasureRow
+from engine.figures.palette import LIGHT
 from engine.stats.estimate import known, unknown
 from engine.stats.findings import Settings, find
+from engine.words import number
 from tests.app.test_screens import html_of, open_screen
 from tests.support.planted import copy_study
 from tests.support.synthetic_study import JUDGE, LAYERS, RUN, START, build_study

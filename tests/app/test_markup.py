@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.charts.base import plain
 from app.widgets import markup
+from engine.figures.base import plain
 from engine.stats.estimate import known, unknown
 from tests.support.synthetic_texts import HOSTILE_OUTPUTS, HOSTILE_SAYINGS
 

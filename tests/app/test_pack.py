@@ -8,8 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app import charts, data, theme
-from app.charts.plane import place
+from app import charts, data
 from app.viewmodels.pack import PackView, chosen_labels, explain_obstacle, history, pack_view, places_in
 from db import connect, insert, transaction
 from db.connect import DATABASE
@@ -17,6 +16,8 @@ from db.migrate import migrations
 from db.queries import query
 from db.rows import ConceptRow
 from engine.config import StudyConfig
+from engine.figures.palette import LIGHT, hue
+from engine.figures.plane import place
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
 from engine.packs.pickers import configured_bands
@@ -170,7 +171,7 @@ def test_the_map_has_one_dot_a_position_each_in_its_quadrant(chosen: Path, profi
     view, found = view_of(chosen), the_run(chosen)
     labels = chosen_labels(data.load_profiles(chosen, found.run_id), data.load_names(chosen, found.run_id))
     bands = found.bands
-    made = charts.pack_map(view.dots, labels, bands=bands, sibling_count="study", colours=theme.LIGHT, height=500)
+    made = charts.pack_map(view.dots, labels, bands=bands, sibling_count="study", colours=LIGHT, height=500)
     (dots,) = [trace for trace in made.data if trace.customdata is not None]
     wanted = Counter((p.n_senses, p.n_siblings) for p in profiles if p.n_siblings is not None)
     seen = Counter(zip(dots.x, dots.y, strict=True))
@@ -180,7 +181,7 @@ def test_the_map_has_one_dot_a_position_each_in_its_quadrant(chosen: Path, profi
     colours = dict(zip(zip(dots.x, dots.y, strict=True), dots.marker.line.color, strict=True))
     for (senses, siblings), quadrant in quadrants.items():
         if siblings is not None:
-            assert colours[place(senses), place(siblings)] == theme.hue(quadrant, theme.LIGHT)
+            assert colours[place(senses), place(siblings)] == hue(quadrant, LIGHT)
     ringed = made.data[-1]
     assert set(zip(ringed.x, ringed.y, strict=True)) == {(place(s), place(b)) for _, s, b in labels}
 

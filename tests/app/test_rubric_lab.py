@@ -29,7 +29,6 @@ from app.data.rubrics import (
 )
 from app.viewmodels.judges import judge_labels
 from app.viewmodels.rubric_lab import Price, ask_label, budget, build_trial, choose, read_judge_id, read_price
-from app.viewmodels.words import number
 from app.widgets.lab_editor import changed_lines
 from app.widgets.lab_session import Setup, address_of, arguments
 from db import connect, insert, transaction
@@ -40,6 +39,7 @@ from engine.judge_cli import _pairs
 from engine.judges.costs.preflight import Example, ToAsk, forecast_judging, preflight_json
 from engine.judges.costs.prices import load_prices
 from engine.prompts.rubrics import load_rubric
+from engine.words import number
 from tests.support.synthetic_study import JUDGE, RUN
 
 KEY = "sk-planted-key"

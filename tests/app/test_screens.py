@@ -82,8 +82,8 @@ def test_a_damaged_database_is_told_in_a_sentence(tmp_path: Path, monkeypatch: p
 
 
 def test_numbers_on_the_overview_are_those_of_the_findings(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.viewmodels.words import number
     from engine.stats.findings import Settings, find
+    from engine.words import number
 
     counts = data.load_counts(full_study, RUN, JUDGE, form_rule="loop")
     findings = find(counts, settings=Settings())

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from app import charts, data, theme
-from app.viewmodels import effect, overview, words
+from app import charts, data
+from app.viewmodels import effect, overview
 from app.viewmodels.concept import ceiling_rows, lens_dots
+from engine import words
+from engine.figures import points
+from engine.figures.palette import LIGHT
 from engine.stats.estimate import known, unknown, without_interval
 from engine.stats.findings import Settings, count_concepts, find
 from engine.stats.quadrants import Bands
@@ -65,7 +68,7 @@ def test_a_delta_is_the_difference_of_the_values_beside_it(before: float, after:
 
 def test_the_axis_of_lenses_holds_a_marker_at_either_end_whole(full_study: Path) -> None:
     dots = lens_dots(data.load_lenses(full_study, RUN))
-    made = charts.lens_plot(dots, ceiling=unknown("none", method="t"), colours=theme.LIGHT)
+    made = charts.lens_plot(dots, ceiling=unknown("none", method="t"), colours=LIGHT)
     low, high = made.layout.xaxis.range
     assert low < -0.02
     assert high > 1.01
@@ -114,10 +117,10 @@ def test_effects_say_what_an_override_moved_and_what_it_did_not(study: Path) -> 
 
 
 def test_a_gap_is_weak_when_its_interval_reaches_zero_or_is_missing() -> None:
-    assert overview.is_weak(known(0.3, -0.1, 0.7, n=9, method="t"))
-    assert overview.is_weak(without_interval(0.3, n=1, method="t", because="one"))
-    assert not overview.is_weak(known(0.3, 0.1, 0.7, n=9, method="t"))
-    assert not overview.is_weak(unknown("no rating", method="t"))
+    assert points.is_weak(known(0.3, -0.1, 0.7, n=9, method="t"))
+    assert points.is_weak(without_interval(0.3, n=1, method="t", because="one"))
+    assert not points.is_weak(known(0.3, 0.1, 0.7, n=9, method="t"))
+    assert not points.is_weak(unknown("no rating", method="t"))
 
 
 def test_overview_has_every_concept_once_and_every_quadrant_in_order(full_study: Path) -> None:
@@ -172,7 +175,7 @@ def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:
     profiles = [p for p in data.load_profiles(full_study, RUN) if p.n_siblings is not None] * 3
     counts = counts_of(full_study)
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
-    offsets = overview.spread(view.points)
+    offsets = points.spread(view.points)
     assert max(math.hypot(x, y) for x, y in offsets) <= 1
     by_place: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for point, offset in zip(view.points, offsets, strict=True):
@@ -187,7 +190,7 @@ def test_no_dot_of_the_map_leaves_its_quadrant(full_study: Path, copies: int) ->
     counts = counts_of(full_study)
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
     made = charts.quadrant_map(
-        view.points, bands=Bands(), largest_gap=2, sibling_count="distinct", colours=theme.LIGHT, height=400
+        view.points, bands=Bands(), largest_gap=2, sibling_count="distinct", colours=LIGHT, height=400
     )
     quadrants = {profile.concept: profile.quadrant for profile in profiles}
     dots = [trace for trace in made.data if trace.customdata is not None]

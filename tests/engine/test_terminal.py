@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.viewmodels import words
+from engine import words
 from engine.terminal import dollars, visible
 
 TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]

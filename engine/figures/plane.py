@@ -10,10 +10,10 @@ from typing import Final, Literal
 
 import plotly.graph_objects as go
 
-from app.charts.base import translucent
-from app.theme import Palette
-from app.viewmodels.words import PROFILES
+from engine.figures.base import translucent
+from engine.figures.palette import Palette
 from engine.stats.quadrants import Bands
+from engine.words import PROFILES
 
 _TICKS: Final = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000)
 _MARGIN: Final = 0.35

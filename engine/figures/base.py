@@ -5,8 +5,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.theme import FONT, Palette
-from app.widgets import markup
+from engine.figures.palette import FONT, Palette
+from engine.markup import CONTROLS
 
 
 def template(colours: Palette) -> go.layout.Template:
@@ -48,9 +48,7 @@ def figure(colours: Palette, **layout: Any) -> go.Figure:
 
 def plain(text: str, *, at_most: int = 60) -> str:
     """A text for a label or hover: escaped, control characters replaced, and cut short with an ellipsis."""
-    shown = markup.CONTROLS.sub(
-        "\N{REPLACEMENT CHARACTER}", text if len(text) <= at_most else text[: at_most - 1] + "…"
-    )
+    shown = CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text if len(text) <= at_most else text[: at_most - 1] + "…")
     # A text between dollar signs would be read as LaTeX.
     return html.escape(shown, quote=False).replace("$", "&#36;")
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
-from app.theme import Palette, hue
-from app.viewmodels.overview import MapPoint
-from app.viewmodels.words import count, with_interval
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette, hue
+from engine.figures.points import MapPoint
+from engine.words import count, with_interval
 
 ROW_PX = 24
 

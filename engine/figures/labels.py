@@ -5,9 +5,9 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.base import plain, translucent
-from app.charts.plane import Plane
-from app.theme import Palette
+from engine.figures.base import plain, translucent
+from engine.figures.palette import Palette
+from engine.figures.plane import Plane
 
 # About what a map has in a window of 1,440 pixels; labels need it only to keep clear of each other.
 _WIDTH_PX: Final = 540.0

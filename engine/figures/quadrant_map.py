@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from app.charts.base import figure, plain
-from app.charts.labels import label_dots
-from app.charts.plane import Plane, draw_plane, place, plane_of
-from app.theme import Palette
-from app.viewmodels.overview import MapPoint, spread
-from app.viewmodels.words import count, with_interval
-from app.viewmodels.words import number as write
+from engine.figures.base import figure, plain
+from engine.figures.labels import label_dots
+from engine.figures.palette import Palette
+from engine.figures.plane import Plane, draw_plane, place, plane_of
+from engine.figures.points import MapPoint, spread
 from engine.stats.quadrants import Bands
+from engine.words import count, with_interval
+from engine.words import number as write
 
 _LABELLED_UP_TO = 120
 _RINGED_UP_TO = 400
