@@ -15,26 +15,28 @@ from db import connect, query
 from db.rows import GraduationStepRow
 from engine.config import StudyConfig, change_config
 from engine.exchange.targets import OF_SETTINGS, Targets, read_targets, resolve, unknown_concepts
-from engine.lenses.graduation import End, Goal
-from engine.pipeline import open_subject, run, stored_layers, work_with_model
+from engine.lenses.graduation import End, Goal, Rule
+from engine.pipeline import captured_layers, open_subject, run, stored_layers, work_with_model
 from engine.stages.graduate import (
     Asked,
     StepLens,
     Taken,
+    choose_layers,
     choose_rule,
     decide_step,
     deciding_lenses,
+    kept_layers,
     load_lenses,
     rated_ceilings,
     rule_hash,
-    step_row,
+    step_rows,
     steps_taken,
 )
 from engine.stages.plan import RunPlan, make_plan, pairs_there, prompts_there, step_of, write_pairs
 from engine.stages.progress import StageProgress, progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage, write_rows
-from engine.stages.train import choose_families, training
+from engine.stages.train import choose_families, present_lens_ids, training
 from engine.terminal import visible
 
 STEPS = (40, 80, 120, 160, 200)
@@ -44,10 +46,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Graduation:
-    """A run and the rule that decided about its concepts, as their rows are known by."""
+    """A run and the rule that decided about its concepts, as their rows are known by; where each target is from, in words."""
 
     run_id: str
     rule_hash: str
+    rule: Rule
+    sources: Mapping[str, str]
 
 
 def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Graduation:
@@ -64,19 +68,22 @@ def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Gradua
         escalation = Escalation(study, prepared, make_plan(prepared, concepts), targets, tell)
         progress = escalation.progress(bar)
         for step, n_pairs in enumerate(config.steps):
-            open_now = escalation.begin_step(step)
-            if not open_now:
-                continue
-            tell(f"Step {step + 1} of {len(config.steps)}: {n_pairs} pairs a concept, {len(open_now):,} open.")
+            open_now, refused = escalation.begin_step(step)
             earlier = set(bar.task_ids)
-            write_pairs(study, prepared, escalation.planned, dict.fromkeys(open_now, n_pairs))
-            work_with_model(study, prepared, subject, ("generate", "capture"), bar)
-            stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared), concepts=open_now)
-            run_stage(study, prepared.run_id, stage, bar)
-            escalation.decide(step, open_now, progress)
+            if refused and captured_layers(study, prepared):
+                # Their own pairs have not changed, but what their lenses share with others may have.
+                escalation.train(refused, bar)
+            if refused:
+                escalation.decide(step, refused, progress, end="budget")
+            if open_now:
+                tell(f"Step {step + 1} of {len(config.steps)}: {n_pairs} pairs a concept, {len(open_now):,} open.")
+                write_pairs(study, prepared, escalation.planned, dict.fromkeys(open_now, n_pairs))
+                work_with_model(study, prepared, subject, ("generate", "capture"), bar)
+                escalation.train(open_now, bar)
+                escalation.decide(step, open_now, progress)
             for task in set(bar.task_ids) - earlier:
                 bar.remove_task(task)
-    return Graduation(prepared.run_id, escalation.rule)
+    return escalation.graduation
 
 
 class Escalation:
@@ -88,54 +95,55 @@ class Escalation:
         self.study, self.planned = study, planned
         self.rule = rule_hash(prepared.config, asdict(targets) if targets else None)
         self._run_id, self._config, self._targets, self._tell = prepared.run_id, prepared.config, targets, tell
+        self._prepared = prepared
+
+    @property
+    def graduation(self) -> Graduation:
+        """What was decided by, and where the targets of all concepts are from."""
+        asked = ask(self.study, self._run_id, self._config, self._targets, self.planned.concepts)
+        return Graduation(self._run_id, self.rule, choose_rule(self._config), sources_of(asked))
 
     def progress(self, bar: Progress) -> StageProgress:
         """A bar of the concepts that are decided about."""
         n_done = sum(taken.decision != "more" for taken in self._taken().values())
         return StageProgress(bar, self._run_id, "escalate", n_done=n_done, n_total=len(self.planned.concepts))
 
-    def begin_step(self, step: int) -> list[str]:
-        """The concepts that take this step; those that begin with it and for which no texts are left are stopped."""
+    def begin_step(self, step: int) -> tuple[list[str], list[str]]:
+        """The concepts that take this step, and those that begin with it and for which no texts are left."""
         taken, there = self._taken(), pairs_there(self.study, self._run_id)
         going_on = [c for c in self.planned.concepts if c in taken and taken[c] == Taken(step - 1, "more")]
         new = [c for c in self.planned.concepts if c not in taken and self._first_step(c, there) == step]
         afford = self._purse(going_on, step)
         admitted = {concept: afford(concept, step) for concept in new}
         refused = [concept for concept, is_admitted in admitted.items() if not is_admitted]
-        if refused:
-            lenses = deciding_lenses(load_lenses(self.study, self._run_id, self._config, refused), refused)
-            self._decide(step, lenses, end="budget")
-        return [c for c in self.planned.concepts if c in set(going_on) or admitted.get(c)]
+        return [c for c in self.planned.concepts if c in set(going_on) or admitted.get(c)], refused
 
-    def decide(self, step: int, concepts: Sequence[str], progress: StageProgress) -> None:
-        """Write down what becomes of the concepts that took the step."""
-        lenses = deciding_lenses(load_lenses(self.study, self._run_id, self._config, concepts), concepts)
+    def train(self, concepts: Sequence[str], bar: Progress) -> None:
+        """Train the lenses of these concepts on the pairs that they have."""
+        layers = stored_layers(self.study, self._prepared)
+        stage = training(self.study, self._run_id, self._config, layers=layers, concepts=concepts)
+        run_stage(self.study, self._run_id, stage, bar)
+
+    def decide(self, step: int, concepts: Sequence[str], progress: StageProgress, *, end: End | None = None) -> None:
+        """Write down what becomes of the concepts that took the step, or could not."""
         is_last = step + 1 == len(self._config.steps)
-        self._decide(step, lenses, end="exhausted" if is_last else None, progress=progress)
-
-    def _decide(
-        self, step: int, lenses: Sequence[StepLens], *, end: End | None, progress: StageProgress | None = None
-    ) -> None:
-        asked = ask(self.study, self._run_id, self._config, self._targets, [lens.concept for lens in lenses])
+        end = end or ("exhausted" if is_last else None)
+        lenses = self._lenses(concepts)
+        asked = ask(self.study, self._run_id, self._config, self._targets, concepts)
         there, afford = pairs_there(self.study, self._run_id), self._purse([], step)
         rule = choose_rule(self._config)
         outcomes = decide_step(lenses, asked, rule, end=end, afford=lambda concept: afford(concept, step + 1))
-        if progress:
-            progress.advance(sum(outcome.decision != "more" for outcome in outcomes.values()))
-        rows = [
-            step_row(
-                self._run_id,
-                self.rule,
-                lens,
-                asked[lens.concept],
-                outcomes[lens.concept],
-                step=step,
-                n_pairs=there.get(lens.concept, 0),
-            )
-            for lens in lenses
-        ]
+        progress.advance(sum(outcome.decision != "more" for outcome in outcomes.values()))
+        rows = step_rows(self._run_id, self.rule, lenses, asked, outcomes, step=step, n_pairs=there)
         write_rows(self.study, rows, progress)
-        tell_steps(rows, asked, self._tell)
+        tell_steps(rows, self._tell)
+
+    def _lenses(self, concepts: Sequence[str]) -> list[StepLens]:
+        """The lenses that decide: of the layers that the rule began with, else of the best over all the run's concepts."""
+        layers = kept_layers(self.study, self._run_id, self.rule)
+        wanted = self.planned.concepts if layers is None else concepts
+        lenses = present_lenses(self.study, self._prepared, wanted)
+        return deciding_lenses(lenses, concepts, layers or choose_layers(lenses))
 
     def _taken(self) -> dict[str, Taken]:
         return steps_taken(self.study, self._run_id, self.rule)
@@ -174,27 +182,32 @@ def train_to_targets(study: Path, config: StudyConfig, *, quiet: bool = False) -
     concepts = [name for name, _, _ in run_concepts(study, run_id)]
     tell_targets(targets, concepts, tell)
     asked = ask(study, run_id, config, targets, concepts)
-    lenses = deciding_lenses(load_lenses(study, run_id, config, concepts), concepts)
+    found = present_lenses(study, prepare_run(config), concepts)
+    lenses = deciding_lenses(found, concepts, choose_layers(found))
     goals = {concept: asdict(one.goal) for concept, one in asked.items()}
     # Another lens or another ceiling is another decision; the former one stays.
     rule = rule_hash(config, goals, [lens.lens_id for lens in lenses])
     outcomes = decide_step(lenses, asked, choose_rule(config), end="exhausted")
-    there = pairs_there(study, run_id)
-    rows = [
-        step_row(
-            run_id,
-            rule,
-            lens,
-            asked[lens.concept],
-            outcomes[lens.concept],
-            step=0,
-            n_pairs=there.get(lens.concept, 0),
-        )
-        for lens in lenses
-    ]
+    rows = step_rows(run_id, rule, lenses, asked, outcomes, step=0, n_pairs=pairs_there(study, run_id))
     write_rows(study, rows)
-    tell_steps(rows, asked, tell)
-    return Graduation(run_id, rule)
+    tell_steps(rows, tell)
+    return Graduation(run_id, rule, choose_rule(config), sources_of(asked))
+
+
+def present_lenses(study: Path, prepared: PreparedRun, concepts: Sequence[str]) -> list[StepLens]:
+    """The lenses of these concepts that the settings give on the pairs that are captured now, as far as they are trained."""
+    config, run_id = prepared.config, prepared.run_id
+    if not captured_layers(study, prepared):
+        return []
+    layers = stored_layers(study, prepared)
+    with connect(study) as cursor:
+        ids = present_lens_ids(cursor, run_id, config, families=config.lenses[:1], layers=layers)
+    return load_lenses(study, run_id, config, concepts, lens_ids=ids)
+
+
+def sources_of(asked: Mapping[str, Asked]) -> dict[str, str]:
+    """Where the target of each concept is from, in words."""
+    return {concept: one.why or OF_SETTINGS for concept, one in asked.items()}
 
 
 def ask(
@@ -241,17 +254,12 @@ def tell_targets(targets: Targets | None, concepts: Sequence[str], tell: Tell) -
         tell("The targets rest on the ratings of a baseline judge; its ceilings stop no concept.")
 
 
-def tell_steps(rows: Sequence[GraduationStepRow], asked: Mapping[str, Asked], tell: Tell) -> None:
-    """A line for each concept that stops, and one that counts the others.
-
-    Of where a target comes from a line tells in short; the rows, and so the JSON, tell all.
-    """
+def tell_steps(rows: Sequence[GraduationStepRow], tell: Tell) -> None:
+    """A line for each concept that stops, and one that counts the others."""
     for row in rows:
         if row.decision != "more":
             at = f" at {row.reached:.2f}" if row.reached is not None else ""
-            source = asked[row.concept]
-            why = f"{row.why.removesuffix(f'({source.why})')}({source.in_short})" if source.why else row.why
-            tell(f"{visible(row.concept)}: {row.decision}{at} with {row.n_pairs} pairs: {visible(why)}.")
+            tell(f"{visible(row.concept)}: {row.decision}{at} with {row.n_pairs} pairs: {visible(row.why)}.")
     n_more = sum(row.decision == "more" for row in rows)
     if n_more:
         tell(f"{n_more:,} {'concept gets' if n_more == 1 else 'concepts get'} more pairs.")

@@ -58,7 +58,9 @@ def escalate(
 def _show(study: "Path", graduation: "Graduation", *, as_json: bool) -> None:
     from engine.exchange.graduation import build_graduation, graduation_table
 
-    found = build_graduation(study, graduation.run_id, graduation.rule_hash)
+    found = build_graduation(
+        study, graduation.run_id, graduation.rule_hash, rule=graduation.rule, sources=graduation.sources
+    )
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:

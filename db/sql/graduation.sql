@@ -19,23 +19,28 @@ where r.run_id = $run_id
 order by r.position;
 
 -- name: lenses
--- The lenses of one family that are fitted on the pairs that these concepts have now: the latest of each concept and layers.
-with there as (
-    select concept, count(*) as n_pairs from pairs where run_id = $run_id group by concept
-)
+-- Those of some lenses that are of one family and of these concepts, with what decides about a concept.
 select
     l.concept, l.layers, l.lens_id, m.value, m.low, m.high, coalesce(m.n, 0) as n, m.method,
     coalesce(l.reason, m.reason, 'it was not measured') as reason, t.value as train_f1, a.value as always_positive_f1
 from lenses l
-join there p on p.concept = l.concept and p.n_pairs = l.n_positive + l.n_negative + l.n_excluded
 left join lens_measures m on m.lens_id = l.lens_id and m.measure = 'f1'
 left join lens_measures t on t.lens_id = l.lens_id and t.measure = 'train_f1'
 left join lens_measures a on a.lens_id = l.lens_id and a.measure = 'always_positive_f1'
 where
-    l.run_id = $run_id and l.family = $family and l.phase = $phase and l.mode = $mode and l.pool = $pool
-    and list_contains($concepts, l.concept)
-qualify row_number() over (partition by l.concept, l.layers order by l.trained_at desc, l.lens_id) = 1
+    l.run_id = $run_id and l.family = $family
+    and l.concept in (select unnest($concepts)) and l.lens_id in (select unnest($lens_ids))
 order by l.concept, l.layers;
+
+-- name: layers
+-- What the lenses read by which a rule decided first.
+select l.layers
+from graduation_steps g
+join lenses l on l.lens_id = g.lens_id
+join lens_measures m on m.lens_id = g.lens_id and m.measure = 'f1' and m.value is not null
+where g.run_id = $run_id and g.rule_hash = $rule_hash
+order by g.decided_at, g.step, g.concept
+limit 1;
 
 -- name: steps
 -- All that was decided by one rule, concept by concept.
@@ -49,12 +54,13 @@ order by r.position, g.step;
 -- The same with what the lens that decided reaches and reads.
 select
     g.concept, r.quadrant, g.step, g.n_pairs, g.lens_id, array_to_string(l.layers, '+') as layer, g.target, g.ceiling,
-    g.reached, g.decision, g.why, f.value as f1, f.low, f.high, t.value as train_f1
+    g.reached, g.decision, g.why, f.value as f1, f.low, f.high, t.value as train_f1, a.value as always_positive_f1
 from graduation_steps g
 join run_concepts r on r.run_id = g.run_id and r.concept = g.concept
 left join lenses l on l.lens_id = g.lens_id
 left join lens_measures f on f.lens_id = g.lens_id and f.measure = 'f1'
 left join lens_measures t on t.lens_id = g.lens_id and t.measure = 'train_f1'
+left join lens_measures a on a.lens_id = g.lens_id and a.measure = 'always_positive_f1'
 where g.run_id = $run_id and g.rule_hash = $rule_hash
 order by r.position, g.step;
 

@@ -2,18 +2,18 @@
 
 A lens graduates at a tier when its held-out F1 reaches it and its F1 on training pairs is not much higher. The tiers are the
 concept's target and the falloff tiers below it; a falloff tier that always answering yes would reach is none. While a
-concept may still get pairs, the highest tier that its ceiling permits is the only one that counts. Once it stops, because
-its ceiling is near or nothing is left to give it, it graduates at the highest tier that it reaches.
+concept may still get pairs, the highest tier that its ceiling permits is the only one that counts. Once nothing is left to
+give it, it graduates at the highest tier that it reaches.
 
-A tier is permitted while it is not above the upper bound of the ceiling. More pairs cannot help once the F1 has come
-within its interval of the ceiling, the tier asked for lies above that ceiling, and the tiers below it are reached.
+A tier is permitted while it is not above the upper bound of the ceiling. Only where that bound lies below every tier does
+the ceiling stop a concept: an F1 near the ceiling's value may still reach a tier that its interval holds.
 
 Looking several times and stopping at the first good F1 favours luck: docs/targets.md says how much, and `by="lower-bound"`
 asks the interval's lower end to reach the tier instead.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.stats.estimate import Estimate
@@ -66,9 +66,8 @@ def decide(goal: Goal, measured: Measured, rule: Rule, *, end: End | None = None
     tiers = choose_tiers(goal, rule, floor=measured.always_positive_f1)
     permitted = [tier for tier in tiers if _permits(goal.ceiling, tier)]
     if not permitted:
-        return Outcome(
-            "ceiling", None, f"its ceiling {shown(goal.ceiling)} lies below {tiers[-1]:.2f}, the lowest tier"
-        )
+        bound = f"the upper bound of its ceiling {shown(goal.ceiling)} is below {tiers[-1]:.2f}, the lowest tier"
+        return Outcome("ceiling", None, bound)
     met = next((tier for tier in permitted if _falls_short(measured, rule, tier) is None), None)
     lowered = (
         f"; its ceiling {shown(goal.ceiling)} does not permit {goal.target:.2f}" if permitted[0] < goal.target else ""
@@ -76,15 +75,20 @@ def decide(goal: Goal, measured: Measured, rule: Rule, *, end: End | None = None
     if met == permitted[0]:
         return Outcome("graduated", met, f"F1 {shown(measured.f1)} reaches {met:.2f}{lowered}")
     short = f"{_falls_short(measured, rule, permitted[0])}{lowered}"
-    if _has_come_to(goal.ceiling, measured.f1, permitted, met):
-        near = f"F1 {shown(measured.f1)} has come to its ceiling {shown(goal.ceiling)}"
-        return _stop("ceiling", met, f"{near}, so more pairs do not lead to {permitted[0]:.2f}")
-    if end:
-        left = "no pairs are left to give" if end == "exhausted" else "the texts allowed are used up"
-        # Who reaches no tier falls short of the lowest one.
-        told = short if met is not None else f"{_falls_short(measured, rule, permitted[-1])}{lowered}"
-        return _stop(end, met, f"{told}, and {left}")
-    return Outcome("more", None, short)
+    if not end:
+        return Outcome("more", None, short)
+    left = "no pairs are left to give" if end == "exhausted" else "the texts allowed are used up"
+    if met is not None:
+        return Outcome("graduated", met, f"{short}, and {left}; it reaches {met:.2f}")
+    # Who reaches no tier falls short of the lowest one.
+    return Outcome(end, None, f"{_falls_short(measured, rule, permitted[-1])}{lowered}, and {left}")
+
+
+def is_held_back(target: float, measured: Measured, rule: Rule) -> bool:
+    """Whether the F1 on training pairs alone keeps a lens from the lowest of its tiers, and so from all."""
+    lowest = choose_tiers(Goal(target), rule, floor=measured.always_positive_f1)[-1]
+    lax = replace(rule, train_gap=1.0)
+    return _falls_short(measured, rule, lowest) is not None and _falls_short(measured, lax, lowest) is None
 
 
 def choose_tiers(goal: Goal, rule: Rule, *, floor: float | None) -> tuple[float, ...]:
@@ -122,12 +126,6 @@ def shown(estimate: Estimate | None) -> str:
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
-def _stop(because: Literal["ceiling", "exhausted", "budget"], met: float | None, why: str) -> Outcome:
-    if met is None:
-        return Outcome(because, None, why)
-    return Outcome("graduated", met, f"{why}; it reaches {met:.2f}")
-
-
 def _permits(ceiling: Estimate | None, tier: float) -> bool:
     """Whether the upper bound of the ceiling, or its value where it has no bounds, is not below the tier."""
     if ceiling is None or ceiling.value is None:
@@ -148,14 +146,6 @@ def _falls_short(measured: Measured, rule: Rule, tier: float) -> str | None:
     if measured.train_f1 is None:
         return f"F1 {shown(f1)} reaches {tier:.2f}, but the F1 on training pairs is unknown"
     if measured.train_f1 - f1.value > rule.train_gap + _ROUNDING:
-        more = f"{measured.train_f1 - f1.value:.2f} higher, of which at most {rule.train_gap:.2f} is allowed"
+        more = f"{measured.train_f1 - f1.value:.2f} higher, and --train-gap allows {rule.train_gap:.2f}"
         return f"F1 {shown(f1)} reaches {tier:.2f}, but on training pairs it is {more}"
     return None
-
-
-def _has_come_to(ceiling: Estimate | None, f1: Estimate, permitted: Sequence[float], met: float | None) -> bool:
-    if ceiling is None or ceiling.value is None or f1.value is None or permitted[0] <= ceiling.value + _ROUNDING:
-        return False
-    reachable = [tier for tier in permitted if tier <= ceiling.value + _ROUNDING]
-    is_near = (f1.value if f1.high is None else f1.high) >= ceiling.value - _ROUNDING
-    return is_near and (not reachable or (met is not None and met >= reachable[0]))

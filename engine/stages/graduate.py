@@ -1,12 +1,14 @@
 """After each step of escalation: which concepts graduate, which get more pairs, and why the others stop.
 
-The lens that decides is of the first family of the settings, fitted on the pairs that the concept has now, at the layers of
-the best mean F1 over the concepts that are open. What is decided is never decided again by the same rule: a row stands for it.
+The lens that decides is of the first family of the settings, fitted on the pairs that the concept has now by these settings.
+All of a run's concepts are decided about at the same layers, those of the best mean F1 over all of them when the rule first
+decides: chosen anew among those who are left, they would follow whoever is hard. What is decided is never decided again by
+the same rule: a row stands for it.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,27 +88,39 @@ def steps_taken(study: Path, run_id: str, rule: str) -> dict[str, Taken]:
     return {concept: Taken(step, decision) for concept, step, decision in rows}
 
 
-def load_lenses(study: Path, run_id: str, config: StudyConfig, concepts: Sequence[str]) -> list[StepLens]:
-    """The lenses of the first family on the pairs that these concepts have now, at every layer."""
+def load_lenses(
+    study: Path, run_id: str, config: StudyConfig, concepts: Sequence[str], *, lens_ids: Collection[str]
+) -> list[StepLens]:
+    """Those of these lenses that are of the first family and of these concepts."""
     values = {
         "run_id": run_id,
         "family": config.lenses[0],
-        "phase": config.phase,
-        "mode": config.mode,
-        "pool": config.pool,
         "concepts": list(concepts),
+        "lens_ids": list(lens_ids),
     }
     with connect(study) as cursor:
         rows = cursor.execute(query("graduation.lenses"), values).fetchall()
     return [_step_lens(row) for row in rows]
 
 
-def deciding_lenses(lenses: Iterable[StepLens], concepts: Sequence[str]) -> list[StepLens]:
-    """One lens a concept, all of the same layers; a concept without one has none, and no F1."""
-    found = list(lenses)
-    layers = best_layers([(lens.concept, lens.layers, lens.measured.f1.value) for lens in found])
+def kept_layers(study: Path, run_id: str, rule: str) -> tuple[int, ...] | None:
+    """The layers that the rule decides by, as its first decision had them; None before that, or while nothing has an F1."""
+    with connect(study) as cursor:
+        row = cursor.execute(query("graduation.layers"), {"run_id": run_id, "rule_hash": rule}).fetchone()
+    return tuple(row[0]) if row else None
+
+
+def choose_layers(lenses: Iterable[StepLens]) -> tuple[int, ...] | None:
+    """The layers of the best mean F1; None where nothing has been measured."""
+    return best_layers([(lens.concept, lens.layers, lens.measured.f1.value) for lens in lenses])
+
+
+def deciding_lenses(
+    lenses: Iterable[StepLens], concepts: Sequence[str], layers: tuple[int, ...] | None
+) -> list[StepLens]:
+    """One lens a concept, all of these layers; a concept without one has none, and no F1."""
     # Where nothing could be measured, any of them says why.
-    by_concept = {lens.concept: lens for lens in reversed(found) if layers in (None, lens.layers)}
+    by_concept = {lens.concept: lens for lens in reversed(list(lenses)) if layers in (None, lens.layers)}
     nothing = Measured(unknown("no lens was trained on its pairs", method="none"), None)
     return [by_concept.get(concept) or StepLens(concept, (), None, nothing) for concept in concepts]
 
@@ -130,10 +144,34 @@ def decide_step(
     return outcomes
 
 
-def step_row(
+def step_rows(
+    run_id: str,
+    rule: str,
+    lenses: Sequence[StepLens],
+    asked: Mapping[str, Asked],
+    outcomes: Mapping[str, Outcome],
+    *,
+    step: int,
+    n_pairs: Mapping[str, int],
+) -> list[GraduationStepRow]:
+    """The rows that stand for the decisions about a step."""
+    return [
+        _step_row(
+            run_id,
+            rule,
+            lens,
+            asked[lens.concept],
+            outcomes[lens.concept],
+            step=step,
+            n_pairs=n_pairs.get(lens.concept, 0),
+        )
+        for lens in lenses
+    ]
+
+
+def _step_row(
     run_id: str, rule: str, lens: StepLens, asked: Asked, outcome: Outcome, *, step: int, n_pairs: int
 ) -> GraduationStepRow:
-    """The row that stands for a decision."""
     ceiling = asked.goal.ceiling
     return GraduationStepRow(
         run_id=run_id,
@@ -146,7 +184,7 @@ def step_row(
         ceiling=ceiling.value if ceiling else None,
         reached=outcome.reached,
         decision=outcome.decision,
-        why=f"{outcome.why} ({asked.why})" if asked.why else outcome.why,
+        why=f"{outcome.why} ({asked.in_short})" if asked.in_short else outcome.why,
         decided_at=now(),
     )
 

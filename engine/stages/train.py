@@ -51,13 +51,7 @@ def training(
     trainer = _Trainer(study, run_id, config, families)
 
     def groups(cursor: duckdb.DuckDBPyConnection) -> list[LensGroup]:
-        values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
-        captured = [
-            CapturedPairs(concept, (layer,), n, pairs)
-            for concept, layer, n, pairs in cursor.execute(query("stages.pair_sets"), values).fetchall()
-        ]
-        width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
-        return list(lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=asked))
+        return present_groups(cursor, run_id, config, families, layers=layers, concepts=asked)
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingLens]]:
         there = {row[0] for row in cursor.execute(query("stages.lens_ids"), {"run_id": run_id}).fetchall()}
@@ -67,6 +61,39 @@ def training(
         return sum(len(group.lens_ids) for group in groups(cursor))
 
     return Stage("train", pending, trainer.work, n_total, last_word=trainer.last_word)
+
+
+def present_groups(
+    cursor: duckdb.DuckDBPyConnection,
+    run_id: str,
+    config: StudyConfig,
+    families: Mapping[str, LensFamily],
+    *,
+    layers: Sequence[int],
+    concepts: frozenset[str] | None = None,
+) -> list[LensGroup]:
+    """The lenses that these settings give on the pairs that are captured now, trained or not; of some concepts, else of all."""
+    values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
+    captured = [
+        CapturedPairs(concept, (layer,), n, pairs)
+        for concept, layer, n, pairs in cursor.execute(query("stages.pair_sets"), values).fetchall()
+    ]
+    width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
+    return list(lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=concepts))
+
+
+def present_lens_ids(
+    cursor: duckdb.DuckDBPyConnection,
+    run_id: str,
+    config: StudyConfig,
+    *,
+    families: Sequence[str],
+    layers: Sequence[int],
+) -> frozenset[str]:
+    """Ids of the lenses that these settings give on the pairs that are captured now."""
+    known = {name: FAMILIES[name] for name in families if name in FAMILIES}
+    groups = present_groups(cursor, run_id, config, known, layers=layers)
+    return frozenset(lens_id for group in groups for lens_id in group.lens_ids.values())
 
 
 def _missing(group: LensGroup, there: set[str]) -> list[PendingLens]:

@@ -1,5 +1,6 @@
 """Escalation on texts that are planted: who graduates when, who stops why, and that it is the same however it was stopped."""
 
+import io
 import json
 import signal
 from dataclasses import dataclass
@@ -7,24 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from db import connect
 from engine.config import StudyConfig, change_config
-from engine.escalation import Graduation, ask, escalate, run_concepts, tell_steps, train_to_targets
+from engine.escalation import Graduation, ask, escalate, run_concepts, sources_of, tell_steps, train_to_targets
 from engine.exchange.graduation import build_graduation, graduation_table
 from engine.exchange.status import build_status
 from engine.exchange.targets import FORMAT, TargetCeiling, TargetEntry, Targets, write_targets
 from engine.lenses.graduation import Measured, Outcome
 from engine.packs.folder import load_pack
 from engine.pipeline import run
-from engine.stages.graduate import StepLens, step_row
+from engine.stages.graduate import StepLens, step_rows
 from engine.stages.plan import RunPlan, make_plan
 from engine.stages.select import prepare_run
 from engine.stats.estimate import unknown
 from tests.support.command import Command
 from tests.support.hand_made import HAND_MADE, write_pack
 from tests.support.killing import Ending, run_command
-from tests.support.planted import snapshot
+from tests.support.planted import copy_study, snapshot
 from tests.support.planted_writer import plant_writer
 
 EASY, HARD, MUDDLED, LATE = CONCEPTS = ("gin", "hammer", "rasp", "claw hammer")
@@ -84,7 +86,9 @@ def escalated(llama_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> E
         wrong = off_topic(planned)
         asked = plant_writer(patch, load_pack(str(pack)), lambda prompt: prompt not in wrong)
         graduation = escalate(study, config, quiet=True)
-    found = build_graduation(study, graduation.run_id, graduation.rule_hash)
+    found = build_graduation(
+        study, graduation.run_id, graduation.rule_hash, rule=graduation.rule, sources=graduation.sources
+    )
     return Escalated(study, config, planned, tuple(asked), graduation, found)
 
 
@@ -148,20 +152,58 @@ def test_the_table_and_the_status_count_them(escalated: Escalated) -> None:
     json.dumps(found)
 
 
-def test_a_stop_is_told_with_the_nearest_entry_and_kept_with_all(escalated: Escalated) -> None:
+def test_a_stop_is_told_in_short_and_in_json_with_all_entries(escalated: Escalated) -> None:
     run_id, said = escalated.graduation.run_id, list[str]()
     layer = next(layer for name, _, layer in run_concepts(escalated.study, run_id) if name == EASY)
     here, anywhere = TargetEntry(None, "no rating here"), TargetEntry(None, "no rating of any")
     targets = Targets(FORMAT, default=anywhere, pack_layers={str(layer): here})
     asked = ask(escalated.study, run_id, escalated.config, targets, [EASY])
     lens = StepLens(EASY, (0,), None, Measured(unknown("too few", method="F1"), None))
-    outcome = Outcome("exhausted", None, "F1 is below 0.70")
-    row = step_row(run_id, "rule", lens, asked[EASY], outcome, step=0, n_pairs=8)
-    tell_steps([row], asked, said.append)
-    assert "no rating here" in row.why
-    assert "no rating of any" in row.why
+    outcomes = {EASY: Outcome("exhausted", None, "F1 is below 0.70")}
+    rows = step_rows(run_id, "rule", [lens], asked, outcomes, step=0, n_pairs={EASY: 8})
+    tell_steps(rows, said.append)
     source = f"(none of pack layer {layer}: no rating here; target of the settings)"
+    assert rows[0].why == f"F1 is below 0.70 {source}"
     assert said == [f"{EASY}: exhausted with 8 pairs: F1 is below 0.70 {source}."]
+    assert "no rating of any" in sources_of(asked)[EASY]
+
+
+def test_all_concepts_and_steps_are_decided_at_one_layer(escalated: Escalated) -> None:
+    assert len({row["layer"] for row in escalated.found["taken"] if row["f1"] is not None}) == 1
+
+
+def test_json_says_where_each_target_is_from(escalated: Escalated) -> None:
+    sources = {row["concept"]: row["target_from"] for row in escalated.found["concepts"]}
+    assert sources[EASY] == "target of the settings"
+    assert sources[MUDDLED].endswith(": planted")
+
+
+def test_whom_the_train_gap_holds_back_is_counted_and_told_how_to_let_them_pass(
+    escalated: Escalated, tmp_path: Path
+) -> None:
+    study = copy_study(escalated.study, tmp_path / "study")
+    strict = change_config(escalated.config, {"train_gap": 0.0, "target": 0.5, "falloff": []})
+    graduation = train_to_targets(study, strict, quiet=True)
+    found = build_graduation(study, graduation.run_id, graduation.rule_hash, rule=graduation.rule)
+    held = [row for row in found["concepts"] if row["is_held_back_by_train_gap"]]
+    assert found["n_held_back_by_train_gap"] == len(held) > 0
+    assert all(row["train_f1"] > row["f1"] >= 0.5 and "--train-gap allows 0.00" in row["why"] for row in held)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(graduation_table(found))
+    assert f"{len(held)} with F1 enough did not" in console.export_text()
+
+
+def test_lenses_of_other_settings_do_not_decide(escalated: Escalated, tmp_path: Path) -> None:
+    study = copy_study(escalated.study, tmp_path / "study")
+    first = train_to_targets(study, escalated.config, quiet=True)
+    deciding = rows(study, f"select concept, lens_id from graduation_steps where rule_hash = '{first.rule_hash}'")
+    run(study, change_config(escalated.config, {"folds": 2}), only=("train",), quiet=True)
+    again = train_to_targets(study, escalated.config, quiet=True)
+    assert again == first
+    assert len(rows(study, "select distinct lens_id from lenses where concept = 'gin' and layers = [0]")) > 1
+    other = train_to_targets(study, change_config(escalated.config, {"folds": 2}), quiet=True)
+    decided = rows(study, f"select concept, lens_id from graduation_steps where rule_hash = '{other.rule_hash}'")
+    assert not {lens_id for _, lens_id in decided} & {lens_id for _, lens_id in deciding}
 
 
 def test_done_it_has_nothing_left_to_do(escalated: Escalated) -> None:

@@ -8,17 +8,21 @@ import pytest
 from db import connect
 from engine.config import StudyConfig
 from engine.exchange.report import build_report
-from engine.lenses.graduation import Goal, Measured, Rule
+from engine.lenses.graduation import Goal, Measured, Outcome, Rule
 from engine.stages.graduate import (
     DECIDING,
     Asked,
     StepLens,
+    choose_layers,
     decide_step,
     deciding_lenses,
+    kept_layers,
     load_lenses,
     rated_ceilings,
     rule_hash,
+    step_rows,
 )
+from engine.stages.stage import write_rows
 from engine.stats.estimate import known
 from tests.support.synthetic_study import RUN, build_study
 
@@ -54,12 +58,47 @@ def test_one_lens_a_concept_all_of_the_same_layers(rated: Path) -> None:
     assert found
     config = StudyConfig(lenses=(found[0],), phase=found[1], mode=found[2])
     concepts = [*concepts_of(rated), "none such"]
-    lenses = load_lenses(rated, RUN, config, concepts)
+    with connect(rated) as cursor:
+        ids = [row[0] for row in cursor.execute("select lens_id from lenses where run_id = ?", [RUN]).fetchall()]
+    lenses = load_lenses(rated, RUN, config, concepts, lens_ids=ids)
     assert lenses
-    chosen = deciding_lenses(lenses, concepts)
+    assert load_lenses(rated, RUN, config, concepts, lens_ids=ids[:0]) == []
+    chosen = deciding_lenses(lenses, concepts, choose_layers(lenses))
     assert [lens.concept for lens in chosen] == concepts
     assert len({lens.layers for lens in chosen if lens.lens_id}) == 1
     assert (chosen[-1].lens_id, chosen[-1].measured.f1.value) == (None, None)
+
+
+def lens_at(layer: int, f1: float, concept: str = "gin") -> StepLens:
+    return StepLens(concept, (layer,), f"{concept} {layer}", Measured(known(f1, f1, f1, n=40, method="given"), f1))
+
+
+def test_the_layers_stay_those_of_the_first_decision(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", baseline=False)
+    with connect(study) as cursor:
+        found = cursor.execute(
+            "select concept, lens_id, layers from lens_results where run_id = ? and f1 is not null order by layers",
+            [RUN],
+        ).fetchall()
+    first, later = found[-1], found[0]
+    assert first[2] != later[2]
+    assert kept_layers(study, RUN, "rule") is None
+    outcome = Outcome("more", None, "F1 is below 0.85")
+    for step, (concept, lens_id, layers) in enumerate((first, later)):
+        lens = replace(lens_at(0, 0.5, concept), lens_id=lens_id, layers=tuple(layers))
+        asked, outcomes = {concept: Asked(Goal(0.85))}, {concept: outcome}
+        write_rows(study, step_rows(RUN, "rule", [lens], asked, outcomes, step=step, n_pairs={concept: 8}))
+        assert kept_layers(study, RUN, "rule") == tuple(first[2])
+    assert kept_layers(study, RUN, "another rule") is None
+
+
+def test_who_is_left_does_not_change_the_layer_that_decides() -> None:
+    lenses = [lens_at(0, 0.95, "easy"), lens_at(2, 0.6, "easy"), lens_at(0, 0.5, "hard"), lens_at(2, 0.7, "hard")]
+    layers = choose_layers(lenses)
+    assert layers == (0,)
+    left = [lens for lens in lenses if lens.concept == "hard"]
+    assert choose_layers(left) == (2,)
+    assert [lens.layers for lens in deciding_lenses(left, ["hard"], layers)] == [(0,)]
 
 
 def test_texts_are_only_asked_for_where_more_would_help() -> None:
