@@ -20,6 +20,7 @@ CEILINGS: Final = {
     "propagation": "Propagation",
     "published": "Published",
     "gap_linear": "Gap, linear",
+    "empirical": "Empirical",
 }
 TIERS: Final = {
     "asked": "as asked for",
