@@ -26,10 +26,17 @@ def auc_interval(truth: BoolArray, scores: ArrayLike, groups: ArrayLike, *, conf
     if not truth.any() or truth.all():
         return unknown(_BOTH_ARMS, n=truth.size, method=method)
     labels = group_numbers(groups, truth.size)
+    value, influence = auc_influence(truth, scores)
+    return _estimate(value, group_variance(influence, labels, arms=truth), truth, labels, confidence, method)
+
+
+def auc_influence(truth: BoolArray, scores: ArrayLike) -> tuple[float, FloatArray]:
+    """Return the AUC of scores [n] or [rounds, n], and what each sample moves it by [n], but for its arm's mean.
+
+    Both arms must be there.
+    """
     components = np.mean([_components(truth, each) for each in _rounds(scores, truth)], axis=0)
-    influence = components / np.where(truth, truth.sum(), (~truth).sum())
-    variance = group_variance(influence, labels, arms=truth)
-    return _estimate(float(components[truth].mean()), variance, truth, labels, confidence, method)
+    return float(components[truth].mean()), components / np.where(truth, truth.sum(), (~truth).sum())
 
 
 def average_precision_interval(

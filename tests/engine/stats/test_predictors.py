@@ -46,7 +46,10 @@ def test_p_is_scipys_and_adjusted_over_the_predictors_that_have_one() -> None:
     predictors, f1 = planted(15, seed=2)
     predictors["constant"] = [3.0] * 15
     found = correlate_predictors(predictors, f1, n_pairs=[20] * 15, seed=0)
-    expected = [scipy_stats.spearmanr(predictors[name], f1).pvalue for name in ("gap", "siblings", "senses")]
+    expected = [
+        float(scipy_stats.spearmanr(np.array(predictors[name], float), np.array(f1, float)).pvalue)
+        for name in ("gap", "siblings", "senses")
+    ]
     assert [one.p for one in found[:3]] == pytest.approx(expected)
     assert [one.p_adjusted for one in found[:3]] == pytest.approx(scipy_stats.false_discovery_control(expected))
     assert found[3].p is None
