@@ -103,7 +103,8 @@ def _read(
         counts = cursor.execute(query("findings.counts"), values).fetchall()
         judges = cursor.execute(query("findings.judges"), {"run_id": run_id}).fetchall()
     told = next((TargetJudge(row[0], f"{row[1]}:{row[2]}", row[4]) for row in judges if row[0] == judge), None)
-    return count_concepts(counts, quadrants={row[0]: row[1] for row in profiles}), told
+    quadrants, layers = {row[0]: row[1] for row in profiles}, {row[0]: row[6] for row in profiles}
+    return count_concepts(counts, quadrants=quadrants, pack_layers=layers), told
 
 
 def keep_targets(file: Path, targets: Targets) -> Path | None:

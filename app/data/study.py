@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +84,7 @@ class Profile:
     n_senses: int
     n_siblings: int | None
     sibling_count: str
+    pack_layer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +130,18 @@ def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> 
     All are counted once; after that, only concepts that people rated since.
     """
     counted = remembered(folder, ("counts", run_id, judge_id, form_rule), _Counted)
-    quadrants = {profile.concept: profile.quadrant for profile in load_profiles(folder, run_id)}
+    profiles = load_profiles(folder, run_id)
     chosen = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule}
     with counted.lock, connect(folder) as cursor:
         # Read before counting: a rating that comes in between is counted now and once more next time.
         last = int((cursor.execute(query("changes.last_rating")).fetchone() or (0,))[0])
         if counted.last_rating is None:
-            counted.counts = _count(cursor, quadrants, concept=None, **chosen)
+            counted.counts = _count(cursor, profiles, concept=None, **chosen)
         elif last > counted.last_rating:
             since = {"run_id": run_id, "last_rating": counted.last_rating}
-            for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall():
-                one = _count(cursor, {concept: quadrants.get(concept)}, concept=concept, **chosen)
-                counted.counts = counted.counts | one
+            rated = {concept for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall()}
+            for profile in (profile for profile in profiles if profile.concept in rated):
+                counted.counts |= _count(cursor, [profile], concept=profile.concept, **chosen)
         counted.last_rating = last
         return tuple(counted.counts.values())
 
@@ -155,10 +156,12 @@ class _Counted:
 
 
 def _count(
-    cursor: duckdb.DuckDBPyConnection, quadrants: dict[str, str | None], *, concept: str | None, **chosen: str
+    cursor: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], *, concept: str | None, **chosen: str
 ) -> dict[str, ConceptCounts]:
     rows = cursor.execute(query("findings.counts"), {**chosen, "concept": concept}).fetchall()
-    return {counts.concept: counts for counts in count_concepts(rows, quadrants=quadrants)}
+    quadrants = {profile.concept: profile.quadrant for profile in profiles}
+    layers = {profile.concept: profile.pack_layer for profile in profiles}
+    return {counts.concept: counts for counts in count_concepts(rows, quadrants=quadrants, pack_layers=layers)}
 
 
 def load_stages(folder: Path, run_id: str) -> tuple[Stage, ...]:

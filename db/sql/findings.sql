@@ -21,11 +21,13 @@ group by all
 order by all;
 
 -- name: quadrants
--- The run's concepts in their order, with counts and quadrant.
-select concept, quadrant, quadrant_reason, n_senses, n_siblings, sibling_count
-from run_concepts
-where run_id = $run_id
-order by position;
+-- The run's concepts in their order, with counts, quadrant and pack layer (null where the run's pack does not hold them).
+select r.concept, r.quadrant, r.quadrant_reason, r.n_senses, r.n_siblings, r.sibling_count, c.pack_layer
+from run_concepts r
+join runs u on u.run_id = r.run_id
+left join concepts c on c.pack_hash = u.pack_hash and c.concept = r.concept
+where r.run_id = $run_id
+order by r.position;
 
 -- name: lenses
 -- The measured lenses of a run, one row a concept, family, layers, phase and mode: in the pool of the run's settings where there

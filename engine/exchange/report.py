@@ -17,6 +17,7 @@ from engine.errors import StudyMissing
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate
 from engine.stats.findings import (
+    NO_LAYER,
     ArmCounts,
     Finding,
     Findings,
@@ -37,6 +38,8 @@ _IS_DEFAULT = 8
 """Place of that column in rows of `findings.runs`."""
 _UNLIKE = 21
 """Place of that column in rows of `findings.lenses`."""
+_PACK_LAYER = 6
+"""Place of that column in rows of `findings.quadrants`."""
 
 
 def build_report(
@@ -65,7 +68,9 @@ def build_report(
         lenses = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
         totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
-    found = find(count_concepts(counts, quadrants=quadrants), settings=settings or Settings())
+    layers: dict[str, int | None] = {profile[0]: profile[_PACK_LAYER] for profile in profiles}
+    counted = count_concepts(counts, quadrants=quadrants, pack_layers=layers)
+    found = find(counted, settings=settings or Settings())
     if family is None:
         asked = json.loads(config).get("lenses") or StudyConfig().lenses
         family = [*order_families((row[1] for row in lenses), asked), *asked][0]
@@ -88,11 +93,9 @@ def build_report(
         "caution": explain_excess(
             summarise_lenses(chosen.values()), found.overall.ceilings[found.settings.model].estimate
         ),
-        "overall": _finding(found.overall, chosen.values()),
-        "quadrants": {
-            name: _finding(finding, (chosen[c] for c, q in quadrants.items() if q == name and c in chosen))
-            for name, finding in found.quadrants.items()
-        },
+        "overall": _group(found.overall, chosen),
+        "quadrants": {name: _group(finding, chosen) for name, finding in found.quadrants.items()},
+        "pack_layers": {name: _group(finding, chosen) for name, finding in found.pack_layers.items()},
         "concepts": [
             {**_concept(found, profile, chosen), "lenses": of_concept.get(profile[0], [])} for profile in profiles
         ],
@@ -168,17 +171,28 @@ def _judge(judges: Iterable[tuple[Any, ...]], judge_id: str | None) -> Json | No
 
 
 def _concept(found: Findings, profile: tuple[Any, ...], lenses: Mapping[str, LensResult]) -> Json:
-    concept, quadrant, reason, n_senses, n_siblings, sibling_count = profile
+    concept, quadrant, reason, n_senses, n_siblings, sibling_count, pack_layer = profile
     lens = lenses.get(concept)
     return {
         "concept": concept,
         "quadrant": quadrant,
         "quadrant_reason": reason,
+        "pack_layer": pack_layer,
         "n_senses": n_senses,
         "n_siblings": n_siblings,
         "sibling_count": sibling_count,
         **_finding(found.concepts[concept], [lens] if lens else []),
         "lens": _lens(lens),
+    }
+
+
+def _group(finding: Finding, lenses: Mapping[str, LensResult]) -> Json:
+    """A finding on several concepts, with the lenses of those and the intervals of both bootstraps beside those shown."""
+    own = [lenses[concept.concept] for concept in finding.concepts if concept.concept in lenses]
+    bootstrap = {"ratings": finding.gap_bootstrap, "concepts": finding.cluster_bootstrap}
+    return {
+        **_finding(finding, own),
+        "gap_bootstrap": {units: _estimate(found) if found else None for units, found in bootstrap.items()},
     }
 
 
@@ -196,11 +210,14 @@ def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
         "gap_low": gap.low,
         "gap_high": gap.high,
         "gap_method": gap.method,
+        "gap_n": gap.n,
         "gap_weak": finding.cluster.weak if finding.cluster else None,
         "gap_reason": gap.reason,
         "gap_within_ratings": _estimate(finding.gap),
-        "topicality": _estimate(finding.decomposition.topicality),
-        "degeneracy": _estimate(finding.decomposition.degeneracy),
+        "topicality": _estimate(finding.best_decomposition.topicality),
+        "degeneracy": _estimate(finding.best_decomposition.degeneracy),
+        "topicality_within_ratings": _estimate(finding.decomposition.topicality),
+        "degeneracy_within_ratings": _estimate(finding.decomposition.degeneracy),
         "form": {"positive": _form(finding.positive), "negative": _form(finding.negative)},
         "ratings": {
             "positive": list(finding.positive.histogram.counts),
@@ -274,7 +291,9 @@ COLUMNS = ("pairs", "pos", "neg", "gap", "95 % of gap", "good", "ceil", "ask", "
 
 
 def report_table(report: Json) -> Group:
-    """The report for a terminal: one line a quadrant, one a concept. From 80 columns on only names are ever shortened.
+    """The report for a terminal: one line a quadrant, one a pack layer where there are several, one a concept.
+
+    From 80 columns on only names are ever shortened.
 
     Concepts stand by quadrant, those without one last, and within it by gap, the largest first and the unknown last.
     """
@@ -286,6 +305,9 @@ def report_table(report: Json) -> Group:
     table.add_row(_label(f"overall{_mark(overall)}"), *_cells(overall), style="bold", end_section=True)
     for name, finding in report["quadrants"].items():
         table.add_row(_label(f"quadrant {name}{_mark(finding)}"), *_cells(finding))
+    table.add_section()
+    for name, finding in report["pack_layers"].items() if len(report["pack_layers"]) > 1 else ():
+        table.add_row(_label(f"{_layer_name(name)}{_mark(finding)}"), *_cells(finding))
     table.add_section()
     for concept in sorted(report["concepts"], key=_place):
         lens = {**concept["lens"], "mean_f1": concept["lens"]["f1"]}
@@ -301,6 +323,10 @@ def _place(concept: Json) -> tuple[bool, str, bool, float]:
     return quadrant is None, quadrant or "", gap is None, -(gap or 0.0)
 
 
+def _layer_name(name: str) -> str:
+    return "no pack layer" if name == NO_LAYER else f"layer {name}"
+
+
 def _mark(finding: Json) -> str:
     return "*" if finding["gap_weak"] else ""
 
@@ -314,8 +340,8 @@ def _legend(report: Json) -> Text:
     name = visible(f"{judge['backend']} ({judge['model']})") if judge else "none yet"
     caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
     family, layer = visible(report["lens"]["family"]), report["lens"]["layer"]
-    weak = any(_mark(finding) for finding in (report["overall"], *report["quadrants"].values()))
-    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the interval is too narrow." if weak else ""
+    groups = (report["overall"], *report["quadrants"].values(), *report["pack_layers"].values())
+    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the interval is rough." if any(map(_mark, groups)) else ""
     return Text(
         f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the label-noise "
         f"ceiling, of several concepts their mean. ask: recommended target. F1: measured out of fold, {family} lens, layer "

@@ -1,15 +1,12 @@
-"""From counts to findings: one summary a concept, quadrant and study, made of the other modules here.
+"""From counts to findings: one summary a concept, quadrant, pack layer and study, made of the other modules here.
 
-Input are the rows of the query `findings.counts`: for each concept, arm and form the number of samples, the five rating counts
-of their verdicts, and what these bins take from the verdicts' sum and sum of squares. Nothing else is needed, so a rating that
-changes moves one row and everything here follows.
-Summaries are cached by content: recomputing a study after one rating costs one concept, its quadrant and the whole.
+Nothing but counts (`engine.stats.counts`) is needed, so a rating that changes moves one concept's counts and everything here
+follows. Summaries are cached by content: after one rating only its concept, its quadrant, its pack layer and the whole are new.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Literal, cast, get_args
 
 from engine.stats.ceiling import (
     Ceiling,
@@ -20,81 +17,43 @@ from engine.stats.ceiling import (
     recommended_target,
 )
 from engine.stats.ceiling_models import CeilingName
+from engine.stats.counts import (
+    ARMS,
+    FORMS,
+    Arm,
+    ArmCounts,
+    ConceptCounts,
+    CountRow,
+    count_concepts,
+    rating_sums,
+    stack_cells,
+)
 from engine.stats.estimate import Estimate, unknown
-from engine.stats.form import Form
-from engine.stats.gap import ClusterGap, GapDecomposition, cluster_gap, decompose_gap, relevance_gap
-from engine.stats.histogram import RatingHistogram
+from engine.stats.gap import GapDecomposition, decompose_gap, multinomial_bootstrap_gap, relevance_gap
+from engine.stats.gap_clusters import ClusterGap, cluster_bootstrap_gap, cluster_gap, cluster_parts
 from engine.stats.summary import mean_estimate
 
-Arm = Literal["positive", "negative"]
-FORMS: tuple[Form, ...] = ("empty", "short", "repetitive", "good")
-ARMS: tuple[Arm, ...] = get_args(Arm)
-
-
-CountRow = tuple[str, str, str | None, int, int, int, int, int, int, float, float]
-"""concept, arm, form (null: not measured yet), n_samples, n_1 … n_5, off_total, off_squares"""
-
-
-@dataclass(frozen=True, slots=True)
-class ArmCounts:
-    """Samples of one arm by form, and the histogram of their verdicts by form; a form None is not measured yet."""
-
-    n_samples: tuple[tuple[Form | None, int], ...] = ()
-    verdicts: tuple[tuple[Form | None, RatingHistogram], ...] = ()
-
-    @property
-    def histogram(self) -> RatingHistogram:
-        """Verdicts of all forms."""
-        return sum((histogram for _, histogram in self.verdicts), RatingHistogram.empty())
-
-    @property
-    def good(self) -> RatingHistogram:
-        """Verdicts of good outputs."""
-        return sum((histogram for form, histogram in self.verdicts if form == "good"), RatingHistogram.empty())
-
-    @property
-    def n(self) -> int:
-        """Samples, rated or not."""
-        return sum(n for _, n in self.n_samples)
-
-    def n_of(self, form: Form) -> int:
-        """Samples of that form."""
-        return sum(n for other, n in self.n_samples if other == form)
-
-    @property
-    def n_measured(self) -> int:
-        """Samples whose form is known."""
-        return sum(n for form, n in self.n_samples if form is not None)
-
-    def form_shares(self) -> dict[Form, float | None]:
-        """Share of each form among measured samples; None while none is measured."""
-        n = self.n_measured
-        return {form: self.n_of(form) / n if n else None for form in FORMS}
-
-    @classmethod
-    def merge(cls, parts: Iterable["ArmCounts"]) -> "ArmCounts":
-        """The counts of several concepts as one, cell by cell."""
-        n_samples: dict[Form | None, int] = {}
-        verdicts: dict[Form | None, list[RatingHistogram]] = {}
-        for part in parts:
-            for form, n in part.n_samples:
-                n_samples[form] = n_samples.get(form, 0) + n
-            for form, histogram in part.verdicts:
-                verdicts.setdefault(form, []).append(histogram)
-        return cls(
-            tuple(n_samples.items()),
-            tuple((form, RatingHistogram.merge(histograms)) for form, histograms in verdicts.items()),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptCounts:
-    """Both arms of one concept."""
-
-    concept: str
-    quadrant: str | None
-    positive: ArmCounts
-    negative: ArmCounts
+__all__ = [
+    "ARMS",
+    "FORMS",
+    "NO_LAYER",
+    "Arm",
+    "ArmCounts",
+    "ConceptCounts",
+    "CountRow",
+    "Finding",
+    "Findings",
+    "LensResult",
+    "LensSummary",
+    "Settings",
+    "count_concepts",
+    "explain_excess",
+    "find",
+    "summarise",
+    "summarise_lenses",
+]
+NO_LAYER = "none"
+"""Names the concepts whose pack layer is unknown, since the pack of the run does not hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +70,11 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """All that is stated about one concept, quadrant or study. `gap` treats ratings, `cluster` concepts as the units.
+    """All that is stated about one concept, quadrant, pack layer or study.
 
-    Worked out when first asked for: a map of 5,000 concepts needs their gaps, not their ceilings.
+    `gap` and `decomposition` take ratings as the units, `cluster` and `cluster_decomposition` concepts; `best_gap` and
+    `best_decomposition` are what to show. Worked out when first asked for: a map of 5,000 concepts needs their gaps, not their
+    ceilings.
     """
 
     name: str
@@ -128,31 +89,57 @@ class Finding:
     @cached_property
     def positive(self) -> ArmCounts:
         """Positives of all the concepts."""
-        return ArmCounts.merge(concept.positive for concept in self.concepts)
+        return self._merged[0]
 
     @cached_property
     def negative(self) -> ArmCounts:
         """Negatives of all the concepts."""
-        return ArmCounts.merge(concept.negative for concept in self.concepts)
+        return self._merged[1]
+
+    @cached_property
+    def _merged(self) -> tuple[ArmCounts, ArmCounts]:
+        if len(self.concepts) == 1:
+            return self.concepts[0].positive, self.concepts[0].negative
+        positive, negative = stack_cells(self.concepts).sum(axis=0)
+        return ArmCounts.from_cells(positive), ArmCounts.from_cells(negative)
 
     @cached_property
     def gap(self) -> Estimate:
-        """The gap with ratings as the units."""
+        """The gap with ratings as the units: Welch's t."""
         return relevance_gap(self.positive.histogram, self.negative.histogram)
 
     @cached_property
+    def gap_bootstrap(self) -> Estimate:
+        """The gap with ratings as the units: each arm's five counts resampled."""
+        arms = self.positive.histogram, self.negative.histogram
+        return multinomial_bootstrap_gap(*arms, n_resamples=self.settings.n_resamples, seed=self.settings.seed)
+
+    @cached_property
     def cluster(self) -> ClusterGap | None:
-        """The gap with concepts as the units; None for a single concept."""
+        """The gap with concepts as the units: Student's t; None for a single concept."""
+        return None if len(self.concepts) < 2 else cluster_gap(rating_sums(stack_cells(self.concepts)))
+
+    @cached_property
+    def cluster_bootstrap(self) -> Estimate | None:
+        """The gap with concepts as the units: concepts resampled, to compare; None for a single concept."""
         if len(self.concepts) < 2:
             return None
-        histograms = [(concept.positive.histogram, concept.negative.histogram) for concept in self.concepts]
-        return cluster_gap(histograms, n_resamples=self.settings.n_resamples, seed=self.settings.seed)
+        sums = rating_sums(stack_cells(self.concepts))
+        return cluster_bootstrap_gap(sums, n_resamples=self.settings.n_resamples, seed=self.settings.seed)
 
     @cached_property
     def decomposition(self) -> GapDecomposition:
-        """The gap among good outputs, and the rest."""
+        """The gap among good outputs, and the rest, with ratings as the units."""
         arms = (self.positive.histogram, self.negative.histogram)
         return decompose_gap(*arms, self.positive.good, self.negative.good)
+
+    @cached_property
+    def cluster_decomposition(self) -> GapDecomposition | None:
+        """The same parts with concepts as the units; None for a single concept."""
+        if len(self.concepts) < 2:
+            return None
+        cells = stack_cells(self.concepts)
+        return cluster_parts(rating_sums(cells), rating_sums(cells, good=True))
 
     @cached_property
     def ceilings(self) -> Mapping[CeilingName, Ceiling]:
@@ -196,6 +183,16 @@ class Finding:
         """The gap with its honest interval: over concepts where there are several, over ratings for a single one."""
         return self.cluster.estimate if self.cluster else self.gap
 
+    @property
+    def best_decomposition(self) -> GapDecomposition:
+        """The gap's parts with their honest intervals, as of `best_gap`."""
+        return self.cluster_decomposition or self.decomposition
+
+    @property
+    def weak(self) -> bool:
+        """Whether the concepts are too few to show how unlike concepts are, so that their intervals are rough."""
+        return bool(self.cluster and self.cluster.weak)
+
 
 @dataclass(frozen=True)
 class LensResult:
@@ -227,48 +224,51 @@ class LensSummary:
 
 @dataclass(frozen=True)
 class Findings:
-    """Findings of a study: overall, by quadrant (only those present, in order), by concept (in the run's order)."""
+    """Findings of a study: overall, by quadrant (only those present, in order), by pack layer (in order, named "0", "1" …, last
+    "none" for concepts that have none), by concept (in the run's order)."""
 
     overall: Finding
     quadrants: Mapping[str, Finding]
     concepts: Mapping[str, Finding]
     settings: Settings = field(default_factory=Settings)
-
-
-def count_concepts(rows: Iterable[CountRow], *, quadrants: Mapping[str, str | None]) -> list[ConceptCounts]:
-    """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
-    arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
-    for concept, arm, form, n, n_1, n_2, n_3, n_4, n_5, off_total, off_squares in rows:
-        histogram = RatingHistogram((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)
-        arms.setdefault((concept, arm), []).append((cast(Form | None, form), n, histogram))
-
-    def arm_counts(concept: str, arm: Arm) -> ArmCounts:
-        cells = sorted(arms.get((concept, arm), []), key=lambda cell: cell[0] or "")
-        return ArmCounts(tuple((f, n) for f, n, _ in cells), tuple((f, histogram) for f, _, histogram in cells))
-
-    return [
-        ConceptCounts(concept, quadrant, arm_counts(concept, "positive"), arm_counts(concept, "negative"))
-        for concept, quadrant in quadrants.items()
-    ]
+    pack_layers: Mapping[str, Finding] = field(default_factory=dict)
 
 
 def find(concepts: Sequence[ConceptCounts], *, settings: Settings) -> Findings:
-    """Summarise every concept, every quadrant that occurs, and the whole."""
-    present = sorted({concept.quadrant for concept in concepts if concept.quadrant})
+    """Summarise every concept, every quadrant and pack layer that occurs, and the whole."""
+    by_quadrant: dict[str, list[ConceptCounts]] = {}
+    by_layer: dict[int | None, list[ConceptCounts]] = {}
+    for concept in concepts:
+        by_layer.setdefault(concept.pack_layer, []).append(concept)
+        if concept.quadrant:
+            by_quadrant.setdefault(concept.quadrant, []).append(concept)
+    layers = sorted(by_layer, key=lambda layer: (layer is None, layer or 0))
     return Findings(
         overall=summarise("overall", tuple(concepts), settings),
-        quadrants={
-            quadrant: summarise(quadrant, tuple(c for c in concepts if c.quadrant == quadrant), settings)
-            for quadrant in present
-        },
+        quadrants={name: summarise(name, tuple(by_quadrant[name]), settings) for name in sorted(by_quadrant)},
         concepts={concept.concept: summarise(concept.concept, (concept,), settings) for concept in concepts},
         settings=settings,
+        pack_layers={
+            name: summarise(f"pack layer {name}", tuple(by_layer[layer]), settings)
+            for layer in layers
+            for name in [NO_LAYER if layer is None else str(layer)]
+        },
     )
 
 
-@lru_cache(maxsize=20_000)
 def summarise(name: str, concepts: tuple[ConceptCounts, ...], settings: Settings) -> Finding:
     """Findings on these concepts together, the same object for the same counts."""
+    # Groups are kept apart, and few of them, for each holds what it worked out of thousands of concepts.
+    return (_summarise_one if len(concepts) == 1 else _summarise_group)(name, concepts, settings)
+
+
+@lru_cache(maxsize=20_000)
+def _summarise_one(name: str, concepts: tuple[ConceptCounts, ...], settings: Settings) -> Finding:
+    return Finding(name, concepts, settings)
+
+
+@lru_cache(maxsize=256)
+def _summarise_group(name: str, concepts: tuple[ConceptCounts, ...], settings: Settings) -> Finding:
     return Finding(name, concepts, settings)
 
 

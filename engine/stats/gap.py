@@ -1,14 +1,13 @@
 """The relevance gap: mean rating of the positive arm less that of the negative arm, from histograms alone.
 
-Two intervals answer two questions. Welch's t takes these concepts as given; the cluster bootstrap resamples concepts
-and speaks of concepts like these, so it is the honest one above the grain of a concept. A gap whose arms show no spread
+Intervals here take these concepts as given: Welch's t, or the bootstrap of ratings. Those of `engine.stats.gap_clusters` speak
+of concepts like these, and are the honest ones above the grain of a concept. A gap whose arms show no spread
 at all keeps its value and gets no interval: zero spread in a few ratings is no evidence of certainty.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,19 +15,10 @@ from scipy.special import stdtrit
 
 from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
 from engine.stats.histogram import RATINGS, RatingHistogram
-from engine.stats.resampling import FloatArray, percentile_estimate, resampled_totals
+from engine.stats.resampling import FloatArray, percentile_estimate
 
 WEAK_BELOW_CONCEPTS = 8
 LARGEST_GAP = 4.0
-
-
-@dataclass(frozen=True)
-class ClusterGap:
-    """A gap whose interval comes from resampling concepts; ``weak`` when there are too few to trust it."""
-
-    estimate: Estimate
-    n_concepts: int
-    weak: bool
 
 
 @dataclass(frozen=True)
@@ -90,51 +80,6 @@ def resampled_means(histogram: RatingHistogram, n_resamples: int, rng: np.random
     n = histogram.n
     means: FloatArray = rng.multinomial(n, histogram.as_array() / n, size=n_resamples) @ RATINGS / n
     return means + histogram.off_total / n
-
-
-def cluster_gap(
-    concept_histograms: Sequence[tuple[RatingHistogram, RatingHistogram]],
-    *,
-    n_resamples: int = 1000,
-    seed: int,
-    confidence: float = 0.95,
-) -> ClusterGap:
-    """Return the gap of pooled ratings with an interval from resampling concepts.
-
-    Each element holds a concept's (positive, negative) histograms; concepts without any rating are left out. The
-    estimate's n counts concepts. No interval below two concepts.
-    """
-    rated = [(p, n) for p, n in concept_histograms if p.n + n.n]
-    estimate = _cluster_estimate(rated, n_resamples=n_resamples, seed=seed, confidence=confidence)
-    return ClusterGap(estimate, n_concepts=len(rated), weak=len(rated) < WEAK_BELOW_CONCEPTS)
-
-
-def _cluster_estimate(
-    rated: Sequence[tuple[RatingHistogram, RatingHistogram]],
-    *,
-    n_resamples: int,
-    seed: int,
-    confidence: float,
-) -> Estimate:
-    method = f"bootstrap of concepts, {n_resamples} resamples, {confidence:.0%}"
-    columns = [(p.total, p.n, n.total, n.n) for p, n in rated]
-    statistics = np.array(columns, dtype=np.float64).reshape(-1, 4)
-    totals = statistics.sum(axis=0, keepdims=True)
-    if not totals[0, 1] or not totals[0, 3]:
-        arm = "positive" if not totals[0, 1] else "negative"
-        return unknown(f"no rating in the {arm} arm", n=len(rated), method=method)
-    value = float(_gap_of_totals(totals)[0])
-    if len(rated) < 2:
-        return without_interval(value, n=len(rated), method=method, because="only one concept is rated")
-    draws = _gap_of_totals(resampled_totals(statistics, n_resamples=n_resamples, seed=seed))
-    return percentile_estimate(value, draws, n=len(rated), confidence=confidence, method=method)
-
-
-def _gap_of_totals(totals: FloatArray) -> FloatArray:
-    """Return gaps from rows of (positive total, positive n, negative total, negative n); NaN for an empty arm."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gaps: FloatArray = totals[:, 0] / totals[:, 1] - totals[:, 2] / totals[:, 3]
-    return gaps
 
 
 def decompose_gap(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from engine.stats.gap import cluster_gap, decompose_gap, multinomial_bootstrap_gap, relevance_gap
+from engine.stats.gap import decompose_gap, multinomial_bootstrap_gap, relevance_gap
 from engine.stats.histogram import RatingHistogram
 
 RATINGS = st.lists(st.integers(1, 5), min_size=2, max_size=40)
@@ -45,8 +45,6 @@ def of_means(ratings):
 def test_gap_and_interval_of_means_are_those_of_the_means_and_not_of_their_bins(positive, negative):
     estimate = relevance_gap(of_means(positive), of_means(negative))
     assert estimate.value == pytest.approx(np.mean(positive) - np.mean(negative), abs=1e-9)
-    clusters = cluster_gap([(of_means(positive), of_means(negative))] * 3, n_resamples=20, seed=0)
-    assert clusters.estimate.value == pytest.approx(estimate.value)
     if np.ptp(positive) == np.ptp(negative) == 0:
         assert not estimate.has_interval
         return
@@ -127,65 +125,6 @@ def test_bootstrap_of_ratings_agrees_with_welch_for_large_arms():
     welch = relevance_gap(positive, negative)
     bootstrap = multinomial_bootstrap_gap(positive, negative, n_resamples=4000, seed=1)
     assert (bootstrap.low, bootstrap.high) == pytest.approx((welch.low, welch.high), abs=0.02)
-
-
-def test_cluster_interval_is_that_of_resampling_concepts_one_by_one():
-    rng = np.random.default_rng(2)
-    concepts = [(histogram(rng.integers(1, 6, 4 + i)), histogram(rng.integers(1, 4, 9 - i % 3))) for i in range(9)]
-    result = cluster_gap(concepts, n_resamples=4000, seed=7)
-    draws = []
-    for _ in range(4000):
-        chosen = [concepts[i] for i in rng.integers(0, 9, 9)]
-        pooled = [sum((c[arm] for c in chosen), RatingHistogram.empty()).mean for arm in (0, 1)]
-        draws.append(pooled[0] - pooled[1])
-    low, high = np.quantile(draws, [0.025, 0.975])
-    assert (result.estimate.low, result.estimate.high) == pytest.approx((low, high), abs=0.04)
-    assert not result.weak
-    assert result.estimate.n == result.n_concepts == 9
-
-
-def test_cluster_interval_is_wider_than_welch_when_concepts_differ():
-    alike = [(from_counts([5, 5, 0, 5, 5]), from_counts([10, 10, 0, 0, 0]))] * 10
-    apart = [(from_counts([20, 0, 0, 0, 0]), from_counts([10, 10, 0, 0, 0]))] * 5
-    apart += [(from_counts([0, 0, 0, 0, 20]), from_counts([10, 10, 0, 0, 0]))] * 5
-
-    def width(estimate):
-        return estimate.high - estimate.low
-
-    pooled = relevance_gap(from_counts([100, 0, 0, 0, 100]), from_counts([100, 100, 0, 0, 0]))
-    assert width(cluster_gap(apart, seed=0).estimate) > 2 * width(pooled)
-    assert width(cluster_gap(alike, seed=0).estimate) == pytest.approx(0.0, abs=1e-12)
-
-
-def test_few_concepts_are_marked_weak_and_one_has_no_interval():
-    concept = (from_counts([1, 2, 3, 4, 5]), from_counts([5, 4, 3, 2, 1]))
-    assert cluster_gap([concept] * 7, seed=0).weak
-    assert not cluster_gap([concept] * 8, seed=0).weak
-    alone = cluster_gap([concept], seed=0).estimate
-    assert alone.value == relevance_gap(*concept).value
-    assert not alone.has_interval
-    assert cluster_gap([], seed=0).estimate.value is None
-
-
-def test_unrated_concepts_do_not_count():
-    concept = (from_counts([1, 2, 3, 4, 5]), from_counts([5, 4, 3, 2, 1]))
-    unrated = (RatingHistogram.empty(), RatingHistogram.empty())
-    with_unrated = cluster_gap([concept, unrated, concept, unrated], seed=3)
-    assert with_unrated == cluster_gap([concept, concept], seed=3)
-
-
-def test_concepts_with_one_arm_do_not_break_the_bootstrap():
-    only_positive = (from_counts([0, 0, 2, 3, 0]), RatingHistogram.empty())
-    only_negative = (RatingHistogram.empty(), from_counts([4, 1, 0, 0, 0]))
-    estimate = cluster_gap([only_positive, only_negative, only_positive, only_negative], seed=0).estimate
-    assert estimate.has_interval
-    assert "no rating in the negative arm" in cluster_gap([only_positive] * 3, seed=0).estimate.reason
-
-
-def test_the_same_seed_gives_the_same_interval():
-    concepts = [(from_counts([i, 2, 3, 4, 5]), from_counts([5, i, 3, 2, 1])) for i in range(6)]
-    assert cluster_gap(concepts, seed=4) == cluster_gap(concepts, seed=4)
-    assert cluster_gap(concepts, seed=4) != cluster_gap(concepts, seed=5)
 
 
 ARM = st.tuples(RATINGS, st.lists(st.integers(1, 5), max_size=20))

@@ -1,0 +1,149 @@
+"""What a study counts of its ratings: for each concept, arm and form the samples, and the histogram of their verdicts.
+
+Input are the rows of the query `findings.counts`. A concept's counts also stand as one small array, its cells, so that what is
+said of thousands of concepts together is a handful of sums over a stack of them; a rating that changes makes one concept anew.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Final, Literal, cast, get_args
+
+import numpy as np
+
+from engine.stats.form import Form
+from engine.stats.histogram import RATINGS, RatingHistogram
+from engine.stats.resampling import FloatArray
+
+Arm = Literal["positive", "negative"]
+FORMS: tuple[Form, ...] = ("empty", "short", "repetitive", "good")
+ARMS: tuple[Arm, ...] = get_args(Arm)
+
+CountRow = tuple[str, str, str | None, int, int, int, int, int, int, float, float]
+"""concept, arm, form (null: not measured yet), n_samples, n_1 … n_5, off_total, off_squares"""
+
+_CELL_FORMS: Final[tuple[Form | None, ...]] = (None, *FORMS)
+_PLACES: Final = {form: place for place, form in enumerate(_CELL_FORMS)}
+_SHAPE: Final = (len(ARMS), len(_CELL_FORMS), 8)
+_GOOD: Final = _PLACES["good"]
+_RATED: Final = slice(1, 6)
+_OFF_TOTAL: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCounts:
+    """Samples of one arm by form, and the histogram of their verdicts by form; a form None is not measured yet."""
+
+    n_samples: tuple[tuple[Form | None, int], ...] = ()
+    verdicts: tuple[tuple[Form | None, RatingHistogram], ...] = ()
+
+    @property
+    def histogram(self) -> RatingHistogram:
+        """Verdicts of all forms."""
+        return RatingHistogram.merge(histogram for _, histogram in self.verdicts)
+
+    @property
+    def good(self) -> RatingHistogram:
+        """Verdicts of good outputs."""
+        return RatingHistogram.merge(histogram for form, histogram in self.verdicts if form == "good")
+
+    @property
+    def n(self) -> int:
+        """Samples, rated or not."""
+        return sum(n for _, n in self.n_samples)
+
+    def n_of(self, form: Form) -> int:
+        """Samples of that form."""
+        return sum(n for other, n in self.n_samples if other == form)
+
+    @property
+    def n_measured(self) -> int:
+        """Samples whose form is known."""
+        return sum(n for form, n in self.n_samples if form is not None)
+
+    def form_shares(self) -> dict[Form, float | None]:
+        """Share of each form among measured samples; None while none is measured."""
+        n = self.n_measured
+        return {form: self.n_of(form) / n if n else None for form in FORMS}
+
+    @classmethod
+    def from_cells(cls, cells: FloatArray) -> "ArmCounts":
+        """The counts of an arm's cells, shape (forms, 8); forms without a sample are left out."""
+        present = [(form, cells[place].tolist()) for form, place in _PLACES.items() if cells[place, 0]]
+        return cls(
+            tuple((form, int(row[0])) for form, row in present),
+            tuple((form, _histogram(row)) for form, row in present),
+        )
+
+
+@dataclass(frozen=True)
+class ConceptCounts:
+    """Both arms of one concept, with its place in the pack; pack layer None where the run's pack does not hold it."""
+
+    concept: str
+    quadrant: str | None
+    positive: ArmCounts
+    negative: ArmCounts
+    pack_layer: int | None = None
+
+    @cached_property
+    def cells(self) -> FloatArray:
+        """The same counts, shape (arms, forms, 8): samples, five rating counts, what bins take from sum and squares."""
+        cells = np.zeros(_SHAPE)
+        for arm, counts in enumerate((self.positive, self.negative)):
+            for form, n in counts.n_samples:
+                cells[arm, _PLACES[form], 0] = n
+            for form, rated in counts.verdicts:
+                cells[arm, _PLACES[form], 1:] = (*rated.counts, rated.off_total, rated.off_squares)
+        return cells
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.concept, self.quadrant, self.positive, self.negative, self.pack_layer))
+
+    def __hash__(self) -> int:
+        # Kept, for findings on thousands of concepts are looked up by all of them.
+        return self._hash
+
+
+@lru_cache(maxsize=8)
+def stack_cells(concepts: tuple[ConceptCounts, ...]) -> FloatArray:
+    """The cells of many concepts, shape (concepts, arms, forms, 8)."""
+    return np.array([concept.cells for concept in concepts]).reshape(-1, *_SHAPE)
+
+
+def rating_sums(cells: FloatArray, *, good: bool = False) -> FloatArray:
+    """Sum and number of each concept's ratings by arm, shape (concepts, arms, 2), from stacked cells; of good outputs alone."""
+    chosen = cells[:, :, _GOOD] if good else cells.sum(axis=2)
+    rated = chosen[:, :, _RATED]
+    return np.stack([rated @ RATINGS + chosen[:, :, _OFF_TOTAL], rated.sum(axis=2)], axis=2)
+
+
+def count_concepts(
+    rows: Iterable[CountRow],
+    *,
+    quadrants: Mapping[str, str | None],
+    pack_layers: Mapping[str, int | None] | None = None,
+) -> list[ConceptCounts]:
+    """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
+    arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
+    for concept, arm, form, n, *counted in rows:
+        cell = (cast(Form | None, form), n, _histogram([n, *counted]))
+        arms.setdefault((concept, arm), []).append(cell)
+    layers = pack_layers or {}
+
+    def arm_counts(concept: str, arm: Arm) -> ArmCounts:
+        cells = sorted(arms.get((concept, arm), []), key=lambda cell: cell[0] or "")
+        return ArmCounts(tuple((f, n) for f, n, _ in cells), tuple((f, histogram) for f, _, histogram in cells))
+
+    return [
+        ConceptCounts(
+            concept, quadrant, arm_counts(concept, "positive"), arm_counts(concept, "negative"), layers.get(concept)
+        )
+        for concept, quadrant in quadrants.items()
+    ]
+
+
+def _histogram(row: list[float]) -> RatingHistogram:
+    _, n_1, n_2, n_3, n_4, n_5, off_total, off_squares = row
+    return RatingHistogram((int(n_1), int(n_2), int(n_3), int(n_4), int(n_5)), off_total, off_squares)
