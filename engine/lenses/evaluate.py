@@ -124,7 +124,7 @@ def hold_out(
     sound = [place for place, one in enumerate(concepts) if one.reason is None]
     asked = [sound.index(place) for place in wanted]
     rows = [[one.rows(r) for one in (concepts[place] for place in sound)] for r in range(validation.repeats)]
-    shuffled = [replace(one, y=_shuffled(concepts[place], seed)) for place, one in zip(sound, rows[0], strict=True)]
+    shuffled = [replace(one, y=shuffled_arms(concepts[place], seed)) for place, one in zip(sound, rows[0], strict=True)]
     if validation.leave_one_group_out:
         rounds = [_leave_out(family, rows[0], asked, seed)]
         control = leave_groups_out(family, shuffled, wanted=asked)
@@ -225,7 +225,7 @@ def _check(X: AnyFloats, y: IntArray, groups: IntArray, texts: Sequence[str]) ->
         raise ValueError(f"activations of {len(bad)} rows are not finite: {named}")
 
 
-def _shuffled(concept: Prepared, seed: int) -> IntArray:
+def shuffled_arms(concept: Prepared, seed: int) -> IntArray:
     """Permute labels over rows with the folds unmoved, again until every training part holds both arms.
 
     The permutation follows from the texts: one that all concepts of a size shared would agree with the truth equally often
