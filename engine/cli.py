@@ -14,6 +14,7 @@ from rich.console import Console
 
 from engine.audit_cli import app as audit_app
 from engine.benchmark_cli import benchmark
+from engine.claims_cli import claims
 from engine.commands import (
     DEFAULT_STUDY,
     ConfigOption,
@@ -52,6 +53,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
 app.command()(layers)
+app.command()(claims)
 app.command()(refine)
 app.command("filter")(filter_samples)
 app.command(cls=SettingsCommand)(benchmark)

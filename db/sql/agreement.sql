@@ -27,3 +27,15 @@ join ratings_in_force h on h.run_id = p.run_id and h.concept = p.concept and h.s
 where p.run_id = $run_id and a.mean_rating is not null
 group by all
 order by all;
+
+-- name: audited_with_people
+-- How often a judge and a person gave which ratings to one drawn pair of a run, by concept, arm and the probability with which it
+-- was drawn. The person's is the audit rating: an override of a drawn pair was given in sight of the judge's.
+select
+    p.concept, p.arm, round(j.mean_rating, 9) as first_rating, cast(p.audit_rating as double) as second_rating, p.probability,
+    count(*) as n
+from audit_pairs($run_id) p
+join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
+where p.is_audited and p.audit_rating is not null and j.mean_rating is not null
+group by all
+order by all;

@@ -9,12 +9,15 @@ are of the ratings as given. Intervals resample concepts, for pairs of one conce
 Where a side gave a single rating, agreement beyond chance cannot be told, however many pairs there are: kappa and correlation
 are then unknown (kappa would be 0 by construction), and so is alpha where both sides gave one and the same rating.
 
+Pairs that were drawn with different probabilities stand for different numbers of pairs. Weighted by 1/π, everything but the
+counts is that of all the pairs from which they were drawn.
+
 Sources: Cohen 1968, doi:10.1037/h0026256; Krippendorff 2011, Computing Krippendorff's Alpha-Reliability.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,11 +45,16 @@ Cell = tuple[str, float, float, int]
 
 @dataclass(frozen=True)
 class Joint:
-    """How many pairs of each concept have which two ratings: counts (concepts, cells) and the two ratings of each cell."""
+    """How many pairs of each concept have which two ratings: counts (concepts, cells) and the two ratings of each cell.
+
+    Weighted pairs count by their weights, which have the mean 1; ``pairs`` is the 5 × 5 table of the pairs themselves.
+    """
 
     counts: csr_array
     first: FloatArray
     second: FloatArray
+    pairs: NDArray[np.int64]
+    n_effective: float
 
     @property
     def n_concepts(self) -> int:
@@ -72,9 +80,11 @@ class Agreement:
     """How far two raters agree on ``n`` pairs of ``n_concepts`` concepts; ``weak`` when those are too few for the intervals.
 
     ``counts`` is the table of all pairs, rows the first rater's ratings 1 to 5. Each estimate's own n counts concepts.
+    ``n_effective``: pairs of equal weight that would tell as much, fewer than n where the weights differ (Kish).
     """
 
     n: int
+    n_effective: float
     n_concepts: int
     weak: bool
     counts: tuple[tuple[int, ...], ...]
@@ -86,14 +96,22 @@ class Agreement:
     bias: Estimate
 
 
-def agree(cells: Iterable[Cell], *, seed: int, n_resamples: int = 1000, confidence: float = 0.95) -> Agreement:
+def agree(
+    cells: Iterable[Cell],
+    *,
+    weights: Sequence[float] | None = None,
+    seed: int,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+) -> Agreement:
     """Return all measures of agreement with percentile intervals from resampling concepts.
 
-    No interval below two concepts, or where every resample gives the same value: a few pairs that all agree are no evidence
-    of certainty. ValueError for a rating that is not 1 to 5 or a negative count.
+    ``weights``: how many pairs each pair of a cell stands for, one number a cell; only their ratios count. No interval below
+    two concepts, or where every resample gives the same value: a few pairs that all agree are no evidence of certainty.
+    ValueError for a rating that is not 1 to 5, a negative count, or a weight that is not above 0.
     """
     tail_probability(confidence)
-    joint = join(cells)
+    joint = join(cells, weights=weights)
     tables, total = joint.tables(), joint.tables().sum(axis=0, keepdims=True)
     distances = joint.counts @ (joint.first - joint.second)
     values = measures(total, distances.sum(keepdims=True)) | {"spearman": _spearman(joint.total, joint)}
@@ -102,7 +120,7 @@ def agree(cells: Iterable[Cell], *, seed: int, n_resamples: int = 1000, confiden
     n_concepts = joint.n_concepts
 
     def estimate(name: str) -> Estimate:
-        if reason := _why_unknown(name, total[0], joint):
+        if reason := _why_unknown(name, joint):
             return unknown(reason, n=n_concepts, method=method)
         value = float(values[name][0])
         if draws is None:
@@ -110,10 +128,11 @@ def agree(cells: Iterable[Cell], *, seed: int, n_resamples: int = 1000, confiden
         return _with_interval(value, draws[name], n=n_concepts, confidence=confidence, method=method)
 
     return Agreement(
-        n=int(total.sum()),
+        n=int(joint.pairs.sum()),
+        n_effective=joint.n_effective,
         n_concepts=n_concepts,
         weak=n_concepts < WEAK_BELOW_CONCEPTS,
-        counts=tuple(tuple(int(count) for count in row) for row in total[0]),
+        counts=tuple(tuple(int(count) for count in row) for row in joint.pairs),
         kappa=estimate("kappa"),
         alpha=estimate("alpha"),
         spearman=estimate("spearman"),
@@ -123,22 +142,39 @@ def agree(cells: Iterable[Cell], *, seed: int, n_resamples: int = 1000, confiden
     )
 
 
-def join(cells: Iterable[Cell]) -> Joint:
+def join(cells: Iterable[Cell], *, weights: Sequence[float] | None = None) -> Joint:
     """Return the counts of all cells that have any pair, concepts and ratings each once."""
     concepts: dict[str, int] = {}
     places: dict[tuple[float, float], int] = {}
-    entries: list[tuple[int, int, int]] = []
-    for concept, first, second, n in cells:
+    cells = list(cells)
+    entries: list[tuple[int, int, int, float]] = []
+    for (concept, first, second, n), weight in zip(cells, weights or [1.0] * len(cells), strict=True):
         if not (1 <= first <= 5 and 1 <= second <= 5) or n < 0:
             raise ValueError(f"a cell counts pairs of ratings 1 to 5, got {n} pairs of {first} and {second}")
+        if not 0.0 < weight < np.inf:
+            raise ValueError(f"a weight is above 0, got {weight}")
         if n:
             place = round(first, _DECIMALS), round(second, _DECIMALS)
             row, column = concepts.setdefault(concept, len(concepts)), places.setdefault(place, len(places))
-            entries.append((row, column, n))
-    rows, columns, counts = np.array(entries, dtype=np.int64).reshape(-1, 3).T
-    shape = len(concepts), len(places)
-    ratings = np.array(list(places), dtype=np.float64).reshape(-1, 2)
-    return Joint(csr_array((counts.astype(np.float64), (rows, columns)), shape=shape), ratings[:, 0], ratings[:, 1])
+            entries.append((row, column, n, weight))
+    return _joint(entries, list(places), n_concepts=len(concepts))
+
+
+def _joint(
+    entries: Sequence[tuple[int, int, int, float]], places: Sequence[tuple[float, float]], *, n_concepts: int
+) -> Joint:
+    """Gather (concept, cell, pairs, weight), the weights brought to the mean 1."""
+    rows, columns, n, weights = np.array(entries, dtype=np.float64).reshape(-1, 4).T
+    at = rows.astype(np.int64), columns.astype(np.int64)
+    ratings = np.array(places, dtype=np.float64).reshape(-1, 2)
+    pairs = np.zeros((5, 5), dtype=np.int64)
+    np.add.at(pairs, tuple(np.rint(ratings[at[1]]).astype(np.int64).T - 1), n.astype(np.int64))
+    mass = n * weights
+    n_effective = float(mass.sum() ** 2 / (mass @ weights)) if len(n) else 0.0
+    # Equal weights are 1 to the last digit, so that weighing them changes nothing.
+    scaled = n if not len(n) or np.ptp(weights) == 0.0 else mass * (n.sum() / mass.sum())
+    counts = csr_array((scaled, at), shape=(n_concepts, len(places)))
+    return Joint(counts, ratings[:, 0], ratings[:, 1], pairs, n_effective)
 
 
 def _draw(
@@ -220,9 +256,9 @@ def _varies(counts: FloatArray) -> NDArray[np.bool_]:
     return varies
 
 
-def _why_unknown(name: str, table: FloatArray, joint: Joint) -> str | None:
+def _why_unknown(name: str, joint: Joint) -> str | None:
     """Why a measure of these pairs cannot be told, None where it can."""
-    n = int(table.sum())
+    n = int(joint.pairs.sum())
     if not n:
         return "no pair is rated by both"
     if name in ("exact", "within_one", "bias"):

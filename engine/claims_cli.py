@@ -1,0 +1,35 @@
+"""The command `lensgap claims`: the report's claims, decided on a study.
+
+A thin body as in engine.cli: data on stdout, everything else on stderr.
+"""
+
+import json
+from typing import Annotated
+
+import typer
+
+from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
+
+
+def claims(
+    study: StudyArgument = DEFAULT_STUDY,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    judge_id: Annotated[
+        str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; the first that the run trained.")] = None,
+    form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
+    k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what the report claims of training data on this study: holds, does not hold, or cannot tell, with the numbers."""
+    if form_rule not in ("loop", "study"):
+        raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
+    from engine.exchange.claims import build_claims, claims_json
+    from engine.exchange.claims_table import claims_table
+
+    found = build_claims(study, run_id=run_id, judge_id=judge_id, family=family, form_rule=form_rule, k=k)  # type: ignore[arg-type]
+    if as_json:
+        typer.echo(json.dumps(claims_json(found), indent=2))
+    else:
+        wide_console().print(claims_table(found))

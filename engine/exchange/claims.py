@@ -1,0 +1,201 @@
+"""The claim ledger of a run: what the report says of training data, decided on this study."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from db import connect, query
+from engine.config import StudyConfig, order_families
+from engine.exchange.audited_ratings import agreement_of_judge
+from engine.exchange.report import deepest_lenses, find_run, own_lenses
+from engine.stats.claim_data_statements import data_statements
+from engine.stats.claim_facts import ArmFiring, ConceptFacts, Firing, LensFiring, StudyFacts, concept_facts
+from engine.stats.claim_lens_statements import UNTESTABLE, lens_statements
+from engine.stats.claims import Claim, Ledger, decide
+from engine.stats.findings import count_concepts
+from engine.stats.form import FormRule
+
+Json = dict[str, Any]
+_CHANGED: Final = {"filter": "f1", "refinement": "top1", "splitting": "f1", "bucketing": "f1"}
+"""The measure by which each kind of comparison is judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyClaims:
+    """The ledger of a run, with whose ratings and which lenses decided it."""
+
+    run: str
+    judge: Json | None
+    lens: Json
+    n_concepts: int
+    ledger: Ledger
+
+
+def build_claims(
+    study: Path,
+    *,
+    run_id: str | None = None,
+    judge_id: str | None = None,
+    family: str | None = None,
+    form_rule: FormRule = "loop",
+    k: int = 2,
+    seed: int = 0,
+) -> StudyClaims:
+    """Decide every statement on one run by one judge's verdicts and one family of lenses, chosen as in the report.
+
+    Ratings of at most ``k`` are off topic. StudyMissing when the study holds no such run.
+    """
+    with connect(study) as cursor:
+        run = find_run(cursor, study, run_id)
+        judge = _judge(cursor, run, judge_id)
+        lenses = _lenses(cursor, run, family)
+        facts = StudyFacts(
+            concepts=_concepts(cursor, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k),
+            agreement=agreement_of_judge(cursor, run, judge["id"], seed=seed) if judge else {},
+            changes=_changes(cursor, run),
+        )
+    ledger = decide([*data_statements(facts), *lens_statements(facts)], untestable=UNTESTABLE)
+    lens = {"family": lenses.family, "layer": lenses.layer}
+    return StudyClaims(run, judge, lens, len(facts.concepts), ledger)
+
+
+def claims_json(found: StudyClaims) -> Json:
+    """The ledger as JSON; unknown is null."""
+    ledger = found.ledger
+    return {
+        "run": found.run,
+        "judge": found.judge,
+        "lens": found.lens,
+        "n_concepts": found.n_concepts,
+        "rule": ledger.rule,
+        "n_tested": ledger.n_tested,
+        "claims": [_claim(claim) for claim in ledger.claims],
+        "untestable": [asdict(remark) for remark in ledger.untestable],
+    }
+
+
+def _claim(claim: Claim) -> Json:
+    evidence = [
+        {
+            "words": one.words,
+            **{name: getattr(one.estimate, name) for name in ("value", "low", "high", "n", "reason", "method")},
+            "unit": one.unit,
+            "side": one.side,
+            "bar": one.bar,
+        }
+        for one in claim.evidence
+    ]
+    return asdict(claim) | {"evidence": evidence}
+
+
+@dataclass(frozen=True, slots=True)
+class _Lenses:
+    """Rows of `findings.lenses` of one family: each concept's at its deepest layer."""
+
+    family: str
+    rows: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def layer(self) -> int | None:
+        """The deepest layer."""
+        return max((row[2][0] for row in self.rows.values()), default=None)
+
+
+def _lenses(cursor: duckdb.DuckDBPyConnection, run: str, family: str | None) -> _Lenses:
+    rows = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
+    if family is None:
+        config = cursor.execute(query("stages.run"), {"run_id": run}).fetchall()[0][1]
+        asked = json.loads(config).get("lenses") or StudyConfig().lenses
+        family = [*order_families((row[1] for row in rows), asked), *asked][0]
+    deepest: dict[str, tuple[Any, ...]] = {}
+    for row in own_lenses(rows, family=family):
+        if row[0] not in deepest or row[2] > deepest[row[0]][2]:
+            deepest[row[0]] = row
+    return _Lenses(family, deepest)
+
+
+def _judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json | None:
+    rows = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
+    row = next((row for row in rows if judge_id in (None, row[0])), None)
+    return {"id": row[0], "backend": row[1], "model": row[2], "is_baseline": row[4]} if row else None
+
+
+def _concepts(
+    cursor: duckdb.DuckDBPyConnection,
+    run: str,
+    judge: str | None,
+    lenses: _Lenses,
+    *,
+    form_rule: FormRule,
+    k: int,
+) -> tuple[ConceptFacts, ...]:
+    profiles = {row[0]: row for row in cursor.execute(query("findings.quadrants"), {"run_id": run}).fetchall()}
+    values = {"run_id": run, "judge_id": judge, "concept": None, "form_rule": form_rule}
+    counts = cursor.execute(query("findings.counts"), values).fetchall()
+    graduated = dict(cursor.execute(query("claims.graduated"), {"run_id": run}).fetchall())
+    firing = _firing(cursor, run, judge, lenses, form_rule=form_rule, k=k)
+    results = deepest_lenses(lenses.rows.values())
+    return tuple(
+        concept_facts(
+            one,
+            n_senses=profiles[one.concept][3],
+            n_siblings=profiles[one.concept][4],
+            k=k,
+            lens=results.get(one.concept),
+            firing=firing.get(one.concept),
+            graduated=graduated.get(one.concept),
+        )
+        for one in count_concepts(counts, quadrants={name: row[1] for name, row in profiles.items()})
+    )
+
+
+def _firing(
+    cursor: duckdb.DuckDBPyConnection, run: str, judge: str | None, lenses: _Lenses, *, form_rule: FormRule, k: int
+) -> dict[str, LensFiring]:
+    """Where the lens of each concept fires out of fold."""
+    chosen = [row[_LENS_ID] for row in lenses.rows.values()]
+    values = {"run_id": run, "judge_id": judge, "lens_ids": chosen, "form_rule": form_rule, "k": k}
+    rows = cursor.execute(query("claims.firing"), values).fetchall() if chosen else []
+    concepts: dict[str, list[tuple[Any, ...]]] = {}
+    for concept, *row in rows:
+        concepts.setdefault(concept, []).append(tuple(row))
+    return {concept: _lens_firing(rows) for concept, rows in concepts.items()}
+
+
+_LENS_ID = 20
+"""Place of that column in rows of `findings.lenses`."""
+
+
+def _lens_firing(rows: Sequence[tuple[Any, ...]]) -> LensFiring:
+    """Add up rows of (arm, negative_kind, is_degenerate, is_off_topic, n, n_fires)."""
+
+    def total(arm: str, place: int, value: object) -> Firing:
+        chosen = (Firing(*row[4:]) for row in rows if row[0] == arm and row[place] == value)
+        return sum(chosen, Firing())
+
+    def both(place: int, value: bool) -> ArmFiring:
+        return ArmFiring(total("positive", place, value), total("negative", place, value))
+
+    return LensFiring(
+        good=both(2, False),
+        degenerate=both(2, True),
+        off_topic=both(3, True),
+        sibling=total("negative", 1, "sibling"),
+        unrelated=total("negative", 1, "unrelated"),
+    )
+
+
+def _changes(cursor: duckdb.DuckDBPyConnection, run: str) -> dict[str, list[float]]:
+    """What the latest comparison of each kind changed, a value a concept, of a refinement a value a group of siblings."""
+    found = {}
+    for kind, comparison, settings in cursor.execute(query("claims.comparisons"), {"run_id": run}).fetchall():
+        values = {"comparison_id": comparison, "measure": _CHANGED[kind]}
+        differences = dict(cursor.execute(query("claims.differences"), values).fetchall())
+        groups = json.loads(settings).get("groups") or [[concept] for concept in differences]
+        known = [[differences[c] for c in group if c in differences] for group in groups]
+        found[kind] = [sum(group) / len(group) for group in known if group]
+    return found
