@@ -219,6 +219,7 @@ def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
         "topicality_within_ratings": _estimate(finding.decomposition.topicality),
         "degeneracy_within_ratings": _estimate(finding.decomposition.degeneracy),
         "form": {"positive": _form(finding.positive), "negative": _form(finding.negative)},
+        "n_formed": {"positive": finding.positive.n_measured, "negative": finding.negative.n_measured},
         "ratings": {
             "positive": list(finding.positive.histogram.counts),
             "negative": list(finding.negative.histogram.counts),
@@ -268,6 +269,12 @@ def _lens_summary(lenses: Iterable[LensResult]) -> Json:
         "text_only_f1": summary.text_only.value,
         "over_text_only": _estimate(summary.over_text),
         "length_only_f1": summary.length_only.value,
+        "baselines": {
+            "always_positive_f1": _estimate(summary.always_positive),
+            "shuffled_f1": _estimate(summary.shuffled),
+            "text_only_f1": _estimate(summary.text_only),
+            "length_only_f1": _estimate(summary.length_only),
+        },
     }
 
 
