@@ -1,7 +1,8 @@
 """The F1 that a study's data permit: every named model with its interval, side by side.
 
 `ceiling_models` has the formulas, `ceiling_estimates` a function a model, `learning_curve` what `empirical` rests on,
-`ceiling_sensitivity` what would be if stability, cut-off or prevalence were others, `ceiling_target` the F1 to ask for.
+`ceiling_means` the mean of several concepts' ceilings, `ceiling_sensitivity` what would be if stability, cut-off or prevalence
+were others, `ceiling_target` the F1 to ask for.
 
 Shares enter as Jeffreys draws (`shares`). Simulated over 2,000 studies at each of 10, 30, 60 and 120 ratings an arm and 1 to
 30 % noise, the lower bound of `label_noise`, which sets the target, lay above the true ceiling in at most 3 %; by resampling
@@ -14,34 +15,20 @@ and its rating still says what the model writes. The prevalence of `empirical` i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-
-import numpy as np
-
 from engine.stats.ceiling_estimates import Ceiling, empirical, gap_linear, label_noise, propagation, published
-from engine.stats.ceiling_models import (
-    CeilingName,
-    gap_linear_target,
-    label_noise_ceiling,
-    propagation_ceiling,
-    published_ceiling,
-)
+from engine.stats.ceiling_models import CeilingName
 from engine.stats.ceiling_target import TIERS, Target, recommended_target
-from engine.stats.gap import multinomial_bootstrap_gap
+from engine.stats.gap import relevance_gap
 from engine.stats.histogram import RatingHistogram
 from engine.stats.learning_curve import LearningCurve
-from engine.stats.shares import draw_share
-from engine.stats.summary import mean_estimate
+from engine.stats.shares import kept_share
 
 __all__ = [
     "TIERS",
     "Ceiling",
     "CeilingName",
     "Target",
-    "ceiling_values",
     "ceilings_from_counts",
-    "mean_ceilings",
     "recommended_target",
 ]
 
@@ -67,13 +54,12 @@ def ceilings_from_counts(
     unknown with a reason. ValueError for counts or shares outside their range.
     """
     check_inputs(good_positive=good_positive, n_positive=n_positive, stability=stability, prevalence=prevalence)
-    rng = np.random.default_rng(seed)
-    good = draw_share(good_positive, n_positive, n_draws=n_resamples, rng=rng)
-    off_topic = draw_share(positive.count_at_most(k), positive.n, n_draws=n_resamples, rng=rng)
-    on_topic = draw_share(negative.n - negative.count_at_most(k), negative.n, n_draws=n_resamples, rng=rng)
+    good = kept_share(good_positive, n_positive, n_draws=n_resamples, seed=(seed, 0))
+    off_topic = kept_share(positive.count_at_most(k), positive.n, n_draws=n_resamples, seed=(seed, 1))
+    on_topic = kept_share(negative.n - negative.count_at_most(k), negative.n, n_draws=n_resamples, seed=(seed, 2))
     if prevalence is None:
         prevalence = rated_prevalence(positive, negative)
-    gap = multinomial_bootstrap_gap(positive, negative, n_resamples=n_resamples, seed=seed, confidence=confidence)
+    gap = relevance_gap(positive, negative, confidence=confidence)
     method = f"Jeffreys draws, {n_resamples} of them, {confidence:.0%}"
     models = (
         published(good, prevalence, confidence=confidence, method=method),
@@ -83,53 +69,6 @@ def ceilings_from_counts(
         empirical(curve, confidence=confidence),
     )
     return {ceiling.name: ceiling for ceiling in models}
-
-
-def ceiling_values(
-    *,
-    positive: RatingHistogram,
-    negative: RatingHistogram,
-    good_positive: int,
-    n_positive: int,
-    k: int = 2,
-    stability: float = 0.75,
-) -> dict[CeilingName, float | None]:
-    """Return the values of the models that follow from counts, without intervals, a hundred times as fast; None: unknown."""
-    good = good_positive / n_positive if n_positive else None
-    prevalence = rated_prevalence(positive, negative)
-    values: dict[CeilingName, float | None] = {
-        "published": None if good is None else published_ceiling(good),
-        "propagation": None,
-        "label_noise": None,
-        "gap_linear": None,
-    }
-    if prevalence is None or positive.mean is None or negative.mean is None:
-        return values
-    if good is not None:
-        values["propagation"] = float(propagation_ceiling(good, prevalence=prevalence, stability=stability))
-    off_topic = positive.count_at_most(k) / positive.n
-    on_topic = 1 - negative.count_at_most(k) / negative.n
-    values["label_noise"] = float(label_noise_ceiling(off_topic, on_topic, prevalence=prevalence))
-    values["gap_linear"] = gap_linear_target(positive.mean - negative.mean)
-    return values
-
-
-def mean_ceilings(
-    concepts: Sequence[Mapping[CeilingName, float | None]], pooled: Mapping[CeilingName, Ceiling]
-) -> dict[CeilingName, Ceiling]:
-    """Return the mean over concepts of each model's ceiling, comparable with a mean F1, with concepts as the units.
-
-    The formulas are not linear, so the ceiling of the pooled counts (`pooled`, whose inputs, prevalence and floor are kept)
-    is not the mean; and its interval would leave out that concepts differ. Student's t over concepts, not below the floor.
-    `empirical` is kept as it is: it belongs to the mean curve of the concepts, and curves fitted one by one, of which most
-    are noise cut at 1, would not average to it.
-    """
-    means: dict[CeilingName, Ceiling] = {}
-    for name, ceiling in pooled.items():
-        values = [value for concept in concepts if (value := concept.get(name)) is not None]
-        lowest = min(ceiling.floor or 0.0, *values) if values else 0.0
-        means[name] = replace(ceiling, estimate=mean_estimate(values, bounds=(lowest, 1.0))) if values else ceiling
-    return means
 
 
 def rated_prevalence(positive: RatingHistogram, negative: RatingHistogram) -> float | None:

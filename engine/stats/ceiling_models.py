@@ -13,7 +13,6 @@ from typing import Literal, TypeVar, cast
 
 import numpy as np
 
-from engine.stats.classification import always_positive_f1
 from engine.stats.resampling import FloatArray
 
 CeilingName = Literal["published", "propagation", "label_noise", "gap_linear", "empirical"]
@@ -50,13 +49,13 @@ def propagated_activation(good: Number, *, stability: float = 0.75) -> Number:
     return 1.0 - (1.0 - good) * (1.0 - stability)
 
 
-def propagation_ceiling(good: Number, *, prevalence: float, stability: float = 0.75) -> Number:
+def propagation_ceiling(good: Number, *, prevalence: Number | float, stability: float = 0.75) -> Number:
     """Return the label-noise ceiling when the positives' activations are off-topic at the propagated rate."""
     off_topic = 1.0 - propagated_activation(good, stability=stability)
     return label_noise_ceiling(off_topic, 0.0 * good, prevalence=prevalence)
 
 
-def label_noise_ceiling(off_topic_positive: Number, on_topic_negative: Number, *, prevalence: float) -> Number:
+def label_noise_ceiling(off_topic_positive: Number, on_topic_negative: Number, *, prevalence: Number | float) -> Number:
     """Return the best F1 against noisy labels when the true classes are separable.
 
     The arguments are r₊ = P(truly off-topic | labelled positive) and r₋ = P(truly on-topic | labelled negative). Never
@@ -65,7 +64,8 @@ def label_noise_ceiling(off_topic_positive: Number, on_topic_negative: Number, *
     kept = prevalence * (1.0 - off_topic_positive)
     predicted = kept + (1.0 - prevalence) * on_topic_negative
     separated = 2.0 * kept / (prevalence + predicted)
-    return cast(Number, np.maximum(separated, always_positive_f1(prevalence)))
+    always_positive = 2.0 * prevalence / (1.0 + prevalence)
+    return cast(Number, np.maximum(separated, always_positive))
 
 
 def balanced_accuracy_ceiling(off_topic_positive: float, on_topic_negative: float) -> float:
@@ -73,6 +73,6 @@ def balanced_accuracy_ceiling(off_topic_positive: float, on_topic_negative: floa
     return 1.0 - (off_topic_positive + on_topic_negative) / 2.0
 
 
-def gap_linear_target(gap: float) -> float:
+def gap_linear_target(gap: Number) -> Number:
     """Return clamp(0.5 + 0.15·gap, 0.70, 0.95), the study script's rule for a target."""
-    return min(max(0.5 + 0.15 * gap, 0.70), 0.95)
+    return cast(Number, np.clip(0.5 + 0.15 * gap, 0.70, 0.95))

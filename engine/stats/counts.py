@@ -119,6 +119,18 @@ def rating_sums(cells: FloatArray, *, good: bool = False) -> FloatArray:
     return np.stack([rated @ RATINGS + chosen[:, :, _OFF_TOTAL], rated.sum(axis=2)], axis=2)
 
 
+def rating_counts(cells: FloatArray) -> FloatArray:
+    """How often each rating was given in each concept and arm, shape (concepts, arms, 5), from stacked cells."""
+    counts: FloatArray = cells[:, :, :, _RATED].sum(axis=2)
+    return counts
+
+
+def formed_positives(cells: FloatArray) -> FloatArray:
+    """Good positives of each concept, and those whose form is known, shape (concepts, 2), from stacked cells."""
+    samples = cells[:, 0, :, 0]
+    return np.stack([samples[:, _GOOD], samples.sum(axis=1) - samples[:, _PLACES[None]]], axis=1)
+
+
 def count_concepts(
     rows: Iterable[CountRow],
     *,

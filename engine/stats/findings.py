@@ -8,14 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from engine.stats.ceiling import (
-    Ceiling,
-    Target,
-    ceiling_values,
-    ceilings_from_counts,
-    mean_ceilings,
-    recommended_target,
-)
+from engine.stats.ceiling import Ceiling, Target, ceilings_from_counts, recommended_target
+from engine.stats.ceiling_means import ceiling_values, mean_ceilings
 from engine.stats.ceiling_models import CeilingName
 from engine.stats.counts import (
     ARMS,
@@ -147,17 +141,8 @@ class Finding:
         pooled = self._pooled_ceilings()
         if len(self.concepts) < 2:
             return pooled
-        values = [
-            ceiling_values(
-                positive=concept.positive.histogram,
-                negative=concept.negative.histogram,
-                good_positive=concept.positive.n_of("good"),
-                n_positive=concept.positive.n_measured,
-                k=self.settings.k,
-                stability=self.settings.stability,
-            )
-            for concept in self.concepts
-        ]
+        cells = stack_cells(self.concepts)
+        values = ceiling_values(cells, k=self.settings.k, stability=self.settings.stability)
         return mean_ceilings(values, pooled)
 
     def _pooled_ceilings(self) -> Mapping[CeilingName, Ceiling]:

@@ -6,7 +6,7 @@ costs one matrix product. Blocks keep the count matrix small however many cluste
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,5 +52,17 @@ def percentile_estimate(value: float, draws: FloatArray, *, n: int, confidence: 
     defined = draws[~np.isnan(draws)]
     if 2 * defined.size < draws.size or not defined.size:
         return without_interval(value, n=n, method=method, because="the statistic is undefined in most resamples")
-    low, high = np.quantile(defined, [tail, 1.0 - tail])
-    return known(value, min(float(low), value), max(float(high), value), n=n, method=method)
+    low, high = _quantiles(defined, (tail, 1.0 - tail))
+    return known(value, min(low, value), max(high, value), n=n, method=method)
+
+
+def _quantiles(draws: FloatArray, shares: Iterable[float]) -> list[float]:
+    """Quantiles as of np.quantile, which takes ten times as long for a thousand draws; there are thousands of concepts."""
+    ordered = np.sort(draws)
+    found = []
+    for share in shares:
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        above = min(below + 1, len(ordered) - 1)
+        found.append(float(ordered[below] + (place - below) * (ordered[above] - ordered[below])))
+    return found

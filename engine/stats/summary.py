@@ -9,10 +9,11 @@ import numpy as np
 from scipy.special import stdtrit
 
 from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
+from engine.stats.resampling import FloatArray
 
 
 def mean_estimate(
-    values: Sequence[float], *, confidence: float = 0.95, bounds: tuple[float, float] | None = None
+    values: Sequence[float] | FloatArray, *, confidence: float = 0.95, bounds: tuple[float, float] | None = None
 ) -> Estimate:
     """Return the mean of independent values with its t interval, cut to ``bounds`` where the values have any.
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from engine.stats.ceiling import ceiling_values, ceilings_from_counts
+from engine.stats.ceiling import ceilings_from_counts
+from engine.stats.ceiling_means import ceiling_values
 from engine.stats.ceiling_models import label_noise_ceiling
+from engine.stats.counts import stack_cells
 from engine.stats.estimate import Estimate, known, unknown, without_interval
 from engine.stats.findings import (
     FORMS,
@@ -20,7 +22,6 @@ from engine.stats.findings import (
     find,
     summarise_lenses,
 )
-from engine.stats.histogram import RatingHistogram
 from engine.stats.summary import mean_estimate
 
 QUADRANTS = {"gin": "A", "rum": "A", "saw": "C", "elbow": None, "nothing": "D"}
@@ -52,6 +53,17 @@ def as_rows(found: list[Sample]) -> list[CountRow]:
 
 def mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ceilings_of_many_concepts_at_once_are_those_of_each_alone(seed: int) -> None:
+    rows = [*as_rows(samples(seed)), ("bare", "positive", None, 3, 1, 0, 1, 0, 1, 0.0, 0.0)]
+    counted = tuple(count_concepts(rows, quadrants={**QUADRANTS, "bare": None}))
+    found = find(counted, settings=Settings(k=3, stability=0.4, n_resamples=50))
+    at_once = ceiling_values(stack_cells(counted), k=3, stability=0.4)
+    for name, values in at_once.items():
+        alone = [finding.ceilings[name].estimate.value for finding in found.concepts.values()]
+        assert [None if np.isnan(value) else pytest.approx(value) for value in values] == alone
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,6 +135,40 @@ def test_forms_that_are_not_measured_yet_are_no_zero() -> None:
     assert all(ceiling.estimate.value is None for ceiling in found.ceilings.values())
 
 
+def test_pack_layers_hold_their_concepts_in_order_and_those_without_one_come_last() -> None:
+    layers = {"gin": 10, "rum": 2, "saw": None, "elbow": 2}
+    everything = samples(5)
+    found = find(count_concepts(as_rows(everything), quadrants=QUADRANTS, pack_layers=layers), settings=QUICK)
+    members = {name: [c.concept for c in finding.concepts] for name, finding in found.pack_layers.items()}
+    assert list(members) == ["2", "10", "none"]
+    assert members == {"2": ["rum", "elbow"], "10": ["gin"], "none": ["saw", "nothing"]}
+    of_two = [s[3] for s in everything if s[0] in members["2"] and s[1] == "positive" and s[3] is not None]
+    assert found.pack_layers["2"].positive.histogram.mean == pytest.approx(np.mean(of_two))
+    assert found.pack_layers["2"].cluster is not None
+    assert found.pack_layers["10"].cluster is None
+
+
+def test_a_changed_rating_moves_its_pack_layer_alone() -> None:
+    everything = samples(3)
+    layers = {"gin": 1, "rum": 1, "saw": 2}
+    before = find(count_concepts(as_rows(everything), quadrants=QUADRANTS, pack_layers=layers), settings=QUICK)
+    place = next(i for i, s in enumerate(everything) if s[:2] == ("gin", "positive") and s[3] in (1, 2, 3))
+    everything[place] = (*everything[place][:3], 5)
+    after = find(count_concepts(as_rows(everything), quadrants=QUADRANTS, pack_layers=layers), settings=QUICK)
+    assert {name for name in before.pack_layers if before.pack_layers[name] is not after.pack_layers[name]} == {"1"}
+
+
+def test_parts_of_several_concepts_take_concepts_as_units_and_add_up_to_the_gap() -> None:
+    found = find(count_concepts(as_rows(samples(2)), quadrants=QUADRANTS), settings=QUICK)
+    parts = found.overall.best_decomposition
+    assert parts is found.overall.cluster_decomposition
+    assert (parts.topicality.n, parts.degeneracy.n) == (4, 4)
+    assert (parts.topicality.value or 0) + (parts.degeneracy.value or 0) == pytest.approx(found.overall.gap.value)
+    gin = found.concepts["gin"]
+    assert gin.best_decomposition is gin.decomposition
+    assert gin.cluster_bootstrap is None
+
+
 def test_no_concepts_at_all_are_unknown_with_reasons() -> None:
     found = find([], settings=QUICK)
     assert found.overall.gap.value is None
@@ -191,15 +237,14 @@ def test_mean_ceilings_cover_the_mean_of_concepts_that_differ() -> None:
     rng, covered = np.random.default_rng(1), 0
     truth = np.mean([label_noise_ceiling(1 - share, 0.05, prevalence=0.5) for share in rng.beta(4, 1.2, 20_000)])
     for _ in range(200):
-        concepts = []
-        for share in rng.beta(4, 1.2, 12):
-            on, off = rng.binomial(40, share), rng.binomial(40, 0.05)
-            histograms = RatingHistogram((40 - on, 0, 0, 0, on)), RatingHistogram((40 - off, 0, 0, 0, off))
-            concepts.append(
-                ceiling_values(positive=histograms[0], negative=histograms[1], good_positive=40, n_positive=40)
-            )
-        values = [value["label_noise"] for value in concepts]
-        interval = mean_estimate([v for v in values if v is not None], bounds=(0, 1))
+        rows: list[CountRow] = []
+        for concept, share in enumerate(rng.beta(4, 1.2, 12)):
+            on, off = int(rng.binomial(40, share)), int(rng.binomial(40, 0.05))
+            rows.append((str(concept), "positive", "good", 40, 40 - on, 0, 0, 0, on, 0.0, 0.0))
+            rows.append((str(concept), "negative", "good", 40, 40 - off, 0, 0, 0, off, 0.0, 0.0))
+        concepts = count_concepts(rows, quadrants=dict.fromkeys(map(str, range(12))))
+        values = ceiling_values(stack_cells(tuple(concepts)), k=2, stability=0.75)["label_noise"]
+        interval = mean_estimate(values, bounds=(0, 1))
         covered += (interval.low or 1) <= truth <= (interval.high or 0)
     assert covered >= 170
 
