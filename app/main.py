@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import data, state, theme
 from app.context import load_context, study_folder
-from app.widgets import notices, sidebar
+from app.widgets import live, notices, sidebar
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def main() -> None:
             sidebar.lens_picker(lenses, context.run, sidebar.lens_setting(lenses, context.run))
             sidebar.progress(folder, context.run.run_id)
         st.session_state["context"] = context
+        live.watch(folder)
         for sentence in context.not_found:
             notices.warning(sentence)
         page.run()

@@ -11,6 +11,7 @@ from app.data.concepts import (
     load_lenses,
     load_measures,
 )
+from app.data.memory import Change, file_state, load_change
 from app.data.pack import (
     PACK_ROWS,
     PackConcept,
@@ -50,6 +51,7 @@ from engine.stats.findings import ConceptCounts
 
 __all__ = [
     "PACK_ROWS",
+    "Change",
     "Concept",
     "ConceptCounts",
     "Correction",
@@ -76,6 +78,8 @@ __all__ = [
     "Sort",
     "Stage",
     "add_override",
+    "file_state",
+    "load_change",
     "load_concept",
     "load_corrections",
     "load_counts",

@@ -5,6 +5,7 @@ counts, which the database answers at once. Values are immutable and keys few, s
 """
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,27 @@ def work_done(folder: Path) -> tuple[Any, ...]:
     with connect(folder) as cursor:
         counts = cursor.execute(query("changes.work")).fetchone() or ()
     return (*counts, (folder / "study.duckdb").stat().st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How far a study has come: what the stages wrote, as numbers to compare, and the latest rating's number."""
+
+    work: tuple[Any, ...]
+    last_rating: int
+
+
+def load_change(folder: Path) -> Change:
+    """How far the study has come by now."""
+    with connect(folder) as cursor:
+        last = cursor.execute(query("changes.last_rating")).fetchone() or (0,)
+        return Change(work_done(folder), int(last[0]))
+
+
+def file_state(folder: Path) -> tuple[int, ...]:
+    """Sizes and times of the database's files, which nobody can write to without changing them; reads them not."""
+    stats = [path.stat() for path in (folder / "study.duckdb", folder / "study.duckdb.wal") if path.exists()]
+    return tuple(number for stat in stats for number in (stat.st_size, stat.st_mtime_ns))
 
 
 def remembered(folder: Path, key: Hashable, compute: Callable[[], T]) -> T:

@@ -1,0 +1,55 @@
+"""What anyone writes shows on every open screen: a look each second, which costs two file stats while nothing has changed.
+
+A person's rating draws the screen anew at once. Work of the stages does so at most every few seconds, for a run writes all the
+time, and charts that jump cannot be read.
+"""
+
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import streamlit as st
+
+from app import data
+from db.errors import ExpectedError
+
+LOOK_S: Final = 1.0
+WORK_S: Final = 15.0
+_DRAWN: Final = "drawn-as-of"
+
+
+class Drawn(NamedTuple):
+    """What the study held when this screen was last drawn, and when that was."""
+
+    files: tuple[int, ...]
+    change: data.Change
+    at: float
+
+
+def watch(folder: Path) -> None:
+    """Draw this screen anew when somebody rates, or a stage has written; to be called before the screen reads."""
+    st.session_state[_DRAWN] = Drawn(data.file_state(folder), data.load_change(folder), time.monotonic())
+    st.fragment(_look, run_every=LOOK_S)(folder)
+
+
+def _look(folder: Path) -> None:
+    drawn: Drawn = st.session_state[_DRAWN]
+    try:
+        files = data.file_state(folder)
+        if files == drawn.files:
+            return
+        change = data.load_change(folder)
+    except (ExpectedError, OSError):
+        # A study that is busy or gone is told by the screen when it is next drawn.
+        return
+    if is_news(drawn, change, now=time.monotonic()):
+        st.rerun()
+    if change == drawn.change:
+        st.session_state[_DRAWN] = drawn._replace(files=files)
+
+
+def is_news(drawn: Drawn, change: data.Change, *, now: float) -> bool:
+    """Whether a change is worth another drawing now."""
+    return change.last_rating != drawn.change.last_rating or (
+        change.work != drawn.change.work and now - drawn.at >= WORK_S
+    )
