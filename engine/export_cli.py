@@ -10,7 +10,9 @@ import typer
 
 from engine.commands import DEFAULT_STUDY, StudyArgument
 
-app = typer.Typer(help="Write what a study has made for other tools: lens-pack, artifacts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Write what a study has made for other tools: lens-pack, artifacts, dataset.", no_args_is_help=True
+)
 
 
 @app.command("lens-pack")
@@ -72,3 +74,38 @@ def artifacts(
     judged = f"rated by judge {made.judge_id}" if made.judge_id else "which nobody has judged"
     typer.echo(f"Run {made.run_id}: {made.n_rows:,} rows, {judged}.", err=True)
     typer.echo(str(out))
+
+
+@app.command()
+def dataset(
+    out: Annotated[Path, typer.Option("--out", help="New folder for the dataset.")],
+    study: StudyArgument = DEFAULT_STUDY,
+    form: Annotated[
+        Literal["datasets", "parquet", "csv"],
+        typer.Option(
+            "--format",
+            help="datasets: Parquet as the hub lays it out; parquet, csv: one file a table. All have a card.",
+        ),
+    ] = "datasets",
+    run_ids: Annotated[
+        list[str] | None, typer.Option("--run", help="Run id, may be given several times; all runs if not given.")
+    ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Number the reviewers, and leave out what they wrote beside ratings.")
+    ] = False,
+    push: Annotated[
+        str | None,
+        typer.Option(help="Then upload it as owner/name to the Hugging Face hub, private if new; needs HF_TOKEN."),
+    ] = None,
+) -> None:
+    """Write texts, pairs, votes, verdicts, the history of ratings and lenses' scores as a dataset with a card."""
+    from engine.exchange.dataset_export import export_dataset
+    from engine.exchange.dataset_push import hub_for, push_dataset
+
+    hub = hub_for(push) if push else None
+    made = export_dataset(study, out, form=form, runs=tuple(run_ids or ()), anonymous=anonymous)
+    told = ", ".join(f"{name} {n:,}" for name, n in made.n_rows.items() if n)
+    typer.echo(f"Snapshot {made.snapshot}: {told}.", err=True)
+    typer.echo(str(out))
+    if push and hub:
+        typer.echo(push_dataset(out, push, hub, message=f"Snapshot {made.snapshot}"))
