@@ -39,8 +39,9 @@ def refine(
     """
     from engine.exchange.mitigation_table import build_mitigation, mitigation_table
     from engine.lenses.refine import VARIANTS
+    from engine.stages.before_after import choose_lenses
     from engine.stages.progress import progress_bars
-    from engine.stages.refine import LINEAR, choose_lenses, refine_run
+    from engine.stages.refine import LINEAR, refine_run
 
     for name in variant or []:
         if name not in VARIANTS:
@@ -77,9 +78,9 @@ def filter_samples(
     from engine.exchange.mitigation_table import build_mitigation, mitigation_table
     from engine.lenses.filters import parse_filter, require_weights
     from engine.lenses.registry import FAMILIES
+    from engine.stages.before_after import choose_lenses
     from engine.stages.filter import filter_run
     from engine.stages.progress import progress_bars
-    from engine.stages.refine import choose_lenses
 
     if form_rule not in ("loop", "study"):
         raise typer.BadParameter("must be loop or study", param_hint="--form-rule")

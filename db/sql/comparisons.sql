@@ -26,9 +26,16 @@ where rc.run_id = $run_id
 order by rc.position;
 
 -- name: lenses
--- The lenses of a run that read one layer, in one phase, mode and pool: the latest of each concept, family and layer.
+-- The lenses of a run that read one layer, in one phase, mode and pool, one of each concept, family and layer: of the settings,
+-- whose lenses' ids are given, where any of that family and layer are; else the latest.
+with own as (select unnest($lens_ids::text[]) as lens_id)
 select concept, family, layer, f1, auc, text_only_f1, n_positive + n_negative as n, reason
 from lens_results
+left join own using (lens_id)
 where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool and layer is not null
-qualify row_number() over (partition by concept, family, layer order by trained_at desc, lens_id) = 1
+qualify
+    ((own.lens_id is not null) or not bool_or(own.lens_id is not null) over (partition by family, layer))
+    and row_number() over (
+        partition by concept, family, layer order by own.lens_id is null, trained_at desc, lens_results.lens_id
+    ) = 1
 order by concept, family, layer;

@@ -1,9 +1,17 @@
 -- name: lenses
--- The lenses of a run in one phase, mode and pool: the latest of each concept, family and layers, with F1 and AUC.
-select lens_id, concept, family, layers, f1, f1_low, f1_high, auc, n_positive + n_negative as n, reason
+-- The lenses of a run in one phase, mode and pool, one of each concept, family and layers, with F1 and AUC: of the settings, whose
+-- lenses' ids are given, where any of that family and layers are; else the latest.
+with own as (select unnest($lens_ids::text[]) as lens_id)
+select
+    lens_results.lens_id, concept, family, layers, f1, f1_low, f1_high, auc, n_positive + n_negative as n, reason
 from lens_results
+left join own on own.lens_id = lens_results.lens_id
 where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool
-qualify row_number() over (partition by concept, family, layers order by trained_at desc, lens_id) = 1
+qualify
+    ((own.lens_id is not null) or not bool_or(own.lens_id is not null) over (partition by family, layers))
+    and row_number() over (
+        partition by concept, family, layers order by own.lens_id is null, trained_at desc, lens_results.lens_id
+    ) = 1
 order by family, concept, len(layers), layers;
 
 -- name: scores

@@ -46,3 +46,11 @@ select comparison_id, concept, measure, before, after, n, kept, reason
 from comparison_results
 where list_contains($comparison_ids, comparison_id)
 order by comparison_id, concept, measure;
+
+-- name: trained
+-- What a run's lenses of one phase, mode and pool read, with the families that read it.
+select layers, list(distinct family order by family) as families
+from lenses
+where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool
+group by layers
+order by len(layers), layers;

@@ -1,7 +1,7 @@
 -- name: pairs
 -- A run's captured pairs at one layer in the order of its concepts, with form and verdict; a judge of none leaves people's ratings.
 select
-    p.concept, p.sample_id, p.arm, q.template, s.output, a.shard, a.shard_row,
+    p.concept, p.sample_id, p.arm, q.template, q.prompt_concept, s.output, a.shard, a.shard_row,
     if($form_rule = 'study', f.form_study, f.form_loop) as form, v.verdict, v.verdict_source
 from pairs p
 join prompts q on q.sample_id = p.sample_id
@@ -23,14 +23,19 @@ where k.run_id = $run_id
 order by k.position;
 
 -- name: lenses
--- The latest fitted lens of each concept in one family at one layer.
-select concept, lens_id
-from lenses
+-- The fitted lens of each concept in one family at one layer: of the settings, whose lenses' ids are given, where any of them is
+-- trained; else the latest.
+with own as (select unnest($lens_ids::text[]) as lens_id)
+select l.concept, l.lens_id
+from lenses l
+left join own on own.lens_id = l.lens_id
 where
-    run_id = $run_id and family = $family and layers = [$layer] and phase = $phase and mode = $mode and pool = $pool
-    and reason is null
-qualify row_number() over (partition by concept order by trained_at desc, lens_id) = 1
-order by concept;
+    l.run_id = $run_id and l.family = $family and l.layers = [$layer] and l.phase = $phase and l.mode = $mode and l.pool = $pool
+    and l.reason is null
+qualify
+    ((own.lens_id is not null) or not bool_or(own.lens_id is not null) over ())
+    and row_number() over (partition by l.concept order by own.lens_id is null, l.trained_at desc, l.lens_id) = 1
+order by l.concept;
 
 -- name: trained
 -- Families and single layers in which the run has lenses, deepest layer first.

@@ -18,6 +18,7 @@ from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError
 from engine.stages.compare import ComparedConcept, LensChoice, Measure, Side, SideJudge, Value
+from engine.stages.own_lenses import own_lens_ids_of_stored
 from engine.stats.findings import ConceptCounts, Settings, count_concepts, summarise
 
 NO_LENS = Value(None, 0, "no lens has been trained")
@@ -140,8 +141,11 @@ def trained_lenses(study: Path, run_id: str, wish: LensWish) -> set[tuple[str, i
 
 
 def lens_rows(cursor: duckdb.DuckDBPyConnection, run_id: str, wish: LensWish) -> LensRows:
-    """The run's lenses of one layer with these settings of work."""
-    values = {"run_id": run_id, "phase": wish.phase, "mode": wish.mode, "pool": wish.pool}
+    """The run's lenses of one layer with these settings of work, cross-validated as the run's settings say."""
+    values: dict[str, Any] = {"run_id": run_id, "phase": wish.phase, "mode": wish.mode, "pool": wish.pool}
+    row = cursor.execute(query("stages.run"), {"run_id": run_id}).fetchone()
+    stored = json.loads(row[1]) if row else {}
+    values["lens_ids"] = own_lens_ids_of_stored(cursor, run_id, stored | values)
     found: dict[tuple[str, int], dict[str, tuple[Any, ...]]] = {}
     for concept, family, layer, *measures in cursor.execute(query("comparisons.lenses"), values).fetchall():
         found.setdefault((family, layer), {})[concept] = tuple(measures)

@@ -18,6 +18,7 @@ from db.rows import ComparisonResultRow, ComparisonRow, Row
 from engine.config import StudyConfig, read_stored_config
 from engine.errors import ConfigError
 from engine.exchange.report import find_run
+from engine.stages.own_lenses import own_lens_ids
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
 from engine.stats.layers import Layers, LayerScores, LayerSweep, has_halves, layers_name, sweep_layers
@@ -53,7 +54,8 @@ def sweep_run(study: Path, *, run_id: str | None = None, family: str | None = No
         assert row is not None
         config = read_stored_config(row[1])
         where = {"run_id": run, "phase": config.phase, "mode": config.mode, "pool": config.pool}
-        found = cursor.execute(query("layers.lenses"), where).fetchall()
+        own = own_lens_ids(cursor, run, config)
+        found = cursor.execute(query("layers.lenses"), where | {"lens_ids": own}).fetchall()
     lenses = [SweptLens(lens_id, concept, name, tuple(read), *rest) for lens_id, concept, name, read, *rest in found]
     families = sorted({lens.family for lens in lenses if family in (None, lens.family)})
     of_family = {name: [lens for lens in lenses if lens.family == name] for name in families}

@@ -102,10 +102,10 @@ def _mean(pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, Value]:
 
 
 def _rows_used(concepts: Mapping[str, Json]) -> Json | None:
-    """How many pairs there are and how many a filter leaves to train on; None for what is no filter."""
-    counts = [one["measures"]["n_train"] for one in concepts.values() if "n_train" in one["measures"]]
-    if not counts:
+    """How many pairs the measured concepts have and how many a filter leaves to train on; None for what is no filter."""
+    if not any("n_train" in one["measures"] for one in concepts.values()):
         return None
+    counts = [one["measures"]["n_train"] for one in concepts.values() if one["reason"] is None]
     return {"all": int(sum(one["before"] for one in counts)), "kept": int(sum(one["after"] for one in counts))}
 
 
@@ -148,7 +148,8 @@ def _cells(measure: Json) -> list[str]:
 def _told(one: Json) -> Iterable[str]:
     if one["rows"]:
         dropped = one["rows"]["all"] - one["rows"]["kept"]
-        yield f"{visible(one['variant'])}: {dropped:,} of {one['rows']['all']:,} pairs train no lens; all are scored."
+        pairs = f"{dropped:,} of {one['rows']['all']:,} pairs of {one['n_measured']:,} concepts"
+        yield f"{visible(one['variant'])}: {pairs} train no lens; all are scored."
     elif one["n_kept"] is not None:
         yield (
             f"{one['variant']}: kept for {one['n_kept']} of {one['n_measured']} concepts, where held-out ranking rises and "

@@ -59,10 +59,36 @@ def build_sibling_set(
     sample_ids: Sequence[str],
     templates: Sequence[str],
     texts: Sequence[str],
+    prompt_concepts: Sequence[str] | None = None,
 ) -> SiblingSet:
-    """Put a group together from rows [n] and each concept's arms (1, 0) by sample id."""
+    """Put a group together from rows [n] and each concept's arms (1, 0) by sample id.
+
+    Prompt concepts, where they are given, are held out together but for positives: of those, none could be held out at all.
+    """
     of_concepts = np.array([[own.get(sample, -1) for sample in sample_ids] for own in arms], dtype=np.int64)
-    return SiblingSet(tuple(concepts), X, of_concepts, join_groups(templates, texts))
+    nobodys = ~(of_concepts == 1).any(axis=0)
+    about: list[str | None] | None = None
+    if prompt_concepts is not None:
+        about = [name if is_nobodys else None for name, is_nobodys in zip(prompt_concepts, nobodys, strict=True)]
+    return SiblingSet(tuple(concepts), X, of_concepts, join_groups(templates, texts, about))
+
+
+def sibling_rounds(
+    arms: IntArray, groups: IntArray, *, n_folds: int, repeats: int, leave_one_group_out: bool, seed: int
+) -> list[IntArray] | TooLittleData:
+    """Return the fold of every row in each round of cross-validation; group by group there is one round."""
+    if leave_one_group_out:
+        fold = np.unique(groups, return_inverse=True)[1].astype(np.int64)
+        if len(fold) and all(_trains_all(arms[:, fold != number]) for number in np.unique(fold)):
+            return [fold]
+        return TooLittleData("without one of its templates or texts, a sibling would lack an arm")
+    rounds = []
+    for r in range(repeats):
+        found = sibling_folds(arms, groups, n_folds=n_folds, seed=seed + r)
+        if isinstance(found, TooLittleData):
+            return found
+        rounds.append(found)
+    return rounds
 
 
 def sibling_folds(arms: IntArray, groups: IntArray, *, n_folds: int, seed: int) -> IntArray | TooLittleData:

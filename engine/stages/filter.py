@@ -14,13 +14,14 @@ from rich.progress import Progress
 
 from db.rows import ComparisonResultRow, ComparisonRow
 from engine.config import StudyConfig
-from engine.lenses.filters import Filter, FilteredConcept, RatedRows, measure_filters
+from engine.lenses.filter_measures import FilteredConcept, measure_filters
+from engine.lenses.filters import Filter, RatedRows
 from engine.lenses.folds import join_groups
 from engine.lenses.registry import FAMILIES
+from engine.stages.before_after import LensChoice, choose_validation, hash_of, how_measured, is_there, most_folds
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
-from engine.stages.refine import LensChoice, hash_of, is_there
 from engine.stages.stage import write_rows
 from engine.stages.subject import stored_subject
 from engine.stats.form import FormRule
@@ -49,15 +50,11 @@ def filter_run(
     bar: Progress | None = None,
 ) -> dict[str, str]:
     """Do what is missing of the comparisons; returns their ids by the filter's name."""
+    validation = choose_validation(config, chosen.family)
     pairs = load_pairs(
         study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
     )
-    settings = {
-        "phase": config.phase,
-        "mode": config.mode,
-        "pool": config.pool,
-        "folds": config.folds,
-        "seed": config.seed,
+    settings = how_measured(config) | {
         "judge": verdicts.judge_id,
         "is_baseline": verdicts.is_baseline,
         "form_rule": verdicts.form_rule,
@@ -70,7 +67,7 @@ def filter_run(
     task = bar.add_task("filter", total=len(pairs), note="") if bar and missing else None
     for some in _chunks(study, run_id, pairs, config, n_ways=1 + len(missing)) if missing else ():
         rows = [_rated_rows(study, config, concept, pairs[concept], left_out, layer=chosen.layer) for concept in some]
-        found += measure_filters(FAMILIES[chosen.family], rows, missing, n_folds=config.folds, seed=config.seed)
+        found += measure_filters(FAMILIES[chosen.family], rows, missing, validation=validation, seed=config.seed)
         if bar and task is not None:
             bar.advance(task, len(some))
     for one in missing:
@@ -97,7 +94,8 @@ def _chunks(
 ) -> Iterator[list[str]]:
     """Concepts of about as many pairs as the budget holds; what a family shares, it shares within them."""
     subject = stored_subject(study, run_id)
-    bytes_a_row = 4 * (subject.width if subject else _WIDE) * config.folds * n_ways
+    bytes_a_row = 4 * (subject.width if subject else _WIDE) * n_ways * config.repeats
+    bytes_a_row *= most_folds(config, pairs)
     some: list[str] = []
     n = 0
     for concept, own in pairs.items():
@@ -122,19 +120,24 @@ def _rated_rows(
     """Read a concept; pairs (concept, sample) whose activation is not finite are added to those left out."""
     found = read_rows(study, config, pairs, layer=layer)
     own = found.pairs
+    with_prompts = config.group_by == "template+prompt_concept"
+    # As in training, only negatives are told apart by what they are about.
+    about = [None if pair.arm else pair.prompt_concept for pair in own]
     left_out |= {(concept, sample_id) for sample_id in found.left_out}
     return RatedRows(
         concept=concept,
         X=found.X,
         y=np.array([pair.arm for pair in own], dtype=np.int64),
-        groups=join_groups([pair.template for pair in own], [pair.text for pair in own]),
+        groups=join_groups(
+            [pair.template for pair in own], [pair.text for pair in own], about if with_prompts else None
+        ),
         is_good=np.array([pair.form == "good" for pair in own], dtype=np.bool_),
         verdict=np.array([np.nan if pair.verdict is None else pair.verdict for pair in own], dtype=np.float64),
     )
 
 
 def _result_rows(comparison_id: str, one: FilteredConcept, how: Filter) -> Iterator[ComparisonResultRow]:
-    before, after = one.before, one.after[how.name]
+    before, after = one.before[how.name], one.after[how.name]
     reason = before.reason or after.reason
     for name in ("f1", "auc"):
         yield ComparisonResultRow(

@@ -22,6 +22,7 @@ class PairFact:
     sample_id: str
     arm: int
     template: str
+    prompt_concept: str
     text: str
     shard: str
     shard_row: int

@@ -4,7 +4,6 @@ A refinement is a comparison of the study, one a variant, under the hash of all 
 from the study ever after. Lenses that are kept lie beside those they began with, with a list of them.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +15,24 @@ from db import connect, query
 from db.rows import ComparisonResultRow, ComparisonRow, Row
 from engine.config import StudyConfig
 from engine.errors import ConfigError
-from engine.lenses.files import load_lens, save_lens
 from engine.lenses.folds import TooLittleData
-from engine.lenses.interface import State
-from engine.lenses.refine import VARIANTS, RefinedConcept, RefinedGroup, Variant, refine_all, refine_out_of_fold
+from engine.lenses.refine import VARIANTS, refine_out_of_fold
+from engine.lenses.refine_standing import RefinedGroup, Variant
 from engine.lenses.registry import FAMILIES
 from engine.lenses.sibling_sets import NO_SIBLING, SiblingSet, build_sibling_set, group_siblings
+from engine.stages.before_after import (
+    LensChoice,
+    choose_validation,
+    fitted_lenses,
+    hash_of,
+    how_measured,
+    is_there,
+    most_folds,
+)
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
+from engine.stages.refined_files import Told, save_kept, write_list
 from engine.stages.stage import write_rows
 from engine.stages.subject import stored_subject
 
@@ -34,28 +42,6 @@ _BUDGET = 512 * 2**20
 """Bytes of activations that are worked on at a time, all folds' parts together."""
 _WIDE = 4096
 """Features of a row where no model was loaded to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class LensChoice:
-    """Which lenses of a run are meant."""
-
-    family: str
-    layer: int
-
-
-def choose_lenses(
-    study: Path, run_id: str, config: StudyConfig, *, family: str | None, layer: int | None
-) -> LensChoice:
-    """The family and layer asked for, else the first family of the settings at the deepest layer; ConfigError without lenses."""
-    with connect(study) as cursor:
-        trained = cursor.execute(query("refinement.trained"), _where(run_id, config)).fetchall()
-    fitting = [LensChoice(name, at) for name, at in trained if family in (None, name) and layer in (None, at)]
-    if not fitting:
-        asked = f"{family or ''} lenses{'' if layer is None else f' at layer {layer}'}".strip()
-        raise ConfigError(f"The run has no {asked}.", hint="Train them: lensgap train.")
-    order = {name: place for place, name in enumerate(config.lenses)}
-    return min(fitting, key=lambda one: (order.get(one.family, len(order)), -one.layer))
 
 
 def refine_run(
@@ -73,6 +59,7 @@ def refine_run(
             f"Lenses of {chosen.family} have no direction that ridge could add to.",
             hint=f"Refine them with --variant margin, or linear lenses: {', '.join(LINEAR)}.",
         )
+    choose_validation(config, chosen.family)
     plan = _plan(study, run_id, config, chosen)
     ids = {variant: plan.identity(variant) for variant in variants}
     if missing := [variant for variant, one in ids.items() if not is_there(study, one)]:
@@ -93,13 +80,7 @@ class _Plan:
 
     def settings(self) -> dict[str, object]:
         """All that decides the result, but for variant, family and layer."""
-        config = self.config
-        return {
-            "phase": config.phase,
-            "mode": config.mode,
-            "pool": config.pool,
-            "folds": config.folds,
-            "seed": config.seed,
+        return how_measured(self.config) | {
             "pairs": pairs_hash(self.pairs),
             "lenses": hash_of(sorted(self.lenses.items())),
             "groups": self.groups,
@@ -112,9 +93,8 @@ class _Plan:
 
 
 def _plan(study: Path, run_id: str, config: StudyConfig, chosen: LensChoice) -> _Plan:
+    lenses = fitted_lenses(study, run_id, config, chosen)
     with connect(study) as cursor:
-        values = _where(run_id, config) | {"family": chosen.family, "layer": chosen.layer}
-        lenses = dict(cursor.execute(query("refinement.lenses"), values).fetchall())
         keys = cursor.execute(query("refinement.sibling_keys"), {"run_id": run_id}).fetchall()
     pairs = load_pairs(study, run_id, config, layer=chosen.layer)
     groups = group_siblings(
@@ -130,21 +110,25 @@ def _plan(study: Path, run_id: str, config: StudyConfig, chosen: LensChoice) -> 
 def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress | None) -> None:
     """Work off all groups, then write the comparisons, each whole or not at all."""
     results: dict[Variant, list[Row]] = {variant: [] for variant in ids}
-    kept: list[dict[str, object]] = []
+    kept: list[Told] = []
     family, folder = FAMILIES[plan.chosen.family], study / "lenses" / plan.run_id
+    validation = choose_validation(plan.config, plan.chosen.family)
     task = bar.add_task("refine", total=len(plan.groups), note="") if bar else None
     left_out: set[tuple[str, str]] = set()
     for some in _chunks(study, plan):
         sets = [_sibling_set(study, plan, group, left_out) for group in some]
-        found = refine_out_of_fold(family, sets, variants=list(ids), n_folds=plan.config.folds, seed=plan.config.seed)
+        found = refine_out_of_fold(family, sets, variants=list(ids), validation=validation, seed=plan.config.seed)
         for one, group in zip(sets, found, strict=True):
             for variant, comparison_id in ids.items():
                 results[variant] += _result_rows(comparison_id, one, group, variant)
-                kept.extend(_save_kept(folder, one, group, variant, plan))
+                kept += save_kept(folder, one, group, variant, layer=plan.chosen.layer, lenses=plan.lenses)
         if bar and task is not None:
             bar.advance(task, len(some))
-    _write_list(folder / "refined" / f"layer{plan.chosen.layer}", kept)
     inside = {concept for group in plan.groups for concept in group}
+    measured = {plan.lenses[concept] for concept in inside}
+    # Whoever has the study's database is alone with the list, too.
+    with connect(study):
+        write_list(folder / "refined" / f"layer{plan.chosen.layer}", kept, measured=measured, variants=list(ids))
     for variant, comparison_id in ids.items():
         alone = [row for concept in plan.pairs if concept not in inside for row in _alone(comparison_id, concept, plan)]
         write_rows(study, [_comparison_row(plan, variant, len(left_out)), *results[variant], *alone])
@@ -174,27 +158,12 @@ LINEAR = tuple(name for name in FAMILIES if name in ("logistic", "ridge", "lda")
 """Families whose lenses have a direction."""
 
 
-def _where(run_id: str, config: StudyConfig) -> dict[str, object]:
-    return {"run_id": run_id, "phase": config.phase, "mode": config.mode, "pool": config.pool}
-
-
-def hash_of(content: object) -> str:
-    """Identity of what decides a comparison."""
-    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
-
-
-def is_there(study: Path, comparison_id: str) -> bool:
-    """Whether the comparison has been made."""
-    with connect(study) as cursor:
-        row = cursor.execute(query("refinement.comparison"), {"comparison_id": comparison_id}).fetchone()
-    return row is not None
-
-
 def _chunks(study: Path, plan: _Plan) -> Iterator[list[tuple[str, ...]]]:
     """Groups of about as many pairs as the budget holds; what a family shares, it shares within them."""
     subject = stored_subject(study, plan.run_id)
     # A row is in all training parts but one, and in those parts' own inner ones.
-    bytes_a_row = 4 * (subject.width if subject else _WIDE) * 4 * plan.config.folds
+    bytes_a_row = 4 * (subject.width if subject else _WIDE) * 4 * most_folds(plan.config, plan.pairs)
+    bytes_a_row *= plan.config.repeats
     some: list[tuple[str, ...]] = []
     n = 0
     for group in plan.groups:
@@ -212,6 +181,7 @@ def _sibling_set(study: Path, plan: _Plan, group: Sequence[str], left_out: set[t
     """Read a group; pairs (concept, sample) whose activation is not finite are added to those left out."""
     unique = list({pair.sample_id: pair for concept in group for pair in plan.pairs[concept]}.values())
     found = read_rows(study, plan.config, unique, layer=plan.chosen.layer)
+    with_prompts = plan.config.group_by == "template+prompt_concept"
     own = {(concept, pair.sample_id) for concept in group for pair in plan.pairs[concept]}
     left_out |= {pair for pair in own if pair[1] in found.left_out}
     return build_sibling_set(
@@ -221,6 +191,7 @@ def _sibling_set(study: Path, plan: _Plan, group: Sequence[str], left_out: set[t
         sample_ids=[row.sample_id for row in found.pairs],
         templates=[row.template for row in found.pairs],
         texts=[row.text for row in found.pairs],
+        prompt_concepts=[row.prompt_concept for row in found.pairs] if with_prompts else None,
     )
 
 
@@ -247,53 +218,3 @@ def _result_rows(
 def _without(comparison_id: str, concept: str, reason: str) -> Iterator[ComparisonResultRow]:
     for name in MEASURES:
         yield ComparisonResultRow(comparison_id, concept, name, None, None, 0, None, reason)
-
-
-def _save_kept(
-    folder: Path,
-    group: SiblingSet,
-    found: RefinedGroup | TooLittleData,
-    variant: Variant,
-    plan: _Plan,
-) -> Iterator[dict[str, object]]:
-    """Write the refined lenses that are kept, and yield what the list says of each."""
-    if isinstance(found, TooLittleData) or not any(one.is_kept(variant) for one in found.concepts):
-        return
-    of_layer, lenses = f"layer{plan.chosen.layer}", plan.lenses
-    files = [folder / of_layer / f"{lenses[concept]}.safetensors" for concept in group.concepts]
-    missing = next((file for file in files if not file.is_file()), None)
-    if missing:
-        raise ConfigError(f"{missing} is gone, so its lens cannot be refined.", hint="Train it again: lensgap train.")
-    states: list[State] = [load_lens(file).state() for file in files]
-    refined = refine_all(group, states, variant, addition=found.addition)
-    for one, state in zip(found.concepts, refined, strict=True):
-        if one.is_kept(variant):
-            name = f"{lenses[one.concept]}-{variant}.safetensors"
-            save_lens(state, folder / "refined" / of_layer / name)
-            yield _told(one, variant, name, lenses[one.concept])
-
-
-def _told(one: RefinedConcept, variant: Variant, name: str, lens_id: str) -> dict[str, object]:
-    before, after = one.standings["before"], one.standings[variant]
-    return {
-        "file": name,
-        "concept": one.concept,
-        "lens_id": lens_id,
-        "variant": variant,
-        "threshold": one.thresholds[variant],
-        "top1": [before.top1, after.top1],
-        "f1": [before.f1, after.f1],
-    }
-
-
-def _write_list(folder: Path, kept: Sequence[dict[str, object]]) -> None:
-    """Add the lenses to the folder's list, an older one of the same file left out."""
-    file = folder / "refined.json"
-    names = {one["file"] for one in kept}
-    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part")
-    unfinished.write_text(
-        json.dumps([*(one for one in before if one["file"] not in names), *kept], indent=2), encoding="utf-8"
-    )
-    unfinished.replace(file)

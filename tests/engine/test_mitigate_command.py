@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from db import connect, insert, transaction
 from db.rows import RatingRow
+from engine.exchange.comparison_sides import LensWish, lens_rows
 from engine.lenses.files import load_lens
 from engine.stages.progress import now
 from tests.support.command import Command
@@ -204,3 +205,76 @@ def test_training_tells_which_samples_it_left_out(spoilt: tuple[Path, tuple[str,
 def test_nothing_is_said_where_all_activations_are_finite(study: Path, lensgap: Command) -> None:
     assert "not finite" not in lensgap("train", study, "--lenses", "ridge").stderr
     assert "not finite" not in lensgap("refine", study, "--family", "ridge").stderr
+
+
+def with_settings(study: Path, name: str, **changes: object) -> Path:
+    """A copy of the study whose run has other settings of cross-validation, and no comparison."""
+    copied = copy_study(study, study.parent / name)
+    with transaction(copied) as cursor:
+        [config] = cursor.execute("select config from runs").fetchone() or ("{}",)
+        cursor.execute("update runs set config = $config", {"config": json.dumps(json.loads(config) | changes)})
+    for table in ("comparison_results", "comparisons"):
+        with transaction(copied) as cursor:
+            cursor.execute(f"delete from {table}")
+    return copied
+
+
+@pytest.mark.parametrize("command", [("refine", "--variant", "ridge"), ("filter", "--variant", "good-only")])
+def test_rounds_and_groups_are_those_of_the_runs_settings(
+    study: Path, lensgap: Command, command: tuple[str, ...]
+) -> None:
+    found = {}
+    for name, changes in (
+        ("plain", {}),
+        ("rounds", {"repeats": 3}),
+        ("about", {"group_by": "template+prompt_concept"}),
+    ):
+        copied = with_settings(study, f"{command[0]}-{name}", **changes)
+        told = lensgap(command[0], copied, *command[1:], "--family", "logistic", "--json")
+        assert told.status == 0, told.stderr
+        [found[name]] = json.loads(told.stdout)
+        assert {key: found[name]["settings"][key] for key in changes} == changes
+    measured = {name: [one["measures"] for one in told["concepts"].values()] for name, told in found.items()}
+    assert measured["plain"] != measured["rounds"]
+    assert measured["plain"] != measured["about"]
+    assert len({told["comparison"] for told in found.values()}) == 3
+
+
+def test_groups_are_left_out_by_families_that_can_and_refused_for_others(study: Path, lensgap: Command) -> None:
+    copied = with_settings(study, "group-by-group", validation="leave-one-group-out")
+    for command in ("refine", "filter"):
+        refused = lensgap(command, copied, "--family", "logistic")
+        assert (refused.status, refused.stdout) == (1, "")
+        assert "logistic cannot leave groups out, as the run's settings ask. Families that can: " in refused.stderr
+    assert lensgap("train", copied, "--lenses", "ridge").status == 0
+    told = lensgap("filter", copied, "--family", "ridge", "--variant", "good-only", "--json")
+    assert json.loads(told.stdout)[0]["settings"]["validation"] == "leave-one-group-out"
+    assert any(one["measures"]["f1"]["before"] for one in json.loads(told.stdout)[0]["concepts"].values())
+
+
+def test_lenses_of_other_settings_take_no_ones_place(study: Path, lensgap: Command) -> None:
+    copied = with_settings(study, "other-folds")
+    first = lensgap("refine", copied, "--family", "logistic", "--json")
+
+    def compared() -> object:
+        with connect(copied) as cursor:
+            [run] = cursor.execute("select run_id from runs").fetchone() or ("",)
+            return lens_rows(cursor, run, LensWish(None, None, "output", "in_context", "mean"))
+
+    before, swept = compared(), json.loads(lensgap("layers", copied, "--family", "logistic", "--json").stdout)
+    trained = lensgap("train", copied, "--folds", "2", "--lenses", "logistic")
+    assert trained.status == 0, trained.stderr
+    assert compared() == before
+    assert lensgap("refine", copied, "--family", "logistic", "--json").stdout == first.stdout
+    again = json.loads(lensgap("layers", copied, "--family", "logistic", "--json").stdout)
+    assert again["families"] == swept["families"]
+
+
+def test_pairs_are_counted_of_the_concepts_that_are_measured(study: Path, lensgap: Command) -> None:
+    with connect(study) as cursor:
+        n_pairs = dict(cursor.execute("select concept, count(*) from pairs group by all").fetchall())
+    for found in json.loads(lensgap("filter", study, "--family", "logistic", "--json").stdout):
+        measured = [name for name, one in found["concepts"].items() if one["reason"] is None]
+        assert found["rows"]["all"] == sum(n_pairs[name] for name in measured)
+        kept = [found["concepts"][name]["measures"]["n_train"]["after"] for name in measured]
+        assert found["rows"]["kept"] == sum(kept)

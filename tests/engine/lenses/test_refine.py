@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from bench.refinement import begin, draw_siblings, pair_loop
+from engine.lenses.evaluate import Validation
 from engine.lenses.folds import TooLittleData
 from engine.lenses.interface import State, predict_logit
 from engine.lenses.lda import Lda
 from engine.lenses.logistic import Logistic
-from engine.lenses.refine import f1_of, refine_all, refine_out_of_fold
+from engine.lenses.refine import refine_all, refine_out_of_fold
 from engine.lenses.refine_direction import sibling_directions
 from engine.lenses.refine_margin import RankingTask, rank_by_margin
+from engine.lenses.refine_ranking import f1_of
 from engine.lenses.ridge import Ridge
-from engine.lenses.sibling_sets import SiblingSet, group_siblings, sibling_folds
+from engine.lenses.sibling_sets import SiblingSet, build_sibling_set, group_siblings, sibling_folds, sibling_rounds
 
 
 def sibling_set(seed: int, *, n_concepts: int = 4, n: int = 24, d: int = 30, apart: float = 2.0) -> SiblingSet:
@@ -112,7 +114,7 @@ def test_each_concept_is_in_one_group_and_the_largest_comes_first() -> None:
 def test_a_standing_is_what_the_lenses_say_of_rows_they_have_not_seen() -> None:
     """Turning over the arm of held-out rows changes no lens that scores them, so only counting changes."""
     group = sibling_set(0)
-    [found] = refine_out_of_fold(Ridge(strengths=(0.3,), slope=1.0), [group], variants=[], n_folds=4)
+    [found] = refine_out_of_fold(Ridge(strengths=(0.3,), slope=1.0), [group], variants=[], validation=Validation(4))
     fold = sibling_folds(group.arms, group.groups, n_folds=4, seed=0)
     logits = np.empty(group.arms.shape)
     for k in np.unique(fold):
@@ -133,16 +135,16 @@ def test_what_tells_siblings_apart_raises_their_ranking_and_noise_does_not() -> 
     group = sibling_set(1, apart=0.8)
     known = np.where((group.arms == 0) & (group.arms == 1).any(axis=0), -1, group.arms)
     blind = SiblingSet(group.concepts, group.X, known, group.groups)
-    [found] = refine_out_of_fold(Logistic(strengths=(1.0,)), [blind], n_folds=4)
+    [found] = refine_out_of_fold(Logistic(strengths=(1.0,)), [blind], validation=Validation(4))
     before, after = (np.mean([one.standings[way].top1 for one in found.concepts]) for way in ("before", "ridge"))
     assert after > before + 0.05
-    [nothing] = refine_out_of_fold(Logistic(strengths=(1.0,)), [sibling_set(2, apart=0.0)], n_folds=4)
+    [nothing] = refine_out_of_fold(Logistic(strengths=(1.0,)), [sibling_set(2, apart=0.0)], validation=Validation(4))
     for variant in ("margin", "ridge"):
         assert abs(np.mean([one.standings[variant].top1 for one in nothing.concepts]) - 0.25) < 0.15
 
 
 def test_a_refinement_is_kept_only_where_ranking_rises_and_f1_does_not_fall() -> None:
-    found = refine_out_of_fold(Lda(), [sibling_set(seed, apart=0.8) for seed in range(4)], n_folds=4)
+    found = refine_out_of_fold(Lda(), [sibling_set(seed, apart=0.8) for seed in range(4)], validation=Validation(4))
     told = [
         (one.is_kept(variant), one.standings["before"], one.standings[variant])
         for group in found
@@ -168,7 +170,9 @@ def test_keeping_what_does_nothing_does_not_raise_the_ranking(monkeypatch: pytes
     groups = [sibling_set(seed, apart=0.5) for seed in range(8)]
     found = [
         one
-        for one in refine_out_of_fold(Ridge(strengths=(0.3,), slope=1.0), groups, variants=["margin"], n_folds=4)
+        for one in refine_out_of_fold(
+            Ridge(strengths=(0.3,), slope=1.0), groups, variants=["margin"], validation=Validation(4)
+        )
         if not isinstance(one, TooLittleData)
     ]
     raised = [
@@ -190,6 +194,55 @@ def test_the_first_addition_is_the_lens_as_it_was_and_others_are_not() -> None:
 def test_siblings_that_share_one_template_are_not_measured() -> None:
     group = sibling_set(5)
     one = SiblingSet(group.concepts, group.X, group.arms, np.zeros_like(group.groups))
-    first, second = refine_out_of_fold(Ridge(), [one, group], n_folds=4)
+    first, second = refine_out_of_fold(Ridge(), [one, group], validation=Validation(4))
     assert isinstance(first, TooLittleData)
     assert len(second.concepts) == 4
+
+
+def test_rounds_are_averaged_and_each_is_that_of_its_own_seed() -> None:
+    group, family = sibling_set(6, apart=0.8), Ridge(strengths=(0.3,), slope=1.0)
+    [both] = refine_out_of_fold(family, [group], validation=Validation(4, repeats=2), seed=3)
+    [[first], [second]] = (refine_out_of_fold(family, [group], validation=Validation(4), seed=seed) for seed in (3, 4))
+    for found, one, other in zip(both.concepts, first.concepts, second.concepts, strict=True):
+        for way, standing in found.standings.items():
+            for name in ("top1", "margin", "f1"):
+                mean = (getattr(one.standings[way], name) + getattr(other.standings[way], name)) / 2
+                assert getattr(standing, name) == pytest.approx(mean)
+        assert one.standings != other.standings
+        kept = [each.standings_kept["ridge"][found.concept] for each in (both, first, second)]
+        assert kept[0] == pytest.approx((kept[1] + kept[2]) / 2)
+
+
+def test_group_by_group_every_group_is_held_out_alone() -> None:
+    group = sibling_set(0)
+    validation = Validation(4, leave_one_group_out=True)
+    [found] = refine_out_of_fold(Ridge(strengths=(0.3,), slope=1.0), [group], variants=[], validation=validation)
+    logits = np.empty(group.arms.shape)
+    for number in np.unique(group.groups):
+        kept = group.groups != number
+        for c, own in enumerate(group.arms):
+            lens = Ridge(strengths=(0.3,), slope=1.0).fit(group.X[kept], own[kept], groups=group.groups[kept], seed=0)
+            logits[c, ~kept] = predict_logit(lens.state(), group.X[~kept])
+    for c, one in enumerate(found.concepts):
+        assert one.standings["before"].f1 == pytest.approx(f1_of(group.arms[c], logits[c] >= 0))
+
+
+def test_a_group_that_holds_an_arm_cannot_be_left_out() -> None:
+    arms = np.array([[1, 1, 0, 0], [0, 0, 1, 1]])
+    found = sibling_rounds(arms, np.array([0, 0, 1, 2]), n_folds=2, repeats=1, leave_one_group_out=True, seed=0)
+    assert isinstance(found, TooLittleData)
+
+
+def test_prompt_concepts_join_what_is_nobodys_positive() -> None:
+    arms = [{"a": 1, "b": 1, "c": 0, "d": 0}, {"a": 0, "e": 1, "f": 1}]
+    ids, about = list("abcdef"), ["gin", "gin", "sun", "sun", "rum", "rum"]
+    X, templates, texts = np.zeros((6, 2)), list("uvwxyz"), [f"text {name}" for name in ids]
+    apart, joined = (
+        build_sibling_set(
+            ("gin", "rum"), arms, X, sample_ids=ids, templates=templates, texts=texts, prompt_concepts=given
+        ).groups
+        for given in (None, about)
+    )
+    assert len(set(apart.tolist())) == 6
+    assert joined[2] == joined[3]
+    assert len(set(joined.tolist())) == 5

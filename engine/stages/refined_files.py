@@ -1,0 +1,94 @@
+"""Refined lenses that are kept: files beside the lenses that they began with, and a list of them.
+
+A file is written whole or not at all, the list after all of its files, so that whoever reads it finds what it names.
+"""
+
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import ConfigError, StudyUnreadable
+from engine.lenses.files import load_lens
+from engine.lenses.folds import TooLittleData
+from engine.lenses.interface import State
+from engine.lenses.refine import refine_all
+from engine.lenses.refine_standing import RefinedConcept, RefinedGroup, Variant
+from engine.lenses.sibling_sets import SiblingSet
+from engine.stages.lens_rows import store_lens
+from engine.subject.shards import unwritable
+
+Told = dict[str, object]
+
+
+def save_kept(
+    folder: Path,
+    group: SiblingSet,
+    found: RefinedGroup | TooLittleData,
+    variant: Variant,
+    *,
+    layer: int,
+    lenses: Mapping[str, str],
+) -> Iterator[Told]:
+    """Write the refined lenses that are kept, and yield what the list says of each; `lenses` are ids by concept."""
+    if isinstance(found, TooLittleData) or not any(one.is_kept(variant) for one in found.concepts):
+        return
+    of_layer = f"layer{layer}"
+    files = [folder / of_layer / f"{lenses[concept]}.safetensors" for concept in group.concepts]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing:
+        raise ConfigError(f"{missing} is gone, so its lens cannot be refined.", hint="Train it again: lensgap train.")
+    states = [_read_state(file) for file in files]
+    refined = refine_all(group, states, variant, addition=found.addition)
+    for one, state in zip(found.concepts, refined, strict=True):
+        if one.is_kept(variant):
+            name = f"{lenses[one.concept]}-{variant}.safetensors"
+            store_lens(state, folder / "refined" / of_layer / name)
+            yield _told(one, variant, name, lenses[one.concept])
+
+
+def _read_state(file: Path) -> State:
+    from safetensors import SafetensorError
+
+    try:
+        return load_lens(file).state()
+    except (OSError, ValueError, SafetensorError) as error:
+        raise StudyUnreadable(f"{file} is no lens file: {error}.", hint="Remove it and train again.") from error
+
+
+def _told(one: RefinedConcept, variant: Variant, name: str, lens_id: str) -> Told:
+    before, after = one.standings["before"], one.standings[variant]
+    return {
+        "file": name,
+        "concept": one.concept,
+        "lens_id": lens_id,
+        "variant": variant,
+        "threshold": one.thresholds[variant],
+        "top1": [before.top1, after.top1],
+        "f1": [before.f1, after.f1],
+    }
+
+
+def write_list(folder: Path, kept: Sequence[Told], *, measured: Collection[str], variants: Collection[Variant]) -> None:
+    """Put the lenses into the folder's list, in place of what it said of these variants of the lenses that were measured."""
+    file = folder / "refined.json"
+    before = [one for one in _read_list(file) if one["lens_id"] not in measured or one["variant"] not in variants]
+    unfinished = file.with_suffix(f".{os.getpid()}.part")
+    text = json.dumps([*before, *kept], indent=2)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise unwritable(file, error) from error
+
+
+def _read_list(file: Path) -> list[Told]:
+    try:
+        found: list[Told] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}.", hint="Remove it; it is written anew.") from error
+    return found
