@@ -14,6 +14,8 @@ __all__ = [
     "LensPackError",
     "ModelError",
     "PackError",
+    "PlotsError",
+    "RunMissing",
     "StudyFull",
     "StudyLocked",
     "StudyMissing",
@@ -21,6 +23,12 @@ __all__ = [
     "TargetsError",
     "WordNetMissing",
 ]
+
+
+class RunMissing(StudyMissing):
+    """The study holds no run of that id."""
+
+    title = "No such run"
 
 
 class ConfigError(ExpectedError):
@@ -81,6 +89,12 @@ class ArtifactsError(ExpectedError):
     """Artifacts or samples cannot be read or written; the message names file and row."""
 
     title = "The artifacts cannot be used"
+
+
+class PlotsError(ExpectedError):
+    """Images of charts cannot be drawn here."""
+
+    title = "The plots cannot be written"
 
 
 class TargetsError(ExpectedError):

@@ -36,7 +36,7 @@ GAP: Final = (
 )
 CEILING: Final = (
     "The best F1 against the given labels if off-topic positives look like negatives: a lens above it reads something "
-    "else. Of several concepts, their mean. Models of it disagree; the one for targets is chosen under Assumptions."
+    "else. Of several concepts, their mean. Models of it disagree; targets are taken from one of them."
 )
 TARGET: Final = (
     "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, "

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-READ_AT_RUN_TIME = ("*.py", "*.sql", "*.toml", "*.json", "*.safetensors", "*.md", "*.txt", "*.css")
+READ_AT_RUN_TIME = ("*.py", "*.sql", "*.toml", "*.json", "*.safetensors", "*.md", "*.txt", "*.css", "*.j2", "*.js")
 
 
 @pytest.fixture(scope="module")

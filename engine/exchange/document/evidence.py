@@ -1,0 +1,176 @@
+"""Sections on what the findings support: claims, what goes with F1, activations, and agreement of who rated.
+
+What has not been worked out for the study leaves a sentence that says so, and the command that does it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from engine.exchange.document.model import (
+    Block,
+    Cell,
+    Column,
+    Command,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    counted,
+    estimated,
+    plain_number,
+    words,
+)
+from engine.exchange.judge_names import judge_names
+from engine.words import UNKNOWN, count, integer, number
+
+Json = Mapping[str, Any]
+_VERDICTS: Final = ("holds", "does not hold", "cannot tell")
+_AGREEMENT: Final = {
+    "kappa": Column("kappa", "Cohen's, with quadratic weights"),
+    "alpha": Column("alpha", "Krippendorff's, ordinal"),
+    "spearman": Column("Spearman"),
+    "within_one": Column("within 1", "Share of pairs at most one rating apart"),
+    "bias": Column("bias", "Mean of first less second"),
+}
+_PEOPLE: Final = {"audit": "people, blind, of drawn pairs", "override": "people, of pairs that they came across"}
+
+
+def claim_section(report: Json, *, study: str) -> Section:
+    """The claim ledger: the most settled claims first."""
+    found, title = report.get("claims"), "Claims, decided on this study"
+    if not found:
+        text = "Claims have not been decided for this report."
+        return Section("claims", title, (Paragraph(text), Command(f"lensgap claims {study}")))
+    claims = sorted(found["claims"], key=lambda claim: _VERDICTS.index(claim["verdict"]))
+    holds, fails, open_ = (sum(claim["verdict"] == verdict for claim in claims) for verdict in _VERDICTS)
+    intro = (
+        f"Of {count(len(claims), 'claim')} {holds} hold here, {fails} do not, and {open_} cannot be told; "
+        f"{integer(found['n_tested'])} "
+        f"could be tested and were adjusted together. Beneath each stands where the report that made it says so. {found['rule']}"
+    )
+    columns = (
+        Column("claim", align="words"),
+        Column("verdict", align="words"),
+        Column("what it rests on", align="words"),
+        Column("p, adjusted"),
+        Column("why, and what would settle it", align="words"),
+    )
+    rows = tuple(Row(_claim_cells(claim)) for claim in claims)
+    blocks: list[Block] = [Paragraph(intro), Table("Claims", columns, rows)]
+    if found.get("untestable"):
+        blocks.append(_untestable(found["untestable"]))
+    return Section("claims", title, tuple(blocks))
+
+
+def _claim_cells(claim: Json) -> tuple[Cell, ...]:
+    evidence = "\n".join(map(_evidence, claim["evidence"])) or UNKNOWN
+    settle = f"To settle it: {claim['settle']}." if claim["settle"] else ""
+    return (
+        words(claim["words"], note=claim["stated_in"]),
+        words(claim["verdict"]),
+        words(evidence),
+        _p(claim["p_adjusted"], why="not testable: what it rests on is unknown"),
+        words(claim["why"], note=settle),
+    )
+
+
+def _evidence(one: Json) -> str:
+    bar = f", {one['side']} {number(one['bar'])} needed"
+    if one["value"] is None:
+        return f"{one['words']}: {UNKNOWN} ({one['reason']}){bar}"
+    span = "no interval" if one["low"] is None else f"[{number(one['low'])}, {number(one['high'])}]"
+    return f"{one['words']}: {number(one['value'])} {span}{bar}, n {integer(one['n'])} {one['unit']}"
+
+
+def _untestable(remarks: Iterable[Json]) -> Table:
+    columns = (Column("claim", align="words"), Column("why no study's data decide it", align="words"))
+    rows = tuple(Row((words(one["words"], note=one["stated_in"]), words(one["reason"]))) for one in remarks)
+    return Table("Claims that cannot be tested", columns, rows)
+
+
+def _p(value: float | None, *, why: str) -> Cell:
+    if value is None:
+        return Cell(UNKNOWN, why=why)
+    return Cell("< 0.001" if value < 0.0005 else f"{value:.3f}", order=value)
+
+
+def correlation_section(report: Json) -> Section:
+    """What goes with the measured F1 over concepts."""
+    found, title = report.get("correlations"), "What goes with F1"
+    if not found:
+        return Section("correlations", title, (Paragraph("Correlations have not been worked out for this report."),))
+    columns = (
+        Column("predictor", align="words"),
+        Column("Spearman", "Rank correlation with F1 over concepts; n counts concepts"),
+        Column("Pearson", "Linear correlation with F1 over concepts"),
+        Column("others constant", "Spearman with the other predictors held constant"),
+        Column("pairs constant", "Spearman with the number of pairs held constant"),
+        Column("p, adjusted", "Of Spearman, by Benjamini and Hochberg over predictors"),
+    )
+    rows = tuple(Row(_correlation_cells(one)) for one in found)
+    says = tuple(Paragraph(one["says"], "note") for one in found)
+    intro = Paragraph(
+        "Each predictor beside the measured F1 over concepts. That two things go together does not say why."
+    )
+    return Section("correlations", title, (intro, Table("Correlation with F1", columns, rows), *says))
+
+
+def _correlation_cells(one: Json) -> tuple[Cell, ...]:
+    return (
+        words(one["predictor"]),
+        estimated(one["spearman"], of=f"{one['predictor']}: "),
+        estimated(one["pearson"], of=f"{one['predictor']}: "),
+        estimated(one["given_others"], of=f"{one['predictor']}, others constant: "),
+        estimated(one["given_n_pairs"], of=f"{one['predictor']}, pairs constant: "),
+        _p(one["p_adjusted"], why=f"{one['predictor']}: no test"),
+    )
+
+
+def activation_section(report: Json, *, study: str) -> Section:
+    """Whether activations still hold what the texts lost."""
+    text = "Activation quality has not been measured on this run."
+    return Section(
+        "activations", "Are activations better than texts?", (Paragraph(text), Command(f"lensgap activations {study}"))
+    )
+
+
+def agreement_section(found: Json) -> Section:
+    """How far judges agree with people and with each other."""
+    title = "May the judge be trusted?"
+    if found["reason"]:
+        return Section("agreement", title, (Paragraph(found["reason"]),))
+    intro = (
+        "Audited pairs are drawn at random and speak for the run; overrides are of pairs that somebody came across, "
+        "and tell only how "
+        "such pairs are judged. Read the arms: taken together they look more alike, because the arms differ."
+    )
+    names = judge_names(found["judges"])
+    tables = tuple(_agreement_table(one, names) for one in found["comparisons"])
+    return Section("agreement", title, (Paragraph(intro), *tables))
+
+
+def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:
+    first, second = _rater(comparison["first"], names), _rater(comparison["second"], names)
+    rows = tuple(
+        Row((words(arm), counted(found["n"]), *(_measure(found, name, column) for name, column in _AGREEMENT.items())))
+        for arm, found in comparison["arms"].items()
+    )
+    columns = (Column("arm", align="words"), Column("pairs"), *_AGREEMENT.values())
+    return Table(
+        f"{first} and {second}", columns, rows, rule="95 % intervals from resampling concepts; n counts pairs."
+    )
+
+
+def _measure(found: Json, name: str, column: Column) -> Cell:
+    measure = found.get(name)
+    return (
+        estimated(measure, of=f"{column.name}: ")
+        if measure
+        else plain_number(None, why=f"{column.name}: not worked out")
+    )
+
+
+def _rater(rater: Json, names: Mapping[str, str]) -> str:
+    if rater["kind"] == "people":
+        return str(_PEOPLE.get(rater["source"], rater["source"])).capitalize()
+    return names[rater["id"]]

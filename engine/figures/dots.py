@@ -1,0 +1,103 @@
+"""Values with intervals in rows, several series beside each other in each row: gaps and their parts, ceilings, lenses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import plotly.graph_objects as go
+
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
+from engine.stats.estimate import Estimate
+from engine.words import with_interval
+
+SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "cross")
+_ROW_PX: Final = 15
+_ASIDE: Final = 0.72
+"""Share of a row's height that its series are spread over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One value a row; the `main` series is filled and in the accent colour, others are told apart by their symbols."""
+
+    name: str
+    values: tuple[Estimate, ...]
+    main: bool = False
+
+
+def interval_dots(
+    rows: Sequence[str],
+    series: Sequence[Series],
+    *,
+    title: str,
+    colours: Palette,
+    line: tuple[float, str] | None = None,
+    span: tuple[float, float] | None = None,
+) -> go.Figure:
+    """One row a name, top down; `line` is a value with its name, drawn across all rows, `span` what the axis shows."""
+    made = figure(colours, height=96 + _ROW_PX * len(rows) * max(2, len(series)))
+    made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
+    for i, one in enumerate(series):
+        aside = (i - (len(series) - 1) / 2) * _ASIDE / max(1, len(series))
+        made.add_trace(_trace(rows, one, aside, SYMBOLS[i % len(SYMBOLS)], colours))
+    if line is not None:
+        made.add_vline(x=line[0], line={"width": 1.3, "dash": "dash", "color": colours.warning})
+        made.add_annotation(
+            x=line[0],
+            y=0,
+            yref="paper",
+            yanchor="bottom",
+            xanchor="right",
+            xshift=-4,
+            text=plain(line[1]),
+            font={"size": 11.5, "color": colours.warning},
+            showarrow=False,
+        )
+    for edge in range(1, len(rows)):
+        made.add_hline(y=edge - 0.5, line={"width": 1, "color": colours.line})
+    labels = [plain(name, at_most=26) for name in rows]
+    made.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=labels,
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+        tickfont={"size": 13, "color": colours.text},
+    )
+    made.update_xaxes(title=title, zeroline=span is None, range=span)
+    return made
+
+
+def _trace(rows: Sequence[str], series: Series, aside: float, symbol: str, colours: Palette) -> go.Scatter:
+    colour = colours.accent if series.main else colours.muted
+    return go.Scatter(
+        x=[estimate.value for estimate in series.values],
+        y=[row + aside for row in range(len(rows))],
+        mode="markers",
+        name=plain(series.name),
+        marker={
+            "size": 11 if series.main else 9,
+            "symbol": symbol if series.main else f"{symbol}-open",
+            "color": colour,
+            "line": {"width": 1.6, "color": colour},
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [_arm(e.high, e.value) for e in series.values],
+            "arrayminus": [_arm(e.value, e.low) for e in series.values],
+            "color": colour,
+            "thickness": 1.8 if series.main else 1.2,
+            "width": 0,
+        },
+        hovertext=[
+            f"<b>{plain(name)}</b><br>{plain(series.name)} {plain(with_interval(e), at_most=200)}, n {e.n}"
+            for name, e in zip(rows, series.values, strict=True)
+        ],
+        hoverinfo="text",
+    )
+
+
+def _arm(high: float | None, low: float | None) -> float:
+    return high - low if high is not None and low is not None else 0.0
