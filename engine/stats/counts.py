@@ -139,13 +139,13 @@ def count_concepts(
 ) -> list[ConceptCounts]:
     """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
     arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
-    for concept, arm, form, n, *counted in rows:
-        cell = (cast(Form | None, form), n, _histogram([n, *counted]))
-        arms.setdefault((concept, arm), []).append(cell)
+    for concept, arm, form, n, n_1, n_2, n_3, n_4, n_5, off_total, off_squares in rows:
+        histogram = RatingHistogram((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)
+        arms.setdefault((concept, arm), []).append((cast("Form | None", form), n, histogram))
     layers = pack_layers or {}
 
     def arm_counts(concept: str, arm: Arm) -> ArmCounts:
-        cells = sorted(arms.get((concept, arm), []), key=lambda cell: cell[0] or "")
+        cells = sorted(arms.get((concept, arm), ()), key=lambda cell: cell[0] or "")
         return ArmCounts(tuple((f, n) for f, n, _ in cells), tuple((f, histogram) for f, _, histogram in cells))
 
     return [

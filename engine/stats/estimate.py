@@ -30,10 +30,10 @@ class Estimate:
             raise ValueError("an estimate has either a value or a reason why there is none")
         if (self.low is None) != (self.high is None) or (self.value is None and self.low is not None):
             raise ValueError("an interval has two ends and belongs to a value")
-        if any(not math.isfinite(x) for x in (self.value, self.low, self.high) if x is not None):
+        if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"an estimate is finite, got {self.value} [{self.low}, {self.high}]")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"the interval is upside down: [{self.low}, {self.high}]")
+        if self.low is not None and self.high is not None and not -math.inf < self.low <= self.high < math.inf:
+            raise ValueError(f"an interval is finite and not upside down, got {self.value} [{self.low}, {self.high}]")
         if self.n < 0:
             raise ValueError(f"n is a count, got {self.n}")
 

@@ -25,6 +25,7 @@ from engine.stats.counts import (
 from engine.stats.estimate import Estimate, unknown
 from engine.stats.gap import GapDecomposition, decompose_gap, multinomial_bootstrap_gap, relevance_gap
 from engine.stats.gap_clusters import ClusterGap, cluster_bootstrap_gap, cluster_gap, cluster_parts
+from engine.stats.histogram import RatingHistogram
 from engine.stats.summary import mean_estimate
 
 __all__ = [
@@ -98,15 +99,20 @@ class Finding:
         return ArmCounts.from_cells(positive), ArmCounts.from_cells(negative)
 
     @cached_property
+    def histograms(self) -> tuple[RatingHistogram, RatingHistogram]:
+        """Verdicts of positives and of negatives."""
+        return self.positive.histogram, self.negative.histogram
+
+    @cached_property
     def gap(self) -> Estimate:
         """The gap with ratings as the units: Welch's t."""
-        return relevance_gap(self.positive.histogram, self.negative.histogram)
+        return relevance_gap(*self.histograms)
 
     @cached_property
     def gap_bootstrap(self) -> Estimate:
         """The gap with ratings as the units: each arm's five counts resampled."""
-        arms = self.positive.histogram, self.negative.histogram
-        return multinomial_bootstrap_gap(*arms, n_resamples=self.settings.n_resamples, seed=self.settings.seed)
+        n_resamples, seed = self.settings.n_resamples, self.settings.seed
+        return multinomial_bootstrap_gap(*self.histograms, n_resamples=n_resamples, seed=seed)
 
     @cached_property
     def cluster(self) -> ClusterGap | None:
@@ -124,8 +130,7 @@ class Finding:
     @cached_property
     def decomposition(self) -> GapDecomposition:
         """The gap among good outputs, and the rest, with ratings as the units."""
-        arms = (self.positive.histogram, self.negative.histogram)
-        return decompose_gap(*arms, self.positive.good, self.negative.good)
+        return decompose_gap(*self.histograms, self.positive.good, self.negative.good)
 
     @cached_property
     def cluster_decomposition(self) -> GapDecomposition | None:
@@ -146,9 +151,10 @@ class Finding:
         return mean_ceilings(values, pooled)
 
     def _pooled_ceilings(self) -> Mapping[CeilingName, Ceiling]:
+        positive, negative = self.histograms
         return ceilings_from_counts(
-            positive=self.positive.histogram,
-            negative=self.negative.histogram,
+            positive=positive,
+            negative=negative,
             good_positive=self.positive.n_of("good"),
             n_positive=self.positive.n_measured,
             k=self.settings.k,

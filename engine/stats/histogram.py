@@ -31,7 +31,7 @@ class RatingHistogram:
     off_squares: float = 0.0
 
     def __post_init__(self) -> None:
-        if len(self.counts) != 5 or any(count < 0 for count in self.counts):
+        if len(self.counts) != 5 or min(self.counts) < 0:
             raise ValueError(f"a rating histogram has five counts of at least 0, got {self.counts}")
 
     @classmethod
@@ -52,9 +52,10 @@ class RatingHistogram:
     @classmethod
     def merge(cls, parts: Iterable[RatingHistogram]) -> RatingHistogram:
         """Return the histogram of all the parts' ratings; many at once, where adding two by two would be slow."""
-        rows = [(*part.counts, part.off_total, part.off_squares) for part in parts]
-        if not rows:
-            return cls.empty()
+        known = list(parts)
+        if len(known) < 2:
+            return known[0] if known else cls.empty()
+        rows = [(*part.counts, part.off_total, part.off_squares) for part in known]
         n_1, n_2, n_3, n_4, n_5, off_total, off_squares = map(sum, zip(*rows, strict=True))
         return cls((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)
 
@@ -66,12 +67,14 @@ class RatingHistogram:
     @property
     def total(self) -> float:
         """Sum of the ratings."""
-        return sum(rating * count for rating, count in enumerate(self.counts, start=1)) + self.off_total
+        n_1, n_2, n_3, n_4, n_5 = self.counts
+        return n_1 + 2 * n_2 + 3 * n_3 + 4 * n_4 + 5 * n_5 + self.off_total
 
     @property
     def squares(self) -> float:
         """Sum of the ratings' squares."""
-        return sum(rating * rating * count for rating, count in enumerate(self.counts, start=1)) + self.off_squares
+        n_1, n_2, n_3, n_4, n_5 = self.counts
+        return n_1 + 4 * n_2 + 9 * n_3 + 16 * n_4 + 25 * n_5 + self.off_squares
 
     @property
     def mean(self) -> float | None:
