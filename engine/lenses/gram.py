@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.lenses.interface import AnyFloats, FloatArray, Part
+from engine.lenses.products import self_products
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +51,7 @@ def centred_grams(parts: Sequence[Part]) -> tuple[FloatArray, list[AnyFloats]]:
         share = np.full(n, 1.0 / n) if part.weight is None else part.weight / part.weight.sum()
         middles.append(share.astype(buffer.dtype) @ part.X)
         np.subtract(part.X, middles[-1], out=buffer)
-        # A product with its own transpose costs half: BLAS fills one triangle.
-        own[:] = buffer @ buffer.T
+        own[:] = self_products(buffer)
     return K, middles
 
 
@@ -67,7 +67,7 @@ def over_rows(part: Part, middle: AnyFloats, coefficients: FloatArray) -> AnyFlo
 
 def gram(rows: AnyFloats) -> FloatArray:
     """Return the products [n, n] of rows [n, d] with each other."""
-    return np.asarray(rows @ rows.T, dtype=np.float64)
+    return np.asarray(self_products(rows), dtype=np.float64)
 
 
 def stack(arrays: Sequence[FloatArray], device: str) -> Tensor:

@@ -25,7 +25,7 @@ from engine.lenses.choosing import choose, errors, slope
 from engine.lenses.folds import IntArray
 from engine.lenses.gram import row_weights, signs, stack
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, linear_state
-from engine.lenses.pool import Pool, ShrunkScatter, arm_means, build_pool, less_arm_mean
+from engine.lenses.pool import Pool, ShrunkScatter, arm_means, build_pool, directions_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,7 +149,8 @@ class Lda:
             # One factor at a time: each is as large as the covariance.
             shrunk = ShrunkScatter(pool, shrinkage, device=self.device)
             for i, part in enumerate(parts):
-                margin = _left_out(part, shrunk, inside=inside[i], device=self.device)
+                directions = directions_of(part, pool, self.device)
+                margin = _left_out(part, shrunk.products(directions), inside=inside[i], device=self.device)
                 found[i][row] = _log_odds(pool, shrinkage) * margin
         return found
 
@@ -167,18 +168,9 @@ def _slope(margins: Sequence[FloatArray], parts: Sequence[Part]) -> float:
     return slope(margins, [part.y for part in parts], [part.weight for part in parts])
 
 
-def _left_out(part: Part, shrunk: ShrunkScatter, *, inside: bool, device: str) -> FloatArray:
+def _left_out(part: Part, G: Tensor, *, inside: bool, device: str) -> FloatArray:
+    """Return leave-one-group-out margins [n] from the products G [n + 1, n + 1] of the part's directions under A⁻¹."""
     sign = signs([part], device)
     left = leaveout.lay_out([part.groups], sign, stack([row_weights(part)], device))
-    blocks = leaveout.take_blocks(shrunk.products(_directions(part, device))[None], left)
-    margin, _ = leaveout.margins(blocks, left, inside=inside)
+    margin, _ = leaveout.margins(leaveout.take_blocks(G[None], left), left, inside=inside)
     return np.asarray(leaveout.scatter_back(margin, left, len(part.y))[0].cpu().numpy())
-
-
-def _directions(part: Part, device: str) -> Tensor:
-    """Return the rows less their arm's mean, and the difference of the means below them [n + 1, d]."""
-    import torch
-
-    negative, positive = arm_means(part)
-    rows = np.concatenate([less_arm_mean(part).astype(np.float64), (positive - negative)[None]])
-    return torch.from_numpy(rows).to(device)

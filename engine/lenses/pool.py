@@ -3,6 +3,9 @@
 A single concept has a few dozen rows for a covariance of thousands of features; the pool has them all. Rows enter less
 the mean of their arm in their part, so neither arm's label nor the difference between arms is in it, beyond the centring.
 Where the pool has fewer rows than features it is kept as rows, and shrunk covariances are solved in their span.
+
+Of activations in single precision the factor is in single precision too, for half the time, unless directions differ too
+much in width; weights are then put right by one step of refinement against the scatter in double precision.
 """
 
 from __future__ import annotations
@@ -15,19 +18,24 @@ import numpy as np
 
 from engine.lenses.gram import centre, row_weights
 from engine.lenses.interface import AnyFloats, FloatArray, Part
+from engine.lenses.products import self_products
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _ROWS_AT_ONCE = 4096
+_WORST_FOR_SINGLE = 1e5
+"""Condition beyond which a factor in single precision has too few digits to be refined."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """Σ e eᵀ over rows less their arm's mean: `scatter` [d, d], or else the `rows` [n, d] themselves."""
+    """Σ e eᵀ over rows e [n, d] less their arm's mean: `products` [d, d], or else the `rows` with their own `products` [n, n]."""
 
-    scatter: FloatArray | None
+    products: FloatArray
     rows: AnyFloats | None
+    single: bool
+    """Whether activations are in single precision."""
     freedom: float
     """Rows, by weight, less arms."""
     variance: float
@@ -40,11 +48,16 @@ def build_pool(parts: Sequence[Part]) -> Pool:
     freedom = max(1.0, sum(float(row_weights(part).sum()) for part in parts) - 2 * len(parts))
     if n < d:
         rows = np.concatenate(list(map(less_arm_mean, parts)))
-        return Pool(None, rows, freedom, _variance(float(np.sum(np.square(rows, dtype=np.float64))), d))
+        products = self_products(rows).astype(np.float64)
+        return Pool(products, rows, _is_single(parts), freedom, _variance(float(np.trace(products)), d))
     scatter = np.zeros((d, d))
     for block in _blocks(map(less_arm_mean, parts)):
-        scatter += block.T @ block
-    return Pool(scatter, None, freedom, _variance(float(np.trace(scatter)), d))
+        scatter += self_products(block.T)
+    return Pool(scatter, None, _is_single(parts), freedom, _variance(float(np.trace(scatter)), d))
+
+
+def _is_single(parts: Sequence[Part]) -> bool:
+    return all(part.X.dtype != np.float64 for part in parts)
 
 
 def _variance(total: float, d: int) -> float:
@@ -93,32 +106,65 @@ class ShrunkScatter:
     def __init__(self, pool: Pool, shrinkage: float, *, device: str) -> None:
         import torch
 
-        self._kappa = shrinkage / (1.0 - shrinkage) * pool.variance
-        self._rows = None if pool.rows is None else torch.from_numpy(pool.rows).to(device).double()
-        if self._rows is not None:
-            system = self._rows @ self._rows.T
-        else:
-            assert pool.scatter is not None
-            system = torch.from_numpy(pool.scatter).to(device).clone()
-        system.diagonal().add_(self._kappa)
-        self._factor = torch.linalg.cholesky(system)
+        self.kappa = shrinkage / (1.0 - shrinkage) * pool.variance
+        self._products = torch.from_numpy(pool.products).to(device)
+        self._rows = None if pool.rows is None else torch.from_numpy(pool.rows).to(device)
+        # The norm of a matrix is at least its largest eigenvalue, so this bounds the condition.
+        self._single = pool.single and float(torch.linalg.norm(self._products)) < _WORST_FOR_SINGLE * self.kappa
+        system = self._products.to(torch.float32 if self._single else torch.float64, copy=True)
+        system.diagonal().add_(self.kappa)
+        self._factor: Tensor = torch.linalg.cholesky(system)
 
     def solve(self, directions: Tensor) -> Tensor:
         """Return A⁻¹ of each direction [k, d]."""
-        import torch
-
         if self._rows is None:
-            whole: Tensor = torch.cholesky_solve(directions.T, self._factor)
-            return whole.T
-        within: Tensor = torch.cholesky_solve(self._rows @ directions.T, self._factor)
-        solved: Tensor = (directions - within.T @ self._rows) / self._kappa
+            return self._solve_products(directions)
+        cross = (directions.to(self._rows.dtype) @ self._rows.T).to(directions)
+        within = self._solve_products(cross)
+        solved: Tensor = (directions - (within.to(self._rows.dtype) @ self._rows).to(directions)) / self.kappa
         return solved
 
-    def products(self, directions: Tensor) -> Tensor:
-        """Return the products [k, k] of directions [k, d] under A⁻¹."""
+    def _solve_products(self, right: Tensor) -> Tensor:
+        """Return (products + κI)⁻¹ of each row, with one step of refinement where the factor is in single precision."""
+        found = self._by_factor(right)
+        if self._single:
+            found += self._by_factor(right - found @ self._products - self.kappa * found)
+        return found
+
+    def _by_factor(self, right: Tensor) -> Tensor:
         import torch
 
-        if self._rows is None:
-            half: Tensor = torch.linalg.solve_triangular(self._factor, directions.T, upper=False)
-            return half.T @ half
-        return directions @ self.solve(directions).T
+        found: Tensor = torch.cholesky_solve(right.T.to(self._factor), self._factor)
+        return found.T.to(right)
+
+    def products(self, directions: Directions) -> Tensor:
+        """Return the products [k, k] of directions under A⁻¹."""
+        import torch
+
+        whole = torch.linalg.solve_triangular(self._factor, directions.against.to(self._factor), upper=False)
+        half = (whole.T @ whole).double()
+        result: Tensor = half if directions.own is None else (directions.own - half) / self.kappa
+        return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directions:
+    """Directions of one part as factors of a pool meet them: themselves [d, k], or their products with its rows [n, k].
+
+    `own` are their products with each other [k, k] where the pool is kept as rows.
+    """
+
+    against: Tensor
+    own: Tensor | None
+
+
+def directions_of(part: Part, pool: Pool, device: str) -> Directions:
+    """Return the part's rows less their arm's mean, and the difference of the means below them: n + 1 directions."""
+    import torch
+
+    negative, positive = arm_means(part)
+    rows = less_arm_mean(part)
+    found = torch.from_numpy(np.concatenate([rows, (positive - negative).astype(rows.dtype)[None]])).to(device)
+    if pool.rows is None:
+        return Directions(found.T, None)
+    return Directions((torch.from_numpy(pool.rows).to(device) @ found.T), (found @ found.T).double())

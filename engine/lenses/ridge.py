@@ -7,13 +7,14 @@ out does not move it to the other arm's side, as a mean over rows would.
 
 λ is relative to a row's mean squared length about the mean, which makes one grid serve any d, and the pool's parts choose it
 together (see `choosing`), at most `choice_parts` of them: their 0–1 loss is then known to a fraction of a percent. They
-pay for a Cholesky factor and an inverse of each strength, all others for one factor.
+pay for a Cholesky factor and an inverse of each strength, all others for one factor; every part's products are made once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from engine.lenses.choosing import choose, errors, slope
 from engine.lenses.folds import IntArray
 from engine.lenses.gram import over_rows
 from engine.lenses.interface import AnyFloats, FloatArray, Part, StateLens, linear_state
-from engine.lenses.span import left_out, make_span, solve
+from engine.lenses.span import Span, left_out, make_span, solve
 
 DEFAULT_STRENGTHS = (0.03, 0.3, 3.0, 30.0)
 """Few and far apart: the loss of a part alone is noise enough to prefer the weakest of many candidates."""
@@ -72,13 +73,8 @@ class Ridge:
 
     def tune(self, parts: Sequence[Part]) -> Ridge:
         """Return the family with the strength and slope that these parts choose together; then each part stands alone."""
-        if len(self.strengths) == 1 and self.slope is not None:
-            return self
-        asked = [parts[place] for place in spread(range(len(parts)), self.choice_parts) if has_both_arms(parts[place])]
-        margins = self._margins(asked)
-        best = choose(_losses(margins, asked, len(self.strengths)))
-        found = _slope([m[best] for m in margins], asked) if self.slope is None else self.slope
-        return replace(self, strengths=(self.strengths[best],), slope=found)
+        asked = self._asked(parts)
+        return self._tuned_on(parts, self._spans(parts, asked)) if asked else self
 
     def leave_one_group_out(self, parts: Sequence[Part]) -> list[FloatArray]:
         """Return each part's logits [n], each row's from the lens that never saw the row's group.
@@ -89,7 +85,8 @@ class Ridge:
         logits = [np.full(len(part.y), np.nan) for part in parts]
         for places in by_pool(parts):
             kept = [place for place in places if has_both_arms(parts[place])]
-            margins = self._margins([parts[place] for place in kept])
+            of_place = self._margins(parts, self._spans(parts, kept))
+            margins = [of_place[place] for place in kept]
             losses = _losses(margins, [parts[place] for place in kept], len(self.strengths))
             best = [choose(np.delete(losses, i, axis=0)) for i in range(len(kept))]
             found = self.slope
@@ -104,19 +101,39 @@ class Ridge:
         lenses: dict[int, StateLens] = {}
         for places in by_pool(parts):
             pool = [parts[place] for place in places]
-            lenses.update(zip(places, self.tune(pool)._fit_tuned(pool), strict=True))
+            asked = self._asked(pool)
+            # Those that choose are few, so their products are kept for their own lenses.
+            chosen_on = list(self._spans(pool, asked))
+            tuned = self._tuned_on(pool, chosen_on) if asked else self
+            others = sorted(set(range(len(pool))) - set(asked))
+            for some, span in chain(chosen_on, self._spans(pool, others)):
+                found = tuned._fit_span([pool[place] for place in some], span)
+                lenses.update(zip((places[place] for place in some), found, strict=True))
         return [lenses[place] for place in range(len(parts))]
 
-    def _fit_tuned(self, parts: Sequence[Part]) -> list[StateLens]:
+    def _asked(self, parts: Sequence[Part]) -> list[int]:
+        """Return the places of the parts that choose strength and slope; none where there is nothing to choose."""
+        if len(self.strengths) == 1 and self.slope is not None:
+            return []
+        return [place for place in spread(range(len(parts)), self.choice_parts) if has_both_arms(parts[place])]
+
+    def _tuned_on(self, parts: Sequence[Part], spans: Iterable[tuple[list[int], Span]]) -> Ridge:
+        """Return the family with what the parts of these spans choose."""
+        margins = self._margins(parts, spans)
+        asked, found = [parts[place] for place in sorted(margins)], [margins[place] for place in sorted(margins)]
+        best = choose(_losses(found, asked, len(self.strengths)))
+        slope = _slope([m[best] for m in found], asked) if self.slope is None else self.slope
+        return replace(self, strengths=(self.strengths[best],), slope=slope)
+
+    def _spans(self, parts: Sequence[Part], places: Sequence[int]) -> Iterator[tuple[list[int], Span]]:
+        """Yield batches of the places of one size, in their own coordinates."""
+        some = [parts[place] for place in places]
+        d = some[0].X.shape[1] if some else 1
+        for batch in of_one_size(some, floats_per_part=lambda n: 2 * d + 8 * n * n, memory_mib=self.memory_mib):
+            yield [places[i] for i in batch], make_span([some[i] for i in batch], self.device)
+
+    def _fit_span(self, parts: Sequence[Part], span: Span) -> list[StateLens]:
         """Fit with the one strength and slope there is."""
-        lenses: dict[int, StateLens] = {}
-        d = parts[0].X.shape[1]
-        for places in of_one_size(parts, floats_per_part=lambda n: 2 * d + 6 * n * n, memory_mib=self.memory_mib):
-            lenses.update(zip(places, self._fit_batch([parts[place] for place in places]), strict=True))
-        return [lenses[place] for place in range(len(parts))]
-
-    def _fit_batch(self, parts: Sequence[Part]) -> list[StateLens]:
-        span = make_span(parts, self.device)
         coefficients, factor = solve(span, self.strengths[0])
         scaled = coefficients * (factor * (1.0 if self.slope is None else self.slope))[:, None]
         weights = list(map(over_rows, parts, span.middles, scaled.cpu().numpy()))
@@ -126,14 +143,13 @@ class Ridge:
             for weight, bias, middle in zip(weights, biases, span.middles, strict=True)
         ]
 
-    def _margins(self, parts: Sequence[Part]) -> list[FloatArray]:
-        """Return each part's leave-one-group-out margins [strengths, n]."""
+    def _margins(self, parts: Sequence[Part], spans: Iterable[tuple[list[int], Span]]) -> dict[int, FloatArray]:
+        """Return the leave-one-group-out margins [strengths, n] of each place."""
         margins: dict[int, FloatArray] = {}
-        d = parts[0].X.shape[1] if parts else 1
-        for places in of_one_size(parts, floats_per_part=lambda n: 2 * d + 8 * n * n, memory_mib=self.memory_mib):
-            batch = [parts[place] for place in places]
-            margins.update(zip(places, left_out(batch, self.strengths, self.device), strict=True))
-        return [margins[place] for place in range(len(parts))]
+        for places, span in spans:
+            found = left_out(span, [parts[place].groups for place in places], self.strengths)
+            margins.update(zip(places, found, strict=True))
+        return margins
 
 
 def _losses(margins: Sequence[FloatArray], parts: Sequence[Part], n_candidates: int) -> FloatArray:

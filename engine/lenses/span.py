@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.lenses import leaveout
+from engine.lenses.folds import IntArray
 from engine.lenses.gram import (
     arm_shares,
     centred_grams,
@@ -93,12 +94,11 @@ def _ridge_factor(q: Tensor, n_positive: Tensor, n_negative: Tensor) -> Tensor:
     return 2.0 * m / (1.0 + m * q)
 
 
-def left_out(parts: Sequence[Part], strengths: Sequence[float], device: str) -> list[FloatArray]:
+def left_out(span: Span, groups: Sequence[IntArray], strengths: Sequence[float]) -> list[FloatArray]:
     """Return each part's leave-one-group-out margins [strengths, n]."""
     import torch
 
-    span = make_span(parts, device)
-    left = leaveout.lay_out([part.groups for part in parts], span.sign, span.weight)
+    left = leaveout.lay_out(groups, span.sign, span.weight)
     found = []
     for strength in strengths:
         blocks = _blocks(span, left, strength * span.length)

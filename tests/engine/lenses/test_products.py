@@ -1,0 +1,70 @@
+"""Products and solves in single precision against the same in double precision."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.lenses import products
+from engine.lenses.interface import Part
+from engine.lenses.lda import Lda
+from engine.lenses.pool import ShrunkScatter, build_pool
+from engine.lenses.products import self_products
+from tests.support.lens_parts import planted_part
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize(("n", "d"), [(1, 5), (95, 30), (96, 1), (131, 40), (200, 512), (700, 9)])
+def test_products_in_single_precision_are_those_in_double_precision_and_symmetric(n, d, onednn, monkeypatch):
+    if not onednn:
+        monkeypatch.setattr(products, "_has_onednn", lambda: False)
+    rows = np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
+    found, exact = self_products(rows), rows.astype(np.float64) @ rows.T.astype(np.float64)
+    assert found.dtype == np.float32
+    assert (found == found.T).all()
+    np.testing.assert_allclose(found, exact, rtol=0, atol=3e-6 * np.abs(exact).max())
+
+
+def test_products_of_columns_are_those_of_a_copy_in_rows():
+    rows = np.random.default_rng(0).normal(size=(150, 200)).astype(np.float32)
+    np.testing.assert_array_equal(self_products(rows.T), self_products(np.ascontiguousarray(rows.T)))
+
+
+def test_products_in_double_precision_lose_no_digit():
+    rows = np.random.default_rng(0).normal(size=(120, 50)) + 1000.0
+    np.testing.assert_array_equal(self_products(rows), rows @ rows.T)
+
+
+def wide(dtype: type, *, width: float, n: int) -> list[Part]:
+    """Concepts that vary along one direction many times as widely as elsewhere, as residual streams do."""
+    along = np.random.default_rng(1).normal(size=60)
+    made = [planted_part(n, 60, 2.0, seed=seed) for seed in range(6)]
+    drawn = np.random.default_rng(2).normal(size=(6, n, 1)) * width
+    return [
+        Part((part.X + more * along).astype(dtype), part.y, part.groups, 0)
+        for part, more in zip(made, drawn, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("n", [8, 40], ids=["fewer rows than features", "more"])
+def test_discriminants_of_single_precision_are_those_of_double_precision(n):
+    family = Lda(shrinkages=(0.01,), slope=1.0)
+    lenses = [family.fit_many(wide(dtype, width=10.0, n=n)) for dtype in (np.float32, np.float64)]
+    for one, other in zip(*lenses, strict=True):
+        single, double = (lens.state()["linear.weight"][0] for lens in (one, other))
+        assert np.linalg.norm(single - double) < 1e-3 * np.linalg.norm(double)
+
+
+def test_margins_of_left_out_rows_in_single_precision_are_those_in_double_precision():
+    family = Lda(shrinkages=(0.1,), slope=1.0)
+    found = [family.leave_one_group_out(wide(dtype, width=3.0, n=40)) for dtype in (np.float32, np.float64)]
+    for single, double in zip(*found, strict=True):
+        np.testing.assert_allclose(single, double, rtol=0, atol=1e-3 * np.abs(double).max())
+
+
+def test_a_scatter_too_wide_for_single_precision_is_solved_in_double_precision():
+    pool = build_pool(wide(np.float32, width=1e3, n=40))
+    shrunk = ShrunkScatter(pool, 1e-4, device="cpu")
+    directions = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 60)))
+    system = pool.products + shrunk.kappa * np.eye(60)
+    oracle = np.linalg.solve(system, directions.numpy().T).T
+    np.testing.assert_allclose(shrunk.solve(directions).numpy(), oracle, rtol=0, atol=1e-6 * np.abs(oracle).max())
