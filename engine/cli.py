@@ -194,7 +194,7 @@ def status(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) ->
 def report(
     study: StudyArgument = DEFAULT_STUDY,
     as_json: JsonOption = False,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
     family: Annotated[str | None, typer.Option(help="Lens family to report; the first that the run trained.")] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,

@@ -69,7 +69,7 @@ def runs(
 @app.command()
 def settings(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
     mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode after.")] = None,
     phase: Annotated[Literal["prompt", "output"] | None, typer.Option(help="Phase after.")] = None,
     pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool after.")] = None,

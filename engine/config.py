@@ -18,6 +18,7 @@ from engine.errors import ConfigError
 
 # Part of a run's identity: the same settings under another way of planning are another run.
 PLAN_VERSION = 2
+STEPS_RISE = "steps must be numbers of pairs that rise, from 2 on."
 
 
 def _setting(default: Any, text: str, *, decides: Literal["run", "work"] = "work", **bounds: float) -> Any:
@@ -158,7 +159,7 @@ class StudyConfig:
         if not self.steps:
             return
         if self.steps[0] < 2 or any(a >= b for a, b in pairwise(self.steps)):
-            raise ConfigError("steps must rise, from 2 pairs on.")
+            raise ConfigError(STEPS_RISE)
         if self.steps[-1] != self.n_positive + self.n_negative:
             n_pairs = f"{self.n_positive} + {self.n_negative} = {self.n_positive + self.n_negative}"
             raise ConfigError(f"The last of steps is {self.steps[-1]}, but n_positive + n_negative is {n_pairs}.")
@@ -246,6 +247,8 @@ def _with_arms(config: StudyConfig, values: Mapping[str, Any]) -> dict[str, Any]
     if not values.get("steps"):
         return ({"steps": ()} if arms else {}) | dict(values)
     n_pairs = values["steps"][-1]
+    if n_pairs < 2:
+        raise ConfigError(STEPS_RISE)
     if not arms:
         share = config.n_positive / (config.n_positive + config.n_negative)
         arms["n_positive"] = min(max(1, round(n_pairs * share)), max(1, n_pairs - 1))
@@ -276,7 +279,7 @@ def _number(name: str, text: str) -> int | float:
     try:
         return float(text) if {".", "e"} & set(text) else int(text)
     except ValueError as error:
-        raise ConfigError(f"{name} cannot be {text!r}.") from error
+        raise ConfigError(f"{name} must be numbers, such as 2, -1 or 0.5, not {text!r}.") from error
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ __all__ = [
     "LensPackError",
     "ModelError",
     "PackError",
+    "RunMissing",
     "PlotsError",
     "RunMissing",
     "StudyFull",
@@ -23,6 +24,12 @@ __all__ = [
     "TargetsError",
     "WordNetMissing",
 ]
+
+
+class RunMissing(StudyMissing):
+    """The study holds no run of that id."""
+
+    title = "No such run"
 
 
 class RunMissing(StudyMissing):

@@ -73,7 +73,7 @@ def ask(
 @app.command()
 def compare(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how far judges agree with each other and with people, with intervals."""

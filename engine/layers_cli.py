@@ -13,7 +13,7 @@ from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_conso
 
 def layers(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the newest with samples if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
     family: Annotated[str | None, typer.Option(help="Lens family; all that read two layers or more.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.config import StudyConfig
     from engine.stages.filter import Verdicts
 
-RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the newest with samples if not given.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")]
 FamilyOption = Annotated[
     str | None, typer.Option(help="Lens family; the first of the run's settings that is trained if not given.")
 ]

@@ -32,6 +32,8 @@ THEMES = {
 }
 """What settings are about: each theme begins at the field named here, in the order of StudyConfig."""
 OTHER = "Settings of the run"
+ALIASES = {"lenses": ("--lenses", "--lens")}
+"""Settings whose options have a second name."""
 
 
 class SettingsCommand(TyperCommand):
@@ -87,7 +89,11 @@ def with_settings(
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None,
                 annotation=_annotation(
-                    hints[setting.name], setting.metadata["help"], setting.default, panels[setting.name]
+                    hints[setting.name],
+                    setting.metadata["help"],
+                    setting.default,
+                    panels[setting.name],
+                    ALIASES.get(setting.name, ()),
                 ),
             )
             # False comes before True: the sort keeps the order of those of a panel.
@@ -112,10 +118,10 @@ def _themes() -> dict[str, str]:
     return found
 
 
-def _annotation(hint: Any, text: str, default: Any, panel: str) -> Any:
+def _annotation(hint: Any, text: str, default: Any, panel: str, names: Sequence[str]) -> Any:
     shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
     suffix = f" (default: {shown})" if default is not None and default != () else ""
-    option = typer.Option(help=text + suffix, show_default=False, rich_help_panel=panel, hidden=True)
+    option = typer.Option(*names, help=text + suffix, show_default=False, rich_help_panel=panel, hidden=True)
     return Annotated[_option_type(hint), option]
 
 

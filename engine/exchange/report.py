@@ -13,7 +13,7 @@ from rich.text import Text
 
 from db import connect, query
 from engine.config import StudyConfig, order_families
-from engine.errors import StudyMissing
+from engine.errors import ConfigError, RunMissing, StudyMissing
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate
 from engine.stats.findings import (
@@ -67,6 +67,7 @@ def build_report(
         counts = cursor.execute(query("findings.counts"), values).fetchall()
         lenses = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
         totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
+        _require_trained(run, family, lenses)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     layers: dict[str, int | None] = {profile[0]: profile[_PACK_LAYER] for profile in profiles}
     counted = count_concepts(counts, quadrants=quadrants, pack_layers=layers)
@@ -102,6 +103,14 @@ def build_report(
     }
 
 
+def _require_trained(run: str, family: str | None, lenses: Iterable[tuple[Any, ...]]) -> None:
+    """Raise ConfigError for a family that is asked for by name and that the run has no lens of."""
+    trained = sorted({row[1] for row in lenses})
+    if family is not None and family not in trained:
+        hint = f"It has {', '.join(trained)}; train others: lensgap train." if trained else "Train them: lensgap train."
+        raise ConfigError(f"Run {run} has no {family} lenses.", hint=hint)
+
+
 def find_run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None) -> str:
     """The run that is asked for, by default the newest that has samples; StudyMissing where there is none."""
     if run_id:
@@ -109,10 +118,10 @@ def find_run(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str | None)
     else:
         rows = cursor.execute(query("findings.runs")).fetchall()
         found = next((row for row in rows if row[_IS_DEFAULT]), None)
+    if found is None and run_id:
+        raise RunMissing(f"{study} holds no run {run_id}.", hint=f"See the runs: lensgap status {study}.")
     if found is None:
-        raise StudyMissing(
-            f"{study} holds no run{f' {run_id}' if run_id else ''} yet.", hint="Start one with: lensgap run"
-        )
+        raise StudyMissing(f"{study} holds no run yet.", hint="Start one with: lensgap run")
     return str(found[0])
 
 

@@ -195,6 +195,8 @@ def _fault(error: ValidationError) -> str:
     """The first fault in words: where it is, and what is wrong with it."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = " → ".join(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{place}: no such name is known there (docs/targets.md tells which are)"
     said = first["msg"].removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
     return f"{place}: {said}" if place else said
