@@ -83,8 +83,15 @@ def mean_transfer(concepts: Sequence[Transfer], *, confidence: float = CONFIDENC
         [each.value for each in side if each.value is not None]
         for side in ([one.within for one in both], [one.transfer for one in both])
     )
-    means = [mean_estimate(each, confidence=confidence, bounds=(0.0, 1.0)) for each in (within, transfer, shuffled)]
+    means = [_mean_auc(each, confidence=confidence) for each in (within, transfer, shuffled)]
     return Transfer(means[0], means[1], means[2], _ratio_of_means(transfer, within, confidence=confidence))
+
+
+def _mean_auc(values: Sequence[float], *, confidence: float) -> Estimate:
+    if not values:
+        return unknown("no concept has both arms there", method=f"Student t, {confidence:.0%}")
+    # Equal shares that were counted in different orders differ in their last digits, and would claim certainty.
+    return mean_estimate([round(value, 12) for value in values], confidence=confidence, bounds=(0.0, 1.0))
 
 
 def _ratio(arms: BoolArray, transfer: FloatArray, within: FloatArray, groups: IntArray) -> Estimate:
@@ -105,7 +112,7 @@ def _ratio_of_means(above: Sequence[float], below: Sequence[float], *, confidenc
     method = f"ratio of mean AUCs, Student's t over concepts, {confidence:.0%}"
     n, total = len(above), sum(below)
     if not n:
-        return unknown("no concept has both AUCs", method=method)
+        return unknown("no concept has both arms there", method=method)
     value = sum(above) / total
     left = np.array(above) - value * np.array(below)
     variance = float(left @ left) * n / max(n - 1, 1) / total**2
