@@ -26,7 +26,7 @@ from engine.lenses.registry import FAMILIES
 
 NOISES = (0.0, 0.1, 0.25)
 N_HELD_OUT, N_NUISANCE, STRENGTH = 400, 20, 5.0
-MANY = {512: {"ridge": 500, "lda": 500}, 4096: {"ridge": 200, "lda": 64}}
+MANY = {512: {"ridge": 500, "lda": 500}, 4096: {"ridge": 200, "lda": 200}}
 """Concepts that closed forms fit together, by width: what they choose or estimate, they do once for all of them."""
 FEW = {40: 32, 160: 8, 200: 8}
 """Concepts that peers fit, by rows: of fewer rows F1 is noisier and lenses are quicker."""

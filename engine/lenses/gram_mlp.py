@@ -114,17 +114,26 @@ class GramMlp:
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         optimiser = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
-        noise = torch.empty(*Z.shape[:2], sum(self.hidden), device=self.device)
         with torch.enable_grad():
             for _ in range(self.n_epochs):
-                for own, generator in zip(noise, generators, strict=True):
-                    own.uniform_(generator=generator)
-                kept = (noise >= self.dropout).to(Z) / (1.0 - self.dropout)
+                kept = self._draw_kept(Z, generators)
                 optimiser.zero_grad()
                 logits = self._logits(weights, Z, kept)
                 loss = binary_cross_entropy_with_logits(logits, y, reduction="sum") / y.shape[1]
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
+
+    def _draw_kept(self, Z: Tensor, generators: list[Generator]) -> Tensor:
+        """Draw dropout's factors [m, n, hidden], a network's from its own generator: four from every 64 bits that it gives."""
+        import torch
+
+        m, n, width = *Z.shape[:2], sum(self.hidden)
+        bits = torch.empty(m, -(-n * width // 4), dtype=torch.int64, device=self.device)
+        for own, generator in zip(bits, generators, strict=True):
+            own.random_(-(2**63), None, generator=generator)
+        least = round(self.dropout * 2**16) - 2**15
+        kept = bits.view(torch.int16)[:, : n * width].reshape(m, n, width) >= least
+        return kept.to(Z).mul_(1.0 / (1.0 - self.dropout))
 
     def _logits(self, weights: list[Tensor], Z: Tensor, kept: Tensor) -> Tensor:
         """Return logits [m, n] of the stack in training."""
