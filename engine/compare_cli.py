@@ -1,4 +1,4 @@
-"""The command `lensgap compare`: two runs, two ways to train, a pack before and after splitting or bucketing.
+"""The command `lensgap compare`: runs, judges, two ways to train, a pack before and after splitting or bucketing.
 
 Thin bodies as in engine.cli: data on stdout, everything else on stderr.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.stages.compare import Comparison
 
 app = typer.Typer(
-    help="Compare runs, ways to train, and packs before and after splitting or bucketing: concept by concept.",
+    help="Compare runs, judges, ways to train, and packs before and after splitting or bucketing: concept by concept.",
     no_args_is_help=True,
 )
 YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")]
@@ -36,14 +36,17 @@ JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; the 
 def runs(
     study: StudyArgument = DEFAULT_STUDY,
     run: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN RUN]…", help="Run ids, the one before first; all runs.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN RUN]…", help="Run ids, the base first, of other studies FOLDER or FOLDER:RUN; all runs."
+        ),
     ] = None,
     judge: JudgeOption = None,
     family: Annotated[str | None, typer.Option(help="Lens family; the first that both runs have.")] = None,
     layer: Annotated[int | None, typer.Option(help="Layer; the deepest that both runs have.", min=0)] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare runs of a study that differ in any settings: the first with each other one.
+    """Compare two or more runs that differ in any settings, of one study or several: the first with each other one.
 
     Only concepts that both runs have are compared, and the settings that differ are told.
     """
@@ -64,6 +67,30 @@ def runs(
                 raise
             typer.echo(f"Left out: {error}", err=True)
     _tell(study, found, as_json=as_json)
+
+
+@app.command()
+def judges(
+    study: StudyArgument = DEFAULT_STUDY,
+    judge: Annotated[
+        list[str] | None, typer.Argument(metavar="[JUDGE JUDGE]…", help="Judge ids, the base first; all of the run.")
+    ] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare gaps and ceilings by two or more judges of one run: the first with each other one.
+
+    How far judges agree text by text is told by: lensgap judge compare.
+    """
+    from db import connect
+    from engine.comparing import choose_judges
+    from engine.exchange.report import find_run
+    from engine.exchange.run_comparison import compare_judges
+
+    with connect(study) as cursor:
+        run_id = find_run(cursor, study, run_id)
+    run, first, others = choose_judges(study, run_id, judge or [])
+    _tell(study, [compare_judges(study, run, first, other) for other in others], as_json=as_json)
 
 
 @app.command()
@@ -164,7 +191,7 @@ def _compare_packs(
 
 def _tell(study: Path, found: "list[Comparison]", *, as_json: bool) -> None:
     """Keep the comparisons and print them; JSON is a list of them."""
-    from engine.exchange.comparison_table import comparison_json, comparison_tables
+    from engine.exchange.comparison_table import comparison_json, comparison_tables, overview_table
     from engine.exchange.run_comparison import summarise_comparison
     from engine.stages.compare import keep_comparison
 
@@ -172,5 +199,7 @@ def _tell(study: Path, found: "list[Comparison]", *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([comparison_json(*each) for each in told], indent=2))
         return
+    if len(found) > 1:
+        wide_console().print(overview_table(found))
     for _, one, summaries in told:
         wide_console().print(comparison_tables(one, summaries))

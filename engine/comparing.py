@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from db.connect import DATABASE
 from engine.config import StudyConfig, change_config, read_stored_config
-from engine.errors import ConfigError, StudyMissing
-from engine.exchange.comparison_sides import LensWish, StoredRun, stored_runs, trained_lenses, wish_of
+from engine.errors import ConfigError, RunMissing, StudyMissing
+from engine.exchange.comparison_sides import LensWish, StoredRun, judges_of, stored_runs, trained_lenses, wish_of
 from engine.exchange.run_comparison import compare_lenses, compare_runs
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
@@ -95,12 +96,13 @@ def base_run(study: Path) -> str | None:
 
 
 def choose_runs(study: Path, asked: Sequence[str]) -> tuple[StoredRun, list[StoredRun]]:
-    """The run that others are compared with, and these: those asked for, else all that have samples, oldest first."""
+    """The run that others are compared with, and these: those asked for, else all that have samples, oldest first.
+
+    A run is named by its id, one of another study as FOLDER:RUN, or by the folder alone, which names its newest with samples.
+    """
     runs = stored_runs(study)
-    unknown = next((name for name in asked if name not in runs), None)
-    if unknown is not None:
-        raise ConfigError(f"{study} holds no run {unknown}.", hint=f"See the runs: lensgap status {study}.")
-    chosen = [runs[name] for name in dict.fromkeys(asked)] or [one for one in runs.values() if one.has_samples]
+    named = [runs[name] if name in runs else _run_elsewhere(study, name) for name in dict.fromkeys(asked)]
+    chosen = named or [one for one in runs.values() if one.has_samples]
     if len(chosen) < 2:
         raise ConfigError(
             f"{study} holds {len(chosen)} run with samples, and a comparison takes two."
@@ -109,6 +111,34 @@ def choose_runs(study: Path, asked: Sequence[str]) -> tuple[StoredRun, list[Stor
             hint="Start another with other settings, such as lensgap run --sibling-share 0.",
         )
     return chosen[0], chosen[1:]
+
+
+def _run_elsewhere(study: Path, name: str) -> StoredRun:
+    folder, _, run_id = name.rpartition(":")
+    if (Path(name) / DATABASE).is_file():
+        there = list(stored_runs(Path(name)).values())
+        if there:
+            return next((one for one in reversed(there) if one.has_samples), there[-1])
+    elif folder and (Path(folder) / DATABASE).is_file():
+        elsewhere = stored_runs(Path(folder))
+        if run_id in elsewhere:
+            return elsewhere[run_id]
+        raise RunMissing(f"{folder} holds no run {run_id}.", hint=f"See the runs: lensgap status {folder}.")
+    raise RunMissing(
+        f"{study} holds no run {name}.", hint=f"See the runs: lensgap status {study}. Those of others are FOLDER:RUN."
+    )
+
+
+def choose_judges(study: Path, run_id: str, asked: Sequence[str]) -> tuple[StoredRun, str, list[str]]:
+    """The run, the judge that others are compared with, and these: those asked for, else all, the one shown first before."""
+    run = stored_runs(study)[run_id]
+    judges = list(dict.fromkeys(asked)) or [str(row[0]) for row in judges_of(run)]
+    if len(judges) < 2:
+        raise ConfigError(
+            f"A comparison takes two judges, and of run {run_id} there is {'one' if judges else 'none'}.",
+            hint="Ask another one: lensgap judge --judge.",
+        )
+    return run, judges[0], judges[1:]
 
 
 def compare_settings(study: Path, run_id: str, before: dict[str, Any], after: dict[str, Any]) -> Comparison:

@@ -56,6 +56,7 @@ MEASURES: Final = {
     "text_only_f1": ("Words alone", "F1 of a classifier that sees the words and no activation."),
     "gap": ("Gap", "Mean rating of the positives less mean rating of the negatives."),
     "good": ("Good positives", "Share of positives that are not empty, short or repetitive."),
+    "ceiling": ("Ceiling", "F1 that the ratings permit, by the label-noise model."),
     "top1": ("Top-1", "Share of texts on which the concept's own lens fires more than those of its siblings."),
     "margin": ("Margin", "By how much the concept's own lens is above the best of its siblings, in log-odds."),
 }

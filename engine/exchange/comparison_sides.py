@@ -19,7 +19,10 @@ from engine.config import StudyConfig
 from engine.errors import ConfigError
 from engine.stages.compare import ComparedConcept, LensChoice, Measure, Side, SideJudge, Value
 from engine.stages.own_lenses import own_lens_ids_of_stored
+from engine.stats.ceiling_means import ceiling_values
+from engine.stats.counts import stack_cells
 from engine.stats.findings import ConceptCounts, Settings, count_concepts, summarise
+from engine.stats.gap_change import gap_error
 
 NO_LENS = Value(None, 0, "no lens has been trained")
 CONTENTS = {"model_fingerprint": "model", "pack_hash": "pack", "template_hash": "template_set"}
@@ -27,8 +30,9 @@ CONTENTS = {"model_fingerprint": "model", "pack_hash": "pack", "template_hash": 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as it is stored, with all its settings and where its pack came from."""
+    """A run as it is stored in a study, with all its settings and where its pack came from."""
 
+    study: Path
     run_id: str
     settings: Mapping[str, Any]
     contents: Mapping[str, str]
@@ -59,6 +63,7 @@ def stored_runs(study: Path) -> dict[str, StoredRun]:
         rows = cursor.execute(query("comparisons.runs")).fetchall()
     return {
         run_id: StoredRun(
+            study,
             run_id,
             json.loads(StudyConfig().to_json()) | json.loads(config),
             dict(zip(CONTENTS, hashes, strict=True)),
@@ -108,14 +113,20 @@ def _choose(
     return LensChoice(family, max(shared or layers), wish.phase, wish.mode, wish.pool)  # type: ignore[arg-type]
 
 
-def common_judge(
-    cursor: duckdb.DuckDBPyConnection, before: str, after: str, asked: str | None
-) -> tuple[SideJudge | None, SideJudge | None]:
+def judges_of(run: StoredRun) -> list[tuple[Any, ...]]:
+    """Rows of the query `findings.judges`: who rated the run, the one that is shown first before the others."""
+    with connect(run.study) as cursor:
+        return cursor.execute(query("findings.judges"), {"run_id": run.run_id}).fetchall()
+
+
+def side_judge(row: tuple[Any, ...]) -> SideJudge:
+    """A judge as a side shows it."""
+    return SideJudge(row[0], f"{row[1]}:{row[2]}", row[4])
+
+
+def common_judge(before: StoredRun, after: StoredRun, asked: str | None) -> tuple[SideJudge | None, SideJudge | None]:
     """The judge asked for, else the one that the run before shows first of those that rated both runs."""
-    mine, theirs = (
-        {_same_judge(row): SideJudge(row[0], f"{row[1]}:{row[2]}", row[4]) for row in reversed(rows)}
-        for rows in (cursor.execute(query("findings.judges"), {"run_id": run}).fetchall() for run in (before, after))
-    )
+    mine, theirs = ({_same_judge(row): side_judge(row) for row in reversed(judges_of(run))} for run in (before, after))
     common = [(judge, theirs[key]) for key, judge in reversed(mine.items()) if key in theirs]
     if not asked:
         return common[0] if common else (None, None)
@@ -173,13 +184,15 @@ def read_side(
 
 
 def _text_values(counted: ConceptCounts, *, has_judge: bool) -> dict[Measure, Value]:
-    finding = summarise(counted.concept, (counted,), Settings())
+    finding, settings = summarise(counted.concept, (counted,), Settings()), Settings()
     gap, good = finding.gap, finding.positive.form_shares()["good"]
-    reason = gap.reason if has_judge else "no judge has rated both sides"
-    n = finding.positive.n_measured
+    arms = finding.positive.histogram, finding.negative.histogram
+    reason = (gap.reason if has_judge else "no judge has rated both sides") if gap.value is None else None
+    limits = ceiling_values(stack_cells((counted,)), k=settings.k, stability=settings.stability)[settings.model]
     return {
-        "gap": Value(gap.value, gap.n, reason if gap.value is None else None),
-        "good": Value(good, n, None if good is not None else "no positive has a known form"),
+        "gap": Value(gap.value, gap.n, reason, gap_error(*arms)),
+        "good": Value(good, finding.positive.n_measured, None if good is not None else "no positive has a known form"),
+        "ceiling": Value(None if gap.value is None else float(limits[0]), gap.n, reason),
     }
 
 

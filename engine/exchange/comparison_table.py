@@ -9,16 +9,25 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.exchange.run_comparison import Summary, is_changed
+from engine.exchange.run_comparison import FALSE_FINDS, Summary, gap_changes, is_changed, overview, side_names
 from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side, Value, explain_missing
 from engine.stats.estimate import Estimate
+from engine.stats.paired import PairedComparison
 from engine.terminal import visible
 
 Json = dict[str, Any]
-TITLES: dict[Measure, str] = {"gap": "gap", "good": "good", "f1": "F1", "auc": "AUC", "text_only_f1": "text"}
+TITLES: dict[str, str] = {
+    "gap": "gap",
+    "good": "good",
+    "ceiling": "ceil",
+    "f1": "F1",
+    "auc": "AUC",
+    "text_only_f1": "text",
+}
 MEANING: dict[Measure, str] = {
     "gap": "gap: mean rating of positives less negatives. ",
     "good": "good: share of positives in good form. ",
+    "ceiling": "ceil: the label-noise ceiling. ",
     "text_only_f1": "text: F1 of the words alone. ",
 }
 CHANGE = (
@@ -44,13 +53,27 @@ def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[S
         "n_matched": len(comparison.pairs),
         "unmatched": dict(comparison.unmatched),
         "measures": [_summary(summary) for summary in summaries],
-        "concepts": [_concept(comparison, pair) for pair in comparison.pairs],
+        "concepts": [
+            _concept(comparison, *each) for each in zip(comparison.pairs, _gap_tests(comparison), strict=True)
+        ],
     }
+
+
+def _gap_tests(comparison: Comparison) -> list[Json | None]:
+    """Interval and p of each concept's own change of the gap; None for a comparison of another kind."""
+    if "gap" not in comparison.pairs[0].measures:
+        return [None] * len(comparison.pairs)
+    return [
+        {"low": change.estimate.low, "high": change.estimate.high, "p": change.p, "adjusted_p": adjusted}
+        | {"method": change.estimate.method}
+        for change, adjusted in gap_changes(comparison.pairs)
+    ]
 
 
 def _side(side: Side) -> Json:
     return {
         "run": side.run_id,
+        "study": side.study,
         "pack": side.pack,
         "judge": asdict(side.judge) if side.judge else None,
         "lens": asdict(side.lens) if side.lens else None,
@@ -77,7 +100,7 @@ def _summary(summary: Summary) -> Json:
     }
 
 
-def _concept(comparison: Comparison, pair: Pair) -> Json:
+def _concept(comparison: Comparison, pair: Pair, gap_test: Json | None) -> Json:
     match = pair.match
     return {
         "concept": match.concept,
@@ -86,6 +109,7 @@ def _concept(comparison: Comparison, pair: Pair) -> Json:
         "quadrant_before": match.quadrant_before,
         "quadrant_after": match.quadrant_after,
         "measures": {name: _values(before, after) for name, (before, after) in pair.measures.items()},
+        "gap_test": gap_test,
     }
 
 
@@ -103,8 +127,8 @@ def _values(before: Value, after: Value) -> Json:
 
 def comparison_tables(comparison: Comparison, summaries: Sequence[Summary]) -> Group:
     """The comparison for a terminal: what differs, by how much, concept by concept, and what was not compared."""
-    runs = dict.fromkeys((comparison.before.run_id, comparison.after.run_id))
-    head = Text(f"Run {' → '.join(runs)}\n", style="italic")
+    runs = dict.fromkeys((comparison.before.name, comparison.after.name))
+    head = Text(f"Run {visible(' → '.join(runs))}\n", style="italic")
     return Group(
         head, _what_differs(comparison), _differences(summaries), Text(), _by_concept(comparison), _legend(comparison)
     )
@@ -173,11 +197,48 @@ def _legend(comparison: Comparison) -> Text:
     meaning = "".join(MEANING.get(measure, "") for measure in comparison.pairs[0].measures)
     lines = [f"{meaning}{CHANGE}", *filter(None, [CHANGED.get(comparison.kind)])]
     lines += [f"{name}: {_sides_told(side)}" for name, side in _sides(comparison)]
+    if tested := _gaps_told(comparison):
+        lines.append(tested)
     if comparison.unmatched:
         first = [f"{concept} ({reason})" for concept, reason in list(comparison.unmatched.items())[:5]]
         more = f" and {len(comparison.unmatched) - 5} more" if len(comparison.unmatched) > 5 else ""
         lines.append(f"Not compared: {'; '.join(first)}{more}.")
     return Text("\n".join(["", *map(visible, lines)]), style="dim")
+
+
+def _gaps_told(comparison: Comparison) -> str | None:
+    """How many concepts' gaps changed, each tested by itself."""
+    if "gap" not in comparison.pairs[0].measures:
+        return None
+    adjusted = [p for _, p in gap_changes(comparison.pairs) if p is not None]
+    if not adjusted:
+        return None
+    n_found = sum(p < FALSE_FINDS for p in adjusted)
+    return (
+        f"Tested one by one (Welch's t over ratings), the gap of {n_found} of {len(adjusted)} concepts changed, of which at "
+        f"most {FALSE_FINDS:.0%} are expected to be false finds (Benjamini and Hochberg)."
+    )
+
+
+def overview_table(comparisons: Sequence[Comparison]) -> Group:
+    """All other sides against the first, measure by measure; p adjusted over all rows."""
+    table = _table("measure")
+    for name in ("side", "before", "after", "change", "95 %", "n", "p"):
+        table.add_column(name, justify="left" if name == "side" else "right", no_wrap=True, overflow="ellipsis")
+    changes = overview(comparisons)
+    for measure in dict.fromkeys(change.measure for change in changes):
+        for change in (change for change in changes if change.measure == measure):
+            table.add_row(TITLES[measure], Text(visible(change.side)), *_cells(change.paired), _p(change.p))
+        table.add_section()
+    caution = "The first side is not the same in all rows: judge and lenses are those that each two sides share.\n"
+    alike = len({(one.before.judge, one.before.lens) for one in comparisons}) == 1
+    said = Text("" if alike else caution, style="yellow")
+    return Group(Text(f"All against {visible(side_names(comparisons[0])[0])}\n", style="italic"), table, said)
+
+
+def _cells(paired: PairedComparison) -> tuple[str, ...]:
+    values = _number(paired.before.value), _number(paired.after.value), _signed(paired.difference.value)
+    return *values, _interval(paired.difference), str(paired.n)
 
 
 def _sides(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:

@@ -1,32 +1,48 @@
-"""Compare two runs of a study, or the lenses of one run that were trained in two ways, concept by concept."""
+"""Compare two runs, of one study or two, two judges of a run, or its lenses that were trained in two ways: concept by concept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from db import connect
 from db.rows import ComparisonKind
 from engine.errors import ConfigError
 from engine.exchange.comparison_sides import (
     CONTENTS,
+    LensRows,
     LensWish,
     StoredRun,
     choose_lenses,
     common_judge,
+    judges_of,
     lens_rows,
     read_side,
+    side_judge,
     wish_of,
 )
-from engine.stages.compare import Comparison, LensChoice, Match, Measure, Pair, Setting, compare_sides
-from engine.stats.estimate import Estimate
-from engine.stats.gap import LARGEST_GAP
-from engine.stats.paired import PairedComparison, adjusted_p, compare_paired
+from engine.stages.compare import (
+    Comparison,
+    LensChoice,
+    Match,
+    Measure,
+    Pair,
+    Setting,
+    Side,
+    SideJudge,
+    compare_sides,
+    explain_missing,
+)
+from engine.stats.estimate import unknown
+from engine.stats.gap_change import gap_change
+from engine.stats.paired import Change, PairedComparison, adjusted_p
+from engine.stats.several import SideChange, changes_of_pairs, compare_measure
 
-RUN_MEASURES: tuple[Measure, ...] = ("gap", "good", "f1", "text_only_f1")
+RUN_MEASURES: tuple[Measure, ...] = ("gap", "good", "ceiling", "f1", "text_only_f1")
 LENS_MEASURES: tuple[Measure, ...] = ("f1", "auc", "text_only_f1")
-SEED: Final = 0
-"""Of the resamples that check an interval."""
+FALSE_FINDS: Final = 0.05
+"""Expected share of false finds among the concepts whose gap is said to have changed."""
+JUDGE_MEASURES: tuple[Measure, ...] = ("gap", "ceiling")
 
 _APART: Final = frozenset({"lenses", "layers", "join_layers", "phase", "mode", "pool"})
 """Settings that the choice of lenses tells more exactly."""
@@ -59,21 +75,65 @@ def compare_runs(
 
     Without wishes, each side shows the lenses that its settings ask for.
     """
-    if before.run_id == after.run_id:
+    if (before.study.resolve(), before.run_id) == (after.study.resolve(), after.run_id):
         raise ConfigError(f"Run {before.run_id} cannot be compared with itself.")
     runs, wished = (before, after), wishes or (wish_of(before), wish_of(after))
-    with connect(study) as cursor:
-        judges = common_judge(cursor, before.run_id, after.run_id, judge_id)
-        lenses = [lens_rows(cursor, run.run_id, wish) for run, wish in zip(runs, wished, strict=True)]
-        is_one_model = before.contents["model_fingerprint"] == after.contents["model_fingerprint"]
-        choices = choose_lenses(lenses, wished, first=before.settings["lenses"], is_one_model=is_one_model)
-        sides = [read_side(cursor, *each) for each in zip(runs, judges, choices, lenses, strict=True)]
+    judges = common_judge(before, after, judge_id)
+    lenses = [_lenses(*each) for each in zip(runs, wished, strict=True)]
+    is_one_model = before.contents["model_fingerprint"] == after.contents["model_fingerprint"]
+    choices = choose_lenses(lenses, wished, first=before.settings["lenses"], is_one_model=is_one_model)
+    sides = [_side(study, *each) for each in zip(runs, judges, choices, lenses, strict=True)]
     return compare_sides(
         _kind(before, after),
         *sides,
         settings=(*differing_settings(before, after), *_differing_choices(*choices)),
         measures=RUN_MEASURES,
     )
+
+
+def _lenses(run: StoredRun, wish: LensWish) -> LensRows:
+    with connect(run.study) as cursor:
+        return lens_rows(cursor, run.run_id, wish)
+
+
+def _side(study: Path, run: StoredRun, judge: SideJudge | None, lens: LensChoice | None, lenses: LensRows) -> Side:
+    """One side, named with its study where that is not the one that is asked."""
+    with connect(run.study) as cursor:
+        side = read_side(cursor, run, judge, lens, lenses)
+    return side if run.study.resolve() == study.resolve() else replace(side, study=str(run.study))
+
+
+def compare_judges(study: Path, run: StoredRun, before: str, after: str) -> Comparison:
+    """Compare two judges on the same texts of a run; ConfigError for one that has not rated it.
+
+    What people said stands on both sides, as it stands in the findings beside either judge.
+    """
+    judges = {row[0]: row for row in judges_of(run)}
+    for judge in (before, after):
+        if judge not in judges:
+            known = ", ".join(judges) or "none"
+            raise ConfigError(f'Judge "{judge}" has not rated run {run.run_id}.', hint=f"Those that have: {known}.")
+    if before == after:
+        raise ConfigError(f"Judge {before} cannot be compared with itself.")
+    sides = [_without_errors(_side(study, run, side_judge(judges[one]), None, {})) for one in (before, after)]
+    names = ("backend", "model", "rubric", "rubric_hash", "parameters")
+    told = ((name, _judge_fact(judges[before], name), _judge_fact(judges[after], name)) for name in names)
+    differ = (Setting(f"judge's {name}", one, other) for name, one, other in told if one != other)
+    settings = (Setting("judge", before, after), *differ)
+    return compare_sides("setting", *sides, settings=settings, measures=JUDGE_MEASURES)
+
+
+def _judge_fact(row: tuple[Any, ...], name: str) -> object:
+    return row[{"backend": 1, "model": 2, "rubric": 3, "rubric_hash": 8, "parameters": 9}[name]]
+
+
+def _without_errors(side: Side) -> Side:
+    """The side with gaps that cannot be tested one by one: both judges read the same texts, so that their errors go together."""
+    values = {
+        concept: {measure: replace(value, error=None) for measure, value in measures.items()}
+        for concept, measures in side.values.items()
+    }
+    return replace(side, values=values)
 
 
 def compare_lenses(study: Path, run: StoredRun, before: LensWish, after: LensWish) -> Comparison:
@@ -134,7 +194,7 @@ def summarise_comparison(comparison: Comparison) -> tuple[Summary, ...]:
     measures = list(comparison.pairs[0].measures)
     found = []
     for among, pairs in groups:
-        paired = {m: _paired(pairs, m) for m in measures}
+        paired = {m: compare_measure(m, measure_pairs(pairs, m)) for m in measures}
         adjusted = adjusted_p([each.wilcoxon_p for each in paired.values()])
         found += [Summary(m, among, each, p) for (m, each), p in zip(paired.items(), adjusted, strict=True)]
     return tuple(found)
@@ -156,20 +216,39 @@ def is_changed(comparison: Comparison, match: Match) -> bool:
     return comparison.kind != "bucketing" or match.has_new_siblings
 
 
-def _paired(pairs: Sequence[Pair], measure: Measure) -> PairedComparison:
-    """Before and after, with no interval beyond what the measure can be."""
-    sides = [pair.measures[measure] for pair in pairs]
-    found = compare_paired([before.value for before, _ in sides], [after.value for _, after in sides], seed=SEED)
-    low, high = (-LARGEST_GAP, LARGEST_GAP) if measure == "gap" else (0.0, 1.0)
-    return replace(
-        found,
-        before=_within(found.before, low, high),
-        after=_within(found.after, low, high),
-        difference=_within(found.difference, low - high, high - low),
+def overview(comparisons: Sequence[Comparison]) -> tuple[SideChange, ...]:
+    """Each other side against the first, over the concepts that these two share; p adjusted over all sides and measures."""
+    return changes_of_pairs(
+        {
+            side_names(one)[1]: {measure: measure_pairs(one.pairs, measure) for measure in one.pairs[0].measures}
+            for one in comparisons
+        }
     )
 
 
-def _within(estimate: Estimate, low: float, high: float) -> Estimate:
-    if estimate.low is None or estimate.high is None:
-        return estimate
-    return replace(estimate, low=max(estimate.low, low), high=min(estimate.high, high))
+def side_names(comparison: Comparison) -> tuple[str, str]:
+    """The two runs, or their judges where the run is the same."""
+    before, after = comparison.before, comparison.after
+    if before.name == after.name and before.judge and after.judge:
+        return before.judge.judge_id, after.judge.judge_id
+    return before.name, after.name
+
+
+def measure_pairs(pairs: Sequence[Pair], measure: Measure) -> list[tuple[float | None, float | None]]:
+    """A measure of each concept before and after, None where a side is unknown."""
+    sides = (pair.measures[measure] for pair in pairs)
+    return [(before.value, after.value) for before, after in sides]
+
+
+def gap_changes(pairs: Sequence[Pair]) -> tuple[tuple[Change, float | None], ...]:
+    """Each concept's change of the gap with its p adjusted over the concepts that are tested; unknown where a side is."""
+    found = [_gap_change(pair) for pair in pairs]
+    return tuple(zip(found, adjusted_p([change.p for change in found]), strict=True))
+
+
+def _gap_change(pair: Pair) -> Change:
+    before, after = pair.measures["gap"]
+    if before.value is None or after.value is None:
+        reason = explain_missing(before, after) or "a side is unknown"
+        return Change(unknown(reason, method="difference of two gaps"), None)
+    return gap_change(before.value, after.value, (before.error, after.error))

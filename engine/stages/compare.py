@@ -17,17 +17,22 @@ from db.rows import ComparisonKind, ComparisonResultRow, ComparisonRow, Mode, Ph
 from engine.errors import ConfigError
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
+from engine.stats.gap_change import GapError
 
-Measure = Literal["gap", "good", "f1", "auc", "text_only_f1"]
+Measure = Literal["gap", "good", "ceiling", "f1", "auc", "text_only_f1"]
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What was measured of a concept on one side, over `n` ratings, samples or pairs; or the reason why it is unknown."""
+    """What was measured of a concept on one side, over `n` ratings, samples or pairs; or the reason why it is unknown.
+
+    `error` is how sure a gap is, where texts of its own gave it.
+    """
 
     value: float | None
     n: int
     reason: str | None = None
+    error: GapError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,10 @@ class SideJudge:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side: a run, the judge and the lenses that stand for it, its concepts and what was measured of each."""
+    """One side: a run, the judge and the lenses that stand for it, its concepts and what was measured of each.
+
+    `study` is the folder of a side of another study, None for the study that is asked.
+    """
 
     run_id: str
     pack: str
@@ -73,6 +81,12 @@ class Side:
     lens: LensChoice | None
     concepts: Mapping[str, ComparedConcept]
     values: Mapping[str, Mapping[Measure, Value]]
+    study: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The run, with its study where that is another one."""
+        return f"{self.study}:{self.run_id}" if self.study else self.run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +153,7 @@ def compare_sides(
     matches, unmatched = match_concepts(before, after)
     if not matches:
         raise ConfigError(
-            f"Runs {before.run_id} and {after.run_id} have no concept in common, so there is nothing to compare.",
+            f"Runs {before.name} and {after.name} have no concept in common, so there is nothing to compare.",
             hint="A concept is the same where term and definition are.",
         )
     pairs = tuple(
@@ -201,8 +215,13 @@ def _mean_of(match: Match, after: Side, measure: Measure) -> Value:
 
 
 def keep_comparison(study: Path, comparison: Comparison) -> str:
-    """Store a comparison with its results; returns its id. Storing the same again changes nothing."""
+    """Store a comparison with its results; returns its id. Storing the same again changes nothing.
+
+    One with a run of another study is not stored, for that run's rows are not here.
+    """
     identity = comparison_id(comparison)
+    if comparison.after.study or comparison.before.study:
+        return identity
     write_rows(study, [_row(identity, comparison), *_result_rows(identity, comparison)])
     return identity
 

@@ -113,7 +113,9 @@ def test_the_next_comparison_begins_with_the_pack_that_was_not_derived(
     assert [told["before"]["run"], told["after"]["run"]] == run_ids(study)
     assert {one["concept"]: one["after"] for one in told["concepts"]}["gin"] == ["gin (drink)", "gin (trap)"]
     assert {(one["measure"], one["among"]) for one in told["measures"]} == {
-        (measure, among) for measure in ("gap", "good", "f1", "text_only_f1") for among in ("changed", "unchanged")
+        (measure, among)
+        for measure in ("gap", "good", "ceiling", "f1", "text_only_f1")
+        for among in ("changed", "unchanged")
     }
     assert all(one["n"] + one["n_missing"] == (1 if one["among"] == "changed" else 2) for one in told["measures"])
     assert told["before"]["judge"]["is_baseline"]
@@ -163,6 +165,8 @@ def test_lenses_of_other_settings_are_captured_trained_and_compared(study: Path,
     ("arguments", "said"),
     [
         (["runs", "--judge", "nobody"], "has not rated both runs"),
+        (["judges"], "takes two judges"),
+        (["judges", "one", "two"], 'Judge "one" has not rated run'),
         (["settings"], "Both sides are the same lenses"),
         (["settings", "--from-family", "sun"], "no lenses to compare with"),
         (["settings", "--family", "sun"], "no lens family"),

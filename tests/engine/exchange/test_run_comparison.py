@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy.stats import ttest_rel
+from scipy.stats import false_discovery_control, t, ttest_rel
+from sklearn.metrics import f1_score
 
-from db import connect
+from db import connect, transaction
+from engine.comparing import choose_judges, choose_runs
 from engine.config import StudyConfig
-from engine.errors import ConfigError
+from engine.errors import ConfigError, RunMissing
 from engine.exchange.comparison_sides import LensWish, stored_runs
-from engine.exchange.comparison_table import comparison_json, comparison_tables
-from engine.exchange.run_comparison import compare_lenses, compare_runs, summarise_comparison
+from engine.exchange.comparison_table import comparison_json, comparison_tables, overview_table
+from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs, overview, summarise_comparison
 from engine.stages.compare import Comparison, keep_comparison
 from tests.support.planted_runs import LOGISTIC, Planted, PlantedRun, build_runs
 
@@ -76,10 +78,18 @@ def values(run: PlantedRun, measure: str, term: str) -> float | None:
     found = {
         "gap": float(np.mean(one.positive) - np.mean(one.negative)),
         "good": min(one.n_good, len(one.positive)) / len(one.positive),
+        "ceiling": ceiling(one),
         "f1": one.f1,
         "text_only_f1": one.text,
     }
     return found[measure]
+
+
+def ceiling(one: Planted) -> float:
+    """F1 of a lens that fires on just the texts that were rated on topic, or on all, by sklearn."""
+    arms = [True] * len(one.positive) + [False] * len(one.negative)
+    on_topic = [rating > 2 for rating in (*one.positive, *one.negative)]
+    return max(f1_score(arms, on_topic, zero_division=0.0), f1_score(arms, [True] * len(arms)))
 
 
 def test_differences_over_matched_concepts_are_those_of_a_paired_t_test(study: Path) -> None:
@@ -192,8 +202,8 @@ def test_one_concept_gives_no_interval(tmp_path: Path) -> None:
     study = build_runs(tmp_path / "study", [PlantedRun("x", one), PlantedRun("y", {"a": Planted(f1=0.9)})])
     found = summarise_comparison(compared(study, "x", "y"))
     assert all(not summary.paired.difference.has_interval and summary.paired.n == 1 for summary in found)
-    assert found[2].paired.difference.value == pytest.approx(0.1)
-    assert "only one" in found[2].paired.difference.method
+    assert found[3].paired.difference.value == pytest.approx(0.1)
+    assert "only one" in found[3].paired.difference.method
 
 
 def test_runs_without_a_concept_in_common_are_refused(tmp_path: Path) -> None:
@@ -259,7 +269,7 @@ def test_a_comparison_is_kept_once_and_anew_when_a_result_changed(study: Path) -
     before = kept()
     identity = keep_comparison(study, comparison)
     assert keep_comparison(study, compared(study, "before", "after")) == identity
-    assert kept() == (before[0] + 1, before[1] + 8 * 4)
+    assert kept() == (before[0] + 1, before[1] + 8 * 5)
     pair = comparison.pairs[0]
     one, other = pair.measures["f1"]
     changed = replace(pair, measures={**pair.measures, "f1": (one, replace(other, value=0.123))})
@@ -295,3 +305,99 @@ def test_the_table_says_how_senses_stand_against_a_concept(study: Path) -> None:
     assert "the mean over their senses" in shown
     assert "concept 0 (2 senses)" in shown
     assert "Not compared: concept 2" in shown
+
+
+def test_each_concept_is_tested_by_itself_and_false_finds_are_held_down(tmp_path: Path) -> None:
+    clear = Planted(positive=(5, 4, 5, 4, 5, 4), negative=(1, 2, 1, 2, 1, 2))
+    none = Planted(positive=(2, 1, 2, 1, 2, 1), negative=(1, 2, 1, 2, 1, 2))
+    runs = [
+        PlantedRun("x", {"lost": clear, "same": clear, "few": Planted(positive=(4,))}),
+        PlantedRun("y", {"lost": none, "same": clear, "few": Planted(positive=(5,))}),
+    ]
+    comparison = compared(build_runs(tmp_path / "study", runs), "x", "y")
+    told = comparison_json("id", comparison, summarise_comparison(comparison))
+    tests = {one["concept"]: one["gap_test"] for one in told["concepts"]}
+    assert tests["few"]["p"] is None
+    assert "fewer than two ratings" in tests["few"]["method"]
+    # Four arms of six ratings with the variance 0.3 each: Welch's t has the 4 * (6 - 1) degrees of freedom of a pooled test.
+    assert tests["lost"]["p"] == pytest.approx(2 * t.sf(3.0 / (4 * 0.3 / 6) ** 0.5, 20))
+    assert [tests[one]["adjusted_p"] for one in ("lost", "same")] == pytest.approx(
+        false_discovery_control([tests[one]["p"] for one in ("lost", "same")])
+    )
+    assert "the gap of 1 of 2 concepts changed" in printed(comparison)
+
+
+def test_several_runs_stand_in_one_table_with_all_p_adjusted_together(tmp_path: Path) -> None:
+    runs = [
+        replace(BEFORE, lenses=(LOGISTIC,)),
+        AFTER,
+        PlantedRun("third", drawn(), config=StudyConfig(temperature=1.5)),
+    ]
+    study = build_runs(tmp_path / "study", runs)
+    first, others = choose_runs(study, [])
+    assert (first.run_id, [one.run_id for one in others]) == ("before", ["after", "third"])
+    comparisons = [compare_runs(study, first, other) for other in others]
+    rows = overview(comparisons)
+    alone = [summary.paired for one in comparisons for summary in summarise_comparison(one)]
+    assert [row.paired for row in rows] == alone
+    assert [row.p for row in rows] == pytest.approx(false_discovery_control([one.wilcoxon_p for one in alone]))
+    console = Console(file=StringIO(), width=80)
+    console.print(overview_table(comparisons))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "All against before" in shown
+    assert shown.count(" third ") == 5
+    assert "temperature: 0.7 → 1.5" in printed(comparisons[1])
+
+
+def test_runs_of_two_studies_are_compared_and_kept_in_neither(tmp_path: Path) -> None:
+    here = build_runs(tmp_path / "here", [BEFORE])
+    there = build_runs(tmp_path / "there", [AFTER, replace(BEFORE, concepts=drawn())])
+    first, others = choose_runs(here, ["before", str(there), f"{there}:after"])
+    assert [(one.study, one.run_id) for one in others] == [(there, "before"), (there, "after")]
+    same_id, other = (compare_runs(here, first, one) for one in others)
+    assert same_id.settings == ()
+    assert [pair.match.concept for pair in same_id.pairs] == list(TERMS)
+    together = compared(build_runs(tmp_path / "both", [BEFORE, AFTER]), "before", "after")
+    assert other.pairs == together.pairs
+    assert keep_comparison(here, other) == keep_comparison(here, other)
+    with connect(here) as cursor:
+        assert cursor.execute("select count(*) from comparisons").fetchall() == [(0,)]
+    told = comparison_json("id", other, summarise_comparison(other))
+    assert (told["before"]["study"], told["after"]["study"]) == (None, str(there))
+    assert f"before → {there}:after" in printed(other).replace("\n", "")
+    with pytest.raises(RunMissing, match="holds no run nowhere"):
+        choose_runs(here, ["before", f"{there}:nowhere"])
+    with pytest.raises(RunMissing, match="FOLDER:RUN"):
+        choose_runs(here, ["before", str(tmp_path)])
+
+
+def test_judges_of_one_run_are_compared_on_the_same_texts(tmp_path: Path) -> None:
+    study = build_runs(tmp_path / "study", [replace(BEFORE, judges=("one", "two", "three"))])
+    with transaction(study) as cursor:
+        cursor.execute("update judgments set rating = 1 where judge_id = 'two' and rating = 2")
+    run, first, others = choose_judges(study, "before", ["one", "two"])
+    assert (first, others) == ("one", ["two"])
+    comparison = compare_judges(study, run, first, "two")
+    assert [(one.name, one.before, one.after) for one in comparison.settings] == [
+        ("judge", "one", "two"),
+        ("judge's model", "one", "two"),
+    ]
+    gap, ceiling_ = summarise_comparison(comparison)
+    lowered = [
+        float(np.mean([1 if rating == 2 else rating for rating in arm]) - np.mean(arm))
+        for one in BEFORE.concepts.values()
+        for arm in (one.positive, one.negative)
+    ]
+    assert gap.paired.difference.value == pytest.approx(np.mean(np.subtract(lowered[::2], lowered[1::2])))
+    assert ceiling_.measure == "ceiling"
+    # Both read the same texts, so that no concept is tested as if its ratings were drawn twice.
+    told = comparison_json("id", comparison, summarise_comparison(comparison))
+    assert {one["gap_test"]["p"] for one in told["concepts"]} == {None}
+    identity = keep_comparison(study, comparison)
+    assert keep_comparison(study, compare_judges(study, run, first, "two")) == identity
+    assert len(choose_judges(study, "before", [])[2]) == 2
+    for judges, said in ((("one", "nobody"), "has not rated run before"), (("one", "one"), "with itself")):
+        with pytest.raises(ConfigError, match=said):
+            compare_judges(study, run, *judges)
+    with pytest.raises(ConfigError, match="takes two judges"):
+        choose_judges(study, "before", ["one"])
