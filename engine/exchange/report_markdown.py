@@ -4,6 +4,7 @@ Names and texts are untrusted: nothing in them is read as Markdown or HTML. Char
 """
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -26,7 +27,10 @@ from engine.terminal import visible
 MOST_ROWS: Final = 40
 _LEFT_OUT: Final = ("glossary",)
 _EXAMPLE_CHARS: Final = 240
-_MARKS: Final = "\\`*_{}[]<>()#+!|~$"
+# Marks of Markdown, and what turns a bare address, a mail address or a name into a link.
+_MARKS: Final = re.compile(r"[\\`*_{}\[\]()#+!|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# At the start of a line these begin a list, a title or a rule.
+_BEGINNINGS: Final = re.compile(r"^(\d*)([-=:.])")
 
 
 def render_markdown(document: Document, *, plots: str | None = None) -> str:
@@ -41,11 +45,9 @@ def render_markdown(document: Document, *, plots: str | None = None) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text on one line that Markdown shows as it is."""
-    plain = html.escape(visible(text), quote=False)
-    shown = "".join(f"\\{one}" if one in _MARKS and one not in "<>" else one for one in plain)
-    # At the start of a line these would begin a list, a title or a rule.
-    return f"\\{shown}" if shown[:1] in {"-", "=", ":"} else shown
+    """Text on one line that Markdown shows as it is, but for spaces around it."""
+    plain = html.escape(visible(text), quote=False).strip()
+    return _BEGINNINGS.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", plain))
 
 
 def _section(section: Section, plots: str | None) -> Iterator[str]:

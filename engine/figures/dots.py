@@ -60,7 +60,8 @@ def interval_dots(
     made.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=labels,
-        range=[len(rows) - 0.5, -0.5],
+        # Below the last row there is room for the line's name.
+        range=[len(rows) - (0.1 if line else 0.5), -0.5],
         showgrid=False,
         zeroline=False,
         tickfont={"size": 13, "color": colours.text},

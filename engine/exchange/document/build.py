@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,15 +68,16 @@ def _with_evidence(study: Path, report: Json) -> Json:
 
 
 def _sections(study: Path, report: Json, facts: StudyFacts) -> Iterator[Section]:
+    command = shlex.quote(str(study))
     yield summary_section(report)
     yield map_section(report, facts)
     yield gap_section(report, facts)
     yield form_section(report)
     yield ceiling_section(report)
-    yield lens_section(report, study=str(study), imported=facts.run.imported_from is not None)
-    yield claim_section(report, study=str(study))
+    yield lens_section(report, study=command, imported=facts.run.imported_from is not None)
+    yield claim_section(report, study=command)
     yield correlation_section(report)
-    yield activation_section(report, study=str(study))
+    yield activation_section(report, study=command)
     yield agreement_section(report["agreement"])
     yield example_section(facts)
     yield method_section(report, facts)

@@ -15,10 +15,12 @@ from engine.exchange.document.model import Example
 from engine.exchange.snapshot import snapshot_id
 from engine.stats.form import looping_span
 from engine.stats.quadrants import Bands
-from engine.words import number
+from engine.words import integer, number
 
 EXAMPLES_EACH: Final = 2
 EXAMPLE_CHARS: Final = 700
+NAME_CHARS: Final = 90
+_SAID_CHARS: Final = 400
 _BANDS: Final = ("senses_low", "senses_high", "siblings_low", "siblings_high")
 _RATED_BY: Final = {"judge": "the judge", "override": "a person, who replaced the judge's", "audit": "a person, blind"}
 
@@ -71,8 +73,13 @@ class StudyFacts:
     snapshot: str
 
     def name(self, concept: str) -> str:
-        """How a concept is called."""
-        return self.names.get(concept, concept)
+        """How a concept is called, cut where it is too long to read."""
+        return shortened(self.names.get(concept, concept), NAME_CHARS)
+
+
+def shortened(text: str, n_chars: int) -> str:
+    """The text, or its beginning with how long it is."""
+    return text if len(text) <= n_chars else f"{text[:n_chars]}… ({integer(len(text))} characters)"
 
 
 def read_facts(study: Path, *, run_id: str, judge_id: str | None, form_rule: str) -> StudyFacts:
@@ -127,13 +134,13 @@ def _example(row: tuple[Any, ...]) -> Example:
         quadrant=quadrant,
         arm="positive",
         form=form,
-        prompt=prompt,
+        prompt=shortened(prompt, _SAID_CHARS),
         text=output[:EXAMPLE_CHARS],
         loop=_shown_loop(output) if form == "repetitive" else None,
         n_cut=max(0, len(output) - EXAMPLE_CHARS),
         rating=rating,
         rated_by=_RATED_BY.get(source or "", ""),
-        said=explanation or unscored_reason or "",
+        said=shortened(explanation or unscored_reason or "", _SAID_CHARS),
     )
 
 

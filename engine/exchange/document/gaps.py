@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from engine.exchange.document.facts import StudyFacts
+from engine.exchange.document.facts import NAME_CHARS, StudyFacts
 from engine.exchange.document.model import (
     Block,
     Cell,
@@ -291,7 +291,7 @@ def _concept_cells(one: Json, facts: StudyFacts) -> tuple[Cell, ...]:
         "reason": lens["reason"],
     }
     return (
-        words(name, note=one["concept"] if name.casefold() != one["concept"].casefold() else ""),
+        words(name, note=_term(one["concept"], facts)),
         quadrant_cell(one["quadrant"], why=f"no quadrant: {one['quadrant_reason']}"),
         counted(one["n_senses"]),
         counted(one["n_siblings"], why="siblings: the pack has no parent for the concept"),
@@ -303,6 +303,12 @@ def _concept_cells(one: Json, facts: StudyFacts) -> tuple[Cell, ...]:
         plain_number(target["value"], why=f"target: {target['reason']}"),
         estimated(f1, of="F1: "),
     )
+
+
+def _term(concept: str, facts: StudyFacts) -> str:
+    """The term beside a readable name that is another; else nothing."""
+    name = facts.names.get(concept, concept)
+    return concept[:NAME_CHARS] if name.casefold() != concept.casefold() else ""
 
 
 def _formed(one: Json, arm: str, form: str) -> tuple[float, int]:

@@ -5,7 +5,7 @@ A number never stands alone: a cell has the value, its interval and its n beside
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import plotly.graph_objects as go
 
@@ -14,6 +14,7 @@ from engine.words import UNKNOWN, integer, interval, number
 
 Json = Mapping[str, Any]
 Align = Literal["words", "numbers"]
+_TALL_PX: Final = 620
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,11 @@ class Chart:
     caption: str
     light: go.Figure
     dark: go.Figure
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether it needs most of a printed page."""
+        return bool(self.light.layout.height > _TALL_PX)
 
 
 @dataclass(frozen=True, slots=True)

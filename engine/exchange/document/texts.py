@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -70,7 +71,9 @@ def example_section(facts: StudyFacts) -> Section:
             )
             if found:
                 place = f"Quadrant {quadrant}" if quadrant else "No quadrant"
-                blocks.append(Examples(f"{place}, {title}", found))
+                blocks.append(
+                    Examples(f"{place}, {title}", tuple(replace(e, concept=facts.name(e.concept)) for e in found))
+                )
     if not facts.examples:
         blocks.append(Paragraph("No text has been written and measured yet."))
     return Section("examples", "What the model wrote", tuple(blocks))

@@ -14,13 +14,14 @@
     return figure;
   };
 
-  const draw = () =>
-    Promise.all(
-      [...document.querySelectorAll(".plot")].map((place) => {
-        const { data, layout } = figureOf(place.dataset.chart, dark.matches);
-        return Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
-      }),
-    );
+  const draw = async () => {
+    const isDark = dark.matches;
+    for (const place of document.querySelectorAll(".plot")) {
+      const { data, layout } = figureOf(place.dataset.chart, isDark);
+      await Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+    }
+    document.documentElement.dataset.drawn = isDark ? "dark" : "light";
+  };
 
   const still = async (image) => {
     const { data, layout } = figureOf(image.dataset.chart, false);
