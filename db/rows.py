@@ -566,3 +566,27 @@ class ReportedMeasureRow(Row):
     concept: str
     name: str
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurveRow(Row):
+    """F1 of a concept's lenses fitted on fewer pairs than there are; `covariance` is that of the errors, row by row."""
+
+    table: ClassVar[str] = "learning_curves"
+    key: ClassVar[tuple[str, ...]] = ("curve_id",)
+    curve_id: str
+    run_id: str
+    concept: str
+    family: str
+    layers: tuple[int, ...]
+    phase: Phase
+    mode: Mode
+    pool: Pool
+    n_pairs: int
+    n_positive: int
+    n_groups: int
+    n_train: tuple[int, ...]
+    f1: tuple[float, ...]
+    covariance: tuple[float, ...]
+    reason: str | None
+    measured_at: datetime

@@ -26,6 +26,7 @@ from engine.commands import (
     wide_console,
 )
 from engine.compare_cli import app as compare_app
+from engine.curve_cli import curve
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.export_cli import app as export_app
 from engine.import_cli import app as import_app
@@ -35,6 +36,7 @@ from engine.mitigate_cli import filter_samples, refine
 from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
 from engine.score_cli import score
+from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible
 from engine.train_cli import escalate, train
 
@@ -53,6 +55,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
 app.command()(layers)
+app.command()(curve)
 app.command()(claims)
 app.command()(refine)
 app.command("filter")(filter_samples)
@@ -200,19 +203,36 @@ def report(
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
     stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
     target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
+    ceiling: Annotated[CeilingName, typer.Option(help="The ceiling that recommended targets follow.")] = "label_noise",
+    html: Annotated[Path | None, typer.Option(help="Write one page to carry to a meeting; it needs no network.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the same in brief, as Markdown.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for the page's charts as SVG and PNG; needs kaleido.")] = None,
 ) -> None:
-    """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept."""
+    """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept; or write them as a page."""
     from engine.exchange.report import build_report, report_table
     from engine.stats.findings import Settings
 
     if form_rule not in ("loop", "study"):
         raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
-    settings = Settings(k=k, stability=stability, user_target=target)
+    settings = Settings(k=k, stability=stability, user_target=target, model=ceiling)
     found = build_report(study, run_id=run_id, family=family, form_rule=form_rule, settings=settings)  # type: ignore[arg-type]
+    if html or markdown or plots:
+        _write_report(study, found, html=html, markdown=markdown, plots=plots, to_stdout=not as_json)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
-    else:
+    elif not (html or markdown or plots):
         wide_console().print(report_table(found))
+
+
+def _write_report(
+    study: Path, found: dict[str, Any], *, html: Path | None, markdown: Path | None, plots: Path | None, to_stdout: bool
+) -> None:
+    """Write the report's files and tell which: on stdout, or beside JSON on stderr."""
+    from engine.exchange.document.build import build_document
+    from engine.exchange.report_files import write_report
+
+    for file in write_report(build_document(study, found), html=html, markdown=markdown, plots=plots):
+        typer.echo(visible(str(file)), err=not to_stdout)
 
 
 @app.command()

@@ -14,6 +14,8 @@ from rich.text import Text
 from db import connect, query
 from engine.config import StudyConfig, order_families
 from engine.errors import ConfigError, RunMissing, StudyMissing
+from engine.exchange.curves import curve_json, load_curves
+from engine.exchange.reported import load_reported, reported_table
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate
 from engine.stats.findings import (
@@ -68,13 +70,15 @@ def build_report(
         lenses = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
         totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
         _require_trained(run, family, lenses)
+        if family is None:
+            asked = json.loads(config).get("lenses") or StudyConfig().lenses
+            family = [*order_families((row[1] for row in lenses), asked), *asked][0]
+        curves = load_curves(cursor, run, family=family)
+        reported = load_reported(cursor, run)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     layers: dict[str, int | None] = {profile[0]: profile[_PACK_LAYER] for profile in profiles}
-    counted = count_concepts(counts, quadrants=quadrants, pack_layers=layers)
+    counted = count_concepts(counts, quadrants=quadrants, pack_layers=layers, curves=curves)
     found = find(counted, settings=settings or Settings())
-    if family is None:
-        asked = json.loads(config).get("lenses") or StudyConfig().lenses
-        family = [*order_families((row[1] for row in lenses), asked), *asked][0]
     own = own_lenses(lenses, family=family)
     chosen = deepest_lenses(own)
     of_concept = _by_concept(lenses)
@@ -98,7 +102,12 @@ def build_report(
         "quadrants": {name: _group(finding, chosen) for name, finding in found.quadrants.items()},
         "pack_layers": {name: _group(finding, chosen) for name, finding in found.pack_layers.items()},
         "concepts": [
-            {**_concept(found, profile, chosen), "lenses": of_concept.get(profile[0], [])} for profile in profiles
+            {
+                **_concept(found, profile, chosen),
+                "lenses": of_concept.get(profile[0], []),
+                "reported": reported.get(profile[0], {}),
+            }
+            for profile in profiles
         ],
     }
 
@@ -234,6 +243,7 @@ def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
             "negative": list(finding.negative.histogram.counts),
         },
         "ceilings": {name: _ceiling(ceiling) for name, ceiling in finding.ceilings.items()},
+        "learning_curve": curve_json(finding.curve),
         "target": {"value": finding.target.value, "tier": finding.target.tier, "reason": finding.target.reason},
         "lens": _lens_summary(lenses),
     }
@@ -331,7 +341,8 @@ def report_table(report: Json) -> Group:
         table.add_row(label, *_cells({**concept, "lens": lens}))
     title = Text("Relevance gap, ceiling and measured F1\n", style="italic")
     caution = [Text(f"\nCaution: {report['caution']}", style="yellow")] if report["caution"] else []
-    return Group(title, table, *caution, _legend(report))
+    theirs = filter(None, [reported_table(report["concepts"])])
+    return Group(title, table, *caution, _legend(report), *theirs)
 
 
 def _place(concept: Json) -> tuple[bool, str, bool, float]:

@@ -49,7 +49,8 @@ class Rows:
     """One concept's rows: arms, groups and fold [n], and `keys` [n], equal where any two concepts hold the same text.
 
     `features` maps the mask of training rows to activations [n, d] of all rows, so that features which are themselves
-    fitted (TF-IDF weights) see training rows only, and what is large is read when it is wanted.
+    fitted (TF-IDF weights) see training rows only, and what is large is read when it is wanted. Where training parts are
+    to be smaller, `set_aside` [folds, n] tells which rows each does without.
     """
 
     y: IntArray
@@ -57,6 +58,12 @@ class Rows:
     fold: IntArray
     keys: IntArray
     features: Features
+    set_aside: BoolArray | None = None
+
+    def training(self, k: int) -> BoolArray:
+        """Tell which rows [n] lenses of the k-th fold are fitted on."""
+        train: BoolArray = self.fold != k
+        return train if self.set_aside is None else train & ~self.set_aside[k]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +171,7 @@ def _kept_in_pool(concepts: Sequence[Rows], k: int | None) -> list[BoolArray]:
     held_out = np.zeros(n_keys, dtype=np.bool_)
     for rows in concepts:
         held_out[rows.keys[rows.fold == k]] = True
-    return [~held_out[rows.keys] for rows in concepts]
+    return [rows.training(k) & ~held_out[rows.keys] for rows in concepts]
 
 
 def _together(places: Sequence[int], concepts: Sequence[Rows], family: LensFamily, d: int) -> Iterator[Sequence[int]]:
@@ -185,7 +192,7 @@ def _fit_fold(
     family: LensFamily, concepts: dict[int, Rows], found: dict[int, _Collected], k: int, *, seed: int, pool: int | None
 ) -> None:
     """Fit the lenses of one fold, each in a pool of its own where none is given, and write down what they say."""
-    trains = {place: rows.fold != k for place, rows in concepts.items()}
+    trains = {place: rows.training(k) for place, rows in concepts.items()}
     values = {place: rows.features(trains[place]) for place, rows in concepts.items()}
     parts = [
         Part(
@@ -200,8 +207,8 @@ def _fit_fold(
     lenses, thresholds = family.fit_many(parts), _thresholds(family, parts)
     for (place, train), lens, threshold in zip(trains.items(), lenses, thresholds, strict=True):
         probability = lens.predict_probability(values[place])
-        into, fires = found[place], probability >= threshold
-        into.probability[~train], into.fires[~train] = probability[~train], fires[~train]
+        into, fires, held = found[place], probability >= threshold, concepts[place].fold == k
+        into.probability[held], into.fires[held] = probability[held], fires[held]
         into.train_f1.append(f1_of(concepts[place].y[train], fires[train]))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.stats.form import Form
 from engine.stats.histogram import RatingHistogram
+from engine.stats.learning_curve import LearningCurve
 from engine.stats.resampling import FloatArray
 
 Arm = Literal["positive", "negative"]
@@ -75,13 +76,17 @@ class ArmCounts:
 
 @dataclass(frozen=True)
 class ConceptCounts:
-    """Both arms of one concept, with its place in the pack; pack layer None where the run's pack does not hold it."""
+    """Both arms of one concept, with its place in the pack; pack layer None where the run's pack does not hold it.
+
+    `curve` is its learning curve, where one has been measured: all of a concept that statements rest on stands here.
+    """
 
     concept: str
     quadrant: str | None
     positive: ArmCounts
     negative: ArmCounts
     pack_layer: int | None = None
+    curve: LearningCurve | None = None
 
     @cached_property
     def cells(self) -> FloatArray:
@@ -96,7 +101,7 @@ class ConceptCounts:
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.concept, self.quadrant, self.positive, self.negative, self.pack_layer))
+        return hash((self.concept, self.quadrant, self.positive, self.negative, self.pack_layer, self.curve))
 
     def __hash__(self) -> int:
         # Kept, for findings on thousands of concepts are looked up by all of them.
@@ -149,13 +154,14 @@ def count_concepts(
     *,
     quadrants: Mapping[str, str | None],
     pack_layers: Mapping[str, int | None] | None = None,
+    curves: Mapping[str, LearningCurve] | None = None,
 ) -> list[ConceptCounts]:
     """Gather rows of `findings.counts`; every concept of `quadrants` is there, in that order, if only with no samples."""
     arms: dict[tuple[str, str], list[tuple[Form | None, int, RatingHistogram]]] = {}
     for concept, arm, form, n, n_1, n_2, n_3, n_4, n_5, off_total, off_squares in rows:
         histogram = RatingHistogram((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)
         arms.setdefault((concept, arm), []).append((cast("Form | None", form), n, histogram))
-    layers = pack_layers or {}
+    layers, curve_of = pack_layers or {}, curves or {}
 
     def arm_counts(concept: str, arm: Arm) -> ArmCounts:
         cells = sorted(arms.get((concept, arm), ()), key=lambda cell: cell[0] or "")
@@ -163,7 +169,12 @@ def count_concepts(
 
     return [
         ConceptCounts(
-            concept, quadrant, arm_counts(concept, "positive"), arm_counts(concept, "negative"), layers.get(concept)
+            concept,
+            quadrant,
+            arm_counts(concept, "positive"),
+            arm_counts(concept, "negative"),
+            layers.get(concept),
+            curve_of.get(concept),
         )
         for concept, quadrant in quadrants.items()
     ]

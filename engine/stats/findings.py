@@ -26,6 +26,7 @@ from engine.stats.estimate import Estimate, unknown
 from engine.stats.gap import GapDecomposition, decompose_gap, multinomial_bootstrap_gap, relevance_gap
 from engine.stats.gap_clusters import ClusterGap, cluster_bootstrap_gap, cluster_gap, cluster_parts
 from engine.stats.histogram import RatingHistogram
+from engine.stats.learning_curve import LearningCurve, mean_curve
 from engine.stats.summary import mean_estimate
 
 __all__ = [
@@ -150,6 +151,11 @@ class Finding:
         values = ceiling_values(cells, k=self.settings.k, stability=self.settings.stability)
         return mean_ceilings(values, pooled)
 
+    @cached_property
+    def curve(self) -> LearningCurve | None:
+        """The learning curve, of several concepts their mean; None where none has been measured."""
+        return mean_curve([concept.curve for concept in self.concepts if concept.curve])
+
     def _pooled_ceilings(self) -> Mapping[CeilingName, Ceiling]:
         positive, negative = self.histograms
         return ceilings_from_counts(
@@ -157,6 +163,7 @@ class Finding:
             negative=negative,
             good_positive=self.positive.n_of("good"),
             n_positive=self.positive.n_measured,
+            curve=self.curve,
             k=self.settings.k,
             stability=self.settings.stability,
             n_resamples=self.settings.n_resamples,
@@ -167,7 +174,12 @@ class Finding:
     def target(self) -> Target:
         """The F1 to ask for, from the chosen ceiling's lower bound."""
         ceiling = self.ceilings[self.settings.model]
-        return recommended_target(ceiling.estimate.low, user_target=self.settings.user_target, floor=ceiling.floor)
+        return recommended_target(
+            ceiling.estimate.low,
+            user_target=self.settings.user_target,
+            floor=ceiling.floor,
+            unknown_because=ceiling.estimate.reason,
+        )
 
     @property
     def best_gap(self) -> Estimate:

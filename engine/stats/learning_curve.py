@@ -1,17 +1,23 @@
 """F1 over the number of pairs that a lens is fitted on: where the curve leads, and what more pairs would give.
 
-The curve is an inverse power law, F1(n) = a − b·n^(−c) with b ≥ 0, a ≤ 1 and .25 ≤ c ≤ 2: what rises more slowly than the
-fourth root has no end that a few sizes could show. Sizes of one curve are measured on the same held-out pairs, so their
-errors go together; a curve carries their covariance. The interval is that of the profile likelihood: every value for which
-some b and c fit nearly as well as the best ones do, by Student's t over the units that the covariance comes from. It needs
-no resampling, and it is as wide as it has to be where a rising curve does not say where it will end. Where points lie
-further from any such curve than their errors allow, it is widened by that much.
+The curve is an inverse power law, F1(n) = a − b·n^(−c) with b ≥ 0, a ≤ 1 and .5 ≤ c ≤ 2: in the long run the error of a
+linear classifier falls as fast as the root of n at least, and a slower power fits a few sizes only by an end far beyond them.
+Sizes of one curve are measured on the same held-out pairs, so their errors go together; a curve carries their covariance. The
+interval is that of the profile likelihood: every value for which some b and c fit nearly as well as the best ones do, by
+Student's t over the units that the covariance comes from. It needs no resampling, and it is as wide as it has to be where a
+rising curve does not say where it will end. Where points lie further from any such curve than their errors allow, it is
+widened by that much.
+
+Over 2,000 simulated curves each, of 5 or 6 sizes and 6 to 60 groups, 95 % intervals hold the F1 of twice the largest size in
+94 to 98 %, and the end in 96 to 99 % (its bounds make it cautious). A truth that rises more slowly than the law allows, by
+the fourth root, ends above nearly every such interval, and the F1 of twice the pairs is still held in 90 %: the next step is
+sure where the end is not.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +27,15 @@ from scipy.special import stdtrit
 from engine.stats.classification import always_positive_f1, f1_parts, outcomes
 from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
 from engine.stats.grouped import IntArray, group_numbers, share_of_others
+from engine.stats.layers import layers_name
 from engine.stats.ratio import Ratio, mean_ratio
 from engine.stats.resampling import FloatArray
 
 FEWEST_SIZES = 4
 """Three parameters, and one size more to see whether they fit."""
 NOT_MEASURED = "no learning curve has been measured; run: lensgap curve"
-_POWERS = np.geomspace(0.25, 2.0, 25)
-_VALUES = np.linspace(0.0, 1.0, 501)
+_POWERS = np.geomspace(0.5, 2.0, 25)
+_VALUES = np.round(np.linspace(0.0, 1.0, 501), 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,27 @@ class PowerLaw:
     def f1(self, n: float) -> float:
         """F1 with lenses fitted on n pairs, not below 0."""
         return max(0.0, self.a - self.b / float(n**self.c))
+
+
+CurveRow = tuple[str, str, list[int], int, int, int, list[int], list[float], list[float], str | None]
+"""concept, family, layers, n_pairs, n_positive, n_groups, n_train, f1, covariance row by row, reason"""
+
+
+def read_curves(rows: Iterable[CurveRow]) -> dict[str, LearningCurve]:
+    """Return the curves by concept, of rows of the query `learning_curves.of_run`."""
+    return {
+        concept: LearningCurve(
+            n_train=tuple(n_train),
+            f1=tuple(f1),
+            covariance=_rows(np.reshape(covariance, (len(n_train), len(n_train)))),
+            n_units=n_groups,
+            n_pairs=n_pairs,
+            n_positive=n_positive,
+            lens=f"{family}, {layers_name(layers)}",
+            reason=reason,
+        )
+        for concept, family, layers, n_pairs, n_positive, n_groups, n_train, f1, covariance, reason in rows
+    }
 
 
 def measure_curve(
