@@ -10,7 +10,9 @@ import typer
 
 from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
 
-app = typer.Typer(help="Audit a judge by ratings of pairs drawn at random: plan, estimate.", no_args_is_help=True)
+app = typer.Typer(
+    help="Audit a judge by ratings of pairs drawn at random: plan, estimate, agreement.", no_args_is_help=True
+)
 
 RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")]
 JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")]
@@ -75,3 +77,16 @@ def estimate(
         typer.echo(json.dumps(found, indent=2))
     else:
         wide_console().print(estimate_table(found))
+
+
+@app.command()
+def agreement(study: StudyArgument = DEFAULT_STUDY, run_id: RunOption = None, as_json: JsonOption = False) -> None:
+    """Show how far judges and people agree on drawn pairs, in each arm, and whether a judge drifts over time or rubrics."""
+    from engine.exchange.audit_agreement import build_audit_agreement
+    from engine.exchange.audit_agreement_table import audit_agreement_table
+
+    found = build_audit_agreement(study, run_id=run_id)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        wide_console().print(audit_agreement_table(found))

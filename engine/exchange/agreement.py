@@ -1,8 +1,8 @@
 """How far the judges of a run agree with each other and with people, as one JSON document and as a readable table.
 
 What people said is kept apart by how they came to say it: audit ratings are of drawn pairs and speak for the run, overrides
-are of pairs that somebody came across, so agreement with them tells only how such pairs are judged. Audited pairs count alike,
-whatever the probability with which each was drawn.
+are of pairs that somebody came across, so agreement with them tells only how such pairs are judged. Audited pairs are weighted
+by 1/π where the probabilities with which they were drawn differ.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,16 +18,15 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
+from engine.exchange.audited_ratings import AuditedRow, Draws, agree_by_arm, agree_weighted
 from engine.exchange.judge_names import judge_names
 from engine.exchange.report import find_run
-from engine.stats.agreement import Cell, agree
-from engine.stats.findings import ARMS
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.terminal import visible
 
 Json = dict[str, Any]
-CellRow = tuple[str, str, float, float, int]
-"""concept, arm, first rating, second rating, number of pairs"""
+Compared = tuple[Json, Json, list[AuditedRow]]
+"""first rater, second rater, and what they gave"""
 
 SOURCES = {
     "audit": "people (audit of drawn pairs)",
@@ -42,17 +41,22 @@ def build_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
-        judges = [_judge(row) for row in cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()]
+        judges = load_judges(cursor, run)
         compared = [*_between_judges(cursor, run, judges), *_with_people(cursor, run, judges)]
     return {
         "run": run,
         "judges": judges,
         "comparisons": [
-            {"first": first, "second": second} | _agreements(rows, seed=seed, n_resamples=n_resamples)
+            {"first": first, "second": second} | _agreements(rows, draws=Draws(seed, n_resamples))
             for first, second, rows in compared
         ],
         "reason": None if compared else _why_nothing(judges),
     }
+
+
+def load_judges(cursor: duckdb.DuckDBPyConnection, run: str) -> list[Json]:
+    """The judges of a run, the one that is shown first before the others."""
+    return [_judge(row) for row in cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()]
 
 
 def _judge(row: tuple[Any, ...]) -> Json:
@@ -71,39 +75,38 @@ def _judge(row: tuple[Any, ...]) -> Json:
     return {"kind": "judge"} | dict(zip(names, row, strict=True))
 
 
-def _between_judges(
-    cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]
-) -> list[tuple[Json, Json, list[CellRow]]]:
+def _between_judges(cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]) -> list[Compared]:
     statement = query("agreement.between_judges")
     return [
-        (a, b, cursor.execute(statement, {"run_id": run, "first": a["id"], "second": b["id"]}).fetchall())
+        (a, b, _evenly(cursor.execute(statement, {"run_id": run, "first": a["id"], "second": b["id"]}).fetchall()))
         for a, b in combinations(judges, 2)
     ]
 
 
-def _with_people(
-    cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]
-) -> list[tuple[Json, Json, list[CellRow]]]:
+def _with_people(cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]) -> list[Compared]:
     """One comparison for a judge and each source that has rated a pair which the judge rated too."""
     compared = []
     for judge in judges:
         values = {"run_id": run, "judge_id": judge["id"]}
-        rows = cursor.execute(query("agreement.with_people"), values).fetchall()
-        for source in SOURCES:
-            if cells := [row[1:] for row in rows if row[0] == source]:
-                compared.append((judge, {"kind": "people", "source": source}, cells))
+        rows = {
+            "audit": cursor.execute(query("agreement.audited_with_people"), values).fetchall(),
+            "override": _evenly(cursor.execute(query("agreement.with_overrides"), values).fetchall()),
+        }
+        compared += [(judge, {"kind": "people", "source": source}, cells) for source, cells in rows.items() if cells]
     return compared
 
 
-def _agreements(rows: Iterable[CellRow], *, seed: int, n_resamples: int) -> Json:
+def _evenly(rows: Iterable[tuple[Any, ...]]) -> list[AuditedRow]:
+    """Rows of pairs that nobody drew: each counts once."""
+    return [(concept, arm, first, second, 1.0, n) for concept, arm, first, second, n in rows]
+
+
+def _agreements(rows: list[AuditedRow], *, draws: Draws) -> Json:
     """Agreement in each arm and over both."""
-    cells: dict[str, list[Cell]] = {arm: [] for arm in ARMS}
-    for concept, arm, first, second, n in rows:
-        cells[arm].append((concept, first, second, n))
-    both = [cell for arm in ARMS for cell in cells[arm]]
+    arms = agree_by_arm(rows, draws=draws)
     return {
-        "arms": {arm: asdict(agree(cells[arm], seed=seed, n_resamples=n_resamples)) for arm in ARMS},
-        "overall": asdict(agree(both, seed=seed, n_resamples=n_resamples)),
+        "arms": {arm: asdict(found) for arm, found in arms.items()},
+        "overall": asdict(agree_weighted(rows, draws=draws)),
     }
 
 
@@ -197,6 +200,6 @@ def _legend(found: Json) -> Text:
         "kappa: quadratic weights. alpha: Krippendorff's, ordinal. within 1: share of pairs at most one rating apart. "
         "bias: mean of first minus second. Spearman and bias are of ratings as given, the others of whole ones. Below each its "
         "95 % interval, from resampling concepts. Read the arms: taken together they tend to look more alike, because the arms "
-        f"differ. Audited pairs count alike, whatever the probability with which each was drawn.{few}",
+        f"differ, which inflates them. Audited pairs are weighted by 1/π where they were drawn with different π.{few}",
         style="dim",
     )

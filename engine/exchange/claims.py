@@ -10,7 +10,7 @@ import duckdb
 
 from db import connect, query
 from engine.config import StudyConfig, order_families
-from engine.exchange.audited_ratings import agreement_of_judge
+from engine.exchange.audited_ratings import Draws, agreement_of_judge
 from engine.exchange.report import deepest_lenses, find_run, own_lenses
 from engine.stats.claim_data_statements import data_statements
 from engine.stats.claim_facts import ArmFiring, ConceptFacts, Firing, LensFiring, StudyFacts, concept_facts
@@ -55,7 +55,7 @@ def build_claims(
         lenses = _lenses(cursor, run, family)
         facts = StudyFacts(
             concepts=_concepts(cursor, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k),
-            agreement=agreement_of_judge(cursor, run, judge["id"], seed=seed) if judge else {},
+            agreement=agreement_of_judge(cursor, run, judge["id"], draws=Draws(seed)) if judge else {},
             changes=_changes(cursor, run),
         )
     ledger = decide([*data_statements(facts), *lens_statements(facts)], untestable=UNTESTABLE)

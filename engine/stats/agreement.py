@@ -18,12 +18,12 @@ Sources: Cohen 1968, doi:10.1037/h0026256; Krippendorff 2011, Computing Krippend
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from engine.stats.estimate import Estimate, tail_probability, unknown, without_interval
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
@@ -55,6 +55,7 @@ class Joint:
     second: FloatArray
     pairs: NDArray[np.int64]
     n_effective: float
+    are_ordered: bool = True
 
     @property
     def n_concepts(self) -> int:
@@ -100,18 +101,20 @@ def agree(
     cells: Iterable[Cell],
     *,
     weights: Sequence[float] | None = None,
+    are_ordered: bool = True,
     seed: int,
     n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> Agreement:
     """Return all measures of agreement with percentile intervals from resampling concepts.
 
-    ``weights``: how many pairs each pair of a cell stands for, one number a cell; only their ratios count. No interval below
+    ``weights``: how many pairs each pair of a cell stands for, one number a cell; only their ratios count. Raters that are
+    not ``are_ordered`` change places from pair to pair, so each pair counts half in either order. No interval below
     two concepts, or where every resample gives the same value: a few pairs that all agree are no evidence of certainty.
     ValueError for a rating that is not 1 to 5, a negative count, or a weight that is not above 0.
     """
     tail_probability(confidence)
-    joint = join(cells, weights=weights)
+    joint = join(cells, weights=weights, are_ordered=are_ordered)
     tables, total = joint.tables(), joint.tables().sum(axis=0, keepdims=True)
     distances = joint.counts @ (joint.first - joint.second)
     values = measures(total, distances.sum(keepdims=True)) | {"spearman": _spearman(joint.total, joint)}
@@ -142,7 +145,7 @@ def agree(
     )
 
 
-def join(cells: Iterable[Cell], *, weights: Sequence[float] | None = None) -> Joint:
+def join(cells: Iterable[Cell], *, weights: Sequence[float] | None = None, are_ordered: bool = True) -> Joint:
     """Return the counts of all cells that have any pair, concepts and ratings each once."""
     concepts: dict[str, int] = {}
     places: dict[tuple[float, float], int] = {}
@@ -157,7 +160,8 @@ def join(cells: Iterable[Cell], *, weights: Sequence[float] | None = None) -> Jo
             place = round(first, _DECIMALS), round(second, _DECIMALS)
             row, column = concepts.setdefault(concept, len(concepts)), places.setdefault(place, len(places))
             entries.append((row, column, n, weight))
-    return _joint(entries, list(places), n_concepts=len(concepts))
+    joint = _joint(entries, list(places), n_concepts=len(concepts))
+    return joint if are_ordered else _without_order(joint)
 
 
 def _joint(
@@ -169,12 +173,19 @@ def _joint(
     ratings = np.array(places, dtype=np.float64).reshape(-1, 2)
     pairs = np.zeros((5, 5), dtype=np.int64)
     np.add.at(pairs, tuple(np.rint(ratings[at[1]]).astype(np.int64).T - 1), n.astype(np.int64))
-    mass = n * weights
-    n_effective = float(mass.sum() ** 2 / (mass @ weights)) if len(n) else 0.0
+    is_even, mass = not len(n) or np.ptp(weights) == 0.0, n * weights
+    n_effective = float(n.sum()) if is_even else float(mass.sum() ** 2 / (mass @ weights))
     # Equal weights are 1 to the last digit, so that weighing them changes nothing.
-    scaled = n if not len(n) or np.ptp(weights) == 0.0 else mass * (n.sum() / mass.sum())
+    scaled = n if is_even else mass * (n.sum() / mass.sum())
     counts = csr_array((scaled, at), shape=(n_concepts, len(places)))
     return Joint(counts, ratings[:, 0], ratings[:, 1], pairs, n_effective)
+
+
+def _without_order(joint: Joint) -> Joint:
+    """Each pair half in either order, in cells of its own."""
+    counts = csr_array(hstack([joint.counts, joint.counts]) / 2)
+    first, second = np.concatenate([joint.first, joint.second]), np.concatenate([joint.second, joint.first])
+    return replace(joint, counts=counts, first=first, second=second, are_ordered=False)
 
 
 def _draw(
@@ -261,6 +272,8 @@ def _why_unknown(name: str, joint: Joint) -> str | None:
     n = int(joint.pairs.sum())
     if not n:
         return "no pair is rated by both"
+    if name == "bias" and not joint.are_ordered:
+        return "the raters change places"
     if name in ("exact", "within_one", "bias"):
         return None
     if n < FEWEST_PAIRS:

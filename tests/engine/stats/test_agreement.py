@@ -222,6 +222,64 @@ def test_undefined_resamples_are_nan_and_left_out():
         assert estimate.low is None or estimate.low <= estimate.value <= estimate.high
 
 
+WEIGHTED = st.lists(st.tuples(RATED, st.integers(1, 4)), min_size=FEWEST_PAIRS, max_size=40)
+
+
+@settings(max_examples=40)
+@given(WEIGHTED)
+def test_a_pair_that_stands_for_three_counts_as_three(weighted):
+    pairs, weights = [pair for pair, _ in weighted], [weight for _, weight in weighted]
+    found = agree(cells(pairs), weights=weights, seed=0, n_resamples=20)
+    repeated = of([pair for pair, weight in weighted for _ in range(weight)], n_resamples=20)
+    for name in ("kappa", "spearman", "exact", "within_one", "bias"):
+        value, expected = getattr(found, name).value, getattr(repeated, name).value
+        assert value == (expected if expected is None else pytest.approx(expected))
+    # The pairs themselves are still as many as there are, and unequal weights tell less than equal ones.
+    assert found.n == len(pairs)
+    assert found.counts == of(pairs).counts
+    assert found.n_effective == pytest.approx(sum(weights) ** 2 / sum(w * w for w in weights))
+
+
+@settings(max_examples=40)
+@given(PAIRS, st.floats(0.05, 1))
+def test_equal_weights_change_nothing(pairs, weight):
+    assert agree(cells(pairs), weights=[weight] * len(pairs), seed=0, n_resamples=50) == of(pairs)
+
+
+def test_weighting_by_one_over_probability_puts_a_lopsided_draw_right():
+    rng = np.random.default_rng(8)
+    everything = simulated(rng, 400, 20)
+    chance = [1.0 if x >= 4 else 0.2 for _, x, _ in everything]
+    drawn = [(pair, 1 / p) for pair, p in zip(everything, chance, strict=True) if rng.random() < p]
+    truth, plain = of(everything, n_resamples=2), of([pair for pair, _ in drawn], n_resamples=2)
+    weighted = agree(cells([p for p, _ in drawn]), weights=[w for _, w in drawn], seed=0, n_resamples=2)
+    for name in ("kappa", "alpha", "exact"):
+        assert getattr(weighted, name).value == pytest.approx(getattr(truth, name).value, abs=0.025)
+    assert abs(plain.kappa.value - truth.kappa.value) > 0.04
+
+
+@settings(max_examples=40)
+@given(PAIRS)
+def test_raters_without_an_order_agree_as_pairs_told_both_ways_round(pairs):
+    found = agree(cells(pairs), are_ordered=False, seed=0, n_resamples=20)
+    both = of(pairs + [(c, y, x) for c, x, y in pairs], n_resamples=20)
+    for name in ("kappa", "spearman", "exact", "within_one"):
+        assert getattr(found, name).value == (
+            pytest.approx(v) if (v := getattr(both, name).value) is not None else None
+        )
+    assert found.alpha.value == (
+        None if len({v for p in pairs for v in p[1:]}) == 1 else pytest.approx(plain_alpha(pairs))
+    )
+    assert (found.n, found.counts) == (len(pairs), of(pairs).counts)
+    assert found.bias.reason == "the raters change places"
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_weights_that_count_no_pairs_are_refused(weight):
+    with pytest.raises(ValueError, match="weight"):
+        agree([("a", 3, 3, 1)], weights=[weight], seed=0)
+
+
 @pytest.mark.parametrize("cell", [("a", 0, 3, 1), ("a", 3, 6, 1), ("a", 3, 3, -1)])
 def test_cells_that_count_no_ratings_are_refused(cell):
     with pytest.raises(ValueError, match="ratings 1 to 5"):

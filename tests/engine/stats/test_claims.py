@@ -247,6 +247,7 @@ def test_p_of_a_mean_is_that_of_scipy_and_agrees_with_the_interval(values, bar, 
         assert (found.p_above < 0.025) == (found.estimate.low > bar)
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss")
 @given(VALUES, VALUES)
 def test_p_of_two_quadrants_is_welchs(first, second):
     found = contrast_evidence("x", {"C": first, "A": second}, {"C": 1.0, "A": -1.0}, side="below")
