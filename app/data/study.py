@@ -14,6 +14,7 @@ from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
 from engine.stats.findings import ConceptCounts, count_concepts
+from engine.stats.learning_curve import LearningCurve, read_curves
 from engine.stats.quadrants import Bands
 
 _BANDS = ("senses_low", "senses_high", "siblings_low", "siblings_high")
@@ -135,33 +136,49 @@ def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> 
     with counted.lock, connect(folder) as cursor:
         # Read before counting: a rating that comes in between is counted now and once more next time.
         last = int((cursor.execute(query("changes.last_rating")).fetchone() or (0,))[0])
-        if counted.last_rating is None:
-            counted.counts = _count(cursor, profiles, concept=None, **chosen)
+        n_curves = int((cursor.execute(query("learning_curves.count"), {"run_id": run_id}).fetchone() or (0,))[0])
+        if counted.last_rating is None or n_curves != counted.n_curves:
+            counted.curves = _curves(cursor, run_id)
+            counted.n_curves = n_curves
+            counted.counts = _count(cursor, profiles, counted.curves, concept=None, **chosen)
         elif last > counted.last_rating:
             since = {"run_id": run_id, "last_rating": counted.last_rating}
             rated = {concept for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall()}
             for profile in (profile for profile in profiles if profile.concept in rated):
-                counted.counts |= _count(cursor, [profile], concept=profile.concept, **chosen)
+                counted.counts |= _count(cursor, [profile], counted.curves, concept=profile.concept, **chosen)
         counted.last_rating = last
         return tuple(counted.counts.values())
 
 
 @dataclass
 class _Counted:
-    """Counts by concept as of a rating, shared by the threads that hold its lock."""
+    """Counts by concept as of a rating and of so many learning curves, shared by the threads that hold its lock."""
 
     last_rating: int | None = None
+    n_curves: int = 0
+    curves: Mapping[str, LearningCurve] = field(default_factory=dict)
     counts: dict[str, ConceptCounts] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+def _curves(cursor: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, LearningCurve]:
+    values = {"run_id": run_id, "family": None}
+    return read_curves(cursor.execute(query("learning_curves.of_run"), values).fetchall())
+
+
 def _count(
-    cursor: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], *, concept: str | None, **chosen: str
+    cursor: duckdb.DuckDBPyConnection,
+    profiles: Sequence[Profile],
+    curves: Mapping[str, LearningCurve],
+    *,
+    concept: str | None,
+    **chosen: str,
 ) -> dict[str, ConceptCounts]:
     rows = cursor.execute(query("findings.counts"), {**chosen, "concept": concept}).fetchall()
     quadrants = {profile.concept: profile.quadrant for profile in profiles}
     layers = {profile.concept: profile.pack_layer for profile in profiles}
-    return {counts.concept: counts for counts in count_concepts(rows, quadrants=quadrants, pack_layers=layers)}
+    counted = count_concepts(rows, quadrants=quadrants, pack_layers=layers, curves=curves)
+    return {counts.concept: counts for counts in counted}
 
 
 def load_stages(folder: Path, run_id: str) -> tuple[Stage, ...]:

@@ -4,6 +4,14 @@ import numpy as np
 import pytest
 
 from bench.intervals import SHOWN, WAYS, WORLDS, measure
+from engine.stats.ceiling_models import (
+    gap_linear_target,
+    label_noise_ceiling,
+    propagated_activation,
+    propagation_ceiling,
+    published_activation,
+    published_ceiling,
+)
 from engine.stats.gap import WEAK_BELOW_CONCEPTS, multinomial_bootstrap_gap, relevance_gap
 from engine.stats.histogram import RatingHistogram
 
@@ -82,3 +90,45 @@ def test_gaps_without_visible_spread_have_a_value_and_no_interval() -> None:
         assert found.value is not None
         assert not found.has_interval
         assert because in found.method
+
+
+@pytest.mark.parametrize(
+    ("quadrant", "good", "published", "activation", "propagation", "noise"),
+    [
+        ("A", 0.80, (0.90, 0.88), 0.950, 0.974, 0.889),
+        ("B", 0.67, (0.85, 0.83), 0.918, 0.957, 0.802),
+        ("C", 0.43, (0.78, 0.76), 0.858, 0.923, 0.667),
+        ("D", 0.73, (0.87, 0.85), 0.933, 0.965, 0.844),
+    ],
+)
+def test_each_ceiling_model_gives_its_row_of_the_table(
+    quadrant: str, good: float, published: tuple[float, float], activation: float, propagation: float, noise: float
+) -> None:
+    for what, found, expected, digits in (
+        ("published activation", published_activation(good), published[0], 2),
+        ("published", published_ceiling(good), published[1], 2),
+        ("propagated activation", propagated_activation(good), activation, 3),
+        ("propagation", propagation_ceiling(good, prevalence=0.5), propagation, 3),
+        ("label noise", label_noise_ceiling(1 - good, 0.0, prevalence=0.5), noise, 3),
+    ):
+        half = 0.5001 * 10**-digits
+        check(f"{quadrant}: {what}", float(found), low=expected - half, high=expected + half)
+
+
+def test_the_linear_rule_clamps_the_published_gap() -> None:
+    check("target of a gap of 1.23", gap_linear_target(1.23), low=0.70, high=0.70)
+
+
+@pytest.mark.parametrize(("off_topic", "closed", "simulated"), [
+    (0.05, 0.9744, 0.9739), (0.20, 0.8889, 0.8885), (0.33, 0.8024, 0.8010),
+])  # fmt: skip
+def test_the_label_noise_formula_is_what_the_best_classifier_of_drawn_labels_reaches(
+    off_topic: float, closed: float, simulated: float
+) -> None:
+    found = float(label_noise_ceiling(off_topic, 0.0, prevalence=0.5))
+    check(f"label noise {off_topic:.2f}, closed form", found, low=closed - 5e-5, high=closed + 5e-5)
+    rng = np.random.default_rng(7)
+    label = rng.random(400_000) < 0.5
+    topic = label & (rng.random(400_000) >= off_topic)
+    drawn = 2 * (label & topic).sum() / (label.sum() + topic.sum())
+    check(f"label noise {off_topic:.2f}, simulated", drawn, low=simulated - 0.003, high=simulated + 0.003)
