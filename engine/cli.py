@@ -204,9 +204,13 @@ def report(
     stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
     target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
     ceiling: Annotated[CeilingName, typer.Option(help="The ceiling that recommended targets follow.")] = "label_noise",
-    html: Annotated[Path | None, typer.Option(help="Write one page to carry to a meeting; it needs no network.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one page to carry to a meeting; it needs no network.")
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the same in brief, as Markdown.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Folder for the page's charts as SVG and PNG; needs kaleido.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder for the page's charts as SVG and PNG; needs kaleido.")
+    ] = None,
 ) -> None:
     """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept; or write them as a page."""
     from engine.exchange.report import build_report, report_table
@@ -219,7 +223,9 @@ def report(
     if html or markdown or plots:
         _write_report(study, found, html=html, markdown=markdown, plots=plots, to_stdout=not as_json)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        from engine.exchange.claims import what_stands_beside
+
+        typer.echo(json.dumps(found | what_stands_beside(study, found), indent=2))
     elif not (html or markdown or plots):
         wide_console().print(report_table(found))
 

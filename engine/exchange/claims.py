@@ -1,7 +1,7 @@
 """The claim ledger of a run: what the report says of training data, decided on this study."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,14 +10,26 @@ import duckdb
 
 from db import connect, query
 from engine.config import StudyConfig, order_families
+from engine.errors import ConfigError
+from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audited_ratings import Draws, agreement_of_judge
-from engine.exchange.report import deepest_lenses, find_run, own_lenses
+from engine.exchange.curves import load_curves
+from engine.exchange.report import deepest_lenses, find_run, own_lenses, require_trained
 from engine.stats.claim_data_statements import data_statements
-from engine.stats.claim_facts import ArmFiring, ConceptFacts, Firing, LensFiring, StudyFacts, concept_facts
+from engine.stats.claim_facts import (
+    ArmFiring,
+    ConceptFacts,
+    Firing,
+    LensFiring,
+    StudyFacts,
+    concept_facts,
+    gain_of_last_doubling,
+)
 from engine.stats.claim_lens_statements import UNTESTABLE, lens_statements
 from engine.stats.claims import Claim, Ledger, decide
 from engine.stats.findings import count_concepts
 from engine.stats.form import FormRule
+from engine.stats.learning_curve import LearningCurve
 
 Json = dict[str, Any]
 _CHANGED: Final = {"filter": "f1", "refinement": "top1", "splitting": "f1", "bucketing": "f1"}
@@ -47,7 +59,8 @@ def build_claims(
 ) -> StudyClaims:
     """Decide every statement on one run by one judge's verdicts and one family of lenses, chosen as in the report.
 
-    Ratings of at most ``k`` are off topic. StudyMissing when the study holds no such run.
+    Ratings of at most ``k`` are off topic. StudyMissing when the study holds no such run, ConfigError for a judge or family
+    that it does not have.
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
@@ -57,6 +70,7 @@ def build_claims(
             concepts=_concepts(cursor, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k),
             agreement=agreement_of_judge(cursor, run, judge["id"], draws=Draws(seed)) if judge else {},
             changes=_changes(cursor, run),
+            learning=_learning(load_curves(cursor, run, family=lenses.family).values()),
         )
     ledger = decide([*data_statements(facts), *lens_statements(facts)], untestable=UNTESTABLE)
     lens = {"family": lenses.family, "layer": lenses.layer}
@@ -107,6 +121,8 @@ class _Lenses:
 
 def _lenses(cursor: duckdb.DuckDBPyConnection, run: str, family: str | None) -> _Lenses:
     rows = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
+    if rows:
+        require_trained(run, family, rows)
     if family is None:
         config = cursor.execute(query("stages.run"), {"run_id": run}).fetchall()[0][1]
         asked = json.loads(config).get("lenses") or StudyConfig().lenses
@@ -118,9 +134,18 @@ def _lenses(cursor: duckdb.DuckDBPyConnection, run: str, family: str | None) -> 
     return _Lenses(family, deepest)
 
 
+def _learning(curves: Iterable[LearningCurve]) -> list[float]:
+    """By how much F1 on all pairs of each concept exceeds that on about half of them."""
+    return [gain for curve in curves if (gain := gain_of_last_doubling(curve.n_train, curve.f1)) is not None]
+
+
 def _judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json | None:
     rows = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
     row = next((row for row in rows if judge_id in (None, row[0])), None)
+    if row is None and judge_id is not None:
+        raise ConfigError(
+            f"No judge {judge_id} has been asked about run {run}.", hint="See them: lensgap judge compare"
+        )
     return {"id": row[0], "backend": row[1], "model": row[2], "is_baseline": row[4]} if row else None
 
 
@@ -199,3 +224,17 @@ def _changes(cursor: duckdb.DuckDBPyConnection, run: str) -> dict[str, list[floa
         known = [[differences[c] for c in group if c in differences] for group in groups]
         found[kind] = [sum(group) / len(group) for group in known if group]
     return found
+
+
+def what_stands_beside(study: Path, report: Json) -> Json:
+    """Claims and agreement on audited pairs, as keys of a report's JSON, by its run, judge, lenses and settings."""
+    judge = report["judge"]
+    claims = build_claims(
+        study,
+        run_id=report["run"],
+        judge_id=judge["id"] if judge else None,
+        family=report["lens"]["family"],
+        form_rule=report["form_rule"],
+        k=report["settings"]["k"],
+    )
+    return {"claims": claims_json(claims), "audit_agreement": build_audit_agreement(study, run_id=report["run"])}

@@ -69,7 +69,7 @@ def build_report(
         counts = cursor.execute(query("findings.counts"), values).fetchall()
         lenses = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
         totals = cursor.execute(query("stages.totals"), {"run_id": run}).fetchone() or (0, 0, 0)
-        _require_trained(run, family, lenses)
+        require_trained(run, family, lenses)
         if family is None:
             asked = json.loads(config).get("lenses") or StudyConfig().lenses
             family = [*order_families((row[1] for row in lenses), asked), *asked][0]
@@ -112,7 +112,7 @@ def build_report(
     }
 
 
-def _require_trained(run: str, family: str | None, lenses: Iterable[tuple[Any, ...]]) -> None:
+def require_trained(run: str, family: str | None, lenses: Iterable[tuple[Any, ...]]) -> None:
     """Raise ConfigError for a family that is asked for by name and that the run has no lens of."""
     trained = sorted({row[1] for row in lenses})
     if family is not None and family not in trained:

@@ -11,6 +11,9 @@ from engine.stats.estimate import Estimate
 from engine.stats.findings import Arm, ArmCounts, ConceptCounts, LensResult
 from engine.stats.histogram import RatingHistogram
 
+_NEAR_HALF = 0.15
+"""How far from half of the pairs a size may be to stand for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Firing:
@@ -86,7 +89,7 @@ class StudyFacts:
 
     `agreement`: of the judge with people on audited pairs. `changes`: differences a unit (after less before) by kind of change.
     `stability`: how much of the concept in prompt activations is found again in output activations. `learning`: by how much F1
-    is expected to rise with twice the pairs, a value a concept.
+    rose with the last doubling of the pairs, a value a concept.
     """
 
     concepts: tuple[ConceptFacts, ...]
@@ -159,3 +162,15 @@ def noise_ceiling(positive: RatingHistogram, negative: RatingHistogram, *, k: in
 def difference(first: float | None, second: float | None) -> float | None:
     """First less second, None where either is unknown."""
     return None if first is None or second is None else first - second
+
+
+def gain_of_last_doubling(n_train: Sequence[int], f1: Sequence[float]) -> float | None:
+    """F1 at the largest size less that at the size nearest to its half; None where none is.
+
+    Of measured points, not of a fitted curve: a curve that never falls finds a gain in noise.
+    """
+    if not n_train:
+        return None
+    last = n_train[-1]
+    nearest = min(range(len(n_train)), key=lambda i: abs(n_train[i] - last / 2))
+    return f1[-1] - f1[nearest] if abs(n_train[nearest] / last - 0.5) <= _NEAR_HALF else None

@@ -168,9 +168,9 @@ def _training(facts: StudyFacts) -> list[Statement]:
     return [
         Statement(
             "more-pairs-help",
-            "More pairs would raise F1",
+            "More pairs raise F1: it is low for want of them",
             "3.4",
-            (mean_evidence("F1 expected at twice the pairs, less today's", facts.learning, side="above"),),
+            (mean_evidence("F1 of all pairs less that of half of them", facts.learning, side="above"),),
             "a learning curve of two concepts or more: lensgap curve",
         ),
         *(
