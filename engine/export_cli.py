@@ -62,7 +62,9 @@ def artifacts(
     judge_id: Annotated[
         str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")
     ] = None,
-    family: Annotated[str, typer.Option(help="Lens family whose measures the table has.")] = "logistic",
+    family: Annotated[
+        str | None, typer.Option(help="Lens family whose measures the table has; the first that the run trained.")
+    ] = None,
     verdicts: Annotated[
         bool, typer.Option("--verdicts", help="Write ratings in force, people's before the judge's.")
     ] = False,

@@ -49,8 +49,10 @@ def artifacts(
 @app.command()
 def samples(
     source: Annotated[
-        Path,
-        typer.Argument(help="A .jsonl, .json, .csv, .tsv or .parquet file, or the folder of a Hugging Face dataset."),
+        str,
+        typer.Argument(
+            help="A .jsonl, .json, .csv, .tsv or .parquet file, the folder of a dataset, or hf://owner/name from the hub."
+        ),
     ],
     into: IntoOption,
     concept: Annotated[str | None, typer.Option(help="Column of the concept; guessed by name.")] = None,
@@ -61,6 +63,7 @@ def samples(
     positive_value: Annotated[
         str | None, typer.Option(help="Value of the arm's column that marks positives; any other marks negatives.")
     ] = None,
+    config: Annotated[str | None, typer.Option(help="Configuration of a dataset that has several.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of a dataset that has several.")] = None,
     pack: PackOption = None,
     siblings: SiblingsOption = "distinct",
@@ -75,7 +78,7 @@ def samples(
     from engine.exchange.import_samples import Columns, read_samples
 
     asked = Columns(concept, arm, text, prompt, rating)
-    read = read_samples(source, asked, positive_value=positive_value, split=split, skip_bad=skip_bad)
+    read = read_samples(source, asked, positive_value=positive_value, config=config, split=split, skip_bad=skip_bad)
     _store(into, read, pack, siblings, model, judge)
 
 

@@ -34,6 +34,7 @@ from app.data.ratings import (
     new_rating_id,
     undo_override,
 )
+from app.data.reported import Reported, load_reported
 from app.data.samples import Filters, PageRow, Pair, PairDetail, PairPage, Sort, load_page, load_pair
 from app.data.study import (
     Judge,
@@ -71,6 +72,7 @@ __all__ = [
     "PairPage",
     "Position",
     "Profile",
+    "Reported",
     "Run",
     "Saying",
     "Sense",
@@ -94,6 +96,7 @@ __all__ = [
     "load_pair",
     "load_positions",
     "load_profiles",
+    "load_reported",
     "load_runs",
     "load_stages",
     "new_rating_id",

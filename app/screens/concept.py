@@ -8,7 +8,7 @@ import streamlit as st
 from app import context, data, state, theme
 from app.context import Context
 from app.viewmodels import overview
-from app.widgets import markup, measures, notices, panels, rows, sidebar
+from app.widgets import markup, measures, notices, panels, reported, rows, sidebar
 from engine import words
 from engine.stats.findings import Finding
 from engine.words import count
@@ -40,6 +40,9 @@ def show(here: Context) -> None:
     finding = here.find(here.counts()).concepts[name]
     _panels(here, finding, data.load_lenses(here.folder, here.run.run_id, concept=name))
     _measures(here, name)
+    if values := data.load_reported(here.folder, here.run.run_id, name):
+        with st.container(border=True, key="panel-reported"):
+            reported.panel(values)
     _samples(here, name, finding)
 
 

@@ -32,6 +32,10 @@ order by v.position;
 -- What others reported of the lenses of an imported run.
 select concept, name, value from reported_measures where run_id = $run_id order by concept, name;
 
+-- name: reported_of
+-- The same of one concept.
+select name, value from reported_measures where run_id = $run_id and concept = $concept order by name;
+
 -- name: lens_measures
 -- F1, precision and recall of a run's lenses of one family, of each concept the deepest that was trained and then the latest.
 select concept, f1, "precision", recall

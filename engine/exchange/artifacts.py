@@ -96,7 +96,9 @@ def settle(problems: Sequence[Problem], *, skip_bad: bool) -> tuple[str, ...]:
             shown + (f"; and {more:,} more." if more > 0 else "."),
             hint="Nothing was imported. Mend the rows, or leave unsound ones out with --skip-bad.",
         )
-    return tuple(f"left out: {problem}" for problem in problems)
+    told = [f"left out: {problem}" for problem in problems]
+    n_rows = len({(problem.file, problem.row) for problem in problems})
+    return (*told, f"unsound rows left out: {n_rows:,}") if told else ()
 
 
 def checked_text(value: object, name: str) -> str:

@@ -21,6 +21,7 @@ from engine.exchange.artifacts_methodology import Facts, methodology
 from engine.exchange.artifacts_read import ANALYSIS, CUT, JUDGMENTS, SAMPLES
 from engine.exchange.new_folder import new_folder
 from engine.exchange.report import build_report, find_run
+from engine.exchange.reported import load_reported
 
 METHODOLOGY = "METHODOLOGY.md"
 MEASURES = ("f1", "precision", "recall")
@@ -44,10 +45,10 @@ def export_artifacts(
     *,
     run_id: str | None = None,
     judge_id: str | None = None,
-    family: str = "logistic",
+    family: str | None = None,
     in_force: bool = False,
 ) -> Exported:
-    """Write a run, by default that and the judge that the dashboard shows first; with `in_force` ratings are verdicts.
+    """Write a run, by default that, the judge and the lens family that are shown first; with `in_force` ratings are verdicts.
 
     ArtifactsError when the folder holds something already, StudyMissing when there is no such run.
     """
@@ -56,9 +57,10 @@ def export_artifacts(
         judge = judge_id or _first_judge(cursor, run)
         values = {"run_id": run, "judge_id": judge, "in_force": in_force}
         rows = [_row(row) for row in cursor.execute(query("artifacts.rows"), values).fetchall()]
-        measures, columns = _measures(cursor, run, family)
-        facts = _facts(cursor, run, measures, columns, in_force=in_force)
     report = build_report(study, run_id=run, judge_id=judge, family=family, form_rule="study")
+    with connect(study) as cursor:
+        measures, columns = _measures(cursor, run, report["lens"]["family"])
+        facts = _facts(cursor, run, measures, columns, in_force=in_force)
     try:
         with new_folder(out) as folder:
             _write_json(folder / SAMPLES, [{name: row[name] for name in SAMPLE_FIELDS} for row in rows])
@@ -87,9 +89,7 @@ def _row(row: Sequence[Any]) -> Json:
 
 def _measures(cursor: duckdb.DuckDBPyConnection, run_id: str, family: str) -> tuple[Measures, tuple[str, ...]]:
     """What the table says of lenses, and its columns: as reported in an imported run, else what we measured."""
-    found: Measures = {}
-    for concept, name, value in cursor.execute(query("artifacts.reported"), {"run_id": run_id}).fetchall():
-        found.setdefault(concept, {})[name] = value
+    found: Measures = load_reported(cursor, run_id)
     if found:
         names = {name for of_concept in found.values() for name in of_concept}
         return found, tuple(

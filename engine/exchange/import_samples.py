@@ -1,7 +1,7 @@
 """Read anyone's texts from JSONL, JSON, CSV, Parquet or a Hugging Face dataset, columns mapped by flags.
 
 A column that no flag maps may be guessed by its name, and every guess is told, as is every column that is not read. Files are
-read with the `datasets` library, from this machine alone, into a scratch folder that is gone afterwards.
+read with the `datasets` library, from this machine unless a hub is named, into a scratch folder that is gone afterwards.
 """
 
 import csv
@@ -34,6 +34,8 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt", "instruction"),
     "rating": ("rating", "relevance_rating"),
 }
+HUB = "hf://"
+"""What stands before the name of a dataset that is to be taken from the hub, so that a mistyped folder asks nobody."""
 NEEDED = ("concept", "arm", "text")
 POSITIVE = frozenset({"positive", "pos", "true", "yes", "1"})
 NEGATIVE = frozenset({"negative", "neg", "false", "no", "0"})
@@ -51,22 +53,23 @@ class Columns:
 
 
 def read_samples(
-    source: Path,
+    source: Path | str,
     asked: Columns,
     *,
     positive_value: str | None = None,
+    config: str | None = None,
     split: str | None = None,
     skip_bad: bool = False,
 ) -> Imported:
-    """The rows of a file or dataset folder; ArtifactsError for what cannot be read or may not be left out.
+    """The rows of a file, a dataset folder or a hub's dataset; ArtifactsError for what cannot be read or may not be left out.
 
     With a positive value, every other value of the arm's column is negative; without one, both must be of the usual words.
     """
     with tempfile.TemporaryDirectory(prefix="lensgap-") as scratch:
-        entries = _load(source, split, Path(scratch))
+        entries = _load(str(source), config, split, Path(scratch))
         names = list(entries.column_names)
         columns, notices = choose_columns(names, asked)
-        samples, problems = _samples(entries, columns, positive_value, source.name)
+        samples, problems = _samples(entries, columns, positive_value, Path(source).name)
         if positive_value is not None:
             notices += _told_values(entries, str(columns.arm), positive_value)
     notices += settle(problems, skip_bad=skip_bad)
@@ -102,14 +105,14 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-def _load(source: Path, split: str | None, scratch: Path) -> Any:
-    """The rows as a dataset of one split; nothing is looked up elsewhere."""
+def _load(source: str, config: str | None, split: str | None, scratch: Path) -> Any:
+    """The rows as a dataset of one split; nothing is looked up elsewhere but what is named so."""
     import datasets
     from datasets.exceptions import DatasetsError
 
     datasets.disable_progress_bars()
     try:
-        found = _open(source, scratch)
+        found = _open_hub(source, config, scratch) if source.startswith(HUB) else _open(Path(source), config, scratch)
     except (DatasetsError, ValueError, TypeError, KeyError, OSError, StopIteration, csv.Error) as error:
         said = str(error.__cause__ or error).strip().partition("\n")[0][:200]
         raise ArtifactsError(f"{source} cannot be read as a dataset: {said or type(error).__name__}.") from error
@@ -120,16 +123,31 @@ def _load(source: Path, split: str | None, scratch: Path) -> Any:
     return found[split or next(iter(found))]
 
 
-def _open(source: Path, scratch: Path) -> Any:
+def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
+    """A dataset of the hub, kept for the time of the import; what a token allows is the library's to find."""
+    import datasets
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    name = source.removeprefix(HUB).removeprefix("datasets/")
+    try:
+        return datasets.load_dataset(name, config, cache_dir=str(scratch))
+    except (OfflineModeIsEnabled, ConnectionError, HfHubHTTPError) as error:
+        raise ArtifactsError(
+            f"The hub could not be asked for {name}.", hint="Without a network, name a file or a folder."
+        ) from error
+
+
+def _open(source: Path, config: str | None, scratch: Path) -> Any:
     import datasets
 
     if source.is_dir():
         if (source / "dataset_dict.json").is_file() or (source / "state.json").is_file():
             return datasets.load_from_disk(str(source))
-        return datasets.load_dataset(str(source), cache_dir=str(scratch))
+        return datasets.load_dataset(str(source), config, cache_dir=str(scratch))
     builder = BUILDERS.get(source.suffix.lower())
     if not source.is_file() or builder is None:
-        why = f"it must end in {', '.join(BUILDERS)}, or be a folder" if source.is_file() else "there is no such file"
+        absent = f"there is no such file; a dataset of the hub is named {HUB}owner/name"
+        why = f"it must end in {', '.join(BUILDERS)}, or be a folder" if source.is_file() else absent
         raise ValueError(why)
     options = _csv_options(source) if builder == "csv" else {}
     return datasets.load_dataset(builder, data_files=str(source), cache_dir=str(scratch), **options)

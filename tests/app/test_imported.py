@@ -40,3 +40,20 @@ def test_what_is_unknown_of_an_imported_negative_is_not_shown(
     shown = html_of(app)
     assert "unrelated" not in shown
     assert "<span>Prompt</span>" in shown
+
+
+def test_reported_values_stand_on_the_concept_in_a_panel_of_their_own(
+    imported: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_screen(imported[0], monkeypatch, "concept", concept="StringInstrument")
+    shown = html_of(app)
+    assert "Reported, not ours" in " ".join(
+        [shown, *(one.value for one in app.markdown), *(one.value for one in app.subheader)]
+    )
+    assert "<tr><th>probe_f1</th><td>0.75</td></tr>" in shown
+    assert {one.name for one in data.load_reported(*imported, "StringInstrument")} == {
+        "probe_f1",
+        "probe_precision",
+        "probe_recall",
+    }
+    assert data.load_reported(*imported, "unheard of") == ()

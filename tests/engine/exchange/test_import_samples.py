@@ -150,3 +150,67 @@ def test_imported_samples_are_a_run_with_forms_and_ratings(
         assert cursor.execute("select sum(rating) from judgments").fetchone() == (15,)
         reasons = cursor.execute("select distinct quadrant, quadrant_reason from run_concepts").fetchall()
         assert reasons == [(None, "the imported file names no quadrant")]
+
+
+def test_a_folder_of_parquet_files_and_one_with_several_configurations_are_datasets(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "part.parquet").write_bytes(files["parquet"].read_bytes())
+    assert len(read_samples(tmp_path / "plain", Columns()).samples) == len(ROWS)
+    several = tmp_path / "several"
+    several.mkdir()
+    (several / "a.parquet").write_bytes(files["parquet"].read_bytes())
+    datasets.Dataset.from_list(ROWS[:2]).to_parquet(str(several / "b.parquet"))
+    configs = "\n".join(f"- config_name: {name}\n  data_files: {name}.parquet" for name in "ab")
+    (several / "README.md").write_text(f"---\nconfigs:\n{configs}\n---\n")
+    assert len(read_samples(several, Columns(), config="b").samples) == 2
+    with pytest.raises(ArtifactsError, match="Config name is missing"):
+        read_samples(several, Columns())
+
+
+def test_a_dataset_of_the_hub_is_asked_for_only_by_its_whole_name_and_told_where_there_is_no_network(
+    tmp_path: Path, lensgap: Command
+) -> None:
+    for name in ("hf://ann/texts", "hf://datasets/ann/texts"):
+        told = lensgap("import", "samples", name, "--into", tmp_path / "study")
+        assert told.status == 1
+        assert "The hub could not be asked for ann/texts" in told.stderr
+    mistyped = lensgap("import", "samples", "ann/texts", "--into", tmp_path / "study")
+    assert "there is no such file; a dataset of the hub is named hf://owner/name" in mistyped.stderr
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_dataset_of_the_hub_goes_in_like_a_folder(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = datasets.load_dataset
+    asked = []
+
+    def answer(name: str, config: str | None = None, **options: str) -> object:
+        asked.append((name, config))
+        return load("parquet", data_files=str(files["parquet"]), **options)
+
+    monkeypatch.setattr(datasets, "load_dataset", answer)
+    assert len(read_samples("hf://ann/texts", Columns(), config="main").samples) == len(ROWS)
+    assert asked == [("ann/texts", "main")]
+
+
+def test_a_pack_gives_imported_texts_their_quadrants_and_counts(
+    tmp_path: Path, hand_made: Path, lensgap: Command
+) -> None:
+    from engine.packs.folder import load_pack
+    from engine.packs.quadrants import profile_pack
+    from engine.stats.quadrants import Bands
+
+    profiles = profile_pack(load_pack(str(hand_made)), bands=Bands(), siblings="distinct")
+    rows = [{"concept": one.concept.term, "arm": "positive", "text": "t"} for one in profiles]
+    told = lensgap("import", "samples", jsonl(tmp_path, *rows), "--into", tmp_path / "study", "--pack", hand_made)
+    assert told.status == 0
+    with connect(tmp_path / "study") as cursor:
+        found = cursor.execute("select concept, quadrant, n_senses, n_siblings from run_concepts").fetchall()
+    assert sorted(found) == sorted((one.concept.term, one.quadrant, one.n_senses, one.n_siblings) for one in profiles)
+    stray = jsonl(tmp_path, {"concept": "no such term", "arm": "positive", "text": "t"})
+    refused = lensgap("import", "samples", stray, "--into", tmp_path / "other", "--pack", hand_made)
+    assert (refused.status, 'has no concept "no such term"' in refused.stderr) == (1, True)
+    assert not (tmp_path / "other").exists()
