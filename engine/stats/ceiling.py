@@ -6,8 +6,8 @@ were others, `ceiling_target` the F1 to ask for.
 
 Shares enter as Jeffreys draws (`shares`). Simulated over 2,000 studies at each of 10, 30, 60 and 120 ratings an arm and 1 to
 30 % noise, the lower bound of `label_noise`, which sets the target, lay above the true ceiling in at most 3 %; by resampling
-the counts, at ten ratings an arm and 2 % noise, it did so in 65 %. The upper end is the cautious one: with ten ratings an arm
-and 1 % noise it lay below the truth in 18 %. (`bench/ceilings.py` prints these.)
+the counts, at ten ratings an arm and 2 % noise, it did so in 67 %. The upper end is the cautious one: with ten ratings an arm
+and 1 % noise it lay below the truth in 16 %. (`bench/ceilings.py` prints these.)
 
 Ratings are counted whether or not their text was captured; lenses use captured pairs. A pair without an activation is rare,
 and its rating still says what the model writes. The prevalence of `empirical` is that of the captured pairs.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bench.ceilings import noise_misses
 from bench.intervals import SHOWN, WAYS, WORLDS, measure
 from engine.stats.ceiling_models import (
     gap_linear_target,
@@ -132,3 +133,13 @@ def test_the_label_noise_formula_is_what_the_best_classifier_of_drawn_labels_rea
     topic = label & (rng.random(400_000) >= off_topic)
     drawn = 2 * (label & topic).sum() / (label.sum() + topic.sum())
     check(f"label noise {off_topic:.2f}, simulated", drawn, low=simulated - 0.003, high=simulated + 0.003)
+
+
+@pytest.mark.parametrize(("n", "rate"), [(10, 0.02), (30, 0.1), (120, 0.3)])
+def test_the_lower_end_of_label_noise_seldom_promises_too_much(n: int, rate: float) -> None:
+    above, below = noise_misses(n, rate, n_studies=2_000, seed=0, resampled=False)
+    check(f"lower end above the truth, {n} ratings an arm, {rate:.0%} noise", above, low=0.0, high=0.04)
+    check(f"upper end below the truth, {n} ratings an arm, {rate:.0%} noise", below, low=0.0, high=0.07)
+    if n == 10:
+        resampled, _ = noise_misses(n, rate, n_studies=2_000, seed=0, resampled=True)
+        check("the same by resampled counts", resampled, low=0.6, high=0.75)
