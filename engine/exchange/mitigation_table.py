@@ -146,7 +146,7 @@ def _cells(measure: Json) -> list[str]:
 
 
 def _told(one: Json) -> Iterable[str]:
-    if one["rows"]:
+    if one["rows"] and one["rows"]["all"]:
         dropped = one["rows"]["all"] - one["rows"]["kept"]
         pairs = f"{dropped:,} of {one['rows']['all']:,} pairs of {one['n_measured']:,} concepts"
         yield f"{visible(one['variant'])}: {pairs} train no lens; all are scored."

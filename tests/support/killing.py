@@ -4,6 +4,7 @@ A forkserver imports the engine once, so that a process costs a fork instead of 
 does inside it, at a place that does not depend on how fast the machine is.
 """
 
+import importlib
 import multiprocessing
 import os
 import resource
@@ -11,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +39,16 @@ class FullDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class Struck:
+    """Signal the process as it calls a function of a module for the `nth` time."""
+
+    module: str
+    function: str
+    nth: int = 1
+    signal: int = signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Exit status of a process, negative for a signal, and what it wrote."""
 
@@ -45,7 +57,10 @@ class Ended:
     stderr: str
 
 
-def run_command(folder: Path, arguments: Sequence[object], event: Ending | FullDisk | None = None) -> Ended:
+Event = Ending | FullDisk | Struck
+
+
+def run_command(folder: Path, arguments: Sequence[object], event: Event | None = None) -> Ended:
     """Run `lensgap` with these arguments in another process; small batches, and rows written after each of them."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.preload"])
@@ -60,7 +75,7 @@ def run_command(folder: Path, arguments: Sequence[object], event: Ending | FullD
     return Ended(process.exitcode or 0, out.read_text(), err.read_text())
 
 
-def _command(arguments: list[str], event: Ending | FullDisk | None, out: Path, err: Path) -> None:
+def _command(arguments: list[str], event: Event | None, out: Path, err: Path) -> None:
     for stream, file in ((sys.stdout, out), (sys.stderr, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream.fileno())
     # multiprocessing children of a shell without job control may ignore it.
@@ -73,8 +88,9 @@ def _command(arguments: list[str], event: Ending | FullDisk | None, out: Path, e
         ending = _ending(stage.write_rows, event)
         stage.write_rows = judge.write_rows = escalation.write_rows = ending  # type: ignore[assignment]
     elif event:
-        module = sys.modules[event.module]
-        setattr(module, event.function, _without_room(getattr(module, event.function), event.nth))
+        module = importlib.import_module(event.module)
+        begin = partial(os.kill, os.getpid(), event.signal) if isinstance(event, Struck) else _fill_disk
+        setattr(module, event.function, _beginning(getattr(module, event.function), event.nth, begin))
     sys.argv = ["lensgap", *arguments]
     cli.main()
 
@@ -95,14 +111,19 @@ def _ending(write_rows: Callable[..., None], event: Ending) -> Callable[..., Non
     return ending
 
 
-def _without_room(function: Callable[..., Any], nth: int) -> Callable[..., Any]:
+def _fill_disk() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+
+
+def _beginning(function: Callable[..., Any], nth: int, begin: Callable[[], None]) -> Callable[..., Any]:
+    """The function, which does something else first when it is called for the `nth` time."""
     n_calls = 0
 
-    def without_room(*arguments: Any, **options: Any) -> Any:
+    def beginning(*arguments: Any, **options: Any) -> Any:
         nonlocal n_calls
         n_calls += 1
         if n_calls == nth:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+            begin()
         return function(*arguments, **options)
 
-    return without_room
+    return beginning

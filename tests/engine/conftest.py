@@ -1,0 +1,13 @@
+"""Studies that several files of tests begin with; each test that changes one works on a copy."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.hostile_study import build_hostile_study
+
+
+@pytest.fixture(scope="session")
+def hostile_study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
+    """A real study of concepts with hostile names; not to be changed."""
+    return build_hostile_study(tmp_path_factory.mktemp("hostile"), llama_folder)

@@ -1,0 +1,170 @@
+"""Activations that are not what training wants: of another width, model or layer, constant, or of one arm alone."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from db import connect, transaction
+from tests.support.command import Command, Outcome
+from tests.support.planted import close_databases, copy_study
+
+Tensors = dict[str, NDArray[np.floating]]
+COMMANDS = {
+    "train": ("train", "--lens", "ridge"),
+    "filter": ("filter", "--variant", "good-only", "--json"),
+    "refine": ("refine", "--json"),
+}
+commands = pytest.mark.parametrize("command", COMMANDS)
+
+
+def shards(study: Path) -> list[Path]:
+    return sorted((study / "activations").rglob("*.safetensors"))
+
+
+def rewrite(shard: Path, change: Callable[[Tensors], Tensors], **metadata: str) -> None:
+    with safe_open(shard, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118 -- no mapping
+        told = file.metadata() or {}
+    save_file(change(tensors), shard, metadata=told | metadata)
+
+
+def ended(lensgap: Command, study: Path, command: str) -> Outcome:
+    close_databases()
+    name, *others = COMMANDS[command]
+    return lensgap(name, study, *others)
+
+
+@pytest.fixture
+def study(hostile_study: Path, tmp_path: Path) -> Path:
+    return copy_study(hostile_study, tmp_path / "study")
+
+
+FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "another width": (
+        lambda study: rewrite(
+            shards(study)[0],
+            lambda tensors: {name: np.ascontiguousarray(values[:, :-2]) for name, values in tensors.items()},
+        ),
+        "2 different widths",
+    ),
+    "other samples, as another model's": (
+        lambda study: rewrite(shards(study)[0], lambda tensors: tensors, sample_ids=json.dumps(["of another model"])),
+        "holds activations of other samples",
+    ),
+    "a missing layer": (
+        lambda study: rewrite(
+            shards(study)[0], lambda tensors: {name: one for name, one in tensors.items() if not name.startswith("2.")}
+        ),
+        "cannot be read",
+    ),
+    "fewer rows": (
+        lambda study: rewrite(
+            shards(study)[0], lambda tensors: {name: one[:1].copy() for name, one in tensors.items()}
+        ),
+        "activations, and row",
+    ),
+    "a shard that is gone": (lambda study: shards(study)[0].unlink(), "cannot be read"),
+    "half of a shard": (
+        lambda study: shards(study)[0].write_bytes(shards(study)[0].read_bytes()[:200]),
+        "cannot be read",
+    ),
+}
+
+
+@commands
+@pytest.mark.parametrize("fault", FAULTS)
+def test_shards_that_do_not_fit_are_told_in_a_sentence_and_nothing_is_written(
+    study: Path, lensgap: Command, command: str, fault: str
+) -> None:
+    spoil, said = FAULTS[fault]
+    # A single shard holds all samples of so small a study, and then no other width is beside it.
+    if fault == "another width" and len(shards(study)) < 2:
+        pytest.skip("one shard holds all")
+    spoil(study)
+    told = ended(lensgap, study, command)
+    assert (told.status, told.stdout) == (1, ""), told.stderr
+    assert said in told.stderr.replace("\n", " ")
+    assert "lensgap capture" in told.stderr.replace("\n", " ")
+    with connect(study) as cursor:
+        assert cursor.execute("select count(*) from comparisons").fetchone() == (0,)
+
+
+@commands
+def test_single_precision_among_half_is_read_alike(
+    study: Path, hostile_study: Path, tmp_path: Path, lensgap: Command, command: str
+) -> None:
+    other = copy_study(hostile_study, tmp_path / "other")
+    rewrite(shards(study)[0], lambda tensors: {name: one.astype(np.float32) for name, one in tensors.items()})
+    found = [ended(lensgap, one, command) for one in (study, other)]
+    assert [one.status for one in found] == [0, 0], found[0].stderr
+    if command != "train":
+        first, second = ([each["concepts"] for each in json.loads(one.stdout)] for one in found)
+        assert first == second
+
+
+@commands
+def test_constant_activations_give_lenses_that_know_nothing(study: Path, lensgap: Command, command: str) -> None:
+    for shard in shards(study):
+        rewrite(shard, lambda tensors: {name: np.ones_like(one) for name, one in tensors.items()})
+    told = ended(lensgap, study, command)
+    assert told.status == 0, told.stderr
+    assert "Warning" not in told.stderr
+    if command == "train":
+        with connect(study) as cursor:
+            found = cursor.execute(
+                "select distinct value from lens_measures join lenses using (lens_id) "
+                "where family = 'ridge' and measure = 'auc' and value is not null"
+            ).fetchall()
+        assert found == [(0.5,)]
+    for one in json.loads(told.stdout) if command == "filter" else ():
+        measured = [each["measures"]["f1"] for each in one["concepts"].values()]
+        assert all(each["after"] is None or each["after"] == each["before"] for each in measured)
+    for one in json.loads(told.stdout) if command == "refine" else ():
+        # Where all say the same of all texts, one lens at most stands above its siblings.
+        top1 = [each["measures"]["top1"]["after"] for each in one["concepts"].values()]
+        assert sum(top1) <= 1 + 1e-9
+
+
+@commands
+def test_a_constant_feature_changes_no_result(
+    study: Path, hostile_study: Path, tmp_path: Path, lensgap: Command, command: str
+) -> None:
+    def blank(tensors: Tensors, value: float) -> Tensors:
+        for one in tensors.values():
+            one[:, 3] = value
+        return tensors
+
+    other = copy_study(hostile_study, tmp_path / "other")
+    for shard, another in zip(shards(study), shards(other), strict=True):
+        rewrite(shard, lambda tensors: blank(tensors, 0.0))
+        rewrite(another, lambda tensors: blank(tensors, 1.0))
+    found = [ended(lensgap, one, command) for one in (study, other)]
+    assert [one.status for one in found] == [0, 0], found[0].stderr
+    if command == "filter":
+        first, second = ([each["concepts"] for each in json.loads(one.stdout)] for one in found)
+        assert first == second
+
+
+@commands
+def test_a_concept_with_one_arm_has_a_reason(study: Path, lensgap: Command, command: str) -> None:
+    with transaction(study) as cursor:
+        cursor.execute(
+            "update activations set shard = null, shard_row = null, missing_reason = 'empty' where sample_id in "
+            "(select sample_id from pairs where concept = '../climb' and arm = 'negative')"
+        )
+    told = ended(lensgap, study, command)
+    assert told.status == 0, told.stderr
+    if command == "train":
+        with connect(study) as cursor:
+            found = cursor.execute(
+                "select distinct reason, n_pairs_more > 0 from lenses where family = 'ridge' and concept = '../climb'"
+            ).fetchall()
+        assert found == [("the negative arm is empty", True)]
+    else:
+        assert all(one["concepts"]["../climb"]["reason"] for one in json.loads(told.stdout))
