@@ -32,6 +32,9 @@ AuditSource: TypeAlias = Literal["audit", "judge"]
 Stratum: TypeAlias = Literal["A", "B", "C", "D", "none"]
 ExtraReason: TypeAlias = Literal["probe", "lost", "killed"]
 ImportKind: TypeAlias = Literal["artifacts", "samples"]
+FormRule: TypeAlias = Literal["loop", "study"]
+QualityGrain: TypeAlias = Literal["overall", "quadrant", "concept"]
+Outputs: TypeAlias = Literal["all", "good", "degenerate"]
 Json: TypeAlias = str
 """A JSON document as text."""
 
@@ -590,3 +593,40 @@ class LearningCurveRow(Row):
     covariance: tuple[float, ...]
     reason: str | None
     measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationQualityRow(Row):
+    """A measuring of how far activations of outputs hold what their prompts were about."""
+
+    table: ClassVar[str] = "activation_quality"
+    key: ClassVar[tuple[str, ...]] = ("quality_id",)
+    quality_id: str
+    run_id: str
+    family: str
+    layer: int
+    mode: Mode
+    pool: Pool
+    form_rule: FormRule
+    settings: Json
+    measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationQualityResultRow(Row):
+    """One measure of one grain, of all, good or degenerate outputs."""
+
+    table: ClassVar[str] = "activation_quality_results"
+    key: ClassVar[tuple[str, ...]] = ("quality_id", "grain", "name", "outputs", "measure")
+    quality_id: str
+    grain: QualityGrain
+    name: str
+    outputs: Outputs
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    n: int
+    reason: str | None
+    method: str

@@ -46,7 +46,7 @@ def refine(
     for name in variant or []:
         if name not in VARIANTS:
             raise typer.BadParameter("must be margin or ridge", param_hint="--variant")
-    run, config = _run(study, run_id)
+    run, config = chosen_run(study, run_id)
     chosen = choose_lenses(study, run, config, family=family, layer=layer)
     able = [one for one in VARIANTS if one != "ridge" or chosen.family in LINEAR]
     asked = [one for one in VARIANTS if one in variant] if variant else able
@@ -85,11 +85,11 @@ def filter_samples(
     if form_rule not in ("loop", "study"):
         raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
     filters = [parse_filter(name) for name in variant or ("good-only", "verdict>=3", "weighted")]
-    run, config = _run(study, run_id)
+    run, config = chosen_run(study, run_id)
     chosen = choose_lenses(study, run, config, family=family, layer=layer)
     if any(one.kind == "weighted" for one in filters):
         require_weights(FAMILIES[chosen.family])
-    verdicts = _verdicts(study, run, judge, form_rule)
+    verdicts = chosen_verdicts(study, run, judge, form_rule)
     with progress_bars() as bar:
         ids = filter_run(study, run, config, chosen, filters=filters, verdicts=verdicts, bar=bar)
     found = [build_mitigation(study, identity) for identity in ids.values()]
@@ -101,7 +101,7 @@ def filter_samples(
         wide_console().print(mitigation_table(found, caution=baseline if is_caution else None))
 
 
-def _run(study: Path, run_id: str | None) -> "tuple[str, StudyConfig]":
+def chosen_run(study: Path, run_id: str | None) -> "tuple[str, StudyConfig]":
     """The run that is meant, with its settings."""
     from db import connect
     from engine.exchange.report import find_run
@@ -111,7 +111,7 @@ def _run(study: Path, run_id: str | None) -> "tuple[str, StudyConfig]":
     return run, chosen_settings(study, None, {}, run_id=run)
 
 
-def _verdicts(study: Path, run: str, judge: str | None, form_rule: Any) -> "Verdicts":
+def chosen_verdicts(study: Path, run: str, judge: str | None, form_rule: Any) -> "Verdicts":
     """Whose verdicts count; ConfigError for a judge that did not rate the run."""
     from db import connect, query
     from engine.errors import ConfigError

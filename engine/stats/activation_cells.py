@@ -9,7 +9,7 @@ Intervals take concepts as the units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,65 +71,70 @@ class CellTable:
 
 def cell_table(counts: Iterable[CellCount], worth: Worth, *, n_examples: int = 3) -> CellTable:
     """Make the table of some concepts, whose examples are taken in the order of the counts."""
-    is_good = _worth_of(worth)
     every = list(counts)
-    rated = [one for one in every if is_good(one) is not None]
-    positives = [one for one in rated if one.is_positive]
-    cells = [_cell(positives, is_good, good, fires, n_examples) for good in (True, False) for fires in (True, False)]
+    rated = [(one, good) for one in every if (good := _is_good(one, worth)) is not None]
+    n = _stack(rated)
+    positives = n[:, 1]
+    examples = _examples(rated, n_examples)
+    cells = [
+        Cell(
+            is_good=good,
+            is_on_concept=fires,
+            n=int(positives[:, int(good), int(fires)].sum()),
+            share=_share(positives[:, int(good), int(fires)], positives.sum(axis=(1, 2)), *_OF_POSITIVES),
+            examples=tuple(examples.get((good, fires), ())),
+        )
+        for good in (True, False)
+        for fires in (True, False)
+    ]
     return CellTable(
         worth=worth,
-        n=sum(one.n for one in positives),
-        n_unrated=sum(one.n for one in every if one.is_positive and is_good(one) is None),
+        n=int(positives.sum()),
+        n_unrated=sum(one.n for one in every if one.is_positive) - int(positives.sum()),
         cells=tuple(cells),
         fires={
-            (arm, good): _rate(
-                [one for one in rated if one.is_positive == (arm == "positive") and is_good(one) == good]
-            )
-            for arm in ("positive", "negative")
+            (name, good): _share(n[:, arm, int(good), 1], n[:, arm, int(good)].sum(axis=1), *_OF_OUTPUTS)
+            for arm, name in ((1, "positive"), (0, "negative"))
             for good in (True, False)
         },
     )
 
 
-def _worth_of(worth: Worth) -> Callable[[CellCount], bool | None]:
-    if worth == "form":
-        return lambda one: one.is_good
-    return lambda one: one.is_on_topic
+_OF_POSITIVES = ("share of positives", "there are no positives")
+_OF_OUTPUTS = ("share that the lens fires on", "there are no such outputs")
 
 
-def _cell(
-    positives: Sequence[CellCount],
-    is_good: Callable[[CellCount], bool | None],
-    good: bool,
-    fires: bool,
-    n_examples: int,
-) -> Cell:
-    inside = [one for one in positives if is_good(one) == good and one.fires == fires]
-    named = [(one.concept, sample) for one in inside for sample in one.examples]
-    share = _share(positives, inside, "share of positives", "there are no positives")
-    return Cell(good, fires, sum(one.n for one in inside), share, tuple(named[:n_examples]))
+def _is_good(one: CellCount, worth: Worth) -> bool | None:
+    return one.is_good if worth == "form" else one.is_on_topic
 
 
-def _rate(counts: Sequence[CellCount]) -> Estimate:
-    return _share(
-        counts, [one for one in counts if one.fires], "share that the lens fires on", "there are no such outputs"
-    )
+def _stack(rated: Sequence[tuple[CellCount, bool]]) -> FloatArray:
+    """Numbers of pairs by concept, arm, worth and decision [concepts, 2, 2, 2]; places 1 are positive, good and fires."""
+    concepts = {concept: row for row, concept in enumerate(dict.fromkeys(one.concept for one, _ in rated))}
+    found = np.zeros((len(concepts), 2, 2, 2))
+    for one, good in rated:
+        found[concepts[one.concept], int(one.is_positive), int(good), int(one.fires)] += one.n
+    return found
 
 
-def _share(every: Sequence[CellCount], inside: Sequence[CellCount], name: str, undefined: str) -> Estimate:
+def _examples(
+    rated: Sequence[tuple[CellCount, bool]], n_examples: int
+) -> dict[tuple[bool, bool], list[tuple[str, str]]]:
+    found: dict[tuple[bool, bool], list[tuple[str, str]]] = {}
+    for one, good in rated:
+        named = found.setdefault((good, one.fires), [])
+        if one.is_positive and len(named) < n_examples:
+            named += [(one.concept, sample) for sample in one.examples[: n_examples - len(named)]]
+    return found
+
+
+def _share(above: FloatArray, below: FloatArray, name: str, undefined: str) -> Estimate:
+    """Return a share of sums over the concepts [concepts] that are in its denominator."""
     method = f"{name}, Student's t over concepts, {CONFIDENCE:.0%}"
-    concepts = {concept: row for row, concept in enumerate(dict.fromkeys(one.concept for one in every))}
-    above, below = _by_concept(inside, concepts), _by_concept(every, concepts)
-    total = float(below.sum())
-    if not total:
+    counted = below > 0
+    n_concepts, total = int(counted.sum()), float(below.sum())
+    if not n_concepts:
         return unknown(undefined, method=method)
     value = float(above.sum()) / total
-    variance = group_variance((above - value * below) / total, np.arange(len(concepts)))
-    return bounded_estimate(value, variance, n=int(total), n_groups=len(concepts), method=method)
-
-
-def _by_concept(counts: Sequence[CellCount], concepts: dict[str, int]) -> FloatArray:
-    found = np.zeros(len(concepts))
-    for one in counts:
-        found[concepts[one.concept]] += one.n
-    return found
+    variance = group_variance((above - value * below)[counted] / total, np.arange(n_concepts))
+    return bounded_estimate(value, variance, n=int(total), n_groups=n_concepts, method=method)

@@ -127,7 +127,8 @@ def _over_clusters(
     if error <= _ROUNDING:
         return without_interval(value, n=len(labels), method=method, because=NO_SPREAD)
     half = error * float(stdtrit(n_clusters - 1, 1.0 - tail_probability(confidence)))
-    return known(value, value - half, value + half, n=len(labels), method=method)
+    # No difference of two cosines lies beyond.
+    return known(value, max(value - half, -2.0), min(value + half, 2.0), n=len(labels), method=method)
 
 
 def _permutation_p(cosine: FloatArray, stratum: IntArray, *, seed: int, n_permutations: int) -> float:
@@ -180,7 +181,7 @@ def debiased_cka(
     left = np.array(without, dtype=np.float64)
     error = math.sqrt((n_blocks - 1) / n_blocks * float(((left - left.mean()) ** 2).sum()))
     half = error * float(stdtrit(n_blocks - 1, 1.0 - tail_probability(confidence)))
-    return known(value, value - half, value + half, n=n, method=method)
+    return known(value, value - half, max(min(value + half, 1.0), value), n=n, method=method)
 
 
 def mean_rows(X: FloatArray, labels: ArrayLike) -> FloatArray:
