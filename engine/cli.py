@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from engine.activations_cli import activations
 from engine.audit_cli import app as audit_app
 from engine.benchmark_cli import benchmark
 from engine.claims_cli import claims
@@ -55,6 +56,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
 app.command(cls=SettingsCommand)(score)
 app.command()(layers)
+app.command()(activations)
 app.command()(curve)
 app.command()(claims)
 app.command()(refine)
