@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audited_ratings import Draws, agreement_of_judge
 from engine.exchange.curves import load_curves
 from engine.exchange.report import deepest_lenses, find_run, own_lenses, require_trained
+from engine.exchange.reported import Reported, load_reported
 from engine.stats.claim_data_statements import data_statements
 from engine.stats.claim_facts import (
     ArmFiring,
@@ -27,7 +28,7 @@ from engine.stats.claim_facts import (
 )
 from engine.stats.claim_lens_statements import UNTESTABLE, lens_statements
 from engine.stats.claims import Claim, Ledger, decide
-from engine.stats.findings import count_concepts
+from engine.stats.findings import LensResult, count_concepts
 from engine.stats.form import FormRule
 from engine.stats.learning_curve import LearningCurve
 
@@ -59,21 +60,24 @@ def build_claims(
 ) -> StudyClaims:
     """Decide every statement on one run by one judge's verdicts and one family of lenses, chosen as in the report.
 
-    Ratings of at most ``k`` are off topic. StudyMissing when the study holds no such run, ConfigError for a judge or family
-    that it does not have.
+    Of an imported run without lenses the reported F1 stand in, and `lens` says so. Ratings of at most ``k`` are off topic.
+    StudyMissing when the study holds no such run, ConfigError for a judge or family that it does not have.
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
         judge = _judge(cursor, run, judge_id)
         lenses = _lenses(cursor, run, family)
+        reported = {} if lenses.rows else _reported_f1(load_reported(cursor, run))
         facts = StudyFacts(
-            concepts=_concepts(cursor, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k),
+            concepts=_concepts(
+                cursor, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k, reported=reported
+            ),
             agreement=agreement_of_judge(cursor, run, judge["id"], draws=Draws(seed)) if judge else {},
             changes=_changes(cursor, run),
             learning=_learning(load_curves(cursor, run, family=lenses.family).values()),
         )
     ledger = decide([*data_statements(facts), *lens_statements(facts)], untestable=UNTESTABLE)
-    lens = {"family": lenses.family, "layer": lenses.layer}
+    lens = {"family": lenses.family, "layer": lenses.layer, "is_reported": bool(reported)}
     return StudyClaims(run, judge, lens, len(facts.concepts), ledger)
 
 
@@ -134,6 +138,19 @@ def _lenses(cursor: duckdb.DuckDBPyConnection, run: str, family: str | None) -> 
     return _Lenses(family, deepest)
 
 
+def _reported_f1(reported: Reported) -> dict[str, LensResult]:
+    """The F1 that others reported of each concept of an imported run, of one column where there are several."""
+    columns = sorted({name for values in reported.values() for name in values if name.endswith("f1")})
+    if not columns:
+        return {}
+    bare = LensResult("", None, None, None, None, None, None, None, 0, None)
+    return {
+        concept: replace(bare, concept=concept, f1=values[columns[0]])
+        for concept, values in reported.items()
+        if columns[0] in values
+    }
+
+
 def _learning(curves: Iterable[LearningCurve]) -> list[float]:
     """By how much F1 on all pairs of each concept exceeds that on about half of them."""
     return [gain for curve in curves if (gain := gain_of_last_doubling(curve.n_train, curve.f1)) is not None]
@@ -157,13 +174,14 @@ def _concepts(
     *,
     form_rule: FormRule,
     k: int,
+    reported: Mapping[str, LensResult],
 ) -> tuple[ConceptFacts, ...]:
     profiles = {row[0]: row for row in cursor.execute(query("findings.quadrants"), {"run_id": run}).fetchall()}
     values = {"run_id": run, "judge_id": judge, "concept": None, "form_rule": form_rule}
     counts = cursor.execute(query("findings.counts"), values).fetchall()
     graduated = dict(cursor.execute(query("claims.graduated"), {"run_id": run}).fetchall())
     firing = _firing(cursor, run, judge, lenses, form_rule=form_rule, k=k)
-    results = deepest_lenses(lenses.rows.values())
+    results = reported or deepest_lenses(lenses.rows.values())
     return tuple(
         concept_facts(
             one,

@@ -33,11 +33,16 @@ def _head(found: StudyClaims) -> Text:
     name = f"{judge['backend']} ({judge['model']})" if judge else "none yet"
     caution = ", a baseline, no language model" if judge and judge["is_baseline"] else ""
     layer = "–" if lens["layer"] is None else lens["layer"]
+    lenses = (
+        "F1 as others reported it, not ours"
+        if lens["is_reported"]
+        else f"Lenses: {visible(lens['family'])}, layer {layer}"
+    )
     ledger = found.ledger
     text = Text(f"Claims of the report, on run {visible(found.run)}\n", style="italic")
     text.append(
         f"{found.n_concepts:,} concepts. {ledger.n_tested} of {len(ledger.claims)} statements could be tested and were "
-        f"adjusted together. Judge: {visible(name)}{caution}. Lenses: {visible(lens['family'])}, layer {layer}.",
+        f"adjusted together. Judge: {visible(name)}{caution}. {lenses}.",
         style="dim",
     )
     return text

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr, ttest_1samp
 from db import connect, insert, transaction
 from db.rows import ComparisonResultRow, ComparisonRow, GraduationStepRow
 from engine.exchange.claims import build_claims
+from tests.support.artifact_files import CONCEPTS, published_rows, write_artifacts
 from tests.support.command import Command
 from tests.support.planted import copy_study
 from tests.support.synthetic_study import JUDGE, RUN, START, build_study
@@ -220,3 +221,32 @@ def test_what_is_not_there_is_told_in_a_sentence(
     assert outcome.status == status
     assert said in " ".join(outcome.stderr.split())
     assert "Traceback" not in outcome.stderr
+
+
+def test_on_the_published_counts_few_claims_hold_and_the_reported_f1_is_named_as_such(
+    tmp_path: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_artifacts(tmp_path / "published", published_rows())
+    assert lensgap("import", "artifacts", folder, "--into", tmp_path / "study").status == 0
+    found = build_claims(tmp_path / "study", form_rule="study")
+    verdicts = {claim.id: claim.verdict for claim in found.ledger.claims}
+    assert found.lens["is_reported"]
+    [gap_and_f1] = next(c for c in found.ledger.claims if c.id == "gap-predicts-f1").evidence
+    f1 = {concept: value for named in CONCEPTS.values() for concept, value in named.items()}
+    gaps = {name: gap(rows) for name, rows in by_concept_of_import(tmp_path / "study").items()}
+    assert gap_and_f1.estimate.value == pytest.approx(spearmanr([gaps[c] for c in f1], [*f1.values()]).statistic)
+    assert gap_and_f1.estimate.n == 12
+    assert verdicts["gap-predicts-f1"] == verdicts["c-lowest-f1"] == "cannot tell"
+    assert verdicts["positives-above-negatives"] == "holds"
+    assert verdicts["primary-reached"] == "does not hold"
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "as others reported it, not ours" in " ".join(lensgap("claims", tmp_path / "study").stdout.split())
+
+
+def by_concept_of_import(study: Path) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = defaultdict(list)
+    for row in read(
+        study, "select p.concept, p.arm, j.rating from pairs p join judgments j using (concept, sample_id)"
+    ):
+        found[row["concept"]].append(row)
+    return found
