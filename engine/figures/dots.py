@@ -41,21 +41,7 @@ def interval_dots(
     for i, one in enumerate(series):
         aside = (i - (len(series) - 1) / 2) * _ASIDE / max(1, len(series))
         made.add_trace(_trace(rows, one, aside, SYMBOLS[i % len(SYMBOLS)], colours))
-    if line is not None:
-        made.add_vline(x=line[0], line={"width": 1.3, "dash": "dash", "color": colours.warning})
-        made.add_annotation(
-            x=line[0],
-            y=0,
-            yref="paper",
-            yanchor="bottom",
-            xanchor="right",
-            xshift=-4,
-            text=plain(line[1]),
-            font={"size": 11.5, "color": colours.warning},
-            showarrow=False,
-        )
-    for edge in range(1, len(rows)):
-        made.add_hline(y=edge - 0.5, line={"width": 1, "color": colours.line})
+    _draw_lines(made, len(rows), line, colours)
     labels = [plain(name, at_most=26) for name in rows]
     made.update_yaxes(
         tickvals=list(range(len(rows))),
@@ -68,6 +54,20 @@ def interval_dots(
     )
     made.update_xaxes(title=title, zeroline=span is None, range=span)
     return made
+
+
+def _draw_lines(made: go.Figure, n_rows: int, line: tuple[float, str] | None, colours: Palette) -> None:
+    """Part the rows, and draw the line with its name."""
+    rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"width": 1, "color": colours.line}}
+    shapes: list[dict[str, object]] = [{**rule, "y0": edge - 0.5, "y1": edge - 0.5} for edge in range(1, n_rows)]
+    if line is not None:
+        value, name = line
+        dashes = {"width": 1.3, "dash": "dash", "color": colours.warning}
+        shapes.append({"type": "line", "yref": "paper", "x0": value, "x1": value, "y0": 0, "y1": 1, "line": dashes})
+        place = {"x": value, "y": 0, "yref": "paper", "yanchor": "bottom", "xanchor": "right", "xshift": -4}
+        font = {"size": 11.5, "color": colours.warning}
+        made.add_annotation(text=plain(name), font=font, showarrow=False, **place)
+    made.update_layout(shapes=shapes)
 
 
 def _trace(rows: Sequence[str], series: Series, aside: float, symbol: str, colours: Palette) -> go.Scatter:

@@ -38,22 +38,17 @@ def label_dots(
     taken = _taken(places, radii, plane, y_px)
     around = [_box_around((x - plane.xs[0]) * x_px, (y - plane.ys[0]) * y_px, radius) for x, y, radius in others]
     ground = {"bgcolor": translucent(colours.page, 0.82), "borderpad": 1} if others else {}
+    written = []
     for name, place, radius, at in zip(names, places, radii, dots, strict=True):
         found = _free_spot(name, place, radius, taken + around) or _free_spot(name, place, radius, taken)
         if found is not None:
             dx, dy, anchor, box = found
             taken.append(box)
-            made.add_annotation(
-                x=at[0],
-                y=at[1],
-                text=plain(name, at_most=_AT_MOST),
-                font={"size": 11.5, "color": colours.text},
-                showarrow=False,
-                xanchor=anchor,
-                xshift=dx,
-                yshift=dy,
-                **ground,
-            )
+            label = {"x": at[0], "y": at[1], "text": plain(name, at_most=_AT_MOST), "showarrow": False}
+            font = {"size": 11.5, "color": colours.text}
+            written.append({**label, "font": font, "xanchor": anchor, "xshift": dx, "yshift": dy, **ground})
+    # One by one they would all be checked again with each.
+    made.update_layout(annotations=[*made.layout.annotations, *written])
 
 
 def _taken(places: Sequence[tuple[float, float]], radii: Sequence[float], plane: Plane, y_px: float) -> list[_Box]:

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.exchange.agreement import build_agreement
-from engine.exchange.claims import build_claims, claims_json
+from engine.exchange.claims import what_stands_beside
+from engine.exchange.document.activations import activation_section
 from engine.exchange.document.ceilings import ceiling_section, lens_section
-from engine.exchange.document.evidence import (
-    activation_section,
-    agreement_section,
-    claim_section,
-    correlation_section,
-)
+from engine.exchange.document.evidence import agreement_section, claim_section, correlation_section
 from engine.exchange.document.facts import StudyFacts, read_facts
 from engine.exchange.document.gaps import form_section, gap_section, map_section
 from engine.exchange.document.model import Document, Section
@@ -51,20 +47,9 @@ def numbers_hash(report: Json) -> str:
 
 
 def _with_evidence(study: Path, report: Json) -> Json:
-    """The report with what it lacks of claims and agreement, worked out with its run, judge, lenses and settings."""
-    judge = report["judge"]
-    claims = report.get("claims") or claims_json(
-        build_claims(
-            study,
-            run_id=report["run"],
-            judge_id=judge["id"] if judge else None,
-            family=report["lens"]["family"],
-            form_rule=report["form_rule"],
-            k=report["settings"]["k"],
-        )
-    )
-    agreement = report.get("agreement") or build_agreement(study, run_id=report["run"])
-    return {**report, "claims": claims, "agreement": agreement}
+    """The report with what stands beside it: claims, and agreement of all who rated."""
+    beside = {} if "claims" in report else what_stands_beside(study, dict(report))
+    return {**report, **beside, "agreement": build_agreement(study, run_id=report["run"])}
 
 
 def _sections(study: Path, report: Json, facts: StudyFacts) -> Iterator[Section]:
@@ -78,7 +63,7 @@ def _sections(study: Path, report: Json, facts: StudyFacts) -> Iterator[Section]
     yield claim_section(report, study=command)
     yield correlation_section(report)
     yield activation_section(report, study=command)
-    yield agreement_section(report["agreement"])
+    yield agreement_section(report["audit_agreement"], report["agreement"])
     yield example_section(facts)
     yield method_section(report, facts)
     yield glossary_section()

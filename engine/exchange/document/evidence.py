@@ -3,7 +3,7 @@
 What has not been worked out for the study leaves a sentence that says so, and the command that does it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.exchange.document.model import (
@@ -17,7 +17,6 @@ from engine.exchange.document.model import (
     Table,
     counted,
     estimated,
-    plain_number,
     words,
 )
 from engine.exchange.judge_names import judge_names
@@ -32,7 +31,6 @@ _AGREEMENT: Final = {
     "within_one": Column("within 1", "Share of pairs at most one rating apart"),
     "bias": Column("bias", "Mean of first less second"),
 }
-_PEOPLE: Final = {"audit": "people, blind, of drawn pairs", "override": "people, of pairs that they came across"}
 
 
 def claim_section(report: Json, *, study: str) -> Section:
@@ -126,27 +124,30 @@ def _correlation_cells(one: Json) -> tuple[Cell, ...]:
     )
 
 
-def activation_section(report: Json, *, study: str) -> Section:
-    """Whether activations still hold what the texts lost."""
-    text = "Activation quality has not been measured on this run."
-    return Section(
-        "activations", "Are activations better than texts?", (Paragraph(text), Command(f"lensgap activations {study}"))
+def agreement_section(audited: Json, compared: Json) -> Section:
+    """How far judges agree with people on drawn pairs, then with each other and with those who came across pairs."""
+    blocks: list[Block] = [Paragraph(audited["reason"])] if audited["reason"] else list(_audited(audited))
+    rest = [one for one in compared["comparisons"] if one["second"].get("source") != "audit"]
+    if rest:
+        text = (
+            "Beside the audit: judges among themselves, and overrides, which are of pairs that somebody came across and tell "
+            "only how such pairs are judged."
+        )
+        names = judge_names(compared["judges"])
+        blocks += [Paragraph(text), *(_agreement_table(one, names) for one in rest)]
+    return Section("agreement", "May the judge be trusted?", tuple(blocks))
+
+
+def _audited(found: Json) -> Iterator[Block]:
+    weighted = (
+        " Pairs are weighted by 1/π, for they were drawn with different probabilities." if found["is_weighted"] else ""
     )
-
-
-def agreement_section(found: Json) -> Section:
-    """How far judges agree with people and with each other."""
-    title = "May the judge be trusted?"
-    if found["reason"]:
-        return Section("agreement", title, (Paragraph(found["reason"]),))
-    intro = (
-        "Audited pairs are drawn at random and speak for the run; overrides are of pairs that somebody came across, "
-        "and tell only how "
-        "such pairs are judged. Read the arms: taken together they look more alike, because the arms differ."
+    yield Paragraph(
+        "Audited pairs are drawn at random and rated blind, so that they speak for the run. Arms stand apart, for taken together "
+        f"they look more alike than either.{weighted}"
     )
     names = judge_names(found["judges"])
-    tables = tuple(_agreement_table(one, names) for one in found["comparisons"])
-    return Section("agreement", title, (Paragraph(intro), *tables))
+    yield from (_agreement_table(one, names) for one in found["comparisons"])
 
 
 def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:
@@ -156,21 +157,19 @@ def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:
         for arm, found in comparison["arms"].items()
     )
     columns = (Column("arm", align="words"), Column("pairs"), *_AGREEMENT.values())
-    return Table(
-        f"{first} and {second}", columns, rows, rule="95 % intervals from resampling concepts; n counts pairs."
-    )
+    rule = "First: the one named first. 95 % intervals from resampling concepts; n counts pairs."
+    return Table(f"{first} and {second}", columns, rows, rule=rule)
 
 
 def _measure(found: Json, name: str, column: Column) -> Cell:
-    measure = found.get(name)
-    return (
-        estimated(measure, of=f"{column.name}: ")
-        if measure
-        else plain_number(None, why=f"{column.name}: not worked out")
-    )
+    return estimated(found[name], of=f"{column.name}: ")
 
 
 def _rater(rater: Json, names: Mapping[str, str]) -> str:
-    if rater["kind"] == "people":
-        return str(_PEOPLE.get(rater["source"], rater["source"])).capitalize()
-    return names[rater["id"]]
+    if rater["kind"] == "judge":
+        return names[rater["id"]]
+    if rater["kind"] == "person":
+        return str(rater["name"])
+    return {"audit": "people", "override": "people who came across pairs"}.get(
+        rater.get("source", ""), str(rater["kind"])
+    )

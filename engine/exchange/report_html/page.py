@@ -33,17 +33,16 @@ def render_page(document: Document) -> str:
     """The document as HTML."""
     plotly, own = (get_plotlyjs(), _read("report.js")) if document.charts else ("", _read("report.js"))
     scripts = [script for script in (plotly, own) if script]
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            document=document,
-            policy=content_policy(scripts),
-            style=Markup(_style()),
-            figures=Markup(script_json(figures_data(document))),
-            scripts=[Markup(script) for script in scripts],
-        )
+    page = _environment().get_template("report.html.j2")
+    written = page.render(
+        document=document,
+        policy=content_policy(scripts),
+        style=Markup(_style()),
+        figures=Markup(script_json(figures_data(document))),
+        scripts=[Markup(script) for script in scripts],
     )
+    # Macros leave empty lines ahead of the document.
+    return written.lstrip()
 
 
 def content_policy(scripts: list[str]) -> str:
