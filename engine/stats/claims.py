@@ -146,14 +146,16 @@ def _why(statement: Statement, verdict: Verdict, *, p: float | None) -> str:
 
 def _settle(statement: Statement) -> str:
     """What is missing: inputs, or so many units as would bring the farthest undecided bound to its bar."""
-    if any(one.why_open for one in statement.evidence):
+    if any(one.estimate.value is None for one in statement.evidence):
         return statement.settle
+    if any(one.why_open for one in statement.evidence):
+        return f"more {statement.evidence[0].unit}"
     needed = [units_needed(one) for one in statement.evidence]
     if any(n is None for n in needed):
         return "it lies too near its bar for more data to tell"
     most = max(zip((n or 0 for n in needed), (one.unit for one in statement.evidence), strict=True))
     now = max(one.estimate.n for one in statement.evidence if one.unit == most[1])
-    return f"about {most[0]:,} {most[1]} in place of {now:,}, if they are like these" if most[0] else "more concepts"
+    return f"about {most[0]:,} {most[1]} in place of {now:,}, if they are like these" if most[0] else f"more {most[1]}"
 
 
 def units_needed(evidence: Evidence) -> int | None:
