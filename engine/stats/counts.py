@@ -6,7 +6,7 @@ said of thousands of concepts together is a handful of sums over a stack of them
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final, Literal, cast, get_args
 
 import numpy as np
@@ -108,7 +108,6 @@ class ConceptCounts:
         return self._hash
 
 
-@lru_cache(maxsize=8)
 def stack_cells(concepts: tuple[ConceptCounts, ...]) -> FloatArray:
     """The cells of many concepts, shape (concepts, arms, forms, 8)."""
     return np.array([concept.cells for concept in concepts]).reshape(-1, *_SHAPE)

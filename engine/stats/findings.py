@@ -27,6 +27,7 @@ from engine.stats.gap import GapDecomposition, decompose_gap, multinomial_bootst
 from engine.stats.gap_clusters import ClusterGap, cluster_bootstrap_gap, cluster_gap, cluster_parts
 from engine.stats.histogram import RatingHistogram
 from engine.stats.learning_curve import LearningCurve, mean_curve
+from engine.stats.resampling import FloatArray
 from engine.stats.summary import mean_estimate
 
 __all__ = [
@@ -65,6 +66,16 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
+class _Table:
+    """What findings need of many concepts, from one pass over their cells, which are too large to keep."""
+
+    totals: FloatArray
+    sums: FloatArray
+    good: FloatArray
+    ceilings: Mapping[CeilingName, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
 class Finding:
     """All that is stated about one concept, quadrant, pack layer or study.
 
@@ -96,8 +107,18 @@ class Finding:
     def _merged(self) -> tuple[ArmCounts, ArmCounts]:
         if len(self.concepts) == 1:
             return self.concepts[0].positive, self.concepts[0].negative
-        positive, negative = stack_cells(self.concepts).sum(axis=0)
+        positive, negative = self._table.totals
         return ArmCounts.from_cells(positive), ArmCounts.from_cells(negative)
+
+    @cached_property
+    def _table(self) -> "_Table":
+        cells = stack_cells(self.concepts)
+        return _Table(
+            totals=cells.sum(axis=0),
+            sums=rating_sums(cells),
+            good=rating_sums(cells, good=True),
+            ceilings=ceiling_values(cells, k=self.settings.k, stability=self.settings.stability),
+        )
 
     @cached_property
     def histograms(self) -> tuple[RatingHistogram, RatingHistogram]:
@@ -118,15 +139,15 @@ class Finding:
     @cached_property
     def cluster(self) -> ClusterGap | None:
         """The gap with concepts as the units: Student's t; None for a single concept."""
-        return None if len(self.concepts) < 2 else cluster_gap(rating_sums(stack_cells(self.concepts)))
+        return None if len(self.concepts) < 2 else cluster_gap(self._table.sums)
 
     @cached_property
     def cluster_bootstrap(self) -> Estimate | None:
         """The gap with concepts as the units: concepts resampled, to compare; None for a single concept."""
         if len(self.concepts) < 2:
             return None
-        sums = rating_sums(stack_cells(self.concepts))
-        return cluster_bootstrap_gap(sums, n_resamples=self.settings.n_resamples, seed=self.settings.seed)
+        n_resamples, seed = self.settings.n_resamples, self.settings.seed
+        return cluster_bootstrap_gap(self._table.sums, n_resamples=n_resamples, seed=seed)
 
     @cached_property
     def decomposition(self) -> GapDecomposition:
@@ -136,10 +157,7 @@ class Finding:
     @cached_property
     def cluster_decomposition(self) -> GapDecomposition | None:
         """The same parts with concepts as the units; None for a single concept."""
-        if len(self.concepts) < 2:
-            return None
-        cells = stack_cells(self.concepts)
-        return cluster_parts(rating_sums(cells), rating_sums(cells, good=True))
+        return None if len(self.concepts) < 2 else cluster_parts(self._table.sums, self._table.good)
 
     @cached_property
     def ceilings(self) -> Mapping[CeilingName, Ceiling]:
@@ -147,9 +165,7 @@ class Finding:
         pooled = self._pooled_ceilings()
         if len(self.concepts) < 2:
             return pooled
-        cells = stack_cells(self.concepts)
-        values = ceiling_values(cells, k=self.settings.k, stability=self.settings.stability)
-        return mean_ceilings(values, pooled)
+        return mean_ceilings(self._table.ceilings, pooled)
 
     @cached_property
     def curve(self) -> LearningCurve | None:
@@ -270,7 +286,7 @@ def _summarise_one(name: str, concepts: tuple[ConceptCounts, ...], settings: Set
     return Finding(name, concepts, settings)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _summarise_group(name: str, concepts: tuple[ConceptCounts, ...], settings: Settings) -> Finding:
     return Finding(name, concepts, settings)
 
