@@ -13,6 +13,8 @@ from engine.stats.predictors import Values, correlate_predictors
 Json = dict[str, Any]
 SEED = 0
 """Of the resamples that check an interval."""
+_CELLS = 200_000
+"""Ranks that are resampled: of thousands of concepts fewer times, for Fisher's interval is the one that is shown."""
 
 
 def load_topic_accuracy(cursor: duckdb.DuckDBPyConnection, run_id: str, judge_id: str | None) -> dict[str, float]:
@@ -47,5 +49,6 @@ def build_correlations(
         [lens.f1 if lens else None for lens in own],
         n_pairs=[lens.n if lens else None for lens in own],
         seed=SEED,
+        n_resamples=max(100, min(1000, _CELLS // max(len(concepts), 1))),
     )
     return [asdict(one) for one in found]

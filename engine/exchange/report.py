@@ -14,6 +14,7 @@ from rich.text import Text
 from db import connect, query
 from engine.config import StudyConfig, order_families
 from engine.errors import ConfigError, RunMissing, StudyMissing
+from engine.exchange.correlations import build_correlations, load_topic_accuracy
 from engine.exchange.curves import curve_json, load_curves
 from engine.exchange.reported import load_reported, reported_table
 from engine.stats.ceiling import Ceiling
@@ -75,6 +76,7 @@ def build_report(
             family = [*order_families((row[1] for row in lenses), asked), *asked][0]
         curves = load_curves(cursor, run, family=family)
         reported = load_reported(cursor, run)
+        topic_accuracy = load_topic_accuracy(cursor, run, judge)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     layers: dict[str, int | None] = {profile[0]: profile[_PACK_LAYER] for profile in profiles}
     counted = count_concepts(counts, quadrants=quadrants, pack_layers=layers, curves=curves)
@@ -101,6 +103,7 @@ def build_report(
         "overall": _group(found.overall, chosen),
         "quadrants": {name: _group(finding, chosen) for name, finding in found.quadrants.items()},
         "pack_layers": {name: _group(finding, chosen) for name, finding in found.pack_layers.items()},
+        "correlations": build_correlations(profiles, found.concepts, chosen, topic_accuracy),
         "concepts": [
             {
                 **_concept(found, profile, chosen),
