@@ -1,14 +1,17 @@
 """Memory of evaluating a whole pack's lenses: 500, 2,000 and 8,000 planted concepts, their rows made when they are read."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from bench.compare import peak_memory
+from engine.config import StudyConfig
 from engine.lenses.evaluate import Validation, fit_pack, hold_out, measure, text_controls
 from engine.lenses.interface import AnyFloats, LensFamily
 from engine.lenses.pairs import PairSet, prepare
 from engine.lenses.registry import FAMILIES
+from engine.stages.lens_groups import count_pools
 
 N_CONCEPTS = (500, 2_000, 8_000)
 N_PAIRS, WIDTH, N_TEMPLATES = 40, 256, 20
@@ -37,13 +40,19 @@ def _rows(number: int) -> AnyFloats:
 
 
 def evaluate(family: LensFamily, n_concepts: int) -> None:
-    """Evaluate as the training stage does: a whole pool is scored and fitted at once, and measured `MEASURED` at a time."""
-    sets = [planted_pairs(number) for number in range(n_concepts)]
+    """Evaluate as the training stage does: dealt to pools, a pool scored and fitted at once and measured few at a time."""
+    n_pools = count_pools(n_concepts * N_PAIRS, width=WIDTH, memory_mib=StudyConfig().memory_mib)
+    for first in range(n_pools):
+        _evaluate_pool(family, range(first, n_concepts, n_pools))
+
+
+def _evaluate_pool(family: LensFamily, numbers: Sequence[int]) -> None:
+    sets = [planted_pairs(number) for number in numbers]
     concepts = prepare(sets, n_folds=VALIDATION.n_folds, repeats=1, seed=0)
-    places = range(n_concepts)
+    places = range(len(sets))
     held = hold_out(family, concepts, places, seed=0, validation=VALIDATION)
     lenses = fit_pack(family, concepts, places, seed=0)
-    assert len(lenses) == n_concepts
+    assert len(lenses) == len(sets)
     # Batches are alike and leave only rows of the study, so one of them tells their memory.
     beside = text_controls(concepts[:MEASURED], seed=0)
     for concept, scored, controls in zip(concepts, held, beside, strict=False):

@@ -1,7 +1,10 @@
 """Which lenses are fitted together, and what each is called.
 
-Concepts are dealt to pools whose activations fit into the memory budget, by name, so that nothing depends on what has been
-done before. The name of a lens is a hash of what decides it: its pairs, and for a family that shares something the pool.
+Concepts are dealt to pools by name, so that nothing depends on what has been done before. A pool's activations fit into the
+memory budget, and it has no more pairs than teach what concepts share: all else that training holds of a pool's pairs
+(texts, folds, held-out scores, lenses) is as much for a pack of ten thousand concepts as for one of one thousand.
+
+The name of a lens is a hash of what decides it: its pairs, and for a family that shares something the pool.
 """
 
 import hashlib
@@ -11,10 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.config import StudyConfig
+from engine.lenses.crossval import POOL_ROWS
 from engine.lenses.interface import LensFamily, Pools
 
 MEASURES_VERSION = 2
 """Of folds and measures: lenses of an earlier one are trained anew."""
+POOL_PAIRS = 2 * POOL_ROWS
+"""Pairs of a pool at most, if concepts have equally many: twice the rows that a covariance is made of, for folds hold some out."""
 _MIB = 2**20
 
 
@@ -74,9 +80,14 @@ def _pools(
     if config.join_layers and len(by_layers) > 1 and (together := join_captured(captured)):
         by_layers[together[0].layers] = together
     for layers, there in by_layers.items():
-        n_bytes = 4 * width * len(layers) * sum(each.n_pairs for each in there)
-        n_pools = min(len(there), -(-n_bytes // (config.memory_mib * _MIB)))
+        n_pairs = sum(each.n_pairs for each in there)
+        n_pools = min(len(there), count_pools(n_pairs, width=width * len(layers), memory_mib=config.memory_mib))
         yield from ((layers, there[first::n_pools]) for first in range(n_pools))
+
+
+def count_pools(n_pairs: int, *, width: int, memory_mib: int) -> int:
+    """Return how many pools so many pairs of single-precision activations of that width are dealt to."""
+    return max(-(-n_pairs // POOL_PAIRS), -(-4 * width * n_pairs // (memory_mib * _MIB)))
 
 
 def join_captured(captured: Sequence[CapturedPairs]) -> list[CapturedPairs]:

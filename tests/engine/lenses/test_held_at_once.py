@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from engine.config import StudyConfig
 from engine.lenses import crossval
 from engine.lenses.evaluate import evaluate_pack
 from engine.lenses.interface import Part, StateLens
 from engine.lenses.logistic import Logistic
 from engine.lenses.pairs import PairSet
 from engine.lenses.ridge import Ridge
+from engine.stages.lens_groups import POOL_PAIRS, CapturedPairs, lens_groups
 from tests.support.lens_parts import planted_part
 
 
@@ -69,3 +71,13 @@ def test_rows_that_are_one_constant_give_no_evidence_whatever_the_constant_round
     X, y = np.full((20, 8), 0.1, dtype=np.float32), np.arange(20) % 2
     probability = family.fit_many([Part(X, y, np.arange(20), 0)])[0].predict_probability(X)
     np.testing.assert_allclose(probability, 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_concepts", [1, 999, 1001, 5000])
+def test_no_pool_has_more_pairs_than_teach_what_concepts_share(n_concepts):
+    pairs = [CapturedPairs(f"concept {i:04d}", (3,), 40, str(i)) for i in range(n_concepts)]
+    groups = list(lens_groups("run", StudyConfig(), {"ridge": Ridge()}, pairs, width=8, concepts=None))
+    assert sorted(concept for group in groups for concept in group.pool) == [one.concept for one in pairs]
+    sizes = [40 * len(group.pool) for group in groups]
+    assert max(sizes) <= POOL_PAIRS
+    assert min(sizes) > POOL_PAIRS / 2 - 40 or n_concepts < 1000
