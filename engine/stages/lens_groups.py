@@ -20,7 +20,7 @@ from engine.lenses.interface import LensFamily, Pools
 MEASURES_VERSION = 2
 """Of folds and measures: lenses of an earlier one are trained anew."""
 POOL_PAIRS = 2 * POOL_ROWS
-"""Pairs of a pool at most, if concepts have equally many: twice the rows that a covariance is made of, for folds hold some out."""
+"""Pairs of a pool at most, if concepts have equally many: twice the rows of a covariance, for folds hold some out."""
 _MIB = 2**20
 
 
