@@ -43,3 +43,18 @@ select concept, after - before as difference
 from comparison_results
 where comparison_id = $comparison_id and measure = $measure and before is not null and after is not null
 order by concept;
+
+-- name: transfer
+-- AUC out of fold on output activations of lenses trained on prompts and on outputs, by concept, as measured last in a run.
+with last_taken as (
+    select quality_id from activation_quality where run_id = $run_id order by measured_at desc, quality_id limit 1
+)
+select
+    r.name as concept, max(r.value) filter (r.measure = 'auc_transfer') as moved,
+    max(r.value) filter (r.measure = 'auc_within') as within
+from activation_quality_results r
+join last_taken t on t.quality_id = r.quality_id
+where r.grain = 'concept' and r.outputs = 'all'
+group by r.name
+having moved is not null and within is not null
+order by r.name;

@@ -74,6 +74,7 @@ def build_claims(
             ),
             agreement=agreement_of_judge(cursor, run, judge["id"], draws=Draws(seed)) if judge else {},
             changes=_changes(cursor, run),
+            transfer=[row[1:] for row in cursor.execute(query("claims.transfer"), {"run_id": run}).fetchall()],
             learning=_learning(load_curves(cursor, run, family=lenses.family).values()),
         )
     ledger = decide([*data_statements(facts), *lens_statements(facts)], untestable=UNTESTABLE)

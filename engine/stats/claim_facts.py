@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from engine.stats.agreement import Agreement
 from engine.stats.ceiling_models import label_noise_ceiling
-from engine.stats.estimate import Estimate
 from engine.stats.findings import Arm, ArmCounts, ConceptCounts, LensResult
 from engine.stats.histogram import RatingHistogram
 
@@ -85,17 +84,17 @@ class ConceptFacts:
 
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
-    """All that the statements ask for; what is not there is empty or None, and `missing` may say why.
+    """All that the statements ask for; what is not there is empty or None.
 
     `agreement`: of the judge with people on audited pairs. `changes`: differences a unit (after less before) by kind of change.
-    `stability`: how much of the concept in prompt activations is found again in output activations. `learning`: by how much F1
-    rose with the last doubling of the pairs, a value a concept.
+    `transfer`: AUC on output activations of a lens trained on prompts, and of one trained on outputs, a pair a concept.
+    `learning`: by how much F1 rose with the last doubling of the pairs, a value a concept.
     """
 
     concepts: tuple[ConceptFacts, ...]
     agreement: Mapping[Arm, Agreement] = field(default_factory=dict)
     changes: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    stability: Estimate | None = None
+    transfer: Sequence[tuple[float, float]] = ()
     learning: Sequence[float] = ()
 
     def values(self, of: Callable[[ConceptFacts], float | None]) -> list[float | None]:

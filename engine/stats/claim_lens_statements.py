@@ -15,7 +15,7 @@ ASKED, PRIMARY, STABILITY = 0.95, 0.85, 0.75
 TRUSTED_KAPPA = 0.6
 """Quadratic kappa from which agreement is called substantial (Landis and Koch 1977, doi:10.2307/2529310)."""
 _TRAIN = "lenses of two concepts or more, with ratings of both arms: lensgap train, lensgap judge"
-_ACTIVATIONS = "lenses tested on activations of the other phase: lensgap activations"
+_ACTIVATIONS = "lenses of two concepts or more, tested on activations of the other phase: lensgap activations"
 
 
 def lens_statements(facts: StudyFacts) -> list[Statement]:
@@ -126,7 +126,8 @@ def _activations(facts: StudyFacts) -> list[Statement]:
         None if c.degenerate_lead is None or c.good_lead is None else c.degenerate_lead - STABILITY * c.good_lead
         for c in facts.concepts
     ]
-    stability = facts.stability or unknown("it has not been measured", method="transfer from prompt to output")
+    # Over chance, for half of an AUC is had for nothing.
+    transferred = [(moved - 0.5) - STABILITY * (within - 0.5) for moved, within in facts.transfer]
     off_topic, degenerate = facts.values(lambda c: c.off_topic_lead), facts.values(lambda c: c.degenerate_lead)
     with_both = "lenses of concepts with such outputs in both arms: lensgap train, lensgap judge"
     return [
@@ -151,7 +152,11 @@ def _activations(facts: StudyFacts) -> list[Statement]:
             "stable-over-phases",
             "Three quarters of the prompt's activation are found in the output's",
             "abstract, 1.3, 4.1",
-            (read_off("transfer from prompt to output", stability, side="above", bar=STABILITY),),
+            (
+                mean_evidence(
+                    "AUC over chance of prompt lenses on outputs, less 0.75 of own", transferred, side="above"
+                ),
+            ),
             _ACTIVATIONS,
         ),
     ]

@@ -12,7 +12,13 @@ import pytest
 from scipy.stats import spearmanr, ttest_1samp
 
 from db import connect, insert, transaction
-from db.rows import ComparisonResultRow, ComparisonRow, GraduationStepRow
+from db.rows import (
+    ActivationQualityResultRow,
+    ActivationQualityRow,
+    ComparisonResultRow,
+    ComparisonRow,
+    GraduationStepRow,
+)
 from engine.exchange.claims import build_claims
 from tests.support.artifact_files import CONCEPTS, published_rows, write_artifacts
 from tests.support.command import Command
@@ -149,8 +155,26 @@ def test_comparisons_escalations_and_curves_are_taken_up_where_there_are_any(stu
                 "[0, 0, 0, 0, 0, 0, 0, 0, 0], null, ?)",
                 [f"curve-{i}", RUN, concept, FAMILY, f1, START + timedelta(days=1)],
             )
+        for day, identity in enumerate(("earlier", "later")):
+            taken = START + timedelta(days=day)
+            insert(
+                cursor, [ActivationQualityRow(identity, RUN, FAMILY, LAYER, "in_context", "mean", "loop", "{}", taken)]
+            )
+            insert(
+                cursor,
+                [
+                    ActivationQualityResultRow(
+                        identity, "concept", c, "all", measure, auc + day / 10, None, None, None, 9, None, "AUC"
+                    )
+                    for i, c in enumerate(names)
+                    for measure, auc in (("auc_transfer", 0.7 + i / 1e3), ("auc_within", 0.75))
+                ],
+            )
     found = {claim.id: claim for claim in build_claims(folder).ledger.claims}
     n = len(names)
+    [kept] = found["stable-over-phases"].evidence
+    assert kept.estimate.value == pytest.approx(0.3 + (n - 1) / 2e3 - 0.75 * 0.35)
+    assert found["stable-over-phases"].verdict == "holds"
     [filtered] = found["filtering-helps"].evidence
     assert filtered.estimate.value == pytest.approx(0.1 + (n - 1) / 2e3)
     assert found["filtering-helps"].verdict == "holds"

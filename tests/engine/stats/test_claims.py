@@ -102,7 +102,7 @@ def holding():
         tuple(concepts),
         agreement={"positive": agreement(0.02), "negative": agreement(0.02)},
         changes=changes(0.05, 0.02),
-        stability=known(0.9, 0.85, 0.95, n=40, method="t"),
+        transfer=[(0.85 + i / 1e3, 0.9) for i in range(9)],
         learning=changes(0.05, 0.02)["filter"],
     )
 
@@ -115,7 +115,7 @@ def failing():
         tuple(concepts),
         agreement={"positive": agreement(None), "negative": agreement(None)},
         changes=changes(-0.05, 0.02),
-        stability=known(0.4, 0.35, 0.45, n=40, method="t"),
+        transfer=[(0.6 + i / 1e3, 0.9) for i in range(9)],
         learning=changes(-0.05, 0.02)["filter"],
     )
 
@@ -147,7 +147,7 @@ def test_wide_scatter_leaves_every_statement_open_with_what_would_settle_it():
         tuple(concepts[:3] + concepts[12:15] + concepts[24:27] + concepts[36:39]),
         agreement={"positive": agreement(0.15)},
         changes=changes(0.0, 1.0),
-        stability=known(0.75, 0.5, 0.9, n=12, method="t"),
+        transfer=[(0.5, 0.9), (0.9, 0.7), (0.8, 0.9)],
         learning=(0.1, -0.1, 0.02),
     )
     for claim in ledger(facts).claims:
