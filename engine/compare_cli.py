@@ -191,7 +191,8 @@ def _compare_packs(
 
 def _tell(study: Path, found: "list[Comparison]", *, as_json: bool) -> None:
     """Keep the comparisons and print them; JSON is a list of them."""
-    from engine.exchange.comparison_table import comparison_json, comparison_tables, overview_table
+    from engine.exchange.comparison_json import comparison_json
+    from engine.exchange.comparison_table import comparison_tables, overview_table
     from engine.exchange.run_comparison import summarise_comparison
     from engine.stages.compare import keep_comparison
 

@@ -1,7 +1,6 @@
 """A comparison as JSON and as tables for a terminal: the differences first, then each concept before and after."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -10,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.exchange.run_comparison import FALSE_FINDS, Summary, gap_changes, is_changed, overview, side_names
-from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side, Value, explain_missing
+from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side
 from engine.stats.estimate import Estimate
 from engine.stats.paired import PairedComparison
 from engine.terminal import visible
@@ -40,89 +39,6 @@ CHANGED: dict[str, str] = {
     ),
     "bucketing": "Changed: the concepts whose siblings bucketing changed.",
 }
-
-
-def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[Summary]) -> Json:
-    """The comparison as it is kept under its id, with the differences over concepts; what is unknown is null with a reason."""
-    return {
-        "comparison": identity,
-        "kind": comparison.kind,
-        "before": _side(comparison.before),
-        "after": _side(comparison.after),
-        "differ": [asdict(setting) for setting in comparison.settings],
-        "n_matched": len(comparison.pairs),
-        "unmatched": dict(comparison.unmatched),
-        "measures": [_summary(summary) for summary in summaries],
-        "concepts": [
-            _concept(comparison, *each) for each in zip(comparison.pairs, _gap_tests(comparison), strict=True)
-        ],
-    }
-
-
-def _gap_tests(comparison: Comparison) -> list[Json | None]:
-    """Interval and p of each concept's own change of the gap; None for a comparison of another kind."""
-    if "gap" not in comparison.pairs[0].measures:
-        return [None] * len(comparison.pairs)
-    return [
-        {"low": change.estimate.low, "high": change.estimate.high, "p": change.p, "adjusted_p": adjusted}
-        | {"method": change.estimate.method}
-        for change, adjusted in gap_changes(comparison.pairs)
-    ]
-
-
-def _side(side: Side) -> Json:
-    return {
-        "run": side.run_id,
-        "study": side.study,
-        "pack": side.pack,
-        "judge": asdict(side.judge) if side.judge else None,
-        "lens": asdict(side.lens) if side.lens else None,
-        "n_concepts": len(side.concepts),
-    }
-
-
-def _summary(summary: Summary) -> Json:
-    paired = summary.paired
-    return {
-        "measure": summary.measure,
-        "among": summary.among,
-        "before": asdict(paired.before),
-        "after": asdict(paired.after),
-        "difference": asdict(paired.difference),
-        "difference_by_bootstrap": asdict(paired.bootstrap),
-        "n": paired.n,
-        "n_missing": paired.n_missing,
-        "n_rose": paired.n_rose,
-        "n_fell": paired.n_fell,
-        "sign_p": paired.sign_p,
-        "wilcoxon_p": paired.wilcoxon_p,
-        "adjusted_p": summary.p,
-    }
-
-
-def _concept(comparison: Comparison, pair: Pair, gap_test: Json | None) -> Json:
-    match = pair.match
-    return {
-        "concept": match.concept,
-        "after": list(match.after),
-        "is_changed": is_changed(comparison, match),
-        "quadrant_before": match.quadrant_before,
-        "quadrant_after": match.quadrant_after,
-        "measures": {name: _values(before, after) for name, (before, after) in pair.measures.items()},
-        "gap_test": gap_test,
-    }
-
-
-def _values(before: Value, after: Value) -> Json:
-    both = before.value is not None and after.value is not None
-    return {
-        "before": before.value,
-        "after": after.value,
-        "difference": after.value - before.value if both else None,  # type: ignore[operator]
-        "n_before": before.n,
-        "n_after": after.n,
-        "reason": explain_missing(before, after),
-    }
 
 
 def comparison_tables(comparison: Comparison, summaries: Sequence[Summary]) -> Group:
@@ -231,9 +147,15 @@ def overview_table(comparisons: Sequence[Comparison]) -> Group:
             table.add_row(TITLES[measure], Text(visible(change.side)), *_cells(change.paired), _p(change.p))
         table.add_section()
     caution = "The first side is not the same in all rows: judge and lenses are those that each two sides share.\n"
+    differ = [Text.assemble((visible(side_names(one)[1]), "bold"), ": ", _settings_told(one)) for one in comparisons]
     alike = len({(one.before.judge, one.before.lens) for one in comparisons}) == 1
     said = Text("" if alike else caution, style="yellow")
-    return Group(Text(f"All against {visible(side_names(comparisons[0])[0])}\n", style="italic"), table, said)
+    title = Text(f"All against {visible(side_names(comparisons[0])[0])}", style="italic")
+    return Group(title, *differ, Text(), table, said)
+
+
+def _settings_told(comparison: Comparison) -> str:
+    return visible("; ".join(map(_told, comparison.settings))) or "no setting differs"
 
 
 def _cells(paired: PairedComparison) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from db import connect, transaction
 from engine.comparing import choose_judges, choose_runs
 from engine.config import StudyConfig
 from engine.errors import ConfigError, RunMissing
+from engine.exchange.comparison_json import comparison_json
 from engine.exchange.comparison_sides import LensWish, stored_runs
-from engine.exchange.comparison_table import comparison_json, comparison_tables, overview_table
+from engine.exchange.comparison_table import comparison_tables, overview_table
 from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs, overview, summarise_comparison
 from engine.stages.compare import Comparison, keep_comparison
 from tests.support.planted_runs import LOGISTIC, Planted, PlantedRun, build_runs
@@ -344,7 +345,8 @@ def test_several_runs_stand_in_one_table_with_all_p_adjusted_together(tmp_path: 
     console = Console(file=StringIO(), width=80)
     console.print(overview_table(comparisons))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "All against before" in shown
+    assert shown.startswith("All against before")
+    assert shown.index("third: temperature: 0.7 → 1.5") < shown.index("measure")
     assert shown.count(" third ") == 5
     assert "temperature: 0.7 → 1.5" in printed(comparisons[1])
 

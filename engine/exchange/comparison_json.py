@@ -1,0 +1,93 @@
+"""A comparison as JSON: all of it with each n and reason, which is also what a plot of it is drawn from."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from engine.exchange.run_comparison import Summary, gap_changes, is_changed
+from engine.stages.compare import Comparison, Pair, Side, Value, explain_missing
+
+Json = dict[str, Any]
+
+
+def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[Summary]) -> Json:
+    """The comparison as it is kept under its id, with the differences over concepts; what is unknown is null with a reason."""
+    return {
+        "comparison": identity,
+        "kind": comparison.kind,
+        "before": _side(comparison.before),
+        "after": _side(comparison.after),
+        "differ": [asdict(setting) for setting in comparison.settings],
+        "n_matched": len(comparison.pairs),
+        "unmatched": dict(comparison.unmatched),
+        "measures": [_summary(summary) for summary in summaries],
+        "concepts": [
+            _concept(comparison, *each) for each in zip(comparison.pairs, _gap_tests(comparison), strict=True)
+        ],
+    }
+
+
+def _gap_tests(comparison: Comparison) -> list[Json | None]:
+    """Interval and p of each concept's own change of the gap; None for a comparison of another kind."""
+    if "gap" not in comparison.pairs[0].measures:
+        return [None] * len(comparison.pairs)
+    return [
+        {"low": change.estimate.low, "high": change.estimate.high, "p": change.p, "adjusted_p": adjusted}
+        | {"method": change.estimate.method}
+        for change, adjusted in gap_changes(comparison.pairs)
+    ]
+
+
+def _side(side: Side) -> Json:
+    return {
+        "run": side.run_id,
+        "study": side.study,
+        "pack": side.pack,
+        "judge": asdict(side.judge) if side.judge else None,
+        "lens": asdict(side.lens) if side.lens else None,
+        "n_concepts": len(side.concepts),
+    }
+
+
+def _summary(summary: Summary) -> Json:
+    paired = summary.paired
+    return {
+        "measure": summary.measure,
+        "among": summary.among,
+        "before": asdict(paired.before),
+        "after": asdict(paired.after),
+        "difference": asdict(paired.difference),
+        "difference_by_bootstrap": asdict(paired.bootstrap),
+        "n": paired.n,
+        "n_missing": paired.n_missing,
+        "n_rose": paired.n_rose,
+        "n_fell": paired.n_fell,
+        "sign_p": paired.sign_p,
+        "wilcoxon_p": paired.wilcoxon_p,
+        "adjusted_p": summary.p,
+    }
+
+
+def _concept(comparison: Comparison, pair: Pair, gap_test: Json | None) -> Json:
+    match = pair.match
+    return {
+        "concept": match.concept,
+        "after": list(match.after),
+        "is_changed": is_changed(comparison, match),
+        "quadrant_before": match.quadrant_before,
+        "quadrant_after": match.quadrant_after,
+        "measures": {name: _values(before, after) for name, (before, after) in pair.measures.items()},
+        "gap_test": gap_test,
+    }
+
+
+def _values(before: Value, after: Value) -> Json:
+    both = before.value is not None and after.value is not None
+    return {
+        "before": before.value,
+        "after": after.value,
+        "difference": after.value - before.value if both else None,  # type: ignore[operator]
+        "n_before": before.n,
+        "n_after": after.n,
+        "reason": explain_missing(before, after),
+    }
