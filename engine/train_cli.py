@@ -46,7 +46,7 @@ def train(
 def escalate(
     study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
 ) -> None:
-    """Generate, capture and train step by step, for each concept until it graduates, comes to its ceiling or gets no more.
+    """Generate, capture and train step by step, for each concept until it graduates, its ceiling forbids it or nothing is left.
 
     Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
     """
