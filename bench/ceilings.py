@@ -14,7 +14,8 @@ from bench.page import PAGE as BENCHMARKS
 from bench.page import put_table
 from engine.stats.ceiling_estimates import label_noise
 from engine.stats.ceiling_models import label_noise_ceiling
-from engine.stats.learning_curve import LearningCurve, asymptote, expected_f1
+from engine.stats.learning_curve import LearningCurve
+from engine.stats.power_law import asymptote, expected_f1
 from engine.stats.shares import Share, draw_share
 
 PAGE: Final = BENCHMARKS.parent / "ceilings.md"

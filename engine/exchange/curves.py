@@ -8,7 +8,8 @@ import duckdb
 
 from db import query
 from engine.stats.estimate import Estimate
-from engine.stats.learning_curve import LearningCurve, asymptote, expected_f1, read_curves
+from engine.stats.learning_curve import LearningCurve, read_curves
+from engine.stats.power_law import asymptote, expected_f1
 
 Json = dict[str, Any]
 

@@ -1,6 +1,7 @@
 """The F1 that a study's data permit: every named model with its interval, side by side.
 
-`ceiling_models` has the formulas, `ceiling_estimates` a function a model, `learning_curve` what `empirical` rests on,
+`ceiling_models` has the formulas, `ceiling_estimates` a function a model, `learning_curve` and
+`power_law` what `empirical` rests on,
 `ceiling_means` the mean of several concepts' ceilings, `ceiling_sensitivity` what would be if stability, cut-off or prevalence
 were others, `ceiling_target` the F1 to ask for.
 

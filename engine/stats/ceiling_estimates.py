@@ -1,6 +1,6 @@
 """One function a ceiling model: from what it needs to the ceiling with its interval, or the reason why it is unknown.
 
-The formulas are in `ceiling_models`, the learning curve behind `empirical` in `learning_curve`.
+The formulas are in `ceiling_models`, the fit behind `empirical` in `power_law`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from engine.stats.ceiling_models import (
 )
 from engine.stats.classification import always_positive_f1
 from engine.stats.estimate import Estimate, known, unknown, without_interval
-from engine.stats.learning_curve import LearningCurve, asymptote, fit_power_law
+from engine.stats.learning_curve import LearningCurve
+from engine.stats.power_law import asymptote, fit_power_law
 from engine.stats.resampling import percentile_estimate
 from engine.stats.shares import Share
 

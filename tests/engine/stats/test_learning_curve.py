@@ -9,15 +9,8 @@ from scipy.optimize import curve_fit
 from sklearn.metrics import f1_score
 
 from engine.stats.estimate import Estimate
-from engine.stats.learning_curve import (
-    LearningCurve,
-    asymptote,
-    expected_f1,
-    fit_power_law,
-    mean_curve,
-    measure_curve,
-    read_curves,
-)
+from engine.stats.learning_curve import LearningCurve, mean_curve, measure_curve, read_curves
+from engine.stats.power_law import asymptote, expected_f1, fit_power_law
 
 SIZES = (16, 24, 32, 48, 64, 96)
 
