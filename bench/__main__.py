@@ -15,6 +15,7 @@ import torch
 
 from bench.capturing import capture_against_peers
 from bench.compare import Comparison
+from bench.findings import clusters_of_ten_thousand_concepts, findings_after_one_override, findings_of_a_million_pairs
 from bench.generating import generate_against_transformers, generate_and_capture_against_collection
 from bench.growth import growth_with_samples
 from bench.judge import throughput_against_client
@@ -33,6 +34,9 @@ COMPARISONS: dict[str, Callable[..., Comparison | str]] = {
     "planning": planning_of_a_whole_pack,
     "counts": histograms_against_pandas,
     "bootstrap": bootstrap_against_index,
+    "findings": findings_of_a_million_pairs,
+    "override": findings_after_one_override,
+    "clusters": clusters_of_ten_thousand_concepts,
     "judge": throughput_against_client,
     "lenses-512": partial(lens_rates, 512),
     "lenses-4096": partial(lens_rates, 4096),

@@ -24,11 +24,8 @@ def histograms_against_pandas() -> Comparison:
         study = Path(folder) / "study"
         build_big_study(study)
         with connect(study) as cursor:
-            cursor.execute(_CORRECTIONS)
-            tables = {
-                name: cursor.execute(f"select * from {name}").df()
-                for name in ("pairs", "forms", "judgments", "ratings")
-            }
+            cursor.execute(CORRECTIONS)
+            tables = read_frames(cursor)
             sql, frames = counts_by_sql(cursor), counts_by_pandas(**tables)
             n_different = int(np.count_nonzero(sql.to_numpy() != frames.reindex(sql.index, fill_value=0).to_numpy()))
             n_different += len(frames.index.difference(sql.index))
@@ -43,7 +40,7 @@ def histograms_against_pandas() -> Comparison:
             )
 
 
-_CORRECTIONS = """
+CORRECTIONS = """
 insert into ratings (rating_id, run_id, concept, sample_id, reviewer, source, rating, blind, rated_at)
 select 'rating-' || concept || sample_id, run_id, concept, sample_id, 'ada', 'override', 1 + floor(u * 50000)::integer % 5,
     false, '2026-01-02'
@@ -66,13 +63,25 @@ def counts_by_pandas(
     pairs: pd.DataFrame, forms: pd.DataFrame, judgments: pd.DataFrame, ratings: pd.DataFrame
 ) -> pd.DataFrame:
     """The same counts from the same tables as frames."""
-    votes = judgments.groupby(_KEY)["rating"].mean().rename("vote").reset_index()
-    latest = ratings.sort_values("order_number").drop_duplicates(_KEY, keep="last")[[*_KEY, "rating"]]
-    all_of = pairs.merge(votes, on=_KEY, how="left").merge(latest, on=_KEY, how="left")
-    all_of = all_of.merge(forms[["sample_id", "form_study"]], on="sample_id", how="left")
+    all_of = verdict_frame(pairs, forms, judgments, ratings)
     all_of["bin"] = all_of["rating"].fillna(all_of["vote"]).round()
     counts = all_of.rename(columns={"form_study": "form"}).groupby([*_GRAIN, "bin"]).size().unstack(fill_value=0)
     return counts.rename(columns=int).astype(int)
+
+
+def read_frames(cursor: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
+    """The tables that verdicts are made of, in memory."""
+    return {name: cursor.execute(f"select * from {name}").df() for name in ("pairs", "forms", "judgments", "ratings")}
+
+
+def verdict_frame(
+    pairs: pd.DataFrame, forms: pd.DataFrame, judgments: pd.DataFrame, ratings: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a pair with its form, the mean of its votes, and the latest rating by people."""
+    votes = judgments.groupby(_KEY)["rating"].mean().rename("vote").reset_index()
+    latest = ratings.sort_values("order_number").drop_duplicates(_KEY, keep="last")[[*_KEY, "rating"]]
+    all_of = pairs.merge(votes, on=_KEY, how="left").merge(latest, on=_KEY, how="left")
+    return all_of.merge(forms[["sample_id", "form_study"]], on="sample_id", how="left")
 
 
 def bootstrap_against_index() -> Comparison:
