@@ -116,11 +116,11 @@ def correlation_section(report: Json) -> Section:
 def _correlation_cells(one: Json) -> tuple[Cell, ...]:
     return (
         words(one["predictor"]),
-        estimated(one["spearman"], of=f"{one['predictor']}: "),
-        estimated(one["pearson"], of=f"{one['predictor']}: "),
-        estimated(one["given_others"], of=f"{one['predictor']}, others constant: "),
-        estimated(one["given_n_pairs"], of=f"{one['predictor']}, pairs constant: "),
-        _p(one["p_adjusted"], why=f"{one['predictor']}: no test"),
+        estimated(one["spearman"]),
+        estimated(one["pearson"]),
+        estimated(one["given_others"], of="others constant: "),
+        estimated(one["given_n_pairs"], of="pairs constant: "),
+        _p(one["p_adjusted"], why="p: no test"),
     )
 
 
@@ -157,7 +157,7 @@ def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:
         for arm, found in comparison["arms"].items()
     )
     columns = (Column("arm", align="words"), Column("pairs"), *_AGREEMENT.values())
-    rule = "First: the one named first. 95 % intervals from resampling concepts; n counts pairs."
+    rule = "First: the one named first. 95 % intervals from resampling concepts, which n counts."
     return Table(f"{first} and {second}", columns, rows, rule=rule)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from engine.exchange.document.model import Paragraph, Section, Tile, Tiles, told
-from engine.words import CEILINGS, count, integer, number, percent
+from engine.words import CEILINGS, TIERS, count, integer, number, percent
 
 Json = Mapping[str, Any]
 QUESTION: Final = "Can this training data support the F1 you ask for?"
@@ -122,7 +122,7 @@ def _tiles(report: Json) -> Tiles:
             _tile("F1 ceiling", ceiling, "concepts"),
             _tile("Measured F1", f1 | {"reason": lens["reason"]}, "concepts"),
             Tile("Asked for", number(report["settings"]["user_target"]), "F1 of a lens"),
-            Tile("Recommended", number(target["value"]), f"tier: {target['tier']}", target["reason"]),
+            Tile("Recommended", number(target["value"]), TIERS.get(target["tier"], target["tier"]), target["reason"]),
         )
     )
 
