@@ -29,7 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")]
-JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; the first that rated both runs.")]
+JudgeOption = Annotated[
+    str | None, typer.Option("--judge", help="Judge id; the first that rated all runs, else both of each two.")
+]
 
 
 @app.command()
@@ -53,10 +55,11 @@ def runs(
     from dataclasses import replace
 
     from engine.comparing import choose_runs
-    from engine.exchange.comparison_sides import wish_of
+    from engine.exchange.comparison_sides import judge_of_all, wish_of
     from engine.exchange.run_comparison import compare_runs
 
     first, others = choose_runs(study, run or [])
+    judge = judge or judge_of_all(first, others)
     found: list[Comparison] = []
     for other in others:
         wishes = [replace(wish_of(one), family=family, layer=layer) for one in (first, other)]

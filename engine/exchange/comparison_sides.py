@@ -137,6 +137,12 @@ def common_judge(before: StoredRun, after: StoredRun, asked: str | None) -> tupl
     return found
 
 
+def judge_of_all(first: StoredRun, others: Sequence[StoredRun]) -> str | None:
+    """The judge that the first run shows first of those that rated all the runs; None where no one did."""
+    theirs = [{_same_judge(row) for row in judges_of(run)} for run in others]
+    return next((str(row[0]) for row in judges_of(first) if all(_same_judge(row) in one for one in theirs)), None)
+
+
 def _same_judge(row: tuple[Any, ...]) -> str:
     """What makes a judge the same on both sides: all of it but the pack that a judge without a rubric reads."""
     _, backend, model, rubric, _, _, _, _, rubric_hash, parameters = row

@@ -92,7 +92,7 @@ def _batches(
     cursor: duckdb.DuckDBPyConnection, table: Table, judges: Judges, values: Mapping[str, object]
 ) -> Iterator[Any]:
     """The rows of a table, run by run, and where the table asks for it judge by judge and part by part."""
-    statement = query(f"datasets.{table.name}")
+    statement = query(table.query)
     for run, of_run in judges.items():
         for judge in [row[1] for row in of_run] or [None] if table.by_judge else [None]:
             n_parts = _n_parts(cursor, run) if table.in_parts else 1

@@ -9,6 +9,7 @@ class Table:
     """A table with its columns in order; rows are read run by run, `by_judge` beside each judge, `in_parts` of its texts."""
 
     name: str
+    query: str
     about: str
     columns: Mapping[str, str]
     by_judge: bool = False
@@ -39,6 +40,7 @@ VOTE = {
 TABLES = (
     Table(
         "samples",
+        "datasets.samples",
         "Texts that the model wrote, with prompt, sampling and form. Null in imported runs: what the import does not know.",
         {
             "sample_id": "key of the text",
@@ -70,6 +72,7 @@ TABLES = (
     ),
     Table(
         "pairs",
+        "datasets.pairs",
         "Which text serves which concept in which arm; a text may serve several.",
         {
             "run_id": RUN,
@@ -83,6 +86,7 @@ TABLES = (
     ),
     Table(
         "judgments",
+        "datasets.judgments",
         "Every vote of every judge on how relevant a text is to a concept.",
         {
             "run_id": RUN,
@@ -100,6 +104,7 @@ TABLES = (
     ),
     Table(
         "topics",
+        "datasets.topics",
         "Every vote of every judge on what a text is about, told from the text alone.",
         {
             "run_id": RUN,
@@ -116,6 +121,7 @@ TABLES = (
     ),
     Table(
         "verdicts",
+        "datasets.verdicts",
         "The rating in force of each pair: a person's override, else an audit rating, else the judge's mean. One row a judge.",
         {
             "run_id": RUN,
@@ -137,6 +143,7 @@ TABLES = (
     ),
     Table(
         "ratings",
+        "datasets.ratings",
         "All that people ever said of pairs, undone ratings and the undos too; nothing is ever deleted.",
         {
             "run_id": RUN,
@@ -158,6 +165,7 @@ TABLES = (
     ),
     Table(
         "lenses",
+        "datasets.lenses",
         "Classifiers on the model's activations, measured on held-out samples, with baselines.",
         {
             "run_id": RUN,
@@ -186,6 +194,7 @@ TABLES = (
     ),
     Table(
         "lens_scores",
+        "datasets.lens_scores",
         "What each lens said of each sample while that was held out.",
         {
             "run_id": RUN,
@@ -201,6 +210,7 @@ TABLES = (
     ),
     Table(
         "concepts",
+        "datasets.concepts",
         "The concepts of each run, as its pack has them.",
         {
             "run_id": RUN,
@@ -218,6 +228,7 @@ TABLES = (
     ),
     Table(
         "judges",
+        "datasets.judges",
         "Who judged each run.",
         {
             "run_id": RUN,
@@ -232,11 +243,13 @@ TABLES = (
     ),
     Table(
         "reported",
+        "datasets.reported",
         "What others reported of the lenses of imported runs. None of it was measured here.",
         {"run_id": RUN, "concept": CONCEPT, "name": "as their column was called", "value": "as they reported it"},
     ),
     Table(
         "runs",
+        "datasets.runs",
         "The runs with all their settings.",
         {
             "run_id": "key of the run",

@@ -11,7 +11,7 @@ import huggingface_hub
 import pyarrow as pa
 import pytest
 
-from db import connect, insert, query, transaction
+from db import connect, insert, transaction
 from db.rows import JudgmentRow, RatingRow
 from engine.errors import ArtifactsError, StudyMissing
 from engine.exchange import dataset_files
@@ -242,11 +242,6 @@ def test_nothing_is_overwritten_and_nothing_half_written_stays(
     with pytest.raises(ZeroDivisionError):
         export_dataset(study, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
-
-
-def test_every_query_of_a_dataset_has_a_table() -> None:
-    for one in TABLES:
-        assert query(f"datasets.{one.name}")
 
 
 def test_the_command_writes_the_runs_that_are_named(study: Path, tmp_path: Path, lensgap: Command) -> None:

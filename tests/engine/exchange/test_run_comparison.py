@@ -16,7 +16,7 @@ from engine.comparing import choose_judges, choose_runs
 from engine.config import StudyConfig
 from engine.errors import ConfigError, RunMissing
 from engine.exchange.comparison_json import comparison_json
-from engine.exchange.comparison_sides import LensWish, stored_runs
+from engine.exchange.comparison_sides import LensWish, judge_of_all, stored_runs
 from engine.exchange.comparison_table import comparison_tables, overview_table
 from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs, overview, summarise_comparison
 from engine.stages.compare import Comparison, keep_comparison
@@ -349,6 +349,15 @@ def test_several_runs_stand_in_one_table_with_all_p_adjusted_together(tmp_path: 
     assert shown.index("third: temperature: 0.7 → 1.5") < shown.index("measure")
     assert shown.count(" third ") == 5
     assert "temperature: 0.7 → 1.5" in printed(comparisons[1])
+
+
+def test_several_runs_are_read_with_a_judge_that_rated_them_all(tmp_path: Path) -> None:
+    concepts = {term: Planted() for term in TERMS[:2]}
+    rated = {"x": ("own", "shared"), "y": ("own", "shared"), "z": ("shared",), "w": ("another",)}
+    runs = [PlantedRun(name, concepts, judges=judges) for name, judges in rated.items()]
+    first, others = choose_runs(build_runs(tmp_path / "study", runs), [])
+    assert judge_of_all(first, others[:2]) == "shared"
+    assert judge_of_all(first, others) is None
 
 
 def test_runs_of_two_studies_are_compared_and_kept_in_neither(tmp_path: Path) -> None:
