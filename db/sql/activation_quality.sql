@@ -29,11 +29,11 @@ order by q.sample_id;
 select quality_id from activation_quality where quality_id = $quality_id;
 
 -- name: latest
--- The measures of a run that were taken last, or those of one id.
+-- The measures of a run that were taken last, by a form rule if there are any, or those of one id.
 select quality_id, run_id, family, layer, mode, pool, form_rule, settings, measured_at
 from activation_quality
 where run_id = $run_id and ($quality_id is null or quality_id = $quality_id)
-order by measured_at desc, quality_id
+order by form_rule = $form_rule desc nulls last, measured_at desc, quality_id
 limit 1;
 
 -- name: results

@@ -12,6 +12,7 @@ from typing import Any
 
 from db import connect, query
 from engine.stats.activation_cells import CellCount, CellTable, Worth, cell_table
+from engine.stats.form import FormRule
 
 Json = dict[str, Any]
 WORTHS: tuple[Worth, ...] = ("form", "topic")
@@ -20,10 +21,18 @@ _LENS_ID = 20
 """Place of that column in rows of `findings.lenses`."""
 
 
-def load_quality(study: Path, run_id: str, *, quality_id: str | None = None) -> Json | None:
-    """What was measured last in a run, or under an id; None where nothing was."""
+def load_activations(study: Path, run_id: str, *, judge_id: str | None, k: int, form_rule: FormRule) -> Json | None:
+    """What was measured last in a run, by the form rule if anything was, with outputs against activations; else None."""
+    quality = load_quality(study, run_id, form_rule=form_rule)
+    return quality and quality | {"outputs_against_activations": load_cells(study, quality, judge_id=judge_id, k=k)}
+
+
+def load_quality(
+    study: Path, run_id: str, *, quality_id: str | None = None, form_rule: FormRule | None = None
+) -> Json | None:
+    """What was measured last in a run, by a form rule if anything was, or under an id; None where nothing was."""
     with connect(study) as cursor:
-        values = {"run_id": run_id, "quality_id": quality_id}
+        values = {"run_id": run_id, "quality_id": quality_id, "form_rule": form_rule}
         row = cursor.execute(query("activation_quality.latest"), values).fetchone()
         if row is None:
             return None

@@ -14,6 +14,7 @@ from rich.text import Text
 from db import connect, query
 from engine.config import StudyConfig, order_families
 from engine.errors import ConfigError, RunMissing, StudyMissing
+from engine.exchange.activation_report import load_activations
 from engine.exchange.correlations import build_correlations, load_topic_accuracy
 from engine.exchange.curves import curve_json, load_curves
 from engine.exchange.reported import load_reported, reported_table
@@ -103,6 +104,7 @@ def build_report(
         "overall": _group(found.overall, chosen),
         "quadrants": {name: _group(finding, chosen) for name, finding in found.quadrants.items()},
         "pack_layers": {name: _group(finding, chosen) for name, finding in found.pack_layers.items()},
+        "activation_quality": load_activations(study, run, judge_id=judge, k=found.settings.k, form_rule=form_rule),
         "correlations": build_correlations(profiles, found.concepts, chosen, topic_accuracy),
         "concepts": [
             {

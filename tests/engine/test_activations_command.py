@@ -117,11 +117,21 @@ def test_measures_are_taken_once_and_told_alike(study: Path, told: Any, lensgap:
     assert again.status == 0, again.stderr
     assert json.loads(again.stdout) == told
     with connect(study) as cursor:
-        assert cursor.execute("select count(*) from activation_quality").fetchone() == (1,)
+        ids = cursor.execute("select quality_id from activation_quality").fetchall()
+    assert ids.count((told["activation_quality"],)) == 1
     table = lensgap("activations", study).stdout
     assert "transfer" in table
     assert "all degenerate" in table
     assert "no language model" in table
+
+
+def test_a_report_holds_what_was_measured_by_its_form_rule(study: Path, told: Any, lensgap: Command) -> None:
+    found = json.loads(lensgap("report", study, "--json").stdout)["activation_quality"]
+    assert found == told
+    other = json.loads(lensgap("activations", study, "--form-rule", "study", "--json").stdout)
+    for rule, expected in (("loop", told), ("study", other)):
+        found = json.loads(lensgap("report", study, "--form-rule", rule, "--json").stdout)["activation_quality"]
+        assert found == expected
 
 
 def test_cells_count_the_pairs_of_the_study(study: Path, told: Any) -> None:
