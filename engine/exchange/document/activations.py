@@ -113,7 +113,7 @@ def _against(cells: Json | None) -> Iterator[Block]:
         Column("positives", "By the form of their text, and by whether it is rated on topic", align="words"),
         Column("lens fires", "Positives on whose activation the lens of outputs fires, out of fold"),
         Column("does not"),
-        Column("share", "Of these positives, those that the lens fires on"),
+        Column("share", "Those that the lens fires on, of all positives of the group"),
         Column("fires on negatives", "How often it fires on negatives of the same worth"),
     )
     rule = "Only what goes beyond the firing on negatives of the same worth speaks for the concept."

@@ -22,9 +22,10 @@ from db import insert, transaction
 from db.rows import RatingRow
 from engine.exchange.document import facts as facts_module
 from engine.exchange.document import gaps
+from engine.exchange.document.activations import activation_section
 from engine.exchange.document.build import build_document, numbers_hash
 from engine.exchange.document.facts import StudyFacts, read_facts
-from engine.exchange.document.model import Cell, Document, Row, Section, Table, letters
+from engine.exchange.document.model import Cell, Command, Document, Row, Section, Table, letters
 from engine.exchange.document.shares import share_over_concepts
 from engine.exchange.document.summary import short_answer
 from engine.exchange.report import build_report
@@ -265,3 +266,70 @@ def test_no_text_adds_a_column_to_a_table_of_markdown(texts: list[str]) -> None:
 def test_markdown_has_every_section_but_the_glossary(document: Document) -> None:
     titles = re.findall(r"^## (.+)$", render_markdown(document), re.MULTILINE)
     assert titles == [escaped(one.title) for one in document.sections if one.name != "glossary"]
+
+
+def test_audited_pairs_stand_apart_from_those_that_people_came_across(tmp_path: Path) -> None:
+    folder = build_study(tmp_path / "study", n_concepts=4, n_pairs=8)
+    with transaction(folder) as cursor:
+        statement = (
+            "select run_id, p.concept, p.sample_id, p.arm from pairs p join judgments g using (concept, sample_id)"
+        )
+        pairs = cursor.execute(f"{statement} where rating is not null order by p.concept, p.position").fetchall()
+        audited, met = pairs[:12], pairs[12:15]
+        for i, (*place, _) in enumerate(audited):
+            for who in ("ann", "bob"):
+                insert(cursor, [RatingRow(f"a{i}{who}", *place, who, "audit", 1 + i % 5, None, 0.5, True, None, NOW)])
+        for i, (*place, _) in enumerate(met):
+            insert(cursor, [RatingRow(f"o{i}", *place, "ann", "override", 5, None, None, False, None, NOW)])
+    found = build_document(folder, build_report(folder), now=NOW)
+    section = next(one for one in found.sections if one.name == "agreement")
+    counts = {
+        block.title: {row.cells[0].value: row.cells[1].value for row in block.rows}
+        for block in section.blocks
+        if isinstance(block, Table)
+    }
+    n_audited, n_met = (Counter(arm for *_, arm in some) for some in (audited, met))
+    judge = next(title for title in counts if title.startswith("offline") and title.endswith(" and people"))
+    for title in (judge, "ann and bob"):
+        assert counts[title] == {arm: str(n_audited[arm]) for arm in ("positive", "negative")}
+    across = next(title for title in counts if title.endswith("people who came across pairs"))
+    assert counts[across] == {arm: str(n_met[arm]) for arm in ("positive", "negative")}
+
+
+def estimate(value: float | None, **others: Any) -> dict[str, Any]:
+    spread = {"low": None, "high": None} if value is None else {"low": value - 0.1, "high": value + 0.1}
+    return {
+        "value": value,
+        "n": 7,
+        "reason": None if value is not None else "too few",
+        "method": "m",
+        **spread,
+        **others,
+    }
+
+
+def test_activations_are_told_by_their_measures_and_what_is_missing_by_its_command() -> None:
+    assert any(isinstance(block, Command) for block in activation_section({}, study="here").blocks)
+    measures = {"auc_within": estimate(0.81), "auc_transfer": estimate(None), "auc_shuffled": estimate(0.52)}
+    matches = {"transfer_ratio": estimate(0.93), "cosine": estimate(0.24, p=0.0004)}
+    grain = {"all": measures | matches}
+    cell = {"examples": [], "share": estimate(0.4)}
+    cells = [
+        {**cell, "is_good": g, "is_on_concept": on, "n": 3 + g + 2 * on} for g in (True, False) for on in (True, False)
+    ]
+    fires = [{"arm": arm, "is_good": g, **estimate(0.3)} for arm in ("positive", "negative") for g in (True, False)]
+    worth = {"cells": cells, "fires": fires}
+    against = {"reason": None, "overall": {"form": worth, "topic": worth}, "quadrants": {}}
+    quality = {"family": "lda", "layer": 3, "mode": "in_context", "overall": grain, "quadrants": {"C": grain}}
+    report = {"activation_quality": quality | {"outputs_against_activations": against}}
+    moved, matched, texts = (b for b in activation_section(report, study="here").blocks if isinstance(b, Table))
+    assert [cell.value for cell in moved.rows[0].cells] == ["overall", "all", "0.81", UNKNOWN, "0.52", "0.93"]
+    assert moved.reasons == ("transfer: too few",)
+    assert [row.cells[0].quadrant for row in moved.rows] == [None, "C"]
+    assert "p < 0.001" in matched.rows[0].cells[2].note
+    assert [[cell.value for cell in row.cells[1:4]] for row in texts.rows] == [
+        ["good", "6", "4"],
+        ["degenerate", "5", "3"],
+        ["on topic", "6", "4"],
+        ["off topic", "5", "3"],
+    ]
