@@ -38,8 +38,8 @@ LIGHT: Final = Palette(
     positive="#4a41c4",
     negative="#9a9fa6",
     warning="#9a5b00",
-    quadrants={"A": "#0072b8", "B": "#00857a", "C": "#d1560b", "D": "#c02a72"},
-    none="#80868e",
+    quadrants={"A": "#0072b8", "B": "#008276", "C": "#c44f0a", "D": "#c02a72"},
+    none="#6e747c",
     gap_scale=((0, "#7a4a12"), (0.25, "#c9974f"), (0.5, "#dddcd8"), (0.75, "#8c86dd"), (1, "#2b2196")),
 )
 DARK: Final = Palette(
