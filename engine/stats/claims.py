@@ -129,7 +129,7 @@ def _claim(
         evidence=statement.evidence,
         p=p,
         p_adjusted=p_adjusted,
-        settle=_settle(statement) if verdict == "cannot tell" else None,
+        settle=_settle(statement, p=p) if verdict == "cannot tell" else None,
     )
 
 
@@ -144,18 +144,21 @@ def _why(statement: Statement, verdict: Verdict, *, p: float | None) -> str:
     return "; ".join(open_) if open_ else "an interval reaches across its bar"
 
 
-def _settle(statement: Statement) -> str:
+def _settle(statement: Statement, *, p: float | None) -> str:
     """What is missing: inputs, or so many units as would bring the farthest undecided bound to its bar."""
     if any(one.estimate.value is None for one in statement.evidence):
         return statement.settle
-    if any(one.why_open for one in statement.evidence):
+    if any(one.why_open for one in statement.evidence) or (p is not None and p <= LEVEL):
         return f"more {statement.evidence[0].unit}"
     needed = [units_needed(one) for one in statement.evidence]
     if any(n is None for n in needed):
         return "it lies too near its bar for more data to tell"
     most = max(zip((n or 0 for n in needed), (one.unit for one in statement.evidence), strict=True))
+    # One bound of several may lie on the other side, and still not be enough among them.
+    if not most[0]:
+        return f"more {most[1]}"
     now = max(one.estimate.n for one in statement.evidence if one.unit == most[1])
-    return f"about {most[0]:,} {most[1]} in place of {now:,}, if they are like these" if most[0] else f"more {most[1]}"
+    return f"about {most[0]:,} {most[1]} in place of {now:,}, if they are like these"
 
 
 def units_needed(evidence: Evidence) -> int | None:

@@ -14,6 +14,7 @@ from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow, RatingSource
 from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audit_planning import Wish, build_plan
+from engine.exchange.claims import build_claims
 from tests.support.command import Command
 from tests.support.planted import copy_study
 from tests.support.synthetic_study import JUDGE, RUN, START, build_study
@@ -153,6 +154,19 @@ def test_each_two_people_are_compared_by_their_own_ratings(rated: Path, found: J
     together = comparison(found, "any two people", "any two people")
     assert sum(agreement["n"] for agreement in together["arms"].values()) == n_together
     assert together["arms"]["positive"]["bias"]["value"] is None
+
+
+def test_the_claim_that_the_judge_may_be_trusted_rests_on_these_kappas(rated: Path, found: Json) -> None:
+    arms = {judge: comparison(found, judge, "people")["arms"] for judge in (JUDGE, STRICT)}
+    for judge in (JUDGE, STRICT):
+        claims = build_claims(rated, judge_id=judge).ledger.claims
+        [trusted] = [claim for claim in claims if claim.id == "judge-trusted"]
+        values = [one.estimate.value for one in trusted.evidence]
+        assert values == pytest.approx([arms[judge][arm]["kappa"]["value"] for arm in ("positive", "negative")])
+        assert [one.bar for one in trusted.evidence] == [0.6, 0.6]
+    # The stricter rubric agrees too little, but not beyond chance among all the statements tested.
+    assert trusted.p < 0.05 < trusted.p_adjusted
+    assert (trusted.verdict, trusted.settle) == ("cannot tell", "more concepts")
 
 
 def test_judges_are_compared_on_the_same_pairs(found: Json) -> None:

@@ -343,6 +343,16 @@ def test_a_statement_needs_all_its_parts_and_fails_by_one():
     assert one(evidence(0.01), evidence(0.98)).verdict == "cannot tell"
 
 
+def test_bounds_on_either_side_that_are_not_enough_together_ask_for_more():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, 20)
+    values = (values - values.mean()) / values.std(ddof=1) * 20**0.5
+    above, below = (mean_evidence("x", (values + shift).tolist(), side="above") for shift in (2.3, -2.3))
+    assert above.estimate.low > 0 > below.estimate.high
+    found = one(above, below)
+    assert (found.verdict, found.settle) == ("cannot tell", "more concepts")
+
+
 def test_an_open_part_keeps_a_statement_from_holding_but_not_from_failing():
     missing = read_off("x", unknown("not there", method="m"), side="above", bar=0.0)
     assert one(evidence(0.0001), missing).verdict == "cannot tell"
