@@ -9,12 +9,19 @@ left join imports i on i.run_id = r.run_id
 where r.run_id = $run_id;
 
 -- name: people
--- What people rated in a run, by how they came to it: pairs whose rating is in force, and who rated.
-select source, count(*) as n_pairs, count(distinct reviewer) as n_reviewers
-from ratings_in_force
-where run_id = $run_id
-group by source
-order by source;
+-- What people rated in a run, by how they came to it: pairs whose rating is in force, and how many people have rated.
+with reviewers as (
+    select source, count(distinct reviewer) as n_reviewers
+    from ratings
+    where run_id = $run_id and undoes is null
+    group by source
+)
+select f.source, count(*) as n_pairs, any_value(r.n_reviewers) as n_reviewers
+from ratings_in_force f
+join reviewers r on r.source = f.source
+where f.run_id = $run_id
+group by f.source
+order by f.source;
 
 -- name: examples
 -- Positives of each quadrant in good and in another form, $n_each of either: those with the smallest hash of their ids, one a concept

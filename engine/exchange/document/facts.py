@@ -22,7 +22,7 @@ EXAMPLE_CHARS: Final = 700
 NAME_CHARS: Final = 90
 _SAID_CHARS: Final = 400
 _BANDS: Final = ("senses_low", "senses_high", "siblings_low", "siblings_high")
-_RATED_BY: Final = {"judge": "the judge", "override": "a person, who replaced the judge's", "audit": "a person, blind"}
+_RATED_BY: Final = {"judge": "the judge", "override": "a person, in the judge's place", "audit": "a person, blind"}
 
 
 @dataclass(frozen=True, slots=True)

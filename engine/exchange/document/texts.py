@@ -16,7 +16,7 @@ from engine.stats.form import (
     REPETITIVE_FROM_OPENINGS,
     SHORT_BELOW_CHARS,
 )
-from engine.words import ARM, CEILING, FORM, GAP, GOOD, LENS, PAIR, QUADRANT, RATINGS, TARGET, integer, number
+from engine.words import ARM, CEILING, FORM, GAP, GOOD, LENS, PAIR, QUADRANT, RATINGS, TARGET, count, integer, number
 
 Json = Mapping[str, Any]
 _GROUPS: Final = (("good", "in good form"), ("other", "degenerate"))
@@ -131,11 +131,11 @@ def _rated_by(report: Json, facts: StudyFacts) -> str:
             )
     people = {raters.source: raters for raters in facts.raters}
     told = [
-        f"{integer(people[source].n_pairs)} pairs {how} by {integer(people[source].n_reviewers)} people"
-        for source, how in (("override", "were overridden"), ("audit", "were rated blind in an audit"))
+        f"{count(people[source].n_pairs, 'pair')} {how} by {count(people[source].n_reviewers, 'person', 'people')}"
+        for source, how in (("override", "overridden"), ("audit", "rated blind in an audit"))
         if source in people
     ]
-    return f"{said} {joined(told).capitalize() if told else 'No person has rated any'}."
+    return f"{said} {f'People: {joined(told)}' if told else 'No person has rated any'}."
 
 
 def _formulas(report: Json) -> Iterator[tuple[str, str]]:

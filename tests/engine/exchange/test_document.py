@@ -282,6 +282,8 @@ def test_audited_pairs_stand_apart_from_those_that_people_came_across(tmp_path: 
         for i, (*place, _) in enumerate(met):
             insert(cursor, [RatingRow(f"o{i}", *place, "ann", "override", 5, None, None, False, None, NOW)])
     found = build_document(folder, build_report(folder), now=NOW)
+    said = render_markdown(found)
+    assert "3 pairs overridden by 1 person and 12 pairs rated blind in an audit by 2 people" in said
     section = next(one for one in found.sections if one.name == "agreement")
     counts = {
         block.title: {row.cells[0].value: row.cells[1].value for row in block.rows}
