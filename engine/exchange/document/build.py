@@ -11,11 +11,14 @@ from typing import Any
 from engine.exchange.agreement import build_agreement
 from engine.exchange.claims import what_stands_beside
 from engine.exchange.document.activations import activation_section
-from engine.exchange.document.ceilings import ceiling_section, lens_section
+from engine.exchange.document.ceilings import ceiling_section
 from engine.exchange.document.evidence import agreement_section, claim_section, correlation_section
 from engine.exchange.document.facts import StudyFacts, read_facts
-from engine.exchange.document.gaps import form_section, gap_section, map_section
+from engine.exchange.document.form import form_section
+from engine.exchange.document.gaps import gap_section
+from engine.exchange.document.lenses import lens_section
 from engine.exchange.document.model import Document, Section
+from engine.exchange.document.place import map_section
 from engine.exchange.document.summary import QUESTION, short_answer, summary_section
 from engine.exchange.document.texts import example_section, glossary_section, method_section
 

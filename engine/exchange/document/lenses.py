@@ -1,0 +1,121 @@
+"""The section on the F1 that lenses reach, beside what it must be read against."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from engine.exchange.document.ceilings import f1_span
+from engine.exchange.document.groups import as_estimate, group_cell, groups
+from engine.exchange.document.model import (
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Command,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    estimated,
+    joined,
+)
+from engine.figures.dots import Series, interval_dots
+from engine.figures.palette import DARK, LIGHT, Palette
+from engine.words import LENS, number
+
+Json = Mapping[str, Any]
+_BASELINES: Final = {
+    "always_positive_f1": "always yes",
+    "shuffled_f1": "shuffled labels",
+    "text_only_f1": "words alone",
+    "length_only_f1": "length alone",
+}
+
+
+def lens_section(report: Json, *, study: str, imported: bool) -> Section:
+    """Measured F1 by group beside its baselines."""
+    blocks: list[Block] = [Paragraph(LENS)]
+    if report["overall"]["lens"]["mean_f1"] is None:
+        blocks += _no_lenses(report, study, imported=imported)
+        return Section("lenses", "What lenses reach", tuple(blocks))
+    if report["caution"]:
+        blocks.append(Paragraph(report["caution"], "warning"))
+    found = [(name, one) for name, one in groups(report) if one["lens"]["mean_f1"] is not None]
+    blocks += [_lens_chart(found), _lens_table(report, found)]
+    return Section("lenses", "What lenses reach", tuple(blocks))
+
+
+def _no_lenses(report: Json, study: str, *, imported: bool) -> Iterator[Block]:
+    if imported:
+        yield Paragraph("The texts were imported, so there are no activations to train lenses on.")
+        return
+    yield Paragraph(f"No F1 is measured: {report['overall']['lens']['reason']}.")
+    yield Command(f"lensgap train {study}")
+
+
+def _f1(one: Json) -> dict[str, Any]:
+    lens = one["lens"]
+    return {
+        "value": lens["mean_f1"],
+        "low": lens["low"],
+        "high": lens["high"],
+        "n": lens["n"],
+        "reason": lens["reason"],
+    }
+
+
+def _lens_chart(among: Sequence[tuple[str, Json]]) -> Chart:
+    shown = among[:16]
+    series = (
+        Series("lens F1", tuple(as_estimate({**_f1(one), "method": "Student t"}) for _, one in shown), main=True),
+        *(
+            Series(title, tuple(as_estimate(one["lens"]["baselines"][name]) for _, one in shown))
+            for name, title in _BASELINES.items()
+        ),
+    )
+    names = [name for name, _ in shown]
+
+    def draw(colours: Palette) -> Any:
+        return interval_dots(
+            names, series, title="Mean F1 over concepts, out of fold", colours=colours, span=f1_span(series)
+        )
+
+    values = joined(f"{name} {number(one['lens']['mean_f1'])}" for name, one in shown)
+    return Chart(
+        "lenses",
+        "Measured F1 beside its baselines",
+        f"Dots: mean F1 of lenses is {values}; the baselines stand beside it in each row. The table below has all numbers.",
+        "An F1 is knowledge of the concept only as far as it lies above what the words alone reach.",
+        draw(LIGHT),
+        draw(DARK),
+    )
+
+
+def _lens_table(report: Json, among: Sequence[tuple[str, Json]]) -> Table:
+    columns = (
+        Column("group", align="words"),
+        Column("lens F1", "95 % interval with concepts as the units"),
+        *(Column(title) for title in _BASELINES.values()),
+        Column("over words alone", "Mean of F1 less the F1 of words alone, on the same folds"),
+    )
+    rows = tuple(
+        Row(
+            (
+                group_cell(name),
+                estimated(_f1(one)),
+                *(_baseline(one["lens"], key) for key in _BASELINES),
+                estimated(one["lens"]["over_text_only"], of="over words alone: "),
+            ),
+            strong=name == "overall",
+        )
+        for name, one in among
+    )
+    lens = report["lens"]
+    rule = (
+        f"Family {lens['family']}, layer {lens['layer']}; means over the concepts that have an F1, which n counts. "
+        "No prompt template and no equal text is on both sides of a fold."
+    )
+    return Table("F1 by group", columns, rows, rule=rule)
+
+
+def _baseline(lens: Json, key: str) -> Cell:
+    return estimated(lens["baselines"][key], of=f"{_BASELINES[key]}: ")
