@@ -51,7 +51,9 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, file: Path) -> int:
             f"this Lensgap knows versions up to {SCHEMA_VERSION}.",
             hint="Install that version or a later one.",
         )
-    pending = [migration for migration in migrations() if migration.number > version]
+    # By the records, not by the latest: versions that were built side by side may have left a gap below it.
+    had = {number for (number,) in connection.execute(query("schema.numbers")).fetchall()} if version else set()
+    pending = [migration for migration in migrations() if migration.number not in had]
     for migration in pending:
         _apply(connection, migration)
     return len(pending)

@@ -630,3 +630,34 @@ class ActivationQualityResultRow(Row):
     n: int
     reason: str | None
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow(Row):
+    """A frozen state of the findings: `slides` are its pages, `page` is the report as deflated HTML in base 64."""
+
+    table: ClassVar[str] = "snapshots"
+    key: ClassVar[tuple[str, ...]] = ("snapshot_id",)
+    snapshot_id: str
+    run_id: str
+    name: str
+    frozen_by: str
+    frozen_at: datetime
+    state: str
+    settings: Json
+    slides: Json
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotNoteRow(Row):
+    """What a speaker wants to say to a page of a snapshot."""
+
+    table: ClassVar[str] = "snapshot_notes"
+    key: ClassVar[tuple[str, ...]] = ("note_id",)
+    note_id: str
+    snapshot_id: str
+    slide: str
+    note: str
+    written_by: str
+    written_at: datetime

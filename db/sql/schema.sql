@@ -6,6 +6,10 @@ select table_name from duckdb_tables() where not temporary;
 -- Number of the latest migration that the database has had, 0 before the first.
 select coalesce(max(number), 0) from schema_migrations;
 
+-- name: numbers
+-- Numbers of the migrations that the database has had.
+select number from schema_migrations;
+
 -- name: make_record
 -- The table that remembers which migrations the database has had.
 create table if not exists schema_migrations (

@@ -38,6 +38,21 @@ def test_pending_migration_runs_at_the_next_opening(study: Path, monkeypatch: py
         assert cursor.execute("select name from colours").fetchall() == [("red",)]
 
 
+def test_migration_below_the_latest_runs_where_the_database_has_not_had_it(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gap = Migration(SCHEMA_VERSION + 1, "late", "create table colours (name text)")
+    after = Migration(SCHEMA_VERSION + 2, "early", "create table shapes (name text)")
+    monkeypatch.setattr(db.migrate, "SCHEMA_VERSION", SCHEMA_VERSION + 2)
+    monkeypatch.setattr(db.migrate, "migrations", lambda: (*migrations(), after))
+    with connect(study) as cursor:
+        assert migrate(cursor, file=study / DATABASE) in (0, 1)
+        monkeypatch.setattr(db.migrate, "migrations", lambda: (*migrations(), gap, after))
+        assert migrate(cursor, file=study / DATABASE) == 1
+        assert cursor.execute("select name from colours").fetchall() == []
+        assert migrate(cursor, file=study / DATABASE) == 0
+
+
 def test_failed_migration_leaves_schema_and_record_as_they_were(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = later("create table colours (name text); select no_such_function();")
     monkeypatch.setattr(db.migrate, "migrations", lambda: planned)
