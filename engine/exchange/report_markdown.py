@@ -30,7 +30,7 @@ _EXAMPLE_CHARS: Final = 240
 # Marks of Markdown, and what turns a bare address, a mail address or a name into a link.
 _MARKS: Final = re.compile(r"[\\`*_{}\[\]()#+!|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # At the start of a line these begin a list, a title or a rule.
-_BEGINNINGS: Final = re.compile(r"^(\d*)([-=:.])")
+_BEGINNINGS: Final = re.compile(r"^(?:(\d+)(?=\.(?:\s|$))|(?=[-=:]))")
 
 
 def render_markdown(document: Document, *, plots: str | None = None) -> str:
@@ -47,7 +47,7 @@ def render_markdown(document: Document, *, plots: str | None = None) -> str:
 def escaped(text: str) -> str:
     """Text on one line that Markdown shows as it is, but for spaces around it."""
     plain = html.escape(visible(text), quote=False).strip()
-    return _BEGINNINGS.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", plain))
+    return _BEGINNINGS.sub(r"\1\\", _MARKS.sub(r"\\\g<0>", plain))
 
 
 def _section(section: Section, plots: str | None) -> Iterator[str]:

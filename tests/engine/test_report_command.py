@@ -16,6 +16,7 @@ from engine.exchange.document.build import build_document
 from engine.exchange.document.model import Chart, Document
 from engine.exchange.report import build_report
 from engine.exchange.report_plots import write_plots
+from tests.support.artifact_files import CONCEPTS, RELEVANCE, published_rows, write_artifacts
 from tests.support.command import Command
 from tests.support.synthetic_study import build_study
 
@@ -94,3 +95,24 @@ def test_plots_without_kaleido_or_browser_say_what_is_missing(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(PlotsError, match=r"pip install kaleido"):
         write_plots(one_chart, tmp_path)
+
+
+def test_an_imported_study_shows_its_published_gaps_and_the_f1_of_others_as_theirs(
+    tmp_path: Path, lensgap: Command
+) -> None:
+    files = write_artifacts(tmp_path / "artifacts", published_rows())
+    assert lensgap("import", "artifacts", files, "--into", tmp_path / "study").status == 0
+    page = tmp_path / "report.md"
+    assert lensgap("report", tmp_path / "study", "--form-rule", "study", "--markdown", page).status == 0
+    text = page.read_text(encoding="utf-8")
+    for group, means in RELEVANCE.items():
+        name = "overall" if group == "Overall" else f"quadrant {group}"
+        positive, negative, gap = (value.removesuffix("/5") for value in means)
+        shown = rf"^\| {name} \| \d+ \| {positive} n \d+ \| {negative} n \d+ \| {gap} "
+        assert re.search(shown, text, re.MULTILINE), name
+    assert "### Reported by others, not ours" in text
+    for concept, f1 in CONCEPTS["A"].items():
+        assert f"| {concept} | A | {f1:.2f} |" in text
+    lenses = text.split("## What lenses reach")[1].split("\n## ")[0]
+    assert "no activations" in lenses
+    assert "lensgap train" not in lenses

@@ -62,7 +62,7 @@ def _sections(study: Path, report: Json, facts: StudyFacts) -> Iterator[Section]
     yield gap_section(report, facts)
     yield form_section(report)
     yield ceiling_section(report)
-    yield lens_section(report, study=command, imported=facts.run.imported_from is not None)
+    yield lens_section(report, facts, study=command)
     yield claim_section(report, study=command)
     yield correlation_section(report)
     yield activation_section(report, study=command)

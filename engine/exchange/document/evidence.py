@@ -46,6 +46,8 @@ def claim_section(report: Json, *, study: str) -> Section:
         f"{integer(found['n_tested'])} "
         f"could be tested and were adjusted together. Beneath each stands where the report that made it says so. {found['rule']}"
     )
+    if found["lens"].get("is_reported"):
+        intro = f"F1 here is as others reported it, not ours. {intro}"
     columns = (
         Column("claim", align="words"),
         Column("verdict", align="words"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.exchange.document.ceilings import f1_span
+from engine.exchange.document.facts import StudyFacts
 from engine.exchange.document.groups import as_estimate, group_cell, groups
 from engine.exchange.document.model import (
     Block,
@@ -17,12 +18,17 @@ from engine.exchange.document.model import (
     Table,
     estimated,
     joined,
+    plain_number,
+    quadrant_cell,
+    words,
 )
 from engine.figures.dots import Series, interval_dots
 from engine.figures.palette import DARK, LIGHT, Palette
-from engine.words import LENS, number
+from engine.words import LENS, integer, number
 
 Json = Mapping[str, Any]
+MOST_REPORTED: Final = 300
+"""Rows of the table of what others reported."""
 _BASELINES: Final = {
     "always_positive_f1": "always yes",
     "shuffled_f1": "shuffled labels",
@@ -31,11 +37,11 @@ _BASELINES: Final = {
 }
 
 
-def lens_section(report: Json, *, study: str, imported: bool) -> Section:
-    """Measured F1 by group beside its baselines."""
+def lens_section(report: Json, facts: StudyFacts, *, study: str) -> Section:
+    """Measured F1 by group beside its baselines; of an imported run, what others reported."""
     blocks: list[Block] = [Paragraph(LENS)]
     if report["overall"]["lens"]["mean_f1"] is None:
-        blocks += _no_lenses(report, study, imported=imported)
+        blocks += _no_lenses(report, facts, study)
         return Section("lenses", "What lenses reach", tuple(blocks))
     if report["caution"]:
         blocks.append(Paragraph(report["caution"], "warning"))
@@ -44,12 +50,34 @@ def lens_section(report: Json, *, study: str, imported: bool) -> Section:
     return Section("lenses", "What lenses reach", tuple(blocks))
 
 
-def _no_lenses(report: Json, study: str, *, imported: bool) -> Iterator[Block]:
-    if imported:
-        yield Paragraph("The texts were imported, so there are no activations to train lenses on.")
+def _no_lenses(report: Json, facts: StudyFacts, study: str) -> Iterator[Block]:
+    if facts.run.imported_from is None:
+        yield Paragraph(f"No F1 is measured: {report['overall']['lens']['reason']}.")
+        yield Command(f"lensgap train {study}")
         return
-    yield Paragraph(f"No F1 is measured: {report['overall']['lens']['reason']}.")
-    yield Command(f"lensgap train {study}")
+    yield Paragraph("The texts were imported, so there are no activations to train lenses on.")
+    reported = [one for one in report["concepts"] if one.get("reported")]
+    if reported:
+        yield _reported_table(reported, facts)
+
+
+def _reported_table(concepts: Sequence[Json], facts: StudyFacts) -> Table:
+    names = sorted({name for one in concepts for name in one["reported"]})
+    rows = [
+        Row(
+            (
+                words(facts.name(one["concept"])),
+                quadrant_cell(one["quadrant"], why=f"no quadrant: {one['quadrant_reason']}"),
+                *(plain_number(one["reported"].get(name), why=f"{name} was not reported") for name in names),
+            )
+        )
+        for one in concepts[:MOST_REPORTED]
+    ]
+    columns = (Column("concept", align="words"), Column("quadrant", align="words"), *(Column(name) for name in names))
+    rule = "How these were measured is not known here, so that they have neither interval nor n."
+    if len(concepts) > MOST_REPORTED:
+        rule = f"The first {MOST_REPORTED} of {integer(len(concepts))} concepts. {rule}"
+    return Table("Reported by others, not ours", columns, tuple(rows), rule=rule, sortable=True)
 
 
 def _f1(one: Json) -> dict[str, Any]:
