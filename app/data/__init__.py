@@ -35,7 +35,18 @@ from app.data.ratings import (
     undo_override,
 )
 from app.data.reported import Reported, load_reported
-from app.data.samples import Filters, PageRow, Pair, PairDetail, PairPage, Sort, load_page, load_pair
+from app.data.samples import (
+    Facets,
+    Filters,
+    PageRow,
+    Pair,
+    PairDetail,
+    PairPage,
+    Sort,
+    load_facets,
+    load_page,
+    load_pair,
+)
 from app.data.study import (
     Judge,
     Profile,
@@ -56,6 +67,7 @@ __all__ = [
     "Concept",
     "ConceptCounts",
     "Correction",
+    "Facets",
     "Filters",
     "Judge",
     "Lens",
@@ -85,6 +97,7 @@ __all__ = [
     "load_concept",
     "load_corrections",
     "load_counts",
+    "load_facets",
     "load_history",
     "load_judges",
     "load_lenses",

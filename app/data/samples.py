@@ -1,20 +1,30 @@
-"""Pages of samples, filtered and sorted by the database, and everything about one of them."""
+"""Pages of samples, filtered and sorted by the database, how many pass each filter, and everything about one of them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from app.data.browsing import ask, asked
 from app.data.rows import fetch, read
 from db import connect
 
 Sort = Literal["run", "lowest", "highest", "loop", "longest", "shortest", "unsure"]
 PAGE_ROWS = 12
 
+Facets = Mapping[str, Mapping[str, int]]
+"""For each filter and each of its values: pairs that pass all the other filters. `all` counts those that pass every one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a page of samples is narrowed to; None passes everything. Rating 0 and form `none` stand for unknown."""
+    """What a page of samples is narrowed to; None passes everything. Rating 0 and `none` stand for unknown.
+
+    `people` are ratings that a person gave, `differs` is `person` (two steps or more from the judge) or `votes` (the judge's own
+    votes spread), `topics` how the judge's topic relates to what was asked for, `fires` what the lens on screen says out of fold,
+    `origin` the concept that others were split from by sense.
+    """
 
     quadrants: tuple[str, ...] | None = None
     concept: str | None = None
@@ -24,6 +34,14 @@ class Filters:
     ratings: tuple[int, ...] | None = None
     source: str | None = None
     text: str | None = None
+    people: tuple[int, ...] | None = None
+    differs: str | None = None
+    topics: tuple[str, ...] | None = None
+    fires: str | None = None
+    finish: str | None = None
+    templates: tuple[str, ...] | None = None
+    layers: tuple[int, ...] | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,24 +168,72 @@ class Pair:
     scores: tuple[LensScore, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    sample_id: str
+    prompt: str
+    prompt_concept: str
+    excerpt: str
+
+
 def load_page(
-    folder: Path, run_id: str, judge_id: str, filters: Filters, *, number: int, sort: Sort, form_rule: str
+    folder: Path,
+    run_id: str,
+    judge_id: str,
+    filters: Filters,
+    *,
+    number: int,
+    sort: Sort,
+    form_rule: str,
+    lens_ids: Sequence[str] = (),
+    n_rows: int = PAGE_ROWS,
 ) -> PairPage:
     """One page of the pairs that pass the filters; a number beyond the last page gives the last page."""
-    chosen = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(filters).items()}
-    chosen |= {"run_id": run_id, "judge_id": judge_id, "sort": sort, "form_rule": form_rule, "n_rows": PAGE_ROWS}
+
+    def rows_of(number: int) -> list[dict[str, Any]]:
+        bounds = {"n_rows": n_rows, "n_skipped": (number - 1) * n_rows, "sort": sort}
+        return _asked(folder, run_id, judge_id, "samples.page", filters, lens_ids, form_rule=form_rule, **bounds)
+
     number = max(1, number)
-    rows = read(folder, "samples.page", PageRow, **chosen, n_skipped=(number - 1) * PAGE_ROWS)
+    rows = rows_of(number)
     if not rows and number > 1:
-        first = load_page(folder, run_id, judge_id, filters, number=1, sort=sort, form_rule=form_rule)
-        last = first.n_pages
-        return (
-            first
-            if last == 1
-            else load_page(folder, run_id, judge_id, filters, number=last, sort=sort, form_rule=form_rule)
-        )
-    n_total = rows[0].n_total if rows else 0
-    return PairPage(rows, number, max(1, -(-n_total // PAGE_ROWS)), n_total)
+        n_total = load_facets(folder, run_id, judge_id, filters, form_rule=form_rule, lens_ids=lens_ids)["all"][""]
+        number = max(1, -(-n_total // n_rows))
+        rows = rows_of(number)
+    wanted = {"sample_ids": [row["sample_id"] for row in rows], "text": filters.text}
+    texts = {text.sample_id: text for text in read(folder, "samples.excerpts", _Text, **wanted)} if rows else {}
+    shown = tuple(PageRow(**(asdict(texts[row["sample_id"]]) | row)) for row in rows)
+    n_total = shown[0].n_total if shown else 0
+    return PairPage(shown, number, max(1, -(-n_total // n_rows)), n_total)
+
+
+def load_facets(
+    folder: Path, run_id: str, judge_id: str, filters: Filters, *, form_rule: str, lens_ids: Sequence[str] = ()
+) -> Facets:
+    """How many pairs would remain with each value of each filter, all others as they are."""
+    counted: dict[str, dict[str, int]] = {"all": {"": 0}}
+    for row in _asked(folder, run_id, judge_id, "samples.facets", filters, lens_ids, form_rule=form_rule):
+        if row["value"] is not None:
+            counted.setdefault(row["filter"], {})[row["value"]] = row["n"]
+    return counted
+
+
+def _asked(
+    folder: Path,
+    run_id: str,
+    judge_id: str,
+    name: str,
+    filters: Filters,
+    lens_ids: Sequence[str],
+    **values: Any,
+) -> list[dict[str, Any]]:
+    chosen: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(filters).items()
+    }
+    extras = filters.fires is not None or filters.topics is not None
+    held = asked(folder, run_id, judge_id, lens_ids, extras=extras)
+    columns, rows = ask(folder, held, name, **chosen, **values)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str) -> Pair | None:

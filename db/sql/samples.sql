@@ -1,58 +1,196 @@
--- name: page
--- One page of a run's pairs with an output, filtered and sorted; `n_total` counts all that pass the filters.
--- A filter that is null passes everything; quadrant and form 'none' stand for not assigned and not measured.
--- Texts are joined to the rows of the page alone: they weigh more than all the rest.
-with passing as (
+-- name: index_rows
+-- Every pair of a run that has an output, with all that lists filter and sort by but what people said; `place` is the run's
+-- order. What topics and lenses say is joined only where it is asked for.
+select
+    p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, coalesce(c.quadrant, 'none') as quadrant,
+    k.pack_layer, k.origin, j.mean_rating as judge_rating, j.spread as judge_spread,
+    coalesce(f.form_loop, 'none') as form_loop, coalesce(f.form_study, 'none') as form_study, f.n_chars, f.tail_loop_share,
+    if(is_imported($run_id), null, s.finish_reason) as finish_reason, q.template,
+    t.topic_match, l.fires,
+    c.position::bigint << 32 | p.position as place
+from pairs p
+join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+join runs r on r.run_id = p.run_id
+left join concepts k on k.pack_hash = r.pack_hash and k.concept = p.concept
+join samples s on s.sample_id = p.sample_id
+join prompts q on q.sample_id = p.sample_id
+left join forms f on f.sample_id = p.sample_id
+left join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
+left join (
+    select sample_id, arg_min(coalesce(topic_match, 'other'), vote) filter (topic is not null) as topic_match
+    from topics
+    where $with_topics and judge_id = $judge_id
+    group by sample_id
+) t on t.sample_id = p.sample_id
+left join (
+    select z.concept, x.sample_id, x.fires
+    from lens_scores x
+    join lenses z on z.lens_id = x.lens_id
+    where x.repeat = 0 and x.lens_id in (select unnest($lens_ids::text[]))
+) l on l.concept = p.concept and l.sample_id = p.sample_id
+where p.run_id = $run_id;
+
+-- name: n_pairs
+-- Pairs of all runs, which the database knows without counting.
+select count(*) from pairs;
+
+-- name: people
+-- What people said of a run's pairs, as it is in force.
+select concept, sample_id, override_rating, audit_rating from ratings_by_people($run_id);
+
+-- name: matching
+-- Samples of the run whose output or prompt has the text, in any case.
+select s.sample_id
+from samples s
+join prompts q on q.sample_id = s.sample_id
+where q.run_id = $run_id and (contains(lower(s.output), lower($text)) or contains(lower(q.prompt), lower($text)));
+
+-- name: keep_index
+-- In memory: the rows of index_rows, with room for what people said.
+create or replace table indexed as
+select *, null::tinyint as override_rating, null::tinyint as audit_rating from incoming;
+
+-- name: keep_texts
+-- In memory: which samples have a text that was searched for.
+create or replace table found (text text, sample_id text);
+
+-- name: keep_found
+-- In memory: samples that have a text.
+insert into found select $text, unnest($sample_ids::text[]);
+
+-- name: forget_text
+-- In memory: a search that is no longer kept.
+delete from found where text = $text;
+
+-- name: forget_people
+-- In memory: takes out what people said, before it is put in anew.
+update indexed set override_rating = null, audit_rating = null
+where override_rating is not null or audit_rating is not null;
+
+-- name: put_people
+-- In memory: puts in what people said.
+update indexed set override_rating = p.override_rating, audit_rating = p.audit_rating
+from incoming_people p
+where indexed.concept = p.concept and indexed.sample_id = p.sample_id;
+
+-- name: keep_filtered
+-- In memory: the rows with their verdicts, and in `failing` a bit for each filter that they do not pass; a filter that is null
+-- passes everything. Rating 0 stands for none, 'none' for what is not known.
+create or replace macro filtered(
+    form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, differs, topics, fires_is, finish, templates,
+    layers, concept_is, origin_is, text_is
+) as table
+select
+    v.*,
+    (not coalesce(quadrants is null or list_contains(quadrants::text[], quadrant), false))::integer
+    + 2 * (not coalesce(arm_is is null or arm = arm_is, false))::integer
+    + 4 * (not coalesce(kinds is null or list_contains(kinds::text[], negative_kind), false))::integer
+    + 8 * (not coalesce(forms is null or list_contains(forms::text[], form), false))::integer
+    + 16 * (not coalesce(ratings is null or list_contains(ratings::integer[], bin), false))::integer
+    + 32 * (not coalesce(source_is is null or verdict_source = source_is, false))::integer
+    + 64 * (not coalesce(people is null or list_contains(people::integer[], human), false))::integer
+    + 128 * (not (
+        differs is null or differs = 'person' and person_differs or differs = 'votes' and votes_differ
+    ))::integer
+    + 256 * (not coalesce(topics is null or list_contains(topics::text[], topic), false))::integer
+    + 512 * (not coalesce(fires_is is null or fires_is = activation, false))::integer
+    + 1024 * (not coalesce(finish is null or finish = finish_reason, false))::integer
+    + 2048 * (not coalesce(templates is null or list_contains(templates::text[], template), false))::integer
+    + 4096 * (not coalesce(layers is null or list_contains(layers::integer[], pack_layer), false))::integer
+    + 8192 * (not coalesce(concept_is is null or concept = concept_is, false))::integer
+    + 16384 * (not (
+        (origin_is is null or coalesce(origin = origin_is, false))
+        and (text_is is null or sample_id in (select f.sample_id from found f where f.text = text_is))
+    ))::integer as failing
+from (
     select
-        v.concept, v.sample_id, v.arm, v.negative_kind, v.position, v.bin, v.verdict, v.verdict_source, v.judge_rating,
-        v.judge_spread, c.quadrant, c.position as concept_position, f.tail_loop_share, f.n_chars,
-        case when $form_rule = 'study' then f.form_study else f.form_loop end as form
-    from verdicts($run_id, $judge_id) v
-    join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
-    semi join (
-        select s.sample_id
-        from samples s
-        join prompts q on q.sample_id = s.sample_id
-        where
-            q.run_id = $run_id
-            and (
-                $text is null
-                or contains(lower(s.output), lower($text)) or contains(lower(q.prompt), lower($text))
-            )
-    ) written on written.sample_id = v.sample_id
-    left join forms f on f.sample_id = v.sample_id
-    where
-        ($quadrants is null or list_contains($quadrants::text[], coalesce(c.quadrant, 'none')))
-        and ($concept is null or v.concept = $concept)
-        and ($arm is null or v.arm = $arm)
-        and ($kinds is null or list_contains($kinds::text[], v.negative_kind))
-        and ($forms is null or list_contains($forms::text[], coalesce(form, 'none')))
-        and ($ratings is null or list_contains($ratings::integer[], coalesce(v.bin, 0)))
-        and ($source is null or v.verdict_source = $source)
+        concept, sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating, judge_spread, n_chars,
+        tail_loop_share, finish_reason, template, place, rowid as row_id,
+        if(form_rule = 'study', form_study, form_loop) as form,
+        coalesce(override_rating, audit_rating, 0)::integer as human,
+        coalesce(override_rating, audit_rating, judge_rating) as verdict,
+        coalesce(round_even(verdict, 0)::integer, 0) as bin,
+        case
+            when override_rating is not null then 'override'
+            when audit_rating is not null then 'audit'
+            when judge_rating is not null then 'judge'
+        end as verdict_source,
+        coalesce(human > 0 and abs(judge_rating - human) >= 2, false) as person_differs,
+        coalesce(judge_spread >= 1, false) as votes_differ,
+        coalesce(topic_match, 'none') as topic,
+        case fires when true then 'on' when false then 'off' else 'none' end as activation
+    from indexed
+) v;
+
+-- name: page
+-- In memory: one page of the pairs that pass the filters, sorted; `n_total` counts all that do.
+with passing as (
+    select row_id, verdict, judge_spread, tail_loop_share, n_chars, place
+    from filtered(
+        $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+        $templates, $layers, $concept, $origin, $text
+    )
+    where failing = 0
 ),
 page as (
     select *, row_number() over () as row_order
     from (
-        select *
+        select row_id
         from passing
         order by
             case $sort when 'lowest' then verdict when 'highest' then -verdict end nulls last,
             case $sort when 'loop' then -tail_loop_share when 'longest' then -n_chars when 'shortest' then n_chars
                 when 'unsure' then -judge_spread end
                 nulls last,
-            concept_position, position
+            place
         limit $n_rows offset $n_skipped
     )
 )
 select
-    p.concept, p.sample_id, p.arm, p.negative_kind, p.quadrant, p.form, p.bin, p.verdict, p.verdict_source,
-    p.judge_rating, q.prompt, q.prompt_concept, p.n_chars,
-    substr(s.output, greatest(1, strpos(lower(s.output), lower(coalesce($text, ''))) - 60)::bigint, 240) as excerpt,
+    f.concept, f.sample_id, f.arm, f.negative_kind, nullif(f.quadrant, 'none') as quadrant, nullif(f.form, 'none') as form,
+    nullif(f.bin, 0) as bin, f.verdict, f.verdict_source, f.judge_rating, f.n_chars,
     (select count(*) from passing) as n_total
 from page p
-join samples s on s.sample_id = p.sample_id
-join prompts q on q.sample_id = p.sample_id
+join filtered(
+    $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+) f on f.row_id = p.row_id
 order by p.row_order;
+
+-- name: facets
+-- In memory: for each value of each filter, how many pairs pass all the other filters.
+with near as materialized (
+    select *
+    from filtered(
+        $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+        $templates, $layers, $concept, $origin, $text
+    )
+    where bit_count(failing) <= 1
+)
+select 'all' as filter, '' as value, count(*) as n from near where failing = 0
+union all select 'quadrant', quadrant, count(*) from near where (failing & ~1) = 0 group by all
+union all select 'arm', arm, count(*) from near where (failing & ~2) = 0 group by all
+union all select 'kind', negative_kind, count(*) from near where (failing & ~4) = 0 group by all
+union all select 'form', form, count(*) from near where (failing & ~8) = 0 group by all
+union all select 'rating', bin::text, count(*) from near where (failing & ~16) = 0 group by all
+union all select 'by', verdict_source, count(*) from near where (failing & ~32) = 0 group by all
+union all select 'person', human::text, count(*) from near where (failing & ~64) = 0 group by all
+union all select 'differ', 'person', count(*) from near where (failing & ~128) = 0 and person_differs
+union all select 'differ', 'votes', count(*) from near where (failing & ~128) = 0 and votes_differ
+union all select 'topic', topic, count(*) from near where (failing & ~256) = 0 group by all
+union all select 'fires', activation, count(*) from near where (failing & ~512) = 0 group by all
+union all select 'finish', finish_reason, count(*) from near where (failing & ~1024) = 0 group by all
+union all select 'template', template, count(*) from near where (failing & ~2048) = 0 group by all
+union all select 'layer', pack_layer::text, count(*) from near where (failing & ~4096) = 0 group by all
+union all select 'concept', concept, count(*) from near where (failing & ~8192) = 0 group by all;
+
+-- name: excerpts
+-- Texts of the pairs of a page: they weigh more than all the rest, so that only these are read.
+select
+    s.sample_id, q.prompt, q.prompt_concept,
+    substr(s.output, greatest(1, strpos(lower(s.output), lower(coalesce($text, ''))) - 60)::bigint, 240) as excerpt
+from samples s
+join prompts q on q.sample_id = s.sample_id
+where s.sample_id in (select unnest($sample_ids::text[]));
 
 -- name: pair
 -- One pair with its sample, form and verdict; `otherwise` is the rating in force were there no override, `judge_bin` its bin.
