@@ -37,6 +37,7 @@ from engine.mitigate_cli import filter_samples, refine
 from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
 from engine.score_cli import score
+from engine.snapshot_cli import app as snapshot_app
 from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible
 from engine.train_cli import escalate, train
@@ -54,6 +55,7 @@ app.add_typer(export_app, name="export")
 app.add_typer(import_app, name="import")
 app.add_typer(audit_app, name="audit")
 app.add_typer(compare_app, name="compare")
+app.add_typer(snapshot_app, name="snapshot")
 app.command(cls=SettingsCommand)(score)
 app.command()(layers)
 app.command()(activations)

@@ -22,9 +22,9 @@ def write_report(
     written = write_plots(document, plots) if plots else []
     if markdown:
         beside = _relative(plots, markdown) if plots else None
-        written.append(_write(markdown, render_markdown(document, plots=beside)))
+        written.append(write_text(markdown, render_markdown(document, plots=beside)))
     if html:
-        written.append(_write(html, render_page(document)))
+        written.append(write_text(html, render_page(document)))
     return written
 
 
@@ -33,8 +33,8 @@ def _relative(folder: Path, file: Path) -> str:
     return Path(os.path.relpath(folder.absolute(), file.absolute().parent)).as_posix()
 
 
-def _write(file: Path, text: str) -> Path:
-    """Write a text file beside its place and put it there."""
+def write_text(file: Path, text: str) -> Path:
+    """Write a text file beside its place and put it there; ExpectedError where it cannot be written."""
     if file.is_dir():
         raise ExpectedError(f"{file} is a folder.", hint="Name a file.")
     scratch: str | None = None

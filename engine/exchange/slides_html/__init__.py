@@ -1,0 +1,1 @@
+"""Pages to present as one HTML file."""
