@@ -409,6 +409,22 @@ class LeaseRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class MarkRow(Row):
+    """That a reviewer flagged a pair, took a flag back, put the pair off, or settled what others disagreed on."""
+
+    table: ClassVar[str] = "marks"
+    key: ClassVar[tuple[str, ...]] = ("mark_id",)
+    mark_id: str
+    run_id: str
+    concept: str
+    sample_id: str
+    reviewer: str
+    kind: Literal["flag", "unflag", "skip", "adjudicated"]
+    note: str | None
+    marked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LensRow(Row):
     """A lens, and why it has no measures where it has none."""
 

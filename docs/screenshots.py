@@ -22,6 +22,7 @@ SCREENS = {
     "overview": "",
     "pack": "pack",
     "samples": "samples",
+    "review": "review",
     "concept": "concept",
     "lenses": "lenses",
     "corrections": "corrections",

@@ -14,6 +14,13 @@ PROFILES: Final = {
     "D": "many senses · few siblings",
 }
 RATINGS: Final = {1: "Off topic", 2: "Tangential", 3: "Same area", 4: "On topic", 5: "Focused"}
+RUBRIC: Final = {
+    5: "The concept is the subject of all of the text, or all but a small part.",
+    4: "The main subject, but a good part leads away; or only one narrow kind or part of it.",
+    3: "One of several subjects; or another subject, with something of substance about the concept.",
+    2: "A subject nearby, and nothing of substance about the concept; or it is only named.",
+    1: "Nothing to do with the concept in this sense, or no sense at all.",
+}
 KINDS: Final = {"sibling": "sibling", "unrelated": "unrelated", "opposite": "opposite"}
 CEILINGS: Final = {
     "label_noise": "Label noise",

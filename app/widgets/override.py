@@ -70,7 +70,7 @@ def panel(context: Context, pair: data.PairDetail) -> None:
             "Your rating", help_text="Replaces the judge's rating of this sample and concept, nothing else. Keys 1–5."
         )
         _notice()
-        name = _name()
+        name = ask_reviewer()
         _buttons(context, pair, shown, history, name)
         _effect(context, pair)
         _history(history)
@@ -86,7 +86,8 @@ def _show(pair: data.PairDetail) -> Shown:
     return shown
 
 
-def _name() -> str:
+def ask_reviewer() -> str:
+    """The name that ratings are stored under, which is asked for where there is none yet."""
     name = state.reviewer()
     with st.container(horizontal=True, vertical_alignment="center", key="reviewer"):
         if name:

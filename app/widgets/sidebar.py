@@ -18,6 +18,7 @@ PAGES: Final = (
     ("screens/overview.py", "Overview", ":material/grid_view:"),
     ("screens/pack.py", "Pack", ":material/account_tree:"),
     ("screens/samples.py", "Samples", ":material/article:"),
+    ("screens/review.py", "Review", ":material/rate_review:"),
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
     ("screens/lenses.py", "Lenses", ":material/scatter_plot:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),

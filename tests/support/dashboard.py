@@ -36,7 +36,7 @@ def serve(study: Path, *, log: Path) -> Iterator[str]:
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=study.parent, env=environment, stdout=output, stderr=output)
         try:
-            _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+            wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -62,7 +62,8 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(250)
 
 
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers; RuntimeError when its process ends first."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:

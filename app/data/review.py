@@ -1,0 +1,368 @@
+"""Queues of pairs to rate: what is in them, who has which pair before them, and what reviewers do with it.
+
+A pair that is shown to somebody is leased to them for a while, in the study, so that two people on one queue never get the same
+one, whatever browser or server they sit at. Leases are taken in the transaction that looks for the pair.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import duckdb
+
+from app.data.memory import remembered
+from app.data.rows import read
+from app.data.samples import Filters, PageRow, Sort
+from db import connect, insert, query, transaction
+from db.rows import LeaseRow, MarkRow, RatingRow
+from engine.exchange.audit_planning import Wish, build_plan
+from engine.stats.audit_order import StratumWorth, audit_order
+from engine.stats.audit_plan import StratumKey
+
+Queue = Literal["audit", "adjudicate", "flagged", "filter"]
+QUEUES: Final[tuple[Queue, ...]] = get_args(Queue)
+LEASE: Final = timedelta(minutes=10)
+FILTERED: Final = 200
+"""Pairs of a filter that are queued at once, the first in its order."""
+TRAIL: Final = 50
+"""Own ratings that can be gone back to."""
+
+Key = tuple[str, str]
+"""Concept and sample."""
+
+
+class Item(NamedTuple):
+    """A pair in a queue; `probability` with which it was drawn, None outside of audits."""
+
+    concept: str
+    sample_id: str
+    probability: float | None = None
+
+    @property
+    def key(self) -> Key:
+        """Concept and sample."""
+        return self.concept, self.sample_id
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whose desk pairs come to, and from which queue; `n_raters` people rate each pair of an audit or filter."""
+
+    folder: Path
+    run_id: str
+    judge_id: str
+    reviewer: str
+    queue: Queue
+    n_raters: int = 1
+    filters: Filters = field(default_factory=Filters)
+    sort: Sort = "run"
+    form_rule: str = "loop"
+
+    @property
+    def source(self) -> Literal["audit", "override"]:
+        """What ratings given here are stored as."""
+        return "audit" if self.queue == "audit" else "override"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """All that a reviewer may see of a pair before they rate it."""
+
+    concept: str
+    sample_id: str
+    definition: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A rating that the reviewer gave and did not take back."""
+
+    concept: str
+    sample_id: str
+    source: str
+    rating: int
+    rating_id: str
+    blind: bool
+    rated_at: datetime
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag in force."""
+
+    reviewer: str
+    note: str | None
+    marked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a queue is: pairs in it, those rated by all who should, those left for this reviewer."""
+
+    n_all: int
+    n_done: int
+    n_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The pairs that plans have drawn, by stratum, and what is known of the strata."""
+
+    strata: Mapping[StratumKey, tuple[Item, ...]]
+    shares: Mapping[StratumKey, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What reviewers have done by now."""
+
+    raters: Mapping[Key, int]
+    mine: frozenset[Key]
+    leased: Mapping[Key, int]
+    my_leases: tuple[Key, ...]
+    skipped: tuple[Key, ...]
+
+    def is_open(self, key: Key, n_raters: int) -> bool:
+        """Whether this reviewer may be given the pair."""
+        return key not in self.mine and self.raters.get(key, 0) + self.leased.get(key, 0) < n_raters
+
+
+def has_plan(folder: Path, run_id: str) -> bool:
+    """Whether any audit was planned for the run."""
+    with connect(folder) as cursor:
+        return bool((cursor.execute(query("review.audit_state"), {"run_id": run_id}).fetchone() or (0,))[0])
+
+
+def plan_audit(folder: Path, run_id: str, judge_id: str, *, n_ratings: int) -> None:
+    """Draw pairs for so many ratings; AuditError where that cannot be had."""
+    build_plan(folder, Wish(n_ratings=n_ratings), run_id=run_id, judge_id=judge_id)
+
+
+def take(desk: Desk, *, n: int = 2) -> tuple[Item, ...]:
+    """Lease the reviewer's next pairs, those first that they have before them already.
+
+    A pair comes to no more people at once than are to rate it, until a lease runs out.
+    """
+    candidates = _candidates(desk)
+    with transaction(desk.folder) as cursor:
+        state = _state(cursor, desk)
+        items = [item for item, _ in zip(_in_order(candidates, state, desk), range(n), strict=False)]
+        now = _now()
+        _end_leases(cursor, desk, None, now)
+        # Taken one after the other, so that the order is kept.
+        times = [now + timedelta(microseconds=i) for i in range(len(items))]
+        rows = [
+            LeaseRow(desk.run_id, *item.key, desk.reviewer, t, t + LEASE) for item, t in zip(items, times, strict=True)
+        ]
+        insert(cursor, rows)
+    return tuple(items)
+
+
+def load_standing(desk: Desk) -> Standing:
+    """How far the queue is."""
+    candidates = _candidates(desk)
+    with connect(desk.folder) as cursor:
+        state = _state(cursor, desk)
+    keys = [item.key for item in _all(candidates)]
+    if desk.queue in ("adjudicate", "flagged"):
+        # What is settled leaves these queues, so that nothing in them is done.
+        return Standing(len(keys), 0, len(keys))
+    n_done = sum(state.raters.get(key, 0) >= desk.n_raters for key in keys)
+    n_left = sum(key not in state.mine and state.raters.get(key, 0) < desk.n_raters for key in keys)
+    return Standing(len(keys), n_done, n_left)
+
+
+def load_text(desk: Desk, key: Key) -> Text | None:
+    """The text of a pair, and the concept to rate it for; None where the run has no such pair."""
+    concept, sample_id = key
+    chosen = {"run_id": desk.run_id, "concept": concept, "sample_id": sample_id}
+    return next(iter(read(desk.folder, "review.text", Text, **chosen)), None)
+
+
+def load_own(desk: Desk) -> tuple[Own, ...]:
+    """The reviewer's latest ratings, the last one first."""
+    return read(desk.folder, "review.own", Own, run_id=desk.run_id, reviewer=desk.reviewer, n_rows=TRAIL)
+
+
+def load_flag(desk: Desk, key: Key) -> Flag | None:
+    """The flag in force on a pair."""
+    concept, sample_id = key
+    found = read(desk.folder, "review.flag", Flag, run_id=desk.run_id, concept=concept, sample_id=sample_id)
+    return found[0] if found else None
+
+
+def add_rating(desk: Desk, item: Item, *, rating: int, reason: str | None, blind: bool, rating_id: str) -> bool:
+    """Store a rating, end the lease and settle what the queue was about; False when one with that id is stored already."""
+    row = RatingRow(
+        rating_id=rating_id,
+        run_id=desk.run_id,
+        concept=item.concept,
+        sample_id=item.sample_id,
+        reviewer=desk.reviewer,
+        source=desk.source,
+        rating=rating,
+        undoes=None,
+        inclusion_probability=item.probability if desk.source == "audit" else None,
+        blind=blind,
+        reason=reason or None,
+        rated_at=_now(),
+    )
+    settles: dict[Queue, Literal["adjudicated", "unflag"]] = {"adjudicate": "adjudicated", "flagged": "unflag"}
+    with transaction(desk.folder) as cursor:
+        is_new = insert(cursor, [row]) == 1
+        if desk.queue in settles:
+            insert(cursor, [_mark(desk, item.key, settles[desk.queue], None, f"{rating_id}-settles")])
+        _end_leases(cursor, desk, item.key, _now())
+    return is_new
+
+
+def take_back(desk: Desk, own: Own) -> bool:
+    """Undo a rating; False when it is undone already."""
+    row = RatingRow(
+        rating_id=f"undo-{own.rating_id}",
+        run_id=desk.run_id,
+        concept=own.concept,
+        sample_id=own.sample_id,
+        reviewer=desk.reviewer,
+        source="audit" if own.source == "audit" else "override",
+        rating=None,
+        undoes=own.rating_id,
+        inclusion_probability=None,
+        blind=False,
+        reason=None,
+        rated_at=_now(),
+    )
+    with transaction(desk.folder) as cursor:
+        return insert(cursor, [row]) == 1
+
+
+def add_mark(
+    desk: Desk, key: Key, kind: Literal["flag", "unflag", "skip"], *, note: str | None = None, mark_id: str
+) -> None:
+    """Store a flag, its end, or that the reviewer puts the pair off; a skipped pair is free for others."""
+    with transaction(desk.folder) as cursor:
+        insert(cursor, [_mark(desk, key, kind, note, mark_id)])
+        if kind == "skip":
+            _end_leases(cursor, desk, key, _now())
+
+
+def new_mark_id() -> str:
+    """An id for a mark that is about to be made."""
+    return uuid.uuid4().hex
+
+
+def _mark(desk: Desk, key: Key, kind: Any, note: str | None, mark_id: str) -> MarkRow:
+    return MarkRow(mark_id, desk.run_id, *key, desk.reviewer, kind, note or None, _now())
+
+
+def _candidates(desk: Desk) -> _Drawn | tuple[Item, ...]:
+    match desk.queue:
+        case "audit":
+            return _drawn(desk)
+        case "adjudicate":
+            return _items(desk.folder, "review.disagreed", run_id=desk.run_id, judge_id=desk.judge_id)
+        case "flagged":
+            return _items(desk.folder, "review.flagged", run_id=desk.run_id)
+        case "filter":
+            return _filtered(desk)
+
+
+def _items(folder: Path, name: str, **chosen: str) -> tuple[Item, ...]:
+    with connect(folder) as cursor:
+        return tuple(Item(row[0], row[1]) for row in cursor.execute(query(name), chosen).fetchall())
+
+
+def _filtered(desk: Desk) -> tuple[Item, ...]:
+    chosen = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(desk.filters).items()}
+    chosen |= {"run_id": desk.run_id, "judge_id": desk.judge_id, "sort": desk.sort, "form_rule": desk.form_rule}
+    rows = read(desk.folder, "samples.page", PageRow, **chosen, n_rows=FILTERED, n_skipped=0)
+    return tuple(Item(row.concept, row.sample_id) for row in rows)
+
+
+def _drawn(desk: Desk) -> _Drawn:
+    """The drawn pairs, read again only when a plan or the study's work changes them."""
+    with connect(desk.folder) as cursor:
+        state = cursor.execute(query("review.audit_state"), {"run_id": desk.run_id}).fetchone()
+    return remembered(desk.folder, ("drawn", desk.run_id, state), lambda: _read_drawn(desk))
+
+
+def _read_drawn(desk: Desk) -> _Drawn:
+    strata: dict[StratumKey, list[Item]] = {}
+    with connect(desk.folder) as cursor:
+        sizes = cursor.execute(query("review.strata"), {"run_id": desk.run_id}).fetchall()
+        rows = cursor.execute(query("review.drawn"), {"run_id": desk.run_id}).fetchall()
+    for concept, sample_id, quadrant, arm, probability in rows:
+        strata.setdefault((quadrant, arm), []).append(Item(concept, sample_id, probability))
+    of_arm: dict[str, int] = {}
+    for _, arm, n, _ in sizes:
+        of_arm[arm] = of_arm.get(arm, 0) + n
+    return _Drawn(
+        {key: tuple(items) for key, items in strata.items()},
+        {(quadrant, arm): (n / of_arm[arm], variance) for quadrant, arm, n, variance in sizes},
+    )
+
+
+def _all(candidates: _Drawn | tuple[Item, ...]) -> Iterator[Item]:
+    return chain.from_iterable(candidates.strata.values()) if isinstance(candidates, _Drawn) else iter(candidates)
+
+
+def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
+    who = {"run_id": desk.run_id, "reviewer": desk.reviewer}
+    rated = cursor.execute(query("review.raters"), {**who, "source": desk.source}).fetchall()
+    if desk.queue in ("adjudicate", "flagged"):
+        # Whoever settles a pair may have rated it before.
+        rated = []
+    leases = cursor.execute(query("review.leases"), {"run_id": desk.run_id, "now": _now()}).fetchall()
+    skipped = cursor.execute(query("review.skipped"), who).fetchall()
+    leased: dict[Key, int] = {}
+    for concept, sample_id, reviewer, _ in leases:
+        leased[concept, sample_id] = leased.get((concept, sample_id), 0) + (reviewer != desk.reviewer)
+    return _State(
+        raters={(concept, sample_id): n for concept, sample_id, n, _ in rated},
+        mine=frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rated if is_mine),
+        leased=leased,
+        my_leases=tuple((row[0], row[1]) for row in leases if row[2] == desk.reviewer),
+        skipped=tuple((row[0], row[1]) for row in skipped),
+    )
+
+
+def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) -> Iterator[Item]:
+    """Open pairs: those on the reviewer's desk, then the queue's, then those that they put off, the longest ago first."""
+    late = set(state.skipped)
+    held = {key: None for key in state.my_leases if key not in late}
+    open_items = {item.key: item for item in _all(candidates) if state.is_open(item.key, desk.n_raters)}
+    yield from (open_items[key] for key in held if key in open_items)
+    for item in _fresh(candidates, open_items, state, desk):
+        if item.key not in late and item.key not in held:
+            yield item
+    yield from (open_items[key] for key in state.skipped if key in open_items)
+
+
+def _fresh(
+    candidates: _Drawn | tuple[Item, ...], open_items: Mapping[Key, Item], state: _State, desk: Desk
+) -> Iterator[Item]:
+    if not isinstance(candidates, _Drawn):
+        return iter(open_items.values())
+    left, worth = {}, {}
+    for key, items in candidates.strata.items():
+        left[key] = [item for item in items if item.key in open_items]
+        share, variance = candidates.shares.get(key, (0.0, 0.0))
+        worth[key] = StratumWorth(share, variance, sum(item.key in state.raters for item in items))
+    n_rated = sum(stratum.n_rated for stratum in worth.values())
+    return audit_order(left, worth, seed=f"{desk.run_id} {desk.reviewer} {n_rated}")
+
+
+def _end_leases(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key | None, now: datetime) -> None:
+    concept, sample_id = key or (None, None)
+    chosen = {"run_id": desk.run_id, "reviewer": desk.reviewer, "concept": concept, "sample_id": sample_id, "now": now}
+    cursor.execute(query("review.end_leases"), chosen)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,0 +1,193 @@
+"""Rate what a queue brings, blind, one text at a time, by keyboard; every rating is stored at once."""
+
+from typing import Final
+
+import streamlit as st
+
+from app import context, data, state
+from app.context import Context
+from app.data import review
+from app.data.review import Desk, Queue
+from app.viewmodels.review import pace
+from app.widgets import filters, markup, notices, override, review_desk, review_item, review_progress
+from engine.errors import AuditError
+from engine.words import RATINGS, RUBRIC, integer
+
+QUEUES: Final[dict[Queue, str]] = {
+    "audit": "Audit",
+    "adjudicate": "Disagreements",
+    "flagged": "Flagged",
+    "filter": "My filter",
+}
+AFTER: Final = {"look": "Compare", "on": "Straight on"}
+_HELP: Final = (
+    "Audit: pairs drawn at random, the only ones that say something of texts nobody read. Disagreements: two people, or a "
+    "blind rating and the judge, are two or more apart. Flagged: somebody asked for another look. My filter: the pairs that "
+    "the Samples screen last led here with."
+)
+_EMPTY: Final[dict[Queue, tuple[str, str]]] = {
+    "audit": (
+        "The audit is done",
+        "Every drawn pair is rated, or before another reviewer. Plan more ratings, or look at the findings.",
+    ),
+    "adjudicate": (
+        "No disagreements",
+        "Nobody is two ratings or more from the judge or from somebody else, or all such pairs are settled.",
+    ),
+    "flagged": ("No flags", "Press F on a pair, here or in a queue, and it waits here for somebody to settle it."),
+    "filter": ("Nothing left in this filter", "Every pair that passes is rated. Choose others on the Samples screen."),
+}
+
+
+def show(here: Context) -> None:
+    """Draw the queue's strip, then the pair on the desk."""
+    if here.run.n_samples == 0:
+        notices.empty(
+            "No samples yet",
+            "There is nothing to rate before the model has written.",
+            command=f"lensgap run {here.folder}",
+        )
+        return
+    with st.container(horizontal=True, key="review-head", vertical_alignment="center"):
+        st.html('<h1 class="lg-title">Review</h1>', width="stretch")
+        name = override.ask_reviewer()
+    if not name:
+        notices.note("Ratings are stored under your name. Give it above, then press Enter.")
+        return
+    desk = _desk(here, name)
+    _strip(desk)
+    if desk.queue == "audit" and not review.has_plan(here.folder, here.run.run_id):
+        _plan(here)
+        return
+    sitting = review_desk.sit_down(desk)
+    main, side = st.columns([2.15, 1], gap="large")
+    with side:
+        _side(here, desk)
+    with main:
+        _pair(here, sitting)
+
+
+def _desk(here: Context, name: str) -> Desk:
+    queue: Queue = state.one_of("queue", review.QUEUES, default="audit")  # type: ignore[assignment]
+    concepts = [profile.concept for profile in data.load_profiles(here.folder, here.run.run_id)]
+    chosen, sort, _ = filters.read(concepts) if queue == "filter" else (data.Filters(), "run", 1)
+    n_raters = int(state.given_number("raters", default=1, low=1, high=2))
+    return Desk(here.folder, here.run.run_id, here.judge_id, name, queue, n_raters, chosen, sort, here.form_rule)
+
+
+def _strip(desk: Desk) -> None:
+    with st.container(horizontal=True, key="review-strip", vertical_alignment="bottom", gap="medium"):
+        state.bound(
+            st.segmented_control,
+            "Queue",
+            name="queue",
+            value=desk.queue,
+            default="audit",
+            required=True,
+            options=list(QUEUES),
+            format_func=QUEUES.__getitem__,
+            help=_HELP,
+        )
+        if desk.queue in ("audit", "filter"):
+            state.bound(
+                st.segmented_control,
+                "People a pair",
+                name="raters",
+                value=str(desk.n_raters),
+                default="1",
+                required=True,
+                options=["1", "2"],
+                help="With two, each pair comes to two people, which tells how far people agree.",
+            )
+        # No switch: the browser would leave the cursor on it, where no key rates.
+        state.bound(
+            st.segmented_control,
+            "After a rating",
+            name="after",
+            value=_after(),
+            default="look",
+            required=True,
+            options=list(AFTER),
+            format_func=AFTER.__getitem__,
+            help="First see what judge, lenses and other people said of the text; or go on to the next one at once.",
+        )
+
+
+def _after() -> str | None:
+    return state.one_of("after", tuple(AFTER), default="look")
+
+
+def _pair(here: Context, sitting: review_desk.Sitting) -> None:
+    own = {
+        (rating.concept, rating.sample_id): rating
+        for rating in review.load_own(sitting.desk)
+        if rating.source == sitting.desk.source
+    }
+    last = next(iter(own.values()), None)
+    item = sitting.item
+    found = review.load_text(sitting.desk, item.key) if item else None
+    if sitting.notice:
+        notices.warning(sitting.notice)
+    if item is None or found is None:
+        notices.empty(*_EMPTY[sitting.desk.queue], icon="✓")
+        review_item.moves(sitting, None, None, last)
+        return
+    shown = review_desk.show(sitting, item)
+    rated = own.get(item.key) if sitting.at is not None else None
+    with st.container(key="review-desk", border=True):
+        review_item.text(here, found)
+        review_item.keys(shown, rated, go_on=_after() == "on")
+        review_item.moves(sitting, shown, rated, last)
+        if rated is None and item.key in sitting.seen:
+            notices.note("You have seen what the judge said of this text, so a new rating is kept as not blind.")
+        flag = review.load_flag(sitting.desk, item.key)
+        if rated is not None:
+            review_item.opened(here, sitting, rated, flag)
+        review_item.flagging(shown, flag)
+
+
+def _side(here: Context, desk: Desk) -> None:
+    standing, own = review.load_standing(desk), review.load_own(desk)
+    review_progress.bar(desk, standing, pace([rating.rated_at for rating in own[:20]]))
+    if desk.queue == "audit":
+        review_progress.precision(here, standing)
+    notices.heading("What the numbers mean", help_text="The judge rates by the same five steps.")
+    rows = "".join(
+        f"<dt>{rating}</dt><dd><b>{word}</b> {markup.text(RUBRIC[rating])}</dd>"
+        for rating, word in sorted(RATINGS.items(), reverse=True)
+    )
+    st.html(f'<dl class="lg-rubric">{rows}</dl>')
+    review_item.help_panel()
+
+
+def _plan(here: Context) -> None:
+    """Say what an audit is, and plan one."""
+    notices.empty(
+        "No audit is planned yet",
+        "An audit draws pairs by chance, and you rate them without seeing what the judge said. Only such ratings tell how "
+        "far the judge can be trusted on the texts that nobody reads.",
+    )
+    with st.container(key="review-plan", horizontal=True, vertical_alignment="bottom", horizontal_alignment="center"):
+        wished = st.number_input(
+            "Ratings to give in all",
+            min_value=4,
+            max_value=here.run.n_pairs or 4,
+            value=min(60, here.run.n_pairs or 4),
+            step=10,
+            width=190,
+            help=f"About a minute each. The run has {integer(here.run.n_pairs)} pairs; at least 5 % of them are drawn.",
+        )
+        if st.button("Plan the audit", type="primary", disabled=here.judge is None):
+            try:
+                review.plan_audit(here.folder, here.run.run_id, here.judge_id, n_ratings=int(wished))
+            except AuditError as error:
+                notices.warning(str(error))
+            else:
+                st.rerun()
+    if here.judge is None:
+        notices.note(
+            "An audit checks a judge, and none has rated this run yet.", command=f"lensgap judge {here.folder}"
+        )
+
+
+show(context.current())

@@ -1,0 +1,60 @@
+"""How far a queue is, how fast, and what the ratings so far are worth."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from app.context import Context
+from app.data.memory import remembered
+from app.data.review import Desk, Standing
+from app.viewmodels.review import Pace
+from app.widgets import markup, notices
+from db.errors import ExpectedError
+from engine.exchange.audit import build_estimate
+from engine.words import count, integer
+
+WISHED: Final = 0.2
+_EVERY: Final = 5
+"""Ratings after which the estimate is worked out anew: it reads every pair of the run."""
+
+
+def bar(desk: Desk, standing: Standing, pace: Pace | None) -> None:
+    """A bar with what is done and left, and the reviewer's pace."""
+    if desk.queue in ("adjudicate", "flagged"):
+        st.html(f'<div class="lg-queue"><b>{count(standing.n_left, "pair")}</b> waiting</div>')
+        return
+    share = standing.n_done / standing.n_all if standing.n_all else 0.0
+    told = f"<p><b>{integer(standing.n_done)}</b> of {integer(standing.n_all)} rated</p>"
+    speed = f"{markup.text(pace.words)} · {markup.text(pace.left(standing.n_left))}" if pace and standing.n_left else ""
+    st.html(
+        f'<div class="lg-queue"><div>{told}<span>{integer(standing.n_left)} for you</span></div>'
+        f'<div class="lg-bar" role="progressbar" aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-label="Pairs rated"><i style="width:{100 * share:.1f}%"></i></div><small>{speed}</small></div>'
+    )
+
+
+def precision(context: Context, standing: Standing) -> None:
+    """How wide the audited gap's interval is, and how many ratings narrow it; not where it lies, which would not be blind."""
+    key = ("audit-precision", context.run.run_id, context.judge_id, standing.n_done // _EVERY)
+    try:
+        found = remembered(context.folder, key, lambda: _estimate(context.folder, context.run.run_id, context.judge_id))
+    except ExpectedError:
+        return
+    gap, more = found["overall"]["gap"]["samples"], found["more_ratings"]["samples"]
+    if gap["low"] is None:
+        notices.note("A few ratings of each kind are needed before the audit's interval can be told.")
+        return
+    half = (gap["high"] - gap["low"]) / 2
+    wanted = (
+        f"about {integer(more['n'])} more to ± {WISHED:g}"
+        if more["n"]
+        else f"± {WISHED:g} is reached"
+        if more["n"] == 0
+        else ""
+    )
+    notices.note(f"The audited gap is known to ± {half:.2f}{'; ' + wanted if wanted else ''}.")
+
+
+def _estimate(folder: Path, run_id: str, judge_id: str) -> dict[str, Any]:
+    return build_estimate(folder, run_id=run_id, judge_id=judge_id, half_width=WISHED)

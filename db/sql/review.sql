@@ -1,0 +1,117 @@
+-- name: audit_state
+-- What decides which pairs are drawn, so that equal rows mean equal lists: plans, and overrides from before the first audit rating.
+with began as (
+    select min(order_number) as first_audit from ratings where run_id = $run_id and source = 'audit'
+)
+select
+    (select count(*) from audit_plans where run_id = $run_id) as n_plans,
+    (
+        select count(*)
+        from ratings
+        where run_id = $run_id and source = 'override'
+            and order_number < coalesce((select first_audit from began), order_number + 1)
+    ) as n_early;
+
+-- name: drawn
+-- Pairs that the plans in force have drawn, in an order that says nothing of them.
+select concept, sample_id, quadrant, arm, probability
+from audit_pairs($run_id)
+where is_drawn
+order by md5(concept || ' ' || sample_id), concept, sample_id;
+
+-- name: strata
+-- How many pairs each quadrant and arm has, and how far people were expected to differ from the judge there.
+with latest as (
+    select s.quadrant, s.arm, s.variance
+    from audit_strata s
+    join audit_plans p on p.plan_id = s.plan_id
+    where p.run_id = $run_id
+    qualify row_number() over (partition by s.quadrant, s.arm order by p.planned_at desc, p.plan_id) = 1
+)
+select p.quadrant, p.arm, count(*) as n, any_value(l.variance) as variance
+from audit_pairs($run_id) p
+join latest l on l.quadrant = p.quadrant and l.arm = p.arm
+group by all
+order by all;
+
+-- name: disagreed
+-- Pairs on which two people, or a person who rated blind and the judge, are two ratings or more apart, and nobody has decided since.
+with said as (
+    select
+        concept, sample_id, max(rating) - min(rating) as apart, max(rated_at) as rated_at,
+        max(rating) filter (blind) as highest_blind, min(rating) filter (blind) as lowest_blind
+    from ratings_by_reviewer
+    where run_id = $run_id
+    group by concept, sample_id
+)
+select s.concept, s.sample_id
+from said s
+left join ratings_by_judge($judge_id) j on j.concept = s.concept and j.sample_id = s.sample_id
+left join (
+    select concept, sample_id, max(marked_at) as marked_at
+    from marks
+    where run_id = $run_id and kind = 'adjudicated'
+    group by concept, sample_id
+) m on m.concept = s.concept and m.sample_id = s.sample_id
+where
+    (s.apart >= 2 or s.highest_blind - j.mean_rating >= 2 or j.mean_rating - s.lowest_blind >= 2)
+    and (m.marked_at is null or m.marked_at < s.rated_at)
+order by md5(s.concept || ' ' || s.sample_id), s.concept, s.sample_id;
+
+-- name: flagged
+select concept, sample_id from flags_in_force where run_id = $run_id order by order_number;
+
+-- name: flag
+-- The flag in force on a pair, if any.
+select reviewer, note, marked_at from flags_in_force
+where run_id = $run_id and concept = $concept and sample_id = $sample_id;
+
+-- name: raters
+-- By how many people each pair was rated so far, and whether by this reviewer.
+select concept, sample_id, count(distinct reviewer) as n_raters, bool_or(reviewer = $reviewer) as is_mine
+from ratings_by_reviewer
+where run_id = $run_id and source = $source
+group by concept, sample_id;
+
+-- name: leases
+-- Which pairs lie before which reviewer now.
+select concept, sample_id, reviewer, max(taken_at) as taken_at
+from leases
+where run_id = $run_id and expires_at > $now
+group by concept, sample_id, reviewer
+order by taken_at;
+
+-- name: end_leases
+-- End the reviewer's leases on a pair, or on every pair where none is named; and forget those that ran out.
+delete from leases
+where
+    (
+        run_id = $run_id and reviewer = $reviewer
+        and ($concept is null or (concept = $concept and sample_id = $sample_id))
+    )
+    or expires_at < $now;
+
+-- name: skipped
+-- Pairs that the reviewer put off, the longest ago first.
+select concept, sample_id, max(order_number) as order_number
+from marks
+where run_id = $run_id and reviewer = $reviewer and kind = 'skip'
+group by concept, sample_id
+order by order_number;
+
+-- name: own
+-- The reviewer's own ratings in force, latest first.
+select concept, sample_id, source, rating, rating_id, blind, rated_at, inclusion_probability as probability
+from ratings_by_reviewer
+where run_id = $run_id and reviewer = $reviewer
+order by order_number desc
+limit $n_rows;
+
+-- name: text
+-- All that a reviewer may see of a pair before they rate it.
+select p.concept, p.sample_id, c.definition, s.output
+from pairs p
+join runs r on r.run_id = p.run_id
+join concepts c on c.pack_hash = r.pack_hash and c.concept = p.concept
+join samples s on s.sample_id = p.sample_id
+where p.run_id = $run_id and p.concept = $concept and p.sample_id = $sample_id;

@@ -1,0 +1,151 @@
+"""Reviewing as people do it: by keyboard alone, two at once, through a reload, and through the death of the server."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.data import review
+from db import connect
+from tests.support.dashboard import ROOT, open_browser, serve, settle, wait_for
+from tests.support.synthetic_study import JUDGE, RUN, build_study
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    study = build_study(tmp_path_factory.mktemp("study") / "study", n_concepts=6, n_pairs=30, n_between=1)
+    review.plan_audit(study, RUN, JUDGE, n_ratings=60)
+    return study
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(study: Path) -> Iterator[str]:
+    with serve(study, log=study.parent / "dashboard.log") as address:
+        yield address
+
+
+def sit_down(browser: Browser, address: str, name: str) -> Page:
+    context = browser.new_context(viewport={"width": 1100, "height": 720})
+    context.add_cookies([{"name": "lensgap_reviewer", "value": name, "url": address}])
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(f"{address}/review")
+    page.wait_for_selector(".lg-reading")
+    settle(page)
+    return page
+
+
+def on_desk(page: Page) -> str:
+    classes = page.locator('[class*="st-key-review-3-"]').first.get_attribute("class") or ""
+    return next(name for name in classes.split() if name.startswith("st-key-review-3-"))
+
+
+def ratings(study: Path, reviewer: str) -> list[tuple[object, ...]]:
+    with connect(study) as cursor:
+        found = cursor.execute(
+            "select concept, sample_id, rating, blind, source, inclusion_probability is not null from ratings "
+            "where reviewer = ? order by order_number",
+            [reviewer],
+        )
+        return found.fetchall()
+
+
+def test_twenty_pairs_are_audited_blind_by_keyboard_alone(chromium: Browser, study: Path, address: str) -> None:
+    page = sit_down(chromium, address, "Ada")
+    desks = []
+    for i in range(20):
+        desks.append(on_desk(page))
+        hidden = page.locator(".stMain").inner_html()
+        assert not [mark for mark in ("lg-letter", "lg-badge", "lg-rating", "lg-scores") if mark in hidden]
+        page.keyboard.press(str(i % 5 + 1))
+        expect(page.locator(".lg-said-both")).to_contain_text(f"You said {i % 5 + 1}")
+        settle(page)
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".lg-said-both")).to_have_count(0)
+        settle(page)
+    assert len(set(desks)) == 20
+    stored = ratings(study, "Ada")
+    assert [row[2] for row in stored] == [i % 5 + 1 for i in range(20)]
+    assert {row[3:] for row in stored} == {(True, "audit", True)}
+
+
+def test_two_reviewers_at_one_queue_never_rate_the_same_pair(chromium: Browser, study: Path, address: str) -> None:
+    pages = {name: sit_down(chromium, address, name) for name in ("Bob", "Eve")}
+    for page in pages.values():
+        page.get_by_role("radio", name="Straight on").click()
+        settle(page)
+    for _ in range(4):
+        before = {name: on_desk(page) for name, page in pages.items()}
+        assert len(set(before.values())) == 2
+        for page in pages.values():
+            page.keyboard.press("3")
+        for name, page in pages.items():
+            expect(page.locator(f".{before[name]}")).to_have_count(0, timeout=15_000)
+            settle(page)
+    given = {name: {row[:2] for row in ratings(study, name)} for name in pages}
+    assert {name: len(pairs) for name, pairs in given.items()} == {"Bob": 4, "Eve": 4}
+    assert not given["Bob"] & given["Eve"]
+
+
+def test_a_reload_in_the_middle_brings_back_the_same_text(chromium: Browser, study: Path, address: str) -> None:
+    page = sit_down(chromium, address, "Kim")
+    page.keyboard.press("2")
+    expect(page.locator(".lg-said-both")).to_be_visible()
+    settle(page)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".lg-said-both")).to_have_count(0)
+    settle(page)
+    open_now = on_desk(page)
+    page.reload()
+    page.wait_for_selector(".lg-reading")
+    settle(page)
+    assert on_desk(page) == open_now
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".lg-said-both")).to_contain_text("You said 2")
+    assert len(ratings(study, "Kim")) == 1
+
+
+def test_a_killed_server_loses_no_rating_and_the_review_goes_on(chromium: Browser, study: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    address, environment = f"http://127.0.0.1:{port}", os.environ | {"LENSGAP_STUDY": str(study)}
+
+    def start() -> subprocess.Popen[bytes]:
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, cwd=study.parent, env=environment, stdout=quiet, stderr=quiet)
+        wait_for(f"{address}/_stcore/health", process)
+        return process
+
+    process = start()
+    try:
+        page = sit_down(chromium, address, "Max")
+        page.keyboard.press("4")
+        expect(page.locator(".lg-said-both")).to_be_visible()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = start()
+        page.goto(f"{address}/review")
+        page.wait_for_selector(".lg-reading")
+        settle(page)
+        page.keyboard.press("5")
+        expect(page.locator(".lg-said-both")).to_contain_text("You said 5")
+    finally:
+        process.kill()
+        process.wait()
+    assert [row[2] for row in ratings(study, "Max")] == [4, 5]
