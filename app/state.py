@@ -68,13 +68,15 @@ def bound(
     value: T,
     default: Any = None,
     clears: Iterable[str] = (),
+    key: str = "",
     **kw: Any,
 ) -> T:
     """Draw a widget that shows `value` and writes its changes to the parameter `name`; `clears` names others to take out.
 
-    The widget's own state is set only where it differs: setting it on every run would overwrite what is being typed.
+    The widget's own state is set only where it differs: setting it on every run would overwrite what is being typed. A second
+    widget of one parameter needs a `key` of its own.
     """
-    key = f"widget-{name}"
+    key = key or f"widget-{name}"
     if st.session_state.get(key, _UNSET) != value:
         st.session_state[key] = value
 

@@ -25,8 +25,10 @@ SCREENS = {
     "review": "review",
     "concept": "concept",
     "lenses": "lenses",
+    "findings": "findings",
     "corrections": "corrections",
     "rubric-lab": "rubric_lab",
+    "present": "present",
 }
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((1440, 900), (1100, 720))

@@ -21,8 +21,10 @@ PAGES: Final = (
     ("screens/review.py", "Review", ":material/rate_review:"),
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
     ("screens/lenses.py", "Lenses", ":material/scatter_plot:"),
+    ("screens/findings.py", "Findings", ":material/query_stats:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
     ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
+    ("screens/present.py", "Present", ":material/slideshow:"),
 )
 _LIVE_S: Final = 60.0
 _REFRESH_S: Final = 3.0

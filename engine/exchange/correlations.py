@@ -37,18 +37,26 @@ def build_correlations(
     rows = list(profiles)
     concepts = [row[0] for row in rows]
     own = [lenses.get(concept) for concept in concepts]
-    predictors: dict[str, Values] = {
-        "gap": [findings[concept].best_gap.value for concept in concepts],
-        "good share": [findings[concept].positive.form_shares()["good"] for concept in concepts],
-        "number of senses": [row[3] for row in rows],
-        "number of siblings": [row[4] for row in rows],
-        "topic accuracy": [topic_accuracy.get(concept) for concept in concepts],
-    }
     found = correlate_predictors(
-        predictors,
+        predictor_values(rows, findings, topic_accuracy),
         [lens.f1 if lens else None for lens in own],
         n_pairs=[lens.n if lens else None for lens in own],
         seed=SEED,
         n_resamples=max(100, min(1000, _CELLS // max(len(concepts), 1))),
     )
     return [asdict(one) for one in found]
+
+
+def predictor_values(
+    profiles: Iterable[tuple[Any, ...]], findings: Mapping[str, Finding], topic_accuracy: Mapping[str, float]
+) -> dict[str, Values]:
+    """Every predictor of F1, its values in the order of rows of `findings.quadrants`, None where unknown."""
+    rows = list(profiles)
+    concepts = [row[0] for row in rows]
+    return {
+        "gap": [findings[concept].best_gap.value for concept in concepts],
+        "good share": [findings[concept].positive.form_shares()["good"] for concept in concepts],
+        "number of senses": [row[3] for row in rows],
+        "number of siblings": [row[4] for row in rows],
+        "topic accuracy": [topic_accuracy.get(concept) for concept in concepts],
+    }

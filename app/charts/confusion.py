@@ -1,0 +1,50 @@
+"""Two raters' ratings of the same pairs as a table of 5 × 5 squares, darker where there are more pairs."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from engine.figures.base import figure, plain, translucent
+from engine.figures.palette import Palette
+from engine.words import RATINGS, count, integer
+
+SIDE_PX: Final = 400
+_SQUARE_PX: Final = 54
+
+
+def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colours: Palette) -> go.Figure:
+    """Rows are the first rater's ratings, from 5 at the top; a square's customdata is both ratings.
+
+    Squares are markers: clicks on a heat map's cells do not reach the server.
+    """
+    made = figure(colours, height=SIDE_PX, width=SIDE_PX + 20, showlegend=False)
+    cells = [(row, column, counts[row - 1][column - 1]) for row in RATINGS for column in RATINGS]
+    most = max([1, *(n for _, _, n in cells)])
+    shares = [(n / most) ** 0.6 if n else 0.0 for _, _, n in cells]
+    made.add_trace(
+        go.Scatter(
+            x=[column for _, column, _ in cells],
+            y=[row for row, _, _ in cells],
+            mode="markers+text",
+            text=[integer(n) if n else "·" for _, _, n in cells],
+            textfont={"color": [colours.page if share > 0.55 else colours.text for share in shares], "size": 13},
+            marker={
+                "symbol": "square",
+                "size": _SQUARE_PX,
+                "color": [translucent(colours.accent, 0.05 + 0.9 * share) for share in shares],
+                "line": {"width": [2 if row == column else 0 for row, column, _ in cells], "color": colours.accent},
+            },
+            customdata=[[row, column] for row, column, _ in cells],
+            hovertext=[
+                f"{plain(first)}: {row}, {plain(second)}: {column}<br>{count(n, 'pair')}" for row, column, n in cells
+            ],
+            hoverinfo="text",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
+    )
+    axis = {"tickvals": list(RATINGS), "range": [0.45, 5.55], "showgrid": False, "zeroline": False, "fixedrange": True}
+    made.update_xaxes(title=plain(second, at_most=40), **axis)
+    made.update_yaxes(title=plain(first, at_most=40), **axis)
+    return made

@@ -1,0 +1,90 @@
+"""What the findings screen reads beside the counts: the claim ledger, what goes with F1, and what activations hold.
+
+Each is worked out by the same functions as the report, once for all readers, and again when a rating or a measurement comes.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.data.concepts import Lens
+from app.data.memory import remembered
+from app.data.study import Profile
+from db import connect, query
+from engine.exchange.activation_report import load_activations
+from engine.exchange.claims import StudyClaims, build_claims
+from engine.exchange.correlations import build_correlations, load_topic_accuracy, predictor_values
+from engine.stats.findings import Finding
+from engine.stats.form import FormRule
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def as_of(folder: Path) -> tuple[Hashable, ...]:
+    """How far ratings and measurements have come, to compare with another time; what stages wrote is remembered anyway."""
+    with connect(folder) as cursor:
+        return tuple(cursor.execute(query("finding_sources.as_of")).fetchone() or ())
+
+
+def load_claims(
+    folder: Path, run_id: str, judge_id: str | None, *, family: str | None, form_rule: FormRule, k: int
+) -> StudyClaims:
+    """The claim ledger of a run by one judge's verdicts and one family of lenses."""
+    key = ("claims", run_id, judge_id, family, form_rule, k, as_of(folder))
+    return remembered(
+        folder,
+        key,
+        lambda: build_claims(folder, run_id=run_id, judge_id=judge_id, family=family, form_rule=form_rule, k=k),
+    )
+
+
+def load_activation_report(
+    folder: Path, run_id: str, judge_id: str | None, *, form_rule: FormRule, k: int
+) -> Json | None:
+    """What was measured last of the run's activations, with outputs against activations; None where nothing was."""
+    key = ("activations", run_id, judge_id, form_rule, k, as_of(folder))
+    return remembered(
+        folder, key, lambda: load_activations(folder, run_id, judge_id=judge_id, k=k, form_rule=form_rule)
+    )
+
+
+def load_accuracy(folder: Path, run_id: str, judge_id: str | None) -> Mapping[str, float]:
+    """Share of a judge's votes that name the concept they were asked about, by concept."""
+
+    def accuracy() -> dict[str, float]:
+        with connect(folder) as cursor:
+            return load_topic_accuracy(cursor, run_id, judge_id)
+
+    return remembered(folder, ("topic accuracy", run_id, judge_id), accuracy)
+
+
+def load_correlations(
+    folder: Path,
+    run_id: str,
+    judge_id: str | None,
+    *,
+    profiles: Sequence[Profile],
+    findings: Mapping[str, Finding],
+    lenses: Mapping[str, Lens],
+    form_rule: FormRule,
+) -> list[Json]:
+    """What goes with the measured F1 of these lenses, one a concept."""
+    ids = tuple(lens.lens_id for lens in lenses.values())
+    results = {concept: lens.result for concept, lens in lenses.items()}
+    return remembered(
+        folder,
+        ("correlations", run_id, judge_id, form_rule, ids, as_of(folder)),
+        lambda: build_correlations(_rows(profiles), findings, results, load_accuracy(folder, run_id, judge_id)),
+    )
+
+
+def load_predictors(
+    folder: Path, run_id: str, judge_id: str | None, *, profiles: Sequence[Profile], findings: Mapping[str, Finding]
+) -> dict[str, Sequence[float | None]]:
+    """Every predictor of F1 with its values in the order of the profiles."""
+    return predictor_values(_rows(profiles), findings, load_accuracy(folder, run_id, judge_id))
+
+
+def _rows(profiles: Sequence[Profile]) -> list[tuple[Any, ...]]:
+    return [(p.concept, p.quadrant, p.quadrant_reason, p.n_senses, p.n_siblings) for p in profiles]

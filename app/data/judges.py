@@ -1,0 +1,109 @@
+"""What the judges screen reads: agreement on audited pairs, what judges were asked and answered, and the pairs of a cell."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.data.findings import as_of
+from app.data.memory import remembered
+from app.data.rows import read
+from engine.exchange.agreement import build_agreement
+from engine.exchange.audit_agreement import build_audit_agreement
+
+Json = dict[str, Any]
+CELL_ROWS: Final = 20
+_REASONS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a judge was asked on one question; `cost_usd` is None where no vote has a price, `n_unpriced` have none."""
+
+    judge_id: str
+    question: str
+    n_votes: int
+    n_unscored: int
+    n_input_tokens: int
+    n_output_tokens: int
+    n_cached_tokens: int
+    cost_usd: float | None
+    n_unpriced: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """How many votes on one arm have no rating for one reason."""
+
+    judge_id: str
+    arm: str
+    reason: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How many pairs have votes that lie so far apart."""
+
+    judge_id: str
+    arm: str
+    spread: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellPair:
+    """An audited pair of one cell of the table of two raters; `n_total` counts the cell."""
+
+    concept: str
+    sample_id: str
+    arm: str
+    first_bin: int
+    second_bin: int
+    excerpt: str
+    n_total: int
+
+
+def load_audit_agreement(folder: Path, run_id: str) -> Json:
+    """How far judges and people agree on audited pairs, and whether judges drift."""
+    key = ("audit agreement", run_id, as_of(folder))
+    return remembered(folder, key, lambda: build_audit_agreement(folder, run_id=run_id))
+
+
+def load_all_agreement(folder: Path, run_id: str) -> Json:
+    """How far judges agree with each other and with overrides on all pairs, which is no fair sample of people's ratings."""
+    key = ("agreement", run_id, as_of(folder))
+    return remembered(folder, key, lambda: build_agreement(folder, run_id=run_id))
+
+
+def load_work(folder: Path, run_id: str) -> tuple[Work, ...]:
+    """What the judges of a run were asked, a row a judge and question."""
+    return remembered(
+        folder, ("judge work", run_id), lambda: read(folder, "finding_sources.judge_work", Work, run_id=run_id)
+    )
+
+
+def load_unscored(folder: Path, run_id: str) -> tuple[Unscored, ...]:
+    """The most frequent reasons why votes on relevance have no rating."""
+    return remembered(
+        folder,
+        ("unscored", run_id),
+        lambda: read(folder, "finding_sources.unscored", Unscored, run_id=run_id, n_rows=_REASONS),
+    )
+
+
+def load_spreads(folder: Path, run_id: str) -> tuple[Spread, ...]:
+    """How far votes of one judge on one pair lie apart; empty where no judge voted twice."""
+    return remembered(
+        folder, ("spreads", run_id), lambda: read(folder, "finding_sources.spreads", Spread, run_id=run_id)
+    )
+
+
+def load_cell(
+    folder: Path, run_id: str, *, first: str, second: str | None, bins: tuple[int, int], arm: str | None
+) -> tuple[CellPair, ...]:
+    """The first pairs of a cell: bins of the first judge and of the second one, or of people where there is none."""
+    values = {"first": first, "second": second, "first_bin": bins[0], "second_bin": bins[1], "arm": arm}
+    return read(folder, "finding_sources.audited_cell", CellPair, run_id=run_id, n_rows=CELL_ROWS, **values)

@@ -1,0 +1,116 @@
+"""Gaps at every grain: both intervals side by side, the two parts, and the numbers behind them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from app import theme
+from app.charts.gap_parts import gap_parts
+from app.context import Context
+from app.viewmodels.findings import Row, gap_series, name_beside_letter, parts_of
+from app.widgets import markup, notices
+from app.widgets.findings import grain
+from engine.figures.dots import interval_dots
+from engine.stats.estimate import Estimate
+from engine.stats.findings import Findings
+from engine.words import GAP, UNKNOWN, integer, interval, number, percent
+
+_INTERVALS: Final = (
+    "Two intervals for one gap. Filled: concepts are the units, which is right where there are several, for texts of one concept "
+    "resemble each other. Hollow: every rating counts by itself, which is too narrow for a group."
+)
+_PARTS: Final = (
+    "Topicality is the gap among outputs of good form. Degeneracy is what empty, short and repetitive outputs add to it, or take "
+    "from it. Together they are the gap."
+)
+_WEAK: Final = "Too few concepts to show how unlike concepts are: read the interval as rough."
+_PLAIN: Final = {"displayModeBar": False}
+
+
+def section(here: Context, findings: Findings) -> None:
+    """Draw the section."""
+    chosen = grain.pick()
+    rows = grain.page_of(here, findings, chosen)
+    if all(row.finding.gap.value is None for row in rows):
+        notices.note("Gaps appear here once samples are rated.", command=f"lensgap judge {here.folder}")
+        return
+    colours = theme.palette()
+    with st.container(key="charts"):
+        left, right = st.columns([1.35, 1], gap="medium")
+        with left:
+            notices.heading("Gaps with both intervals", help_text=f"{GAP} {_INTERVALS}")
+            names = [row.name for row in rows]
+            title = "Gap (rating points), 95 % intervals"
+            st.plotly_chart(
+                interval_dots(names, gap_series(rows), title=title, colours=colours),
+                theme=None,
+                key="gap-forest",
+                config=_PLAIN,
+            )
+        with right:
+            notices.heading("What the gap is made of", help_text=_PARTS)
+            made = gap_parts(parts_of(rows), colours=colours, names=True)
+            st.plotly_chart(made, theme=None, key="gap-parts", config=_PLAIN)
+    grain.turn(here, findings, chosen)
+    st.html(table(rows))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Every number of these rows with its interval and n."""
+    heads = (
+        ("", ""),
+        ("Concepts", "Concepts in the group."),
+        ("Ratings", "Ratings of positives and of negatives."),
+        ("Gap", GAP),
+        ("Over concepts", "Student's t over concepts; the bootstrap resamples concepts, to compare."),
+        ("Over ratings", "Welch's t over ratings; the bootstrap resamples each arm's ratings, to compare."),
+        ("Topicality", _PARTS),
+        ("Degeneracy", _PARTS),
+        ("Good positives", "Share of positives whose form is good."),
+    )
+    head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, hint in heads)
+    body = "".join(_row(row) for row in rows)
+    return (
+        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(row: Row) -> str:
+    finding = row.finding
+    positive, negative = finding.histograms
+    weak = f'<small title="{_WEAK}">few concepts: rough</small>' if finding.weak else ""
+    cells = (
+        integer(finding.n_concepts),
+        f"{integer(positive.n)} + {integer(negative.n)}",
+        f"<b>{number(finding.best_gap.value)}</b>" + _reason(finding.best_gap),
+        (_two(finding.cluster.estimate, finding.cluster_bootstrap) + weak) if finding.cluster else UNKNOWN,
+        _two(finding.gap, finding.gap_bootstrap),
+        _one(finding.best_decomposition.topicality),
+        _one(finding.best_decomposition.degeneracy),
+        f"{percent(finding.positive.form_shares()['good'])}<small>of {integer(finding.positive.n_measured)}</small>",
+    )
+    mark = f"{markup.letter(row.quadrant)} " if row.quadrant else ""
+    return (
+        f"<tr><th>{mark}{markup.text(name_beside_letter(row))}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    )
+
+
+def _two(first: Estimate, second: Estimate | None) -> str:
+    shown = interval(first) or _why(first)
+    again = f"<small>bootstrap {interval(second)}</small>" if second is not None and interval(second) else ""
+    return f"{shown}{again}"
+
+
+def _one(estimate: Estimate) -> str:
+    return f"{number(estimate.value)}<small>{interval(estimate) or _why(estimate)}</small>"
+
+
+def _reason(estimate: Estimate) -> str:
+    return f"<small>{markup.text(estimate.reason)}</small>" if estimate.reason else ""
+
+
+def _why(estimate: Estimate) -> str:
+    """Why there is no interval."""
+    return markup.text(estimate.reason or estimate.method.partition("; ")[2] or "no interval")

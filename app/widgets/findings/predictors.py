@@ -1,0 +1,145 @@
+"""What goes with the measured F1 over concepts: one predictor drawn, all of them with intervals and a plain sentence each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from app import data, state, theme
+from app.charts.predictor_scatter import Dot, predictor_scatter
+from app.context import Context
+from app.data.findings import load_correlations, load_predictors
+from app.viewmodels import overview
+from app.viewmodels.lenses import one_each
+from app.widgets import markup, notices
+from engine.config import StudyConfig
+from engine.stats.findings import Findings
+from engine.words import UNKNOWN, count, number
+
+Json = dict[str, Any]
+_HELP: Final = (
+    "Each dot is a concept. ρ is Spearman's rank correlation: 1 if F1 always rises with the predictor, −1 if it always falls, 0 "
+    "without a relation. A few concepts support few claims; the interval shows it."
+)
+_COLUMNS: Final = (
+    ("Spearman's ρ", "spearman", "Of ranks, with Fisher's interval."),
+    ("Bootstrap", "spearman_bootstrap", "The same by resampling concepts, to check the interval."),
+    ("Pearson's r", "pearson", "Of the values: how well a straight line fits."),
+    ("Others held", "given_others", "Spearman's ρ with the other predictors held constant."),
+    ("Pairs held", "given_n_pairs", "Spearman's ρ with the numbers of pairs held constant."),
+)
+_HEIGHT: Final = 380
+
+
+def section(
+    here: Context, findings: Findings, lenses: Sequence[data.Lens], setting: overview.LensSetting | None
+) -> None:
+    """Draw the section."""
+    if setting is None:
+        notices.empty(
+            "No lens is trained yet",
+            "Once lenses are measured, this shows what their F1 goes with.",
+            command=f"lensgap train {here.folder}",
+        )
+        return
+    profiles = data.load_profiles(here.folder, here.run.run_id)
+    mode = str(json.loads(here.run.config).get("mode", StudyConfig().mode))
+    chosen = one_each(overview.lenses_of(lenses, setting), mode)
+    judge = here.judge.judge_id if here.judge else None
+    found = load_correlations(
+        here.folder,
+        here.run.run_id,
+        judge,
+        profiles=profiles,
+        findings=findings.concepts,
+        lenses=chosen,
+        form_rule="study" if here.form_rule == "study" else "loop",
+    )
+    values = load_predictors(here.folder, here.run.run_id, judge, profiles=profiles, findings=findings.concepts)
+    names = [one["predictor"] for one in found]
+    picked = state.one_of("predictor", names, default=names[0]) or names[0]
+    notices.heading("What goes with the measured F1?", help_text=_HELP)
+    state.bound(
+        st.segmented_control,
+        "Predictor",
+        name="predictor",
+        value=picked,
+        default=names[0],
+        required=True,
+        options=names,
+        format_func=str.capitalize,
+        label_visibility="collapsed",
+    )
+    _scatter(here, profiles, values[picked], chosen, picked)
+    says = next(one["says"] for one in found if one["predictor"] == picked)
+    st.html(f'<p class="lg-says">{markup.text(says)}</p>')
+    st.html(table(found))
+    notices.note(f"Lenses: {overview.setting_name(setting)}. p is adjusted over all predictors.")
+
+
+def _scatter(
+    here: Context,
+    profiles: Sequence[data.Profile],
+    values: Sequence[float | None],
+    lenses: Mapping[str, data.Lens],
+    predictor: str,
+) -> None:
+    dots = [
+        Dot(profile.concept, here.name(profile.concept), profile.quadrant, float(value), lens.f1)
+        for profile, value in zip(profiles, values, strict=True)
+        if value is not None and (lens := lenses.get(profile.concept)) is not None and lens.f1 is not None
+    ]
+    if not dots:
+        notices.note(f"No concept has both a measured F1 and its {predictor}.")
+        return
+    made = predictor_scatter(dots, predictor=predictor, colours=theme.palette(), height=_HEIGHT)
+    with st.container(key="charts"):
+        picked: Any = st.plotly_chart(
+            made,
+            theme=None,
+            key=f"scatter-{predictor}",
+            on_select="rerun",
+            selection_mode="points",
+            config={"displayModeBar": False},
+        )
+    if picked and picked.selection.points:
+        concept = picked.selection.points[0]["customdata"][0]
+        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
+    missing = len(profiles) - len(dots)
+    notices.note(
+        f"{count(len(dots), 'concept')}"
+        + (f"; {count(missing, 'concept')} without one of the two" if missing else "")
+        + ". Click a dot to open its concept."
+    )
+
+
+def table(found: Sequence[Json]) -> str:
+    """A row a predictor: correlations with their intervals, adjusted p, and what that supports."""
+    head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, _, hint in _COLUMNS)
+    body = ""
+    for one in found:
+        cells = "".join(f"<td>{_cell(one[key])}</td>" for _, key, _ in _COLUMNS)
+        body += (
+            f"<tr><th>{markup.text(one['predictor'].capitalize())}</th><td>{one['spearman']['n']}</td>{cells}"
+            f"<td>{_p(one['p_adjusted'])}</td><td class=lg-words>{markup.text(one['says'])}</td></tr>"
+        )
+    return (
+        '<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr><th>Predictor</th><th>Concepts</th>'
+        f"{head}<th>Adjusted p</th><th>What that supports</th></tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(estimate: Json) -> str:
+    if estimate["value"] is None:
+        return f'<span class="lg-muted" title="{markup.text(estimate["reason"])}">{UNKNOWN}</span>'
+    bounds = "no interval"
+    if estimate["low"] is not None:
+        bounds = f"[{number(estimate['low'])}, {number(estimate['high'])}]"
+    return f"{number(estimate['value'])}<small>{bounds}</small>"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return "under 0.001" if value < 0.001 else number(value, digits=3)
