@@ -26,6 +26,7 @@ SCREENS = {
     "concept": "concept",
     "lenses": "lenses",
     "findings": "findings",
+    "judges": "judges",
     "corrections": "corrections",
     "rubric-lab": "rubric_lab",
     "present": "present",

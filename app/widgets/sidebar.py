@@ -22,6 +22,7 @@ PAGES: Final = (
     ("screens/concept.py", "Concept", ":material/lens_blur:"),
     ("screens/lenses.py", "Lenses", ":material/scatter_plot:"),
     ("screens/findings.py", "Findings", ":material/query_stats:"),
+    ("screens/judges.py", "Judges", ":material/balance:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
     ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
     ("screens/present.py", "Present", ":material/slideshow:"),

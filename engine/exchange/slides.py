@@ -5,7 +5,7 @@ plain: whoever draws a page escapes them.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -53,7 +53,7 @@ def slides_json(slides: tuple[Slide, ...]) -> str:
 def _slides(document: Document, report: Json, sections: Mapping[str, Section], name: str) -> Iterator[Slide]:
     facts = Block("list", [f"{term}: {said}" for term, said in document.facts if term != "Written"])
     yield Slide("title", name, document.title, (facts, *(Block("text", warning) for warning in document.warnings)))
-    makers = {
+    makers: dict[str, Callable[[Section], Slide]] = {
         "answer": lambda part: Slide("answer", document.title, f"{document.answer}.", (*_tiles(part), *_lead(part))),
         "map": lambda part: Slide("map", part.title, _first(part), _charts(part)),
         "gaps": lambda part: Slide("gaps", part.title, _gap(report), _charts(part)[:1]),
@@ -124,7 +124,7 @@ def _decided_first(rows: Any) -> list[Any]:
 def _examples(section: Section) -> tuple[Block, ...]:
     """The first text of each quadrant that went wrong in form, else the first: four at most."""
     found = [example for block in section.blocks if isinstance(block, Examples) for example in block.examples]
-    shown = {}
+    shown: dict[str | None, Any] = {}
     for example in sorted(found, key=lambda one: one.form == "good"):
         shown.setdefault(example.quadrant, example)
     chosen = [shown[key] for key in sorted(shown, key=str)][:4]
