@@ -5,8 +5,10 @@ else there is an upper bound, or nothing and the reason why.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -14,8 +16,11 @@ from rich.table import Table
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import StudyMissing
+from engine.exchange.judging_forecast import forecast_planned_judging
+from engine.judges.costs.preflight import preflight_json
 from engine.prompts.plan import Planner
 from engine.stages.select import PreparedRun, choose, prepare_run
+from engine.terminal import dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Forecast:
     tokens_per_second: float | None
     seconds: float | None
     reason: str | None
+    judging: Mapping[str, Any]
+    """Calls and cost of judging all of it, as `lensgap judge run --dry-run --json` tells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,9 @@ def build_forecast(study: Path, config: StudyConfig) -> Forecast:
     mean = known.mean_tokens if known.mean_tokens is not None else config.max_new_tokens
     n_tokens = round(n_to_generate * mean)
     rate = known.tokens_per_second
+    judging = forecast_planned_judging(
+        config, prepared.pack, n_samples=len(samples), n_pairs=len(pairs), tokens_a_text=mean
+    )
     return Forecast(
         run_id=prepared.run_id,
         n_concepts=len(concepts),
@@ -73,6 +83,7 @@ def build_forecast(study: Path, config: StudyConfig) -> Forecast:
         tokens_per_second=rate,
         seconds=n_tokens / rate if rate else None,
         reason=None if rate else "no rate is known: this model has generated nothing in this study yet",
+        judging=preflight_json(judging),
     )
 
 
@@ -102,7 +113,15 @@ def forecast_table(forecast: Forecast) -> Table:
     table.add_row("prompts asked again", f"{forecast.n_duplicate_prompts:,}")
     table.add_row("tokens", f"{'at most' if forecast.is_bound else 'about'} {forecast.n_tokens:,} output tokens")
     table.add_row("time", _time(forecast))
+    table.add_row("judging", _judging(forecast))
     return table
+
+
+def _judging(forecast: Forecast) -> str:
+    calls, cost = f"{forecast.judging['n_calls']:,} questions", forecast.judging["cost"]
+    if not cost["known"]:
+        return f"{calls}; cost unknown: {cost['reason']}"
+    return f"{calls}; {'about ' + dollars(cost['likely_usd']) if cost['high_usd'] else 'no cost'}"
 
 
 def _time(forecast: Forecast) -> str:
