@@ -677,3 +677,82 @@ class SnapshotNoteRow(Row):
     note: str
     written_by: str
     written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SavedViewRow(Row):
+    """A list of samples that somebody keeps under a name; `choices` are values by parameter of the address."""
+
+    table: ClassVar[str] = "saved_views"
+    key: ClassVar[tuple[str, ...]] = ("view_id",)
+    view_id: str
+    run_id: str
+    name: str
+    choices: Json
+    reviewer: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SavedViewRemovalRow(Row):
+    """That a kept list was taken away."""
+
+    table: ClassVar[str] = "saved_view_removals"
+    key: ClassVar[tuple[str, ...]] = ("view_id",)
+    view_id: str
+    reviewer: str
+    removed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRatingRow(Row):
+    """One rating that somebody gave to many pairs at once, chosen by these parameters of the list."""
+
+    table: ClassVar[str] = "bulk_ratings"
+    key: ClassVar[tuple[str, ...]] = ("bulk_id",)
+    bulk_id: str
+    run_id: str
+    reviewer: str
+    rating: int
+    reason: str | None
+    chosen_by: Json
+    n_asked: int
+    rated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BulkMemberRow(Row):
+    """That a rating was one of many given at once."""
+
+    table: ClassVar[str] = "bulk_members"
+    key: ClassVar[tuple[str, ...]] = ("rating_id",)
+    bulk_id: str
+    rating_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow(Row):
+    """That a reviewer looked at the overview; `last_rating` is the number of the latest rating by then."""
+
+    table: ClassVar[str] = "visits"
+    key: ClassVar[tuple[str, ...]] = ("visit_id",)
+    visit_id: str
+    run_id: str
+    reviewer: str
+    judge_id: str
+    form_rule: FormRule
+    last_rating: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VisitGapRow(Row):
+    """The gap of the study or of a quadrant as a reviewer saw it."""
+
+    table: ClassVar[str] = "visit_gaps"
+    key: ClassVar[tuple[str, ...]] = ("visit_id", "grain")
+    visit_id: str
+    grain: Literal["study", "A", "B", "C", "D"]
+    gap: float
+    low: float | None
+    high: float | None

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -18,10 +18,14 @@ def text(value: str) -> str:
     return CONTROLS.sub(lambda m: f'<span class="lg-control">{ord(m[0]):02X}</span>', html.escape(value))
 
 
-def marked(value: str, *, loop: Span | None, search: str | None) -> str:
-    """A text as HTML with its looping end and every hit of a search marked; hits inside the loop are marked too."""
+def marked(value: str, *, loop: Span | None, search: str | None, repeats: Sequence[Span] = ()) -> str:
+    """A text as HTML with its looping end, what it says again, and every hit of a search marked.
+
+    Hits are marked inside the loop too; repeats are not, for all of a loop is one.
+    """
     hits = [m.span() for m in re.finditer(re.escape(search), value, re.IGNORECASE)] if search else []
-    cuts = sorted({0, len(value), *(loop or ()), *(end for hit in hits for end in hit)})
+    ends = {end for span in (*hits, *repeats) for end in span if end < len(value)}
+    cuts = sorted({0, len(value), *(loop or ()), *ends})
     parts = []
     for start, end in pairwise(cuts):
         part = text(value[start:end])
@@ -29,6 +33,8 @@ def marked(value: str, *, loop: Span | None, search: str | None) -> str:
             part = f'<mark class="lg-hit">{part}</mark>'
         if loop and loop[0] <= start < loop[1]:
             part = f'<span class="lg-loop">{part}</span>'
+        elif _within(start, repeats):
+            part = f'<span class="lg-repeat">{part}</span>'
         parts.append(part)
     return "".join(parts)
 

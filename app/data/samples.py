@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.data.browsing import ask, asked
+from app.data.memory import remembered
 from app.data.rows import fetch, read
 from db import connect
 
@@ -216,6 +217,51 @@ def load_facets(
         if row["value"] is not None:
             counted.setdefault(row["filter"], {})[row["value"]] = row["n"]
     return counted
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A pair that passes the filters: what is in force of it."""
+
+    concept: str
+    sample_id: str
+    arm: str
+    form: str | None
+    verdict: float | None
+    verdict_source: str | None
+
+
+def load_listed(
+    folder: Path,
+    run_id: str,
+    judge_id: str,
+    filters: Filters,
+    *,
+    form_rule: str,
+    at_most: int,
+    lens_ids: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+) -> tuple[Listed, ...]:
+    """The pairs that pass the filters, at most so many; `only` names some as `concept:sample`."""
+    chosen = {"only": None if only is None else list(only), "n_rows": at_most}
+    rows = _asked(folder, run_id, judge_id, "samples.listed", filters, lens_ids, form_rule=form_rule, **chosen)
+    return tuple(Listed(**row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    filter: str
+    value: str
+
+
+def load_choices(folder: Path, run_id: str) -> Mapping[str, tuple[str, ...]]:
+    """A run's own choices of `template`, `layer` and `origin`."""
+
+    def choices() -> dict[str, tuple[str, ...]]:
+        found = read(folder, "samples.choices", _Choice, run_id=run_id)
+        return {name: tuple(c.value for c in found if c.filter == name) for name in ("template", "layer", "origin")}
+
+    return remembered(folder, ("choices", run_id), choices)
 
 
 def _asked(

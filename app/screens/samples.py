@@ -1,14 +1,32 @@
 """Browse what the model wrote, beside what judge, lenses and people say of it, and correct the judge."""
 
 from functools import partial
+from typing import Any, Final
 
 import streamlit as st
 
 from app import context, data, state
 from app.context import Context
-from app.data.samples import PAGE_ROWS
-from app.widgets import filters, markup, notices, override, rows, sample, votes
+from app.data.bulk import BULK_AT_MOST
+from app.data.samples import load_choices, load_listed
+from app.viewmodels import overview
+from app.widgets import (
+    bulk,
+    filters,
+    markup,
+    notices,
+    override,
+    pages,
+    rows,
+    sample,
+    saved_views,
+    sidebar,
+    similar,
+    votes,
+)
 from engine.words import PAIR, count, integer
+
+_PANES: Final = {"evidence": "Evidence", "similar": "Similar samples"}
 
 
 def show(here: Context) -> None:
@@ -22,19 +40,37 @@ def show(here: Context) -> None:
         return
     profiles = data.load_profiles(here.folder, here.run.run_id)
     concepts = [profile.concept for profile in profiles]
-    chosen, sort, number = filters.read(concepts)
+    choices = load_choices(here.folder, here.run.run_id)
+    chosen, sort, number = filters.read(
+        concepts, layers=choices["layer"], origins=choices["origin"], templates=choices["template"]
+    )
+    asked: dict[str, Any] = {"form_rule": here.form_rule, "lens_ids": _lens_ids(here)}
+    run = (here.folder, here.run.run_id, here.judge_id)
+    page = data.load_page(*run, chosen, number=number, sort=sort, n_rows=pages.size(), **asked)
+    opened = _opened(page)
+    with st.container(key="presets", horizontal=True, vertical_alignment="center", gap="small"):
+        filters.presets()
+        saved_views.menu(here)
+        saved_views.links(opened)
     if state.unknown("concept", concepts):
         notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: all concepts.")
-    filters.bar(concepts, chosen, sort)
-    page = data.load_page(
-        here.folder, here.run.run_id, here.judge_id, chosen, number=number, sort=sort, form_rule=here.form_rule
-    )
+    filters.bar(concepts, chosen, data.load_facets(*run, chosen, **asked), choices)
     listed, detail = st.columns([1, 1.45], gap="medium")
-    opened = _opened(page)
     with listed:
-        _list(page, opened)
+        selected = _list(page, opened, sort)
     with detail:
-        _detail(here, page, opened, search=chosen.text)
+        if state.given("pane") == "bulk":
+            pairs = load_listed(*run, chosen, at_most=BULK_AT_MOST, only=selected or None, **asked)
+            bulk.panel(here, pairs, len(selected) or page.n_total, chosen_by=filters.chosen_values())
+        else:
+            _detail(here, page, opened, search=chosen.text)
+
+
+def _lens_ids(here: Context) -> tuple[str, ...]:
+    """The lens on screen, concept by concept."""
+    lenses = data.load_lenses(here.folder, here.run.run_id)
+    setting = sidebar.lens_setting(lenses, here.run)
+    return tuple(lens.lens_id for lens in overview.lenses_of(lenses, setting)) if setting else ()
 
 
 def _opened(page: data.PairPage) -> str | None:
@@ -45,26 +81,31 @@ def _opened(page: data.PairPage) -> str | None:
     return wanted if wanted and wanted != "first" else (rows.address(page.rows[0]) if page.rows else None)
 
 
-def _list(page: data.PairPage, opened: str | None) -> None:
-    first = (page.number - 1) * PAGE_ROWS + 1
-    shown = f" · {first}–{first + len(page.rows) - 1}" if page.rows else ""
-    st.html(f'<p class="lg-count" title="{markup.text(PAIR)}"><b>{count(page.n_total, "pair")}</b>{shown}</p>')
+def _list(page: data.PairPage, opened: str | None, sort: data.Sort) -> list[str]:
+    """Draw the list; returns the rows that are selected in the table."""
+    first = (page.number - 1) * pages.size() + 1
+    shown = f" · {integer(first)}–{integer(first + len(page.rows) - 1)}" if page.rows else ""
+    with st.container(key="list-head", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<p class="lg-count" title="{markup.text(PAIR)}"><b>{count(page.n_total, "pair")}</b>{shown}</p>')
+        pages.controls(sort)
     if not page.rows:
         notices.empty("Nothing passes these filters", "Take one away, or show everything.")
-        return
-    with st.container(key="list", gap=None):
-        for i, row in enumerate(page.rows):
-            key = rows.address(row)
-            opening = partial(override.move, open=key)
-            rows.row(str(i), row, is_open=key == opened, search=state.given("q"), on_click=opening)
-    if page.n_pages > 1:
-        # Its number is its default and part of its key, for Streamlit complains of a default beside a value in its state.
-        key = f"widget-page-{page.number}-{page.n_pages}"
-        st.pagination(page.n_pages, default=page.number, key=key, max_visible_pages=5, on_change=_turn, args=(key,))
+        return []
+    selected: list[str] = []
+    if state.given("layout") == "table":
+        selected = pages.table(page.rows, opened)
+    else:
+        with st.container(key="list", gap=None):
+            for i, row in enumerate(page.rows):
+                key = rows.address(row)
+                opening = partial(override.move, open=key, pane=state.given("pane") if _is_pane() else None)
+                rows.row(str(i), row, is_open=key == opened, search=state.given("q"), on_click=opening)
+    pages.turn(page)
+    return selected
 
 
-def _turn(key: str) -> None:
-    override.move(page=st.session_state[key], open=None)
+def _is_pane() -> bool:
+    return state.given("pane") in _PANES
 
 
 def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: str | None) -> None:
@@ -82,18 +123,37 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
         sample.head(pair.detail)
         sample.output(pair.detail, search=search)
         override.panel(here, pair.detail)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            votes.judge(pair, name=here.judge.model if here.judge else "none")
-            st.page_link(
-                "screens/concept.py",
-                label=markup.markdown(f"All about {here.name(concept)}"),
-                icon=":material/arrow_forward:",
-                query_params=state.link(concept=concept),
-            )
-        with right:
-            sample.measures(pair.detail)
-            sample.scores(pair.scores)
+        pane = state.bound(
+            st.segmented_control,
+            "Beside the text",
+            name="pane",
+            value=state.one_of("pane", tuple(_PANES), default="evidence"),
+            default="evidence",
+            required=True,
+            options=list(_PANES),
+            format_func=_PANES.__getitem__,
+            label_visibility="collapsed",
+        )
+        if pane == "similar":
+            similar.panel(here, pair.detail)
+        else:
+            _evidence(here, pair)
+
+
+def _evidence(here: Context, pair: data.Pair) -> None:
+    concept = pair.detail.concept
+    left, right = st.columns(2, gap="medium")
+    with left:
+        votes.judge(pair, name=here.judge.model if here.judge else "none")
+        st.page_link(
+            "screens/concept.py",
+            label=markup.markdown(f"All about {here.name(concept)}"),
+            icon=":material/arrow_forward:",
+            query_params=state.link(concept=concept),
+        )
+    with right:
+        sample.measures(pair.detail)
+        sample.scores(pair.scores)
 
 
 def _steps(page: data.PairPage, opened: str) -> None:
@@ -102,7 +162,7 @@ def _steps(page: data.PairPage, opened: str) -> None:
     before = _step_to(keys, at, page, by=-1)
     after = _step_to(keys, at, page, by=1)
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        place = (page.number - 1) * PAGE_ROWS + at + 1 if at is not None else None
+        place = (page.number - 1) * pages.size() + at + 1 if at is not None else None
         where = f"{integer(place)} of {integer(page.n_total)}" if place else "not in this list"
         st.html(f'<span class="lg-note">Pair {where}</span>', width="stretch")
         _step("Previous", "P", before)

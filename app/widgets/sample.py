@@ -11,6 +11,7 @@ from app.widgets import markup, notices
 from app.widgets.rows import BY_PEOPLE
 from engine.stats.form import looping_span
 from engine.stats.layers import layers_name
+from engine.stats.repeats import repeated_spans
 from engine.words import FORM, LENS, UNKNOWN, integer, number, percent
 
 
@@ -30,7 +31,8 @@ def head(pair: data.PairDetail) -> None:
 def output(pair: data.PairDetail, *, search: str | None) -> None:
     """The prompt and the text, its loop and the search's hits marked; very long texts are cut, and can be had whole."""
     shown = pair.output[: markup.SHOWN_CHARS]
-    body = markup.marked(shown, loop=_loop_within(pair.output, len(shown)), search=search) if shown else ""
+    loop, repeats = _loop_within(pair.output, len(shown)), repeated_spans(shown)
+    body = markup.marked(shown, loop=loop, search=search, repeats=repeats) if shown else ""
     rest = len(pair.output) - len(shown)
     more = f'<p class="lg-note">… and {integer(rest)} more characters</p>' if rest else ""
     empty = "" if pair.output.strip() else '<em class="lg-muted">The model wrote nothing.</em>'
@@ -39,11 +41,24 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
     st.html(
         f'<div class="lg-prompt"><span>Prompt{about}</span>{markup.text(pair.prompt)}</div>'
         f'<div class="lg-output" tabindex="0">{body}{empty}{more}</div>'
+        f"{_legend(loop=loop, repeats=repeats, search=search)}"
     )
     if rest:
         st.download_button(
             "Whole text", pair.output, file_name=f"{pair.sample_id}.txt", type="tertiary", icon=":material/download:"
         )
+
+
+def _legend(*, loop: markup.Span | None, repeats: Sequence[markup.Span], search: str | None) -> str:
+    """What the marks mean, of those that the text may have."""
+    outside = [span for span in repeats if not loop or span[0] < loop[0]]
+    meant = (
+        ('<span class="lg-loop">ends in a loop</span>', loop),
+        ('<span class="lg-repeat">four words or more said before</span>', outside),
+        ('<mark class="lg-hit">searched for</mark>', search),
+    )
+    shown = [mark for mark, is_there in meant if is_there]
+    return f'<p class="lg-legend">{"".join(shown)}</p>' if shown else ""
 
 
 def _loop_within(output: str, n_shown: int) -> markup.Span | None:

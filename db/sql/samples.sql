@@ -156,6 +156,35 @@ join filtered(
 ) f on f.row_id = p.row_id
 order by p.row_order;
 
+-- name: listed
+-- In memory: the pairs that pass the filters, in the run's order and at most so many, with what is in force of each.
+select concept, sample_id, arm, nullif(form, 'none') as form, verdict, verdict_source
+from filtered(
+    $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish, $templates,
+    $layers, $concept, $origin, $text
+)
+where failing = 0 and ($only is null or list_contains($only::text[], concept || ':' || sample_id))
+order by place
+limit $n_rows;
+
+-- name: choices
+-- What a run's own lists of filters hold: its templates, its pack layers, and terms that it studies several senses of.
+select 'template' as filter, template as value from prompts where run_id = $run_id group by all
+union all
+select distinct 'layer', k.pack_layer::text
+from run_concepts c
+join runs r on r.run_id = c.run_id
+join concepts k on k.pack_hash = r.pack_hash and k.concept = c.concept
+where c.run_id = $run_id
+union all
+select 'origin', k.origin
+from run_concepts c
+join runs r on r.run_id = c.run_id
+join concepts k on k.pack_hash = r.pack_hash and k.concept = c.concept
+where c.run_id = $run_id and k.origin is not null
+group by k.origin
+order by all;
+
 -- name: facets
 -- In memory: for each value of each filter, how many pairs pass all the other filters.
 with near as materialized (
@@ -230,3 +259,56 @@ from lens_scores s
 join lens_results l on l.lens_id = s.lens_id
 where s.repeat = 0 and l.run_id = $run_id and l.concept = $concept and s.sample_id = $sample_id
 order by l.family, len(l.layers), l.layers, l.phase;
+
+-- name: neighbours
+-- Samples about the same thing as this one, then those about its siblings, at most so many, itself among them: a part of each
+-- text, where its activation is, and a pair that it can be opened as (one of the concept on screen where there is one).
+with about as (
+    select prompt_concept from prompts where sample_id = $sample_id
+),
+near as (
+    select $concept as concept, 0 as distance
+    union
+    select prompt_concept, 0 from about
+    union
+    select s.sibling, 1
+    from siblings s
+    join runs r on r.pack_hash = s.pack_hash
+    where r.run_id = $run_id and s.concept in (select prompt_concept from about)
+),
+chosen as (
+    select q.sample_id, q.prompt_concept
+    from prompts q
+    join (select concept, min(distance) as distance from near group by concept) n on n.concept = q.prompt_concept
+    semi join samples s on s.sample_id = q.sample_id
+    where q.run_id = $run_id
+    order by q.sample_id <> $sample_id, n.distance, hash(q.sample_id)
+    limit $at_most
+),
+opened as (
+    select
+        p.sample_id,
+        arg_min(p.concept, (p.concept <> $concept)::integer * 2 + (p.arm = 'negative')::integer) as concept
+    from pairs p
+    semi join chosen c on c.sample_id = p.sample_id
+    where p.run_id = $run_id
+    group by p.sample_id
+)
+select
+    c.sample_id, o.concept, c.prompt_concept, substr(s.output, 1, $n_chars) as text,
+    case when $form_rule = 'study' then f.form_study else f.form_loop end as form, a.shard, a.shard_row
+from chosen c
+join samples s on s.sample_id = c.sample_id
+join opened o on o.sample_id = c.sample_id
+left join forms f on f.sample_id = c.sample_id
+left join activations a
+    on a.sample_id = c.sample_id and a.layer = $layer and a.phase = 'output' and a.mode = $mode
+order by c.sample_id;
+
+-- name: captured
+-- The deepest layer that holds this sample's output, in whichever mode; no row where nothing was captured.
+select layer, mode
+from activations
+where sample_id = $sample_id and phase = 'output' and shard is not null
+order by layer desc, mode
+limit 1;

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -6,6 +7,7 @@ import pytest
 
 import db.queries
 from db import query
+from db.migrate import migrate
 from db.queries import all_blocks, parse
 
 ROOT = Path(__file__).parents[2]
@@ -13,8 +15,10 @@ SOURCES = [file for package in ("app", "engine", "db") for file in sorted((ROOT 
 
 
 @pytest.fixture(scope="session")
-def schema_and_index(schema: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
     """The schema of a study, beside that of the pairs that are held in memory."""
+    schema = duckdb.connect()
+    migrate(schema, file=Path("in-memory"))
     for table, rows in (("incoming", "samples.index_rows"), ("incoming_people", "samples.people")):
         (statement,) = schema.extract_statements(query(rows))
         schema.execute(
@@ -22,7 +26,8 @@ def schema_and_index(schema: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnec
         )
     for name in ("keep_index", "keep_texts", "keep_filtered"):
         schema.execute(query(f"samples.{name}"))
-    return schema
+    yield schema
+    schema.close()
 
 
 @pytest.mark.parametrize("name", sorted(all_blocks()))

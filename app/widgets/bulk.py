@@ -1,0 +1,176 @@
+"""Rate many pairs at once: what it would do, then a press, then the way back. Nothing is stored before the preview was seen.
+
+The press brings back the pairs that the preview named, and an id, so that a second press stores nothing twice; who rated
+meanwhile is not overwritten either, unless that was asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import streamlit as st
+
+from app import data, state
+from app.context import Context
+from app.data.bulk import BULK_AT_MOST, Bulk, load_bulks, load_overriders, rate_all, undo_all
+from app.data.samples import Listed
+from app.viewmodels.bulk import Plan, plan, rated
+from app.viewmodels.effect import effects
+from app.widgets import markup, notices
+from app.widgets.override import effect_table
+from db.errors import ExpectedError
+from engine.words import RATINGS, count, integer
+
+_NOTICE: Final = "bulk-notice"
+_ID: Final = "bulk-id"
+_CONCEPTS_SHOWN: Final = 6
+_BULKS_SHOWN: Final = 5
+
+
+def panel(context: Context, listed: Sequence[Listed], n_total: int, chosen_by: Mapping[str, Sequence[str]]) -> None:
+    """Draw the panel for these pairs of the list, which are all of `n_total` or as many as may be rated at once."""
+    with st.container(key="bulk", border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            notices.heading(
+                "Rate many at once",
+                help_text=f"Stores one override for each pair of the list, for at most {integer(BULK_AT_MOST)} at a time. "
+                "All can be taken back together; the history keeps both.",
+            )
+            st.button("Close", key="bulk-close", type="tertiary", on_click=state.change, kwargs={"pane": None})
+        if sentence := st.session_state.get(_NOTICE):
+            notices.warning(sentence)
+        name = state.reviewer()
+        if not name:
+            notices.note("Open a sample and give your name first: ratings are stored under it.")
+        else:
+            _choose(context, listed, n_total, chosen_by, name)
+        _past(context, name)
+
+
+def _choose(
+    context: Context, listed: Sequence[Listed], n_total: int, chosen_by: Mapping[str, Sequence[str]], name: str
+) -> None:
+    rating = st.segmented_control(
+        "Rating for all",
+        list(RATINGS),
+        key="bulk-rating",
+        format_func=lambda value: f"{value} {RATINGS[value]}",
+        help="What every pair of the list will be rated.",
+    )
+    overriders = load_overriders(context.folder, context.run.run_id)
+    replaced = st.session_state.get("bulk-replace", False)
+    planned = plan(listed, n_total, overriders, reviewer=name, replace_others=bool(replaced), at_most=BULK_AT_MOST)
+    _who(planned)
+    if planned.n_others:
+        st.checkbox(f"Replace these {integer(planned.n_others)} too", key="bulk-replace")
+    st.text_input("Reason", key="bulk-reason", placeholder="Reason, stored with every rating", max_chars=500)
+    if rating is None:
+        notices.note("Choose a rating to see what it would change.")
+        return
+    if not planned.pairs:
+        notices.note("No pair is left to rate.")
+        return
+    _preview(context, planned, rating)
+    st.button(
+        f"Rate {count(len(planned.pairs), 'pair')} {rating}",
+        key="bulk-store",
+        type="primary",
+        on_click=_store,
+        args=(context, planned.pairs, rating, name, chosen_by, bool(replaced)),
+    )
+
+
+def _who(planned: Plan) -> None:
+    facts = [f"<b>{count(len(planned.pairs), 'pair')}</b> of {count(len(planned.concepts), 'concept')}"]
+    shown = [f"{markup.text(name)} {integer(n)}" for name, n in planned.concepts[:_CONCEPTS_SHOWN]]
+    rest = len(planned.concepts) - len(shown)
+    st.html(
+        f'<p class="lg-count">{facts[0]}</p><p class="lg-note">{" · ".join(shown)}{f" · {rest} more" if rest > 0 else ""}</p>'
+    )
+    if planned.n_left_out:
+        sentence = f"{count(planned.n_left_out, 'pair')} of the list are past the limit of {integer(BULK_AT_MOST)}."
+        notices.warning(f"{sentence} Narrow the list, or rate the first ones now and the rest afterwards.")
+    if planned.n_others:
+        names = ", ".join(planned.others[:3]) + (" and others" if len(planned.others) > 3 else "")
+        notices.warning(f"{names} overrode {count(planned.n_others, 'pair')} of the list. They stand as they are.")
+
+
+def _preview(context: Context, planned: Plan, rating: int) -> None:
+    counts = context.counts()
+    before, after = context.find(counts), context.find(rated(counts, planned.pairs, rating))
+    concept = planned.concepts[0][0] if len(planned.concepts) == 1 else None
+    shown = list(effects(before, after, concept=concept, quadrant=None))
+    for quadrant in sorted(set(after.quadrants)):
+        (first, *_) = effects(before, after, concept=None, quadrant=quadrant)
+        if any(change.delta for change in first.changes):
+            shown.insert(-1, first)
+    notices.note("What it would move:")
+    st.html(effect_table(shown, moved=True))
+
+
+def _store(
+    context: Context,
+    pairs: Sequence[Listed],
+    rating: int,
+    name: str,
+    chosen_by: Mapping[str, Sequence[str]],
+    replace_others: bool,
+) -> None:
+    bulk_id = st.session_state.setdefault(_ID, f"bulk-{data.new_rating_id()}")
+    try:
+        n_stored = rate_all(
+            context.folder,
+            context.run.run_id,
+            bulk_id=bulk_id,
+            pairs=[(pair.concept, pair.sample_id) for pair in pairs],
+            rating=rating,
+            reviewer=name,
+            reason=str(st.session_state.get("bulk-reason") or "").strip() or None,
+            chosen_by=chosen_by,
+            replace_others=replace_others,
+        )
+    except ExpectedError as error:
+        st.session_state[_NOTICE] = f"Nothing was stored. {error}"
+        return
+    st.session_state.pop(_ID, None)
+    st.session_state["bulk-rating"], st.session_state["bulk-reason"] = None, ""
+    left = len(pairs) - n_stored
+    why = f" {count(left, 'pair')} were left, for somebody else rated them meanwhile." if left else ""
+    st.session_state[_NOTICE] = f"Stored {count(n_stored, 'rating')} of {rating}.{why}"
+
+
+def _past(context: Context, name: str) -> None:
+    bulks = load_bulks(context.folder, context.run.run_id)
+    if not bulks:
+        return
+    notices.heading("Rated at once before")
+    for bulk in bulks[:_BULKS_SHOWN]:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"past-{bulk.bulk_id}"):
+            st.html(_told(bulk), width="stretch")
+            st.button(
+                "Undo all",
+                key=f"undo-{bulk.bulk_id}",
+                icon=":material/undo:",
+                type="tertiary",
+                disabled=not name or bulk.n_undone >= bulk.n_rated,
+                help="Takes back those that still stand; what was rated later stays.",
+                on_click=_undo,
+                args=(context, bulk, name),
+            )
+
+
+def _told(bulk: Bulk) -> str:
+    undone = f", {integer(bulk.n_undone)} taken back" if bulk.n_undone else ""
+    reason = f" <q>{markup.text(bulk.reason)}</q>" if bulk.reason else ""
+    return (
+        f'<p class="lg-note"><b>{markup.text(bulk.reviewer)}</b> rated {count(bulk.n_rated, "pair")} {bulk.rating}{undone} '
+        f"<time>{bulk.rated_at:%d %b %Y, %H:%M} UTC</time>{reason}</p>"
+    )
+
+
+def _undo(context: Context, bulk: Bulk, name: str) -> None:
+    try:
+        n_undone = undo_all(context.folder, bulk.bulk_id, reviewer=name)
+    except ExpectedError as error:
+        st.session_state[_NOTICE] = f"Nothing was undone. {error}"
+        return
+    st.session_state[_NOTICE] = f"Took back {count(n_undone, 'rating')}."

@@ -1,0 +1,112 @@
+"""How a list of samples is laid out: as cards or as a table, how many on a page, in which order, and which page."""
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+import pandas as pd
+import streamlit as st
+
+from app import data, state
+from app.context import current
+from app.data.samples import PAGE_ROWS
+from app.widgets import override, rows
+from app.widgets.filters import SORTS
+from app.widgets.sidebar import NEW_SAMPLES
+
+SIZES: Final = (PAGE_ROWS, 25, 50, 100)
+_LAYOUTS: Final = {"cards": ":material/view_agenda:", "table": ":material/table_rows:"}
+
+
+def size() -> int:
+    """Rows on a page, as the address has it."""
+    return int(state.one_of("rows", [str(n) for n in SIZES], default=str(PAGE_ROWS)) or PAGE_ROWS)
+
+
+def controls(sort: data.Sort) -> None:
+    """Order and layout, beside the count; page size and rating of many in a popover."""
+    state.bound(
+        st.selectbox,
+        "Order",
+        name="sort",
+        value=sort,
+        default="run",
+        clears=NEW_SAMPLES,
+        options=list(SORTS),
+        format_func=SORTS.__getitem__,
+        label_visibility="collapsed",
+        width=185,
+    )
+    with st.popover("", icon=":material/more_horiz:", width="content", help="Layout, page size, rating of many"):
+        state.bound(
+            st.segmented_control,
+            "Layout",
+            name="layout",
+            value=state.one_of("layout", tuple(_LAYOUTS), default="cards"),
+            default="cards",
+            required=True,
+            options=list(_LAYOUTS),
+            format_func=lambda layout: f"{_LAYOUTS[layout]} {layout.title()}",
+        )
+        state.bound(
+            st.segmented_control,
+            "Rows on a page",
+            name="rows",
+            value=str(size()),
+            default=str(PAGE_ROWS),
+            clears=NEW_SAMPLES,
+            required=True,
+            options=[str(n) for n in SIZES],
+        )
+        st.button(
+            "Rate many at once …",
+            key="bulk-open",
+            icon=":material/checklist:",
+            help="All pairs of this list, or those selected in the table; you see first what it would change.",
+            on_click=state.change,
+            kwargs={"pane": "bulk"},
+        )
+
+
+def table(shown: Sequence[data.PageRow], opened: str | None) -> list[str]:
+    """The page as a table; a click on a row's box selects it. Returns the addresses of selected rows."""
+    keys = [rows.address(row) for row in shown]
+    frame = pd.DataFrame([_columns(row) for row in shown])
+    event: Any = st.dataframe(
+        frame,
+        key=f"table-{hash(tuple(keys))}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        height="content",
+        column_config={"Rating": st.column_config.NumberColumn(format="%.1f", help="The verdict in force")},
+    )
+    selected = [keys[i] for i in cast(Sequence[int], event.selection.rows) if i < len(keys)]
+    if len(selected) == 1 and selected[0] != opened:
+        override.move(open=selected[0])
+        st.rerun()
+    return selected
+
+
+def _columns(row: data.PageRow) -> dict[str, Any]:
+    return {
+        "": row.quadrant or "–",
+        "Concept": current().name(row.concept),
+        "Arm": row.arm + (f" · {row.negative_kind}" if row.negative_kind else ""),
+        "Form": row.form or "–",
+        "Rating": row.verdict,
+        "By": row.verdict_source or "–",
+        "Characters": row.n_chars,
+        "Text": row.excerpt,
+    }
+
+
+def turn(page: data.PairPage) -> None:
+    """The pages, where there are several."""
+    if page.n_pages > 1:
+        # Its number is its default and part of its key, for Streamlit complains of a default beside a value in its state.
+        key = f"widget-page-{page.number}-{page.n_pages}"
+        st.pagination(page.n_pages, default=page.number, key=key, max_visible_pages=5, on_change=_turn, args=(key,))
+
+
+def _turn(key: str) -> None:
+    override.move(page=st.session_state[key], open=None)
