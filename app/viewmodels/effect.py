@@ -65,17 +65,18 @@ def effects(before: Findings, after: Findings, *, concept: str | None, quadrant:
 
 def _changes(old: Finding, new: Finding, model: CeilingName) -> tuple[Change, ...]:
     return (
-        _change("Gap", old.best_gap.value, new.best_gap.value),
-        _change(
+        change("Gap", old.best_gap.value, new.best_gap.value),
+        change(
             f"Ceiling, {CEILINGS[model].lower()}",
             old.ceilings[model].estimate.value,
             new.ceilings[model].estimate.value,
         ),
-        _change("Recommended F1", old.target.value, new.target.value),
+        change("Recommended F1", old.target.value, new.target.value),
     )
 
 
-def _change(label: str, before: float | None, after: float | None) -> Change:
+def change(label: str, before: float | None, after: float | None) -> Change:
+    """One number before and after, as written."""
     if before is None or after is None:
         delta = "" if before == after else "changed"
     else:

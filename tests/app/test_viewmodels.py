@@ -61,7 +61,7 @@ def test_a_percent_is_the_share_with_two_digits(share: float) -> None:
     ("before", "after"), [(0.694, 0.686), (0.6949, 0.6951), (0.5, 0.25), (-0.004, 0.004), (1, 1.2)]
 )
 def test_a_delta_is_the_difference_of_the_values_beside_it(before: float, after: float) -> None:
-    change = effect._change("Gap", before, after)
+    change = effect.change("Gap", before, after)
     shown = [float(text.replace("\u2212", "-") or 0) for text in (change.before, change.after, change.delta)]
     assert shown[1] - shown[0] == pytest.approx(shown[2])
 

@@ -1,0 +1,266 @@
+"""How far ratings can be trusted: agreement on audited pairs, where judges err, drift, and what their answers cost."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import streamlit as st
+
+from app import context, state, theme
+from app.charts.confusion import confusion
+from app.charts.drift import drift
+from app.context import Context
+from app.data.judges import (
+    CELL_ROWS,
+    load_all_agreement,
+    load_audit_agreement,
+    load_cell,
+    load_spreads,
+    load_unscored,
+    load_work,
+)
+from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, moved
+from app.viewmodels.judges import judge_labels
+from app.widgets import agreement, markup, notices
+from app.widgets.override import effect_table
+from engine.figures.dots import Series, interval_dots
+from engine.stats.findings import ARMS
+from engine.words import ARM, count, integer
+
+Json = dict[str, Any]
+_AGREEMENT: Final = (
+    "Audited pairs were drawn at random and rated by people who did not see the judge's rating, so they speak for all pairs of "
+    "the run. Read the arms one by one. In brackets 95 % intervals over concepts."
+)
+_ALL_PAIRS: Final = (
+    "Judges on all pairs that both rated. Overrides are of pairs that somebody came across: no fair sample, so agreement with "
+    "them tells only how such pairs are judged."
+)
+_AXES: Final = {"judged": "When the judge rated", "rated": "When people rated"}
+_PLAIN: Final = {"displayModeBar": False}
+
+
+def show(here: Context) -> None:
+    """Draw the judges of the run, or what is missing for them."""
+    if not here.judges:
+        notices.empty(
+            "No judge has rated this run",
+            "A judge names topics and rates relevance; people then audit it on pairs drawn at random.",
+            command=f"lensgap judge {here.folder}",
+        )
+        return
+    labels = judge_labels(here.judges)
+    audited = load_audit_agreement(here.folder, here.run.run_id)
+    found = compared(audited, labels)
+    short, because = answer(found, here.judge_id)
+    st.html(
+        '<h1 class="lg-title">How far can the judge be trusted?</h1>'
+        f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
+    )
+    with st.container(horizontal=True, key="ways", gap="small"):
+        st.page_link(
+            "screens/review.py", label="Rate audited pairs", icon=":material/rate_review:", query_params=state.link()
+        )
+        st.page_link(
+            "screens/rubric_lab.py", label="Try another rubric", icon=":material/science:", query_params=state.link()
+        )
+    if found:
+        _since(here, found)
+        _audited(here, audited, found, labels)
+    else:
+        _unaudited(here, labels)
+    _work(here, labels)
+
+
+def _audited(here: Context, audited: Json, found: tuple[Compared, ...], labels: dict[str, str]) -> None:
+    notices.heading("Agreement on audited pairs", help_text=f"{_AGREEMENT} {ARM}")
+    st.html(agreement.table(found))
+    if audited["is_weighted"]:
+        notices.note("Pairs were drawn with different probabilities, so each counts for as many as it stands for.")
+    with st.container(key="charts"):
+        left, right = st.columns([1, 1], gap="large")
+        with left:
+            _confusion(here, found)
+        with right:
+            _bias(found)
+            _drift(audited, labels)
+
+
+def _unaudited(here: Context, labels: dict[str, str]) -> None:
+    notices.empty(
+        "No pair is audited yet",
+        "Draw pairs at random, have people rate them blind under Review, and this shows how far the judge agrees with them.",
+        command=f"lensgap audit plan {here.folder} --ratings 100",
+    )
+    every = compared(load_all_agreement(here.folder, here.run.run_id), labels)
+    if every:
+        notices.heading("Agreement on other pairs", help_text=_ALL_PAIRS)
+        st.html(agreement.table(every))
+        notices.note("No fair sample of what people say: none of these pairs was drawn for an audit.")
+
+
+def _since(here: Context, found: tuple[Compared, ...]) -> None:
+    key = f"opened-judges-{here.folder}-{here.run.run_id}"
+    before, at = st.session_state.setdefault(key, (found, datetime.now(UTC)))
+    changed = moved(before, found)
+    if changed:
+        with st.container(border=True, key="panel-since"):
+            notices.heading(f"Since you opened this page at {at:%H:%M} UTC")
+            st.html(effect_table(changed, moved=True))
+            st.button("Compare from now on", key="since-now", type="tertiary", on_click=_forget, args=(key,))
+
+
+def _forget(key: str) -> None:
+    st.session_state.pop(key, None)
+
+
+def _confusion(here: Context, found: tuple[Compared, ...]) -> None:
+    notices.heading(
+        "Who gave which rating",
+        help_text="Audited pairs by both ratings, means of votes as the nearest whole one. On the framed diagonal both agree. "
+        "Click a square to see its pairs.",
+    )
+    by_key = {one.key: one for one in found}
+    own = next((one.key for one in found if one.first_id == here.judge_id), found[0].key)
+    key = state.one_of("raters", tuple(by_key), default=own) or own
+    arms = (POOLED, *ARMS)
+    arm = state.one_of("arm", arms, default=POOLED) or POOLED
+    state.bound(
+        st.selectbox,
+        "Raters",
+        name="raters",
+        value=key,
+        default=own,
+        clears=("cell",),
+        options=list(by_key),
+        format_func=lambda one: by_key[one].name,
+        label_visibility="collapsed",
+    )
+    state.bound(
+        st.segmented_control,
+        "Arm",
+        name="arm",
+        value=arm,
+        default=POOLED,
+        clears=("cell",),
+        required=True,
+        options=list(arms),
+        format_func=lambda one: one.capitalize() if one == POOLED else f"{one.capitalize()}s",
+        label_visibility="collapsed",
+    )
+    one = by_key[key]
+    made = confusion(one.arms[arm].counts, first=one.first, second=one.second, colours=theme.palette())
+    picked: Any = st.plotly_chart(
+        made,
+        theme=None,
+        key=f"confusion-{key}-{arm}",
+        width="content",
+        on_select="rerun",
+        selection_mode="points",
+        config=_PLAIN,
+    )
+    notices.note(f"{count(one.arms[arm].n, 'pair')} of {count(one.arms[arm].n_concepts, 'concept')}.")
+    if picked and picked.selection.points:
+        _pairs(here, one, arm, tuple(int(each) for each in picked.selection.points[0]["customdata"]))
+
+
+def _pairs(here: Context, one: Compared, arm: str, bins: tuple[int, ...]) -> None:
+    if one.first_id is None:
+        notices.note("Pairs of two people are not listed; choose a judge on one side.")
+        return
+    rows = load_cell(
+        here.folder,
+        here.run.run_id,
+        first=one.first_id,
+        second=one.second_id,
+        bins=(bins[0], bins[1]),
+        arm=None if arm == POOLED else arm,
+    )
+    notices.heading(f"{one.first}: {bins[0]}, {one.second}: {bins[1]}")
+    if not rows:
+        notices.note("No pair.")
+        return
+    for row in rows:
+        st.page_link(
+            "screens/samples.py",
+            label=f"**{markup.markdown(here.name(row.concept))}**, {row.arm} · {markup.markdown(row.excerpt[:110])}",
+            query_params=state.link(open=f"{row.concept}:{row.sample_id}", concept=row.concept, arm=row.arm),
+        )
+    if rows[0].n_total > len(rows):
+        notices.note(f"The first {CELL_ROWS} of {integer(rows[0].n_total)} pairs.")
+
+
+def _bias(found: tuple[Compared, ...]) -> None:
+    rows = bias_rows(found)
+    if not rows:
+        return
+    notices.heading(
+        "Bias by arm",
+        help_text="Mean of the first rater less the second. A judge that is too kind to positives widens the gap, one "
+        "that is too kind to negatives narrows it.",
+    )
+    series = (
+        Series("positives", tuple(positive for _, positive, _ in rows), main=True),
+        Series("negatives", tuple(negative for _, _, negative in rows)),
+    )
+    made = interval_dots([name for name, _, _ in rows], series, title="Bias (rating points)", colours=theme.palette())
+    made.add_vline(x=0, line={"width": 1, "color": theme.palette().muted})
+    st.plotly_chart(made, theme=None, key="bias", config=_PLAIN)
+
+
+def _drift(audited: Json, labels: dict[str, str]) -> None:
+    notices.heading(
+        "Drift",
+        help_text="Does a judge move away from people as time passes, or from one version of its rubric to the next? Trends are "
+        "within arms, p adjusted for both quantities by Holm's method.",
+    )
+    options = {f"{one['judge']}~{axis}": (one, axis) for one in audited["drift"] for axis in _AXES}
+    rubrics = {f"rubric~{one['backend']}~{one['model']}": one for one in audited["rubrics"]}
+    names = {
+        **{key: f"{labels.get(one['judge'], one['judge'])} · {_AXES[axis]}" for key, (one, axis) in options.items()},
+        **{key: f"{one['model']} · by rubric version" for key, one in rubrics.items()},
+    }
+    if not names:
+        notices.note("Drift appears once a judge's pairs are audited.")
+        return
+    first = next(iter(names))
+    key = state.one_of("drift", tuple(names), default=first) or first
+    state.bound(
+        st.selectbox,
+        "Drift of",
+        name="drift",
+        value=key,
+        default=first,
+        options=list(names),
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+    )
+    trend = rubrics[key] if key in rubrics else options[key][0][options[key][1]]
+    made = drift(batches(trend), colours=theme.palette(), height=250)
+    st.plotly_chart(made, theme=None, key=f"drift-{key}", config=_PLAIN)
+    for one in trend["trends"]:
+        notices.note(one["sentence"])
+
+
+def _work(here: Context, labels: dict[str, str]) -> None:
+    notices.heading("What judges were asked, and what it cost", help_text="Votes on this run's pairs, both questions.")
+    st.html(agreement.work(load_work(here.folder, here.run.run_id), labels))
+    left, right = st.columns(2, gap="large")
+    with left:
+        notices.heading("Spread of votes", help_text="Highest less lowest rating of one judge on one pair.")
+        if found := load_spreads(here.folder, here.run.run_id):
+            st.html(agreement.spreads(found, labels))
+        else:
+            notices.note(
+                "No judge voted twice on a pair, so their spread is unknown.", command="lensgap judge --votes 3"
+            )
+    with right:
+        notices.heading(
+            "Unscored votes", help_text="Answers without a rating: refusals, and replies that cannot be read."
+        )
+        if reasons := load_unscored(here.folder, here.run.run_id):
+            st.html(agreement.unscored(reasons, labels))
+        else:
+            notices.note("Every vote has a rating.")
+
+
+show(context.current())
