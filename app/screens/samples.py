@@ -50,11 +50,13 @@ def show(here: Context) -> None:
     opened = _opened(page)
     with st.container(key="presets", horizontal=True, vertical_alignment="center", gap="small"):
         filters.presets()
-        saved_views.menu(here)
-        saved_views.links(opened)
     if state.unknown("concept", concepts):
         notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: all concepts.")
-    filters.bar(concepts, chosen, data.load_facets(*run, chosen, **asked), choices)
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
+        filters.bar(concepts, chosen, data.load_facets(*run, chosen, **asked), choices)
+        saved_views.menu(here)
+        saved_views.links(opened)
+    filters.chips()
     listed, detail = st.columns([1, 1.45], gap="medium")
     with listed:
         selected = _list(page, opened, sort)
@@ -86,7 +88,10 @@ def _list(page: data.PairPage, opened: str | None, sort: data.Sort) -> list[str]
     first = (page.number - 1) * pages.size() + 1
     shown = f" · {integer(first)}–{integer(first + len(page.rows) - 1)}" if page.rows else ""
     with st.container(key="list-head", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<p class="lg-count" title="{markup.text(PAIR)}"><b>{count(page.n_total, "pair")}</b>{shown}</p>')
+        st.html(
+            f'<p class="lg-count" title="{markup.text(PAIR)}"><b>{count(page.n_total, "pair")}</b>{shown}</p>',
+            width="content",
+        )
         pages.controls(sort)
     if not page.rows:
         notices.empty("Nothing passes these filters", "Take one away, or show everything.")

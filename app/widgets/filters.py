@@ -122,20 +122,18 @@ def presets() -> None:
 def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequence[str]]) -> None:
     """Draw the bar; `more` holds the run's own choices of template, layer and origin."""
     shown = facets if state.given("counts") else {}
-    with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
-        _pills("quadrant", filters.quadrants, QUADRANTS, facets, help=QUADRANT)
-        _pills("form", filters.forms, FORMS, shown, help=FORM)
-        ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
-        help_text = "The verdict: an override, else an audit, else the judge. – is unrated."
-        _pills("rating", ratings, RATINGS, shown, help=help_text)
-        _text(filters)
-        names = current().name
-        _pick("concept", filters.concept, concepts, shown, placeholder="All", width=190, named=names)
-        _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=130, help=ARM)
-        on = sum(bool(state.given_all(name)) for name in MORE)
-        with st.popover(f"More filters{f' · {on} on' if on else ''}", icon=":material/filter_list:", width="content"):
-            _more(filters, shown, more)
-    _chips()
+    _pills("quadrant", filters.quadrants, QUADRANTS, facets, help=QUADRANT)
+    _pills("form", filters.forms, FORMS, shown, help=FORM)
+    ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
+    help_text = "The verdict: an override, else an audit, else the judge. – is unrated."
+    _pills("rating", ratings, RATINGS, shown, help=help_text)
+    _text(filters)
+    names = current().name
+    _pick("concept", filters.concept, concepts, shown, placeholder="All", width=160, named=names)
+    _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=115, help=ARM)
+    on = sum(bool(state.given_all(name)) for name in MORE)
+    with st.popover(f"More filters{f' · {on} on' if on else ''}", icon=":material/filter_list:", key="more-filters"):
+        _more(filters, shown, more)
 
 
 def _more(filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequence[str]]) -> None:
@@ -194,7 +192,8 @@ def said(name: str, value: str) -> str:
     return f"{_LABELS[name]}: {written if len(written) <= 40 else written[:39] + '…'}"
 
 
-def _chips() -> None:
+def chips() -> None:
+    """What narrows the list, each with a way to take it away."""
     active = chosen()
     if not active:
         return
@@ -221,7 +220,7 @@ def _text(filters: data.Filters) -> None:
         clears=NEW_SAMPLES,
         placeholder="Text in output or prompt",
         icon=":material/search:",
-        width=230,
+        width=190,
     )
 
 

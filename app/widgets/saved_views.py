@@ -18,8 +18,8 @@ _OF_VIEW = (*filters.NAMES, "layout", "rows")
 def menu(context: Context) -> None:
     """A popover with the lists that are kept, and a field to keep this one."""
     views = load_saved_views(context.folder, context.run.run_id)
-    shown = f"Saved views · {len(views)}" if views else "Saved views"
-    with st.popover(shown, icon=":material/bookmark:", width="content"):
+    shown = f"Views · {len(views)}" if views else "Views"
+    with st.popover(shown, icon=":material/bookmark:", key="views"):
         if sentence := st.session_state.get(_NOTICE):
             notices.warning(sentence)
         if not views:
