@@ -6,7 +6,7 @@ one, whatever browser or server they sit at. Leases are taken in the transaction
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ import duckdb
 
 from app.data.memory import remembered
 from app.data.rows import read
-from app.data.samples import Filters, PageRow, Sort
+from app.data.samples import Filters, Sort, load_page
 from db import connect, insert, query, transaction
 from db.rows import LeaseRow, MarkRow, RatingRow
 from engine.exchange.audit_planning import Wish, build_plan
@@ -279,10 +279,9 @@ def _items(folder: Path, name: str, **chosen: str) -> tuple[Item, ...]:
 
 
 def _filtered(desk: Desk) -> tuple[Item, ...]:
-    chosen = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(desk.filters).items()}
-    chosen |= {"run_id": desk.run_id, "judge_id": desk.judge_id, "sort": desk.sort, "form_rule": desk.form_rule}
-    rows = read(desk.folder, "samples.page", PageRow, **chosen, n_rows=FILTERED, n_skipped=0)
-    return tuple(Item(row.concept, row.sample_id) for row in rows)
+    where = (desk.folder, desk.run_id, desk.judge_id, desk.filters)
+    page = load_page(*where, number=1, sort=desk.sort, form_rule=desk.form_rule, n_rows=FILTERED)
+    return tuple(Item(row.concept, row.sample_id) for row in page.rows)
 
 
 def _drawn(desk: Desk) -> _Drawn:

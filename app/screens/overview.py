@@ -7,7 +7,7 @@ import streamlit as st
 from app import charts, context, data, state, theme
 from app.context import Context
 from app.viewmodels import overview
-from app.widgets import cards, markup, notices, sidebar
+from app.widgets import cards, home, markup, notices, sidebar
 from engine.figures.palette import Palette
 from engine.figures.points import smallest_gaps
 from engine.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
@@ -29,7 +29,8 @@ def show(here: Context) -> None:
     lenses = data.load_lenses(here.folder, here.run.run_id)
     chosen = overview.lenses_of(lenses, sidebar.lens_setting(lenses, here.run))
     profiles = data.load_profiles(here.folder, here.run.run_id)
-    view = overview.overview(here.find(counts), counts, profiles, chosen, names=here.names)
+    findings = here.find(counts)
+    view = overview.overview(findings, counts, profiles, chosen, names=here.names)
     colours = theme.palette()
     short, because = overview.answer(view.overall, asked=here.settings.user_target, model=here.settings.model)
     st.html(
@@ -40,6 +41,7 @@ def show(here: Context) -> None:
     if doubt := overview.suspicion(view.overall):
         notices.note(doubt)
     _missing(here, has_lenses=bool(lenses))
+    home.strips(here, findings, view)
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")
         with wide:

@@ -16,6 +16,7 @@ from db.errors import ExpectedError
 LOOK_S: Final = 1.0
 WORK_S: Final = 15.0
 _DRAWN: Final = "drawn-as-of"
+_ANEW: Final = "drawn-anew"
 
 
 class Drawn(NamedTuple):
@@ -43,9 +44,15 @@ def _look(folder: Path) -> None:
         # A study that is busy or gone is told by the screen when it is next drawn.
         return
     if is_news(drawn, change, now=time.monotonic()):
+        st.session_state[_ANEW] = True
         st.rerun()
     if change == drawn.change:
         st.session_state[_DRAWN] = drawn._replace(files=files)
+
+
+def drew_anew() -> bool:
+    """Whether the screen is drawn because somebody else wrote, not because a person is at it; told once."""
+    return bool(st.session_state.pop(_ANEW, False))
 
 
 def is_news(drawn: Drawn, change: data.Change, *, now: float) -> bool:
