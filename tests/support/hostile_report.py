@@ -61,6 +61,8 @@ HOSTILE = (
     "__proto__",
     "constructor.prototype | a | b | `code` ~~struck~~ # title",
     "=cmd|' /C calc'!A0  +1 -1 @SUM(1)",
+    ":red[**red**] :blue-background[ground] :material/skull: :skull: :small[small] :streamlit:",
+    "[elsewhere](http://elsewhere.example/) <http://elsewhere.example/> http://elsewhere.example/ www.elsewhere.example",
 )
 
 
