@@ -1,16 +1,18 @@
 """Everything about one concept: what it means, how its arms are rated, what its lenses reach, and what they could."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import streamlit as st
 
 from app import context, data, state, theme
 from app.context import Context
+from app.data.growth import load_neighbours, load_steps
 from app.viewmodels import overview
-from app.widgets import markup, measures, notices, panels, reported, rows, sidebar
+from app.widgets import growth, markup, measures, notices, panels, reported, rows, sidebar
 from engine import words
 from engine.stats.findings import Finding
+from engine.stats.learning_curve import LearningCurve
 from engine.words import count
 
 _SHOWN: Final = 6
@@ -37,9 +39,11 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.note("The model has not written anything yet, so there is nothing to measure.")
         return
-    finding = here.find(here.counts()).concepts[name]
+    counts = here.counts()
+    finding = here.find(counts).concepts[name]
     _panels(here, finding, data.load_lenses(here.folder, here.run.run_id, concept=name))
     _measures(here, name)
+    _growth(here, name, next((one.curve for one in counts if one.concept == name), None), letters)
     if values := data.load_reported(here.folder, here.run.run_id, name):
         with st.container(border=True, key="panel-reported"):
             reported.panel(values)
@@ -138,6 +142,26 @@ def _measures(here: Context, name: str) -> None:
     found = data.load_measures(here.folder, lens.lens_id) if lens else None
     with st.container(border=True, key="panel-measures"):
         measures.panel(lens, found, name=overview.setting_name(setting))
+
+
+def _growth(here: Context, name: str, curve: LearningCurve | None, letters: Mapping[str, str]) -> None:
+    """How the lens grew with its pairs, and whose lenses point where its own does."""
+    left, right = st.columns([1.6, 1], gap="medium")
+    with left, st.container(border=True, key="panel-curve", height="stretch"):
+        growth.curve(here, curve, theme.palette())
+    with right, st.container(border=True, key="panel-near", height="stretch"):
+        _neighbours(here, name, letters)
+    with st.container(border=True, key="panel-steps"):
+        growth.steps(here, load_steps(here.folder, here.run.run_id, name))
+
+
+def _neighbours(here: Context, name: str, letters: Mapping[str, str]) -> None:
+    lenses = data.load_lenses(here.folder, here.run.run_id)
+    setting = sidebar.lens_setting(lenses, here.run)
+    alike = overview.lenses_of(lenses, setting)
+    found = load_neighbours(here.folder, here.run.run_id, name, alike, n=_SHOWN)
+    said = overview.setting_name(setting) if setting else ""
+    growth.neighbours(found, letters=letters, names=here.names, setting=said)
 
 
 def _samples(here: Context, name: str, finding: Finding) -> None:

@@ -101,3 +101,22 @@ where lens_id = $lens_id;
 select measure, value, low, high, n, reason, method
 from lens_measures
 where lens_id = $lens_id;
+
+-- name: steps
+-- What the rule that was last applied to a concept decided at each step, with the F1 of the lens that decided it.
+with last_rule as (
+    select rule_hash
+    from graduation_steps
+    where run_id = $run_id and concept = $concept
+    order by decided_at desc, rule_hash
+    limit 1
+)
+select
+    g.step, g.n_pairs, g.target, g.ceiling, g.decision, g.why, g.decided_at, f.value as f1, f.low as f1_low, f.high as f1_high,
+    array_to_string(l.layers, '+') as layers
+from graduation_steps g
+join last_rule r on r.rule_hash = g.rule_hash
+left join lenses l on l.lens_id = g.lens_id
+left join lens_measures f on f.lens_id = g.lens_id and f.measure = 'f1'
+where g.run_id = $run_id and g.concept = $concept
+order by g.step;
