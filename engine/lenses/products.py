@@ -7,8 +7,9 @@ single precision in single precision, as BLAS does. Double precision, and a torc
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +38,37 @@ def self_products(rows: AnyFloats) -> AnyFloats:
         result[start:stop, :stop] = _onednn(X[start:stop], X[:stop])
         result[:start, start:stop] = result[start:stop, :start].T
     return np.asarray(result.numpy())
+
+
+def products_with(left: Tensor, right: Tensor) -> Tensor:
+    """Return the products [g, n, o] of fixed rows [g, n, d] with weights [g, o, d], derived by the weights alone."""
+    import torch
+
+    single = left.device.type == "cpu" and left.dtype == right.dtype == torch.float32
+    if not single or not _has_onednn():
+        return left @ right.transpose(1, 2)
+    found: Tensor = _derivable().apply(left, right)
+    return found
+
+
+@cache
+def _derivable() -> type[Any]:
+    """oneDNN's product with a derivative; made when torch is there."""
+    import torch
+
+    class Products(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, left: Tensor, right: Tensor) -> Tensor:
+            ctx.save_for_backward(left)
+            return torch.stack([_onednn(*pair) for pair in zip(left, right, strict=True)])
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+            (left,) = ctx.saved_tensors
+            pairs = zip(gradients[0], left, strict=True)
+            return None, torch.stack([_onednn(one.T, rows.T) for one, rows in pairs])
+
+    return Products
 
 
 def _has_onednn() -> bool:

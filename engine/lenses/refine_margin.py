@@ -2,8 +2,9 @@
 
 The loss is the mean over ordered pairs of siblings of the mean of max(0, logit of the other − logit of the target + 1)
 over the target's positives; Adam, all weights of all lenses of a group at once. A lens says each logit once an epoch and
-every pair reads it, so a group costs one product with all its positives instead of two a pair. Groups of one shape are a
-stack: Adam acts on each weight alone and no group's loss reads another's weights, so a stack gives what single groups give.
+every pair reads it, so a group costs one product with all its positives instead of two a pair. A row whose siblings all stay
+below the margin has no gradient, so while such rows are many, only the others are derived. Groups of one shape are a stack:
+Adam acts on each weight alone and no group's loss reads another's weights, so a stack gives what single groups give.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from engine.lenses.folds import IntArray
 from engine.lenses.interface import LAYER_NORM_EPS, AnyFloats, State
+from engine.lenses.products import products_with
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 MARGIN = 1.0
 EPOCHS = 20
 RATE = 1e-3
+_FEW = 0.5
+"""Share of the rows up to which deriving them alone is worth a look at all of them beforehand."""
 _MIB = 2**20
 
 
@@ -70,17 +74,21 @@ def _stacks(tasks: Sequence[RankingTask], memory_mib: int) -> list[list[int]]:
 def _refine(tasks: Sequence[RankingTask], *, epochs: int, rate: float, device: str) -> list[list[State]]:
     import torch
 
-    X, target, share = _pad(tasks, device)
+    rows = _pad(tasks, device)
     weights = {
         name: torch.from_numpy(np.stack([np.stack([state[name] for state in task.states]) for task in tasks]))
-        .to(device, X.dtype)
+        .to(device, rows.X.dtype)
         .requires_grad_()
         for name in tasks[0].states[0]
     }
     optimiser = torch.optim.Adam(weights.values(), lr=rate, fused=True)
+    few = True
     for _ in range(epochs):
         optimiser.zero_grad()
-        margin_loss(stacked_logits(weights, X), target, share).sum().backward()  # type: ignore[no-untyped-call]
+        derived = _within_margin(weights, rows) if few else rows
+        logits = stacked_logits(weights, derived.X)
+        few = int(_violates(logits, derived).sum()) <= _FEW * rows.target.numel()
+        margin_loss(logits, derived.target, derived.share).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     found = {name: value.detach().double().cpu().numpy() for name, value in weights.items()}
     return [
@@ -89,8 +97,16 @@ def _refine(tasks: Sequence[RankingTask], *, epochs: int, rate: float, device: s
     ]
 
 
-def _pad(tasks: Sequence[RankingTask], device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Return rows [g, n, d], targets [g, n] and each row's share of the loss [g, n], 0 for rows that fill up."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Rows [g, n, d], targets [g, n] and each row's share of the loss [g, n], 0 for rows that fill up."""
+
+    X: Tensor
+    target: Tensor
+    share: Tensor
+
+
+def _pad(tasks: Sequence[RankingTask], device: str) -> _Rows:
     import torch
 
     most = max(len(task.target) for task in tasks)
@@ -102,7 +118,26 @@ def _pad(tasks: Sequence[RankingTask], device: str) -> tuple[Tensor, Tensor, Ten
         X[i, :n], target[i, :n] = task.X, task.target
         share[i, :n] = 1.0 / (counts[task.target] * (np.count_nonzero(counts) * (n_lenses - 1)))
     parts = (torch.from_numpy(X), torch.from_numpy(target), torch.from_numpy(share))
-    return parts[0].to(device), parts[1].to(device), parts[2].to(device)
+    return _Rows(*(part.to(device) for part in parts))
+
+
+def _within_margin(weights: dict[str, Tensor], rows: _Rows) -> _Rows:
+    """The rows that have a gradient, and in groups with fewer of them some that have none; one row at least."""
+    import torch
+
+    with torch.no_grad():
+        violates = _violates(stacked_logits(weights, rows.X), rows)
+    most = max(1, int(violates.sum(1).max()))
+    kept = violates.int().topk(most, dim=1).indices
+    group = torch.arange(len(kept), device=kept.device)[:, None]
+    return _Rows(rows.X[group, kept], rows.target[group, kept], rows.share[group, kept])
+
+
+def _violates(logits: Tensor, rows: _Rows) -> Tensor:
+    """Return whether any sibling's logit is within the margin of the target's, of rows that count [g, n]."""
+    own = logits.detach().gather(1, rows.target[:, None, :])
+    # The target itself is always within the margin.
+    return ((logits.detach() > own - MARGIN).sum(1) > 1) & (rows.share > 0)
 
 
 def margin_loss(logits: Tensor, target: Tensor, share: Tensor) -> Tensor:
@@ -120,7 +155,7 @@ def stacked_logits(weights: dict[str, Tensor], X: Tensor) -> Tensor:
     import torch
 
     if "linear.weight" in weights:
-        return weights["linear.weight"][:, :, 0] @ X.transpose(1, 2) + weights["linear.bias"]
+        return products_with(X, weights["linear.weight"][:, :, 0]).transpose(1, 2) + weights["linear.bias"]
     first, second, last = ("net.0", "net.3", "net.6")
     W, b = weights[f"{first}.weight"], weights[f"{first}.bias"]
     if "net.7.weight" in weights:
@@ -131,7 +166,7 @@ def stacked_logits(weights: dict[str, Tensor], X: Tensor) -> Tensor:
         b = weights[f"{first}.bias"] + (W @ weights["net.0.bias"][..., None])[..., 0]
         W = W * weights["net.0.weight"][:, :, None, :]
     g, n_lenses, width, d = W.shape
-    hidden = (X @ W.reshape(g, n_lenses * width, d).transpose(1, 2)).view(g, -1, n_lenses, width).transpose(1, 2)
+    hidden = products_with(X, W.reshape(g, n_lenses * width, d)).view(g, -1, n_lenses, width).transpose(1, 2)
     hidden = torch.relu(hidden + b[:, :, None, :])
     hidden = torch.relu(hidden @ weights[f"{second}.weight"].transpose(2, 3) + weights[f"{second}.bias"][:, :, None, :])
     return (hidden @ weights[f"{last}.weight"].transpose(2, 3) + weights[f"{last}.bias"][:, :, None, :])[..., 0]

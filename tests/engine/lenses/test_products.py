@@ -8,7 +8,7 @@ from engine.lenses import products
 from engine.lenses.interface import Part
 from engine.lenses.lda import Lda
 from engine.lenses.pool import ShrunkScatter, build_pool
-from engine.lenses.products import self_products
+from engine.lenses.products import products_with, self_products
 from tests.support.lens_parts import planted_part
 
 
@@ -32,6 +32,16 @@ def test_products_of_columns_are_those_of_a_copy_in_rows():
 def test_products_in_double_precision_lose_no_digit():
     rows = np.random.default_rng(0).normal(size=(120, 50)) + 1000.0
     np.testing.assert_array_equal(self_products(rows), rows @ rows.T)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_with_weights_and_their_gradient_are_those_of_plain_products(dtype):
+    rows, given = torch.randn(3, 7, 40, dtype=dtype), torch.randn(3, 7, 5, dtype=dtype)
+    weight = torch.randn(3, 5, 40, dtype=dtype, requires_grad=True)
+    found = products_with(rows, weight)
+    found.backward(given)
+    torch.testing.assert_close(found, rows @ weight.transpose(1, 2), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(weight.grad, given.transpose(1, 2) @ rows, rtol=1e-4, atol=1e-5)
 
 
 def wide(dtype: type, *, width: float, n: int) -> list[Part]:

@@ -34,8 +34,12 @@ def sibling_set(seed: int, *, n_concepts: int = 4, n: int = 24, d: int = 30, apa
     return SiblingSet(tuple("abcdefgh"[:n_concepts]), X, arms.astype(np.int64), np.arange(len(owner)) // 3)
 
 
+@pytest.mark.parametrize("few", [0.0, 1.0])
 @pytest.mark.parametrize("form", ["linear", "three layers"])
-def test_a_stack_refines_as_the_plain_loop_over_pairs_does(form: str) -> None:
+def test_a_stack_refines_as_the_plain_loop_over_pairs_does_whichever_rows_it_derives(
+    form: str, few: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.lenses.refine_margin._FEW", few)
     tasks, expected = [], []
     for seed, left_out in ((0, 0), (1, 7)):
         X, target, *_ = draw_siblings(12, seed=seed)
