@@ -3,14 +3,15 @@
 Each is worked out by the same functions as the report, once for all readers, and again when a rating or a measurement comes.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from app.data.concepts import Lens
+from app.data.later import as_of
 from app.data.memory import remembered
 from app.data.study import Profile
-from db import connect, query
+from db import connect
 from engine.exchange.activation_report import load_activations
 from engine.exchange.claims import StudyClaims, build_claims
 from engine.exchange.correlations import build_correlations, load_topic_accuracy, predictor_values
@@ -18,25 +19,13 @@ from engine.stats.findings import Finding
 from engine.stats.form import FormRule
 
 Json = dict[str, Any]
-T = TypeVar("T")
-
-
-def as_of(folder: Path) -> tuple[Hashable, ...]:
-    """How far ratings and measurements have come, to compare with another time; what stages wrote is remembered anyway."""
-    with connect(folder) as cursor:
-        return tuple(cursor.execute(query("finding_sources.as_of")).fetchone() or ())
 
 
 def load_claims(
     folder: Path, run_id: str, judge_id: str | None, *, family: str | None, form_rule: FormRule, k: int
 ) -> StudyClaims:
-    """The claim ledger of a run by one judge's verdicts and one family of lenses."""
-    key = ("claims", run_id, judge_id, family, form_rule, k, as_of(folder))
-    return remembered(
-        folder,
-        key,
-        lambda: build_claims(folder, run_id=run_id, judge_id=judge_id, family=family, form_rule=form_rule, k=k),
-    )
+    """The claim ledger of a run by one judge's verdicts and one family of lenses; seconds on a large study."""
+    return build_claims(folder, run_id=run_id, judge_id=judge_id, family=family, form_rule=form_rule, k=k)
 
 
 def load_activation_report(

@@ -5,8 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from app.data.findings import as_of
-from app.data.memory import remembered
 from app.data.rows import read
 from engine.exchange.agreement import build_agreement
 from engine.exchange.audit_agreement import build_audit_agreement
@@ -66,38 +64,31 @@ class CellPair:
     n_total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What judges were asked and answered, from one pass over their votes each."""
+
+    work: tuple[Work, ...]
+    spreads: tuple[Spread, ...]
+    unscored: tuple[Unscored, ...]
+
+
 def load_audit_agreement(folder: Path, run_id: str) -> Json:
-    """How far judges and people agree on audited pairs, and whether judges drift."""
-    key = ("audit agreement", run_id, as_of(folder))
-    return remembered(folder, key, lambda: build_audit_agreement(folder, run_id=run_id))
+    """How far judges and people agree on audited pairs, and whether judges drift; seconds on a large study."""
+    return build_audit_agreement(folder, run_id=run_id)
 
 
 def load_all_agreement(folder: Path, run_id: str) -> Json:
     """How far judges agree with each other and with overrides on all pairs, which is no fair sample of people's ratings."""
-    key = ("agreement", run_id, as_of(folder))
-    return remembered(folder, key, lambda: build_agreement(folder, run_id=run_id))
+    return build_agreement(folder, run_id=run_id)
 
 
-def load_work(folder: Path, run_id: str) -> tuple[Work, ...]:
-    """What the judges of a run were asked, a row a judge and question."""
-    return remembered(
-        folder, ("judge work", run_id), lambda: read(folder, "finding_sources.judge_work", Work, run_id=run_id)
-    )
-
-
-def load_unscored(folder: Path, run_id: str) -> tuple[Unscored, ...]:
-    """The most frequent reasons why votes on relevance have no rating."""
-    return remembered(
-        folder,
-        ("unscored", run_id),
-        lambda: read(folder, "finding_sources.unscored", Unscored, run_id=run_id, n_rows=_REASONS),
-    )
-
-
-def load_spreads(folder: Path, run_id: str) -> tuple[Spread, ...]:
-    """How far votes of one judge on one pair lie apart; empty where no judge voted twice."""
-    return remembered(
-        folder, ("spreads", run_id), lambda: read(folder, "finding_sources.spreads", Spread, run_id=run_id)
+def load_votes(folder: Path, run_id: str) -> Votes:
+    """What the judges of a run were asked, how far their votes lie apart (several on a pair), and the frequent failures."""
+    return Votes(
+        work=read(folder, "finding_sources.judge_work", Work, run_id=run_id),
+        spreads=read(folder, "finding_sources.spreads", Spread, run_id=run_id),
+        unscored=read(folder, "finding_sources.unscored", Unscored, run_id=run_id, n_rows=_REASONS),
     )
 
 

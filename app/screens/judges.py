@@ -14,13 +14,11 @@ from app.data.judges import (
     load_all_agreement,
     load_audit_agreement,
     load_cell,
-    load_spreads,
-    load_unscored,
-    load_work,
+    load_votes,
 )
 from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, moved
 from app.viewmodels.judges import judge_labels
-from app.widgets import agreement, markup, notices
+from app.widgets import agreement, later, markup, notices
 from app.widgets.override import effect_table
 from engine.figures.dots import Series, interval_dots
 from engine.stats.findings import ARMS
@@ -49,13 +47,18 @@ def show(here: Context) -> None:
         )
         return
     labels = judge_labels(here.judges)
-    audited = load_audit_agreement(here.folder, here.run.run_id)
-    found = compared(audited, labels)
-    short, because = answer(found, here.judge_id)
-    st.html(
-        '<h1 class="lg-title">How far can the judge be trusted?</h1>'
-        f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
+    st.html('<h1 class="lg-title">How far can the judge be trusted?</h1>')
+    folder, run_id = here.folder, here.run.run_id
+    audited = later.answer(
+        folder,
+        ("audit agreement", run_id),
+        lambda: load_audit_agreement(folder, run_id),
+        what="Agreement on audited pairs",
     )
+    found = compared(audited, labels) if audited else ()
+    if audited:
+        short, because = answer(found, here.judge_id)
+        st.html(f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>')
     with st.container(horizontal=True, key="ways", gap="small"):
         st.page_link(
             "screens/review.py", label="Rate audited pairs", icon=":material/rate_review:", query_params=state.link()
@@ -63,10 +66,10 @@ def show(here: Context) -> None:
         st.page_link(
             "screens/rubric_lab.py", label="Try another rubric", icon=":material/science:", query_params=state.link()
         )
-    if found:
+    if audited and found:
         _since(here, found)
         _audited(here, audited, found, labels)
-    else:
+    elif audited:
         _unaudited(here, labels)
     _work(here, labels)
 
@@ -91,7 +94,11 @@ def _unaudited(here: Context, labels: dict[str, str]) -> None:
         "Draw pairs at random, have people rate them blind under Review, and this shows how far the judge agrees with them.",
         command=f"lensgap audit plan {here.folder} --ratings 100",
     )
-    every = compared(load_all_agreement(here.folder, here.run.run_id), labels)
+    folder, run_id = here.folder, here.run.run_id
+    document = later.answer(
+        folder, ("agreement", run_id), lambda: load_all_agreement(folder, run_id), what="Agreement on other pairs"
+    )
+    every = compared(document, labels) if document else ()
     if every:
         notices.heading("Agreement on other pairs", help_text=_ALL_PAIRS)
         st.html(agreement.table(every))
@@ -243,12 +250,16 @@ def _drift(audited: Json, labels: dict[str, str]) -> None:
 
 def _work(here: Context, labels: dict[str, str]) -> None:
     notices.heading("What judges were asked, and what it cost", help_text="Votes on this run's pairs, both questions.")
-    st.html(agreement.work(load_work(here.folder, here.run.run_id), labels))
+    folder, run_id = here.folder, here.run.run_id
+    votes = later.answer(folder, ("votes", run_id), lambda: load_votes(folder, run_id), what="What judges were asked")
+    if votes is None:
+        return
+    st.html(agreement.work(votes.work, labels))
     left, right = st.columns(2, gap="large")
     with left:
         notices.heading("Spread of votes", help_text="Highest less lowest rating of one judge on one pair.")
-        if found := load_spreads(here.folder, here.run.run_id):
-            st.html(agreement.spreads(found, labels))
+        if votes.spreads:
+            st.html(agreement.spreads(votes.spreads, labels))
         else:
             notices.note(
                 "No judge voted twice on a pair, so their spread is unknown.", command="lensgap judge --votes 3"
@@ -257,8 +268,8 @@ def _work(here: Context, labels: dict[str, str]) -> None:
         notices.heading(
             "Unscored votes", help_text="Answers without a rating: refusals, and replies that cannot be read."
         )
-        if reasons := load_unscored(here.folder, here.run.run_id):
-            st.html(agreement.unscored(reasons, labels))
+        if votes.unscored:
+            st.html(agreement.unscored(votes.unscored, labels))
         else:
             notices.note("Every vote has a rating.")
 

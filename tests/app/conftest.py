@@ -14,6 +14,12 @@ from tests.support.synthetic_study import build_study
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
+@pytest.fixture(autouse=True)
+def patient_screens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Screens wait for every answer, so that a busy machine shows what a quiet one does."""
+    monkeypatch.setattr("app.data.later.WAIT_S", 60.0)
+
+
 @pytest.fixture(scope="session")
 def full_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study that is only read."""

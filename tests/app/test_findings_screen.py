@@ -147,13 +147,15 @@ def test_what_activations_hold_is_offered_where_nobody_measured_it(
 
 def test_a_cell_of_activations_leads_to_its_samples() -> None:
     cell = {"is_good": False, "is_on_concept": True, "examples": [["gin", "s-1"]]}
-    assert activations.samples_of(cell, "form", "C", k=2) == {
+    assert activations.samples_of(cell, "form", "C", k=2, lens="l") == {
         "quadrant": "C",
         "arm": "positive",
         "form": ["empty", "short", "repetitive"],
+        "fires": "on",
+        "lens": "l",
         "open": "gin:s-1",
     }
-    assert activations.samples_of(cell | {"examples": []}, "topic", None, k=3)["rating"] == ["1", "2", "3"]
+    assert activations.samples_of(cell | {"examples": []}, "topic", None, k=3, lens="l")["rating"] == ["1", "2", "3"]
 
 
 def test_a_rating_shows_what_it_moved_since_the_page_was_opened(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

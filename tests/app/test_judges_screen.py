@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.charts.confusion import confusion
-from app.data.judges import load_audit_agreement, load_cell, load_spreads, load_unscored, load_work
+from app.data.judges import load_audit_agreement, load_cell, load_votes
 from app.viewmodels.agreement import POOLED, answer, batches, bias_rows, compared, moved
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
@@ -149,7 +149,7 @@ def test_work_counts_votes_tokens_cost_and_what_has_no_price(audited: Path) -> N
         rows = cursor.execute(
             f"select rating, n_input_tokens, cost_usd from judgments where judge_id = '{SECOND}'"
         ).fetchall()
-    work = next(one for one in load_work(audited, RUN) if one.judge_id == SECOND)
+    work = next(one for one in load_votes(audited, RUN).work if one.judge_id == SECOND)
     assert (work.question, work.n_votes) == ("relevance", len(rows))
     assert work.n_unscored == sum(rating is None for rating, _, _ in rows)
     assert work.n_input_tokens == sum(tokens for _, tokens, _ in rows)
@@ -168,11 +168,11 @@ def test_spreads_and_unscored_reasons_are_those_of_the_votes(audited: Path) -> N
             votes.setdefault((concept, sample), []).append(rating)
     expected = Counter(max(some) - min(some) for some in votes.values() if len(some) > 1)
     found: Counter[int] = Counter()
-    for one in load_spreads(audited, RUN):
+    for one in load_votes(audited, RUN).spreads:
         assert one.judge_id == SECOND
         found[one.spread] += one.n
     assert found == expected
-    lost = [one for one in load_unscored(audited, RUN) if one.judge_id == SECOND]
+    lost = [one for one in load_votes(audited, RUN).unscored if one.judge_id == SECOND]
     assert sum(one.n for one in lost) == sum(reason is not None for *_, reason in rows)
     assert {one.reason for one in lost} == {EVIL}
 

@@ -8,6 +8,7 @@ import streamlit as st
 from app import state
 from app.context import Context
 from app.data.findings import load_activation_report
+from app.viewmodels.overview import setting_name
 from app.widgets import markup, notices, work
 from engine.words import QUADRANT, RATINGS, UNKNOWN, integer, number, percent
 
@@ -57,7 +58,7 @@ def section(here: Context) -> None:
     if cells["reason"]:
         notices.note(f"Outputs against activations: {cells['reason']}.", command=f"lensgap train {here.folder}")
     else:
-        _two_by_two(cells)
+        _two_by_two(cells, setting_name((found["family"], (found["layer"],), "output")))
     notices.heading(
         "Do activations of outputs hold what their prompts were about?",
         help_text="AUC: 0.5 is chance, 1 is perfect. In brackets 95 % intervals over concepts.",
@@ -67,7 +68,7 @@ def section(here: Context) -> None:
     notices.note(f"{found['family']} lenses, layer {found['layer']}, {found['mode']}, measured {when} UTC.")
 
 
-def _two_by_two(cells: Json) -> None:
+def _two_by_two(cells: Json, lens: str) -> None:
     groups = {_WHOLE: cells["overall"], **cells["quadrants"]}
     group = state.one_of("cells", tuple(groups), default=_WHOLE) or _WHOLE
     worth = state.one_of("worth", tuple(_WORTHS), default="form") or "form"
@@ -100,15 +101,13 @@ def _two_by_two(cells: Json) -> None:
         for column, fires in ((left, True), (right, False)):
             cell = next(c for c in table["cells"] if (c["is_good"], c["is_on_concept"]) == (is_good, fires))
             with column:
-                _cell(cell, worth, quadrant, k=cells["k"])
+                _cell(cell, worth, quadrant, k=cells["k"], lens=lens)
     unrated = f", {integer(table['n_unrated'])} unrated ones left out" if table["n_unrated"] else ""
-    notices.note(
-        f"{integer(table['n'])} positives{unrated}. Click a cell to open its samples; the list shows both kinds of activation."
-    )
+    notices.note(f"{integer(table['n'])} positives{unrated}. Click a cell to open its samples.")
     st.html(rates(table, worth))
 
 
-def _cell(cell: Json, worth: str, quadrant: str | None, *, k: int) -> None:
+def _cell(cell: Json, worth: str, quadrant: str | None, *, k: int, lens: str) -> None:
     good, other = _WORTH_WORDS[worth]
     text = good if cell["is_good"] else other
     fires = "activation on the concept" if cell["is_on_concept"] else "activation off the concept"
@@ -121,17 +120,18 @@ def _cell(cell: Json, worth: str, quadrant: str | None, *, k: int) -> None:
             f'<p class="lg-muted">{integer(cell["n"])} positives</p></div>'
         )
         if st.button(f"Samples: {text}, {fires}", key=f"open-cell-{name}", width="stretch"):
-            wanted = samples_of(cell, worth, quadrant, k=k)
+            wanted = samples_of(cell, worth, quadrant, k=k, lens=lens)
             st.switch_page("screens/samples.py", query_params=state.link(**wanted))
 
 
-def samples_of(cell: Json, worth: str, quadrant: str | None, *, k: int) -> dict[str, Any]:
-    """The filter of the samples screen for a cell: its quadrant, positives, their worth, and the first sample opened."""
+def samples_of(cell: Json, worth: str, quadrant: str | None, *, k: int, lens: str) -> dict[str, Any]:
+    """The filter of the samples screen for a cell: its quadrant, positives, their worth, what this lens says of them."""
     wanted: dict[str, Any] = {"quadrant": quadrant, "arm": "positive"}
     if worth == "form":
         wanted["form"] = ["good"] if cell["is_good"] else _DEGENERATE
     else:
         wanted["rating"] = [str(rating) for rating in RATINGS if (rating > k) == cell["is_good"]]
+    wanted |= {"fires": "on" if cell["is_on_concept"] else "off", "lens": lens}
     if cell["examples"]:
         wanted["open"] = ":".join(cell["examples"][0])
     return wanted

@@ -8,7 +8,7 @@ import streamlit as st
 from app import state
 from app.context import Context
 from app.data.findings import load_claims
-from app.widgets import markup, notices
+from app.widgets import later, markup, notices
 from engine.exchange.claims import StudyClaims
 from engine.stats.claim_evidence import Evidence
 from engine.stats.claims import Claim, Verdict
@@ -23,14 +23,17 @@ _VERDICTS: Final[dict[Verdict, tuple[str, str]]] = {
 
 def section(here: Context, family: str | None) -> None:
     """Draw the section."""
-    found = load_claims(
+    judge, rule, k = here.judge.judge_id if here.judge else None, here.form_rule, here.settings.k
+    found = later.answer(
         here.folder,
-        here.run.run_id,
-        here.judge.judge_id if here.judge else None,
-        family=family,
-        form_rule="study" if here.form_rule == "study" else "loop",
-        k=here.settings.k,
+        ("claims", here.run.run_id, judge, family, rule, k),
+        lambda: load_claims(
+            here.folder, here.run.run_id, judge, family=family, form_rule="study" if rule == "study" else "loop", k=k
+        ),
+        what="The claim ledger",
     )
+    if found is None:
+        return
     notices.heading("Does this study bear out what the report claims?", help_text=found.ledger.rule)
     lens = f"{found.lens['family']} lenses" + (" (F1 as others reported it)" if found.lens["is_reported"] else "")
     notices.note(

@@ -1,0 +1,81 @@
+"""Answers that may take seconds on a large study: worked out beside the screens, which show the answer before it meanwhile.
+
+Whoever asks waits a moment, which is enough for small studies. One thread does the work, for all readers together: several would
+take each other's time. An answer is current while neither the stages' work nor ratings nor measurements have moved on.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from app.data.memory import work_done
+from db import connect, query
+
+T = TypeVar("T")
+WAIT_S = 0.25
+"""How long a screen waits for an answer before it is drawn without."""
+_AT_MOST: Final = 32
+
+_worker: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="later")
+_kept: Final[dict[tuple[Path, Hashable], "_Kept"]] = {}
+_lock: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What is known by now: None before the first answer, and not current while a newer one is being worked out."""
+
+    value: T | None
+    is_current: bool
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The last answer of a question and what it rests on, and the work for the next."""
+
+    value: Any = None
+    as_of: Hashable = None
+    future: Future[Any] | None = None
+    future_as_of: Hashable = field(default=None)
+
+
+def as_of(folder: Path) -> tuple[Hashable, ...]:
+    """How far stages, ratings and measurements have come, to compare with another time."""
+    with connect(folder) as cursor:
+        return (*work_done(folder), *(cursor.execute(query("finding_sources.as_of")).fetchone() or ()))
+
+
+def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
+    """The answer as of now if it is there or comes in a moment, else the one before it. Raises what `compute` raises."""
+    now = as_of(folder)
+    with _lock:
+        kept = _kept.setdefault((folder, key), _Kept())
+        while len(_kept) > _AT_MOST:
+            _kept.pop(next(iter(_kept)))
+        if kept.as_of == now:
+            return Answer(kept.value, is_current=True)
+        if kept.future is None:
+            kept.future, kept.future_as_of = _worker.submit(compute), now
+        future = kept.future
+    try:
+        value = future.result(WAIT_S)
+    except NotYet:
+        return Answer(kept.value, is_current=False)
+    except BaseException:
+        with _lock:
+            kept.future = None
+        raise
+    with _lock:
+        if kept.future is future:
+            kept.value, kept.as_of, kept.future = value, kept.future_as_of, None
+        return Answer(kept.value, is_current=kept.as_of == now)
+
+
+def is_ready(folder: Path, key: Hashable) -> bool:
+    """Whether work on this question has ended, so that asking again gives its answer."""
+    kept = _kept.get((folder, key))
+    return kept is None or kept.future is None or kept.future.done()

@@ -1,0 +1,28 @@
+"""An answer that may come later: what is there by now, a line that says so, and another drawing when it has come."""
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar
+
+import streamlit as st
+
+from app.data.later import is_ready, later
+from app.widgets import notices
+
+T = TypeVar("T")
+_LOOK_S = 0.5
+
+
+def answer(folder: Path, key: Hashable, compute: Callable[[], T], *, what: str) -> T | None:
+    """The answer as far as it is known; None before the first one, which `what` names in a sentence's beginning."""
+    found = later(folder, key, compute)
+    if not found.is_current:
+        meanwhile = "Shown is how it stood before." if found.value is not None else "This takes a moment."
+        notices.note(f"{what} is being worked out. {meanwhile}")
+        st.fragment(_look, run_every=_LOOK_S)(folder, key)
+    return found.value
+
+
+def _look(folder: Path, key: Hashable) -> None:
+    if is_ready(folder, key):
+        st.rerun()
