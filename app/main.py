@@ -38,6 +38,10 @@ def main() -> None:
                 "A run writes samples, captures activations, judges and trains. Start one, and it appears here.",
                 command=f"lensgap run {folder}",
             )
+            if page.url_path == "runs":
+                page.run()
+            else:
+                st.page_link("screens/runs.py", label="Start one here", icon=":material/play_arrow:")
             return
         state.keep_run(context.run.run_id)
         lenses = data.load_lenses(folder, context.run.run_id)

@@ -29,6 +29,7 @@ SCREENS = {
     "judges": "judges",
     "corrections": "corrections",
     "rubric-lab": "rubric_lab",
+    "runs": "runs",
     "present": "present",
 }
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -80,8 +80,13 @@ def _read(file: IO[bytes]) -> str:
 
 def _fault(errors: str, status: int) -> str:
     """The last line that was said: the command tells an expected error in one sentence."""
-    lines = [line.strip() for line in _ANSI.sub("", errors).splitlines() if line.strip()]
+    lines = [line.strip() for line in without_keys(errors).splitlines() if line.strip()]
     said = lines[-1] if lines else f"The command ended with status {status} and said nothing."
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
+
+
+def without_keys(said: str) -> str:
+    """What a command said, without keys and without what colours a terminal."""
     for key in filter(None, map(os.environ.get, KEYS)):
         said = said.replace(key, "…")
-    return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
+    return _ANSI.sub("", said)

@@ -1,0 +1,165 @@
+"""Runs that the dashboard starts: processes of their own, which outlive it, and which it finds again by what they left.
+
+Each has three files in the study's folder `work`: what was asked (with the process's id), what it said, and what it told on
+stdout. While it lives it holds a lock on the second, which the system drops when it ends, however it ends; so a number of a
+process that was given away again is never taken for ours.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.data.command import without_keys
+from db.errors import ExpectedError
+
+if sys.platform != "win32":
+    import fcntl
+
+# A dashboard that a shell put into the background ignores Ctrl-C, and what it starts would too.
+_COMMAND: Final = (
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from engine.cli import main; main()",
+)
+_TAIL_BYTES: Final = 40_000
+_TAIL_LINES: Final = 40
+STOPPED: Final = "Stopped. Run the same command again to go on."
+
+
+class WorkRefused(ExpectedError):
+    """A run cannot be started or stopped."""
+
+    title = "The run cannot be started"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run that was started here; `done_before` tells how far its stages were then."""
+
+    work_id: str
+    run_id: str
+    arguments: tuple[str, ...]
+    started_at: str
+    by: str
+    process_id: int = 0
+    done_before: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a run that was started here stands: at work, done, or ended with a sentence; and the end of what it said."""
+
+    work: Work
+    is_alive: bool
+    fault: str | None
+    log: str
+
+
+def start(folder: Path, arguments: Sequence[str], *, run_id: str, by: str, done_before: Mapping[str, int]) -> Work:
+    """Start a command that outlives this process; WorkRefused while another one of the study is at work."""
+    latest = load_state(folder)
+    if latest is not None and latest.is_alive:
+        raise WorkRefused("A run of this study is at work already.", hint="Wait for it, or stop it first.")
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    work = Work(f"{at}-{uuid.uuid4().hex[:6]}", run_id, tuple(arguments), at, by, done_before=dict(done_before))
+    try:
+        place = folder / "work"
+        place.mkdir(exist_ok=True)
+        process_id = _spawn(place, work)
+        work = Work(**asdict(work) | {"arguments": work.arguments, "process_id": process_id})
+        scratch = place / f"{work.work_id}.tmp"
+        scratch.write_text(json.dumps(asdict(work)), "utf-8")
+        scratch.replace(place / f"{work.work_id}.json")
+    except OSError as error:
+        raise WorkRefused(f"The run cannot be started: {error.strerror or error}.") from error
+    return work
+
+
+def _spawn(place: Path, work: Work) -> int:
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+    with (place / f"{work.work_id}.out").open("wb") as output, (place / f"{work.work_id}.log").open("ab") as log:
+        if sys.platform != "win32":
+            # The process inherits the open file, and with it the lock.
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        process = subprocess.Popen(
+            [*_COMMAND, *work.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def load_state(folder: Path) -> State | None:
+    """How the latest run that was started here stands; None where there is none."""
+    files = sorted((folder / "work").glob("*.json"))
+    work = _read(files[-1]) if files else None
+    if work is None:
+        return None
+    log_file = folder / "work" / f"{work.work_id}.log"
+    is_alive, log = _is_locked(log_file), _tail(log_file)
+    output = folder / "work" / f"{work.work_id}.out"
+    # A command tells the run's id on stdout when it is done, and nothing before.
+    is_done = output.exists() and output.stat().st_size > 0
+    return State(work, is_alive, None if is_alive or is_done else _fault(log), log)
+
+
+def stop(folder: Path, work_id: str, *, at_once: bool = False) -> None:
+    """Ask the run of this id to stop, or end it at once; does nothing where it is not at work any more."""
+    state = load_state(folder)
+    if state is None or state.work.work_id != work_id or not state.is_alive:
+        return
+    try:
+        os.kill(state.work.process_id, signal.SIGKILL if at_once else signal.SIGINT)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise WorkRefused("The run belongs to another user, so it cannot be stopped here.") from error
+
+
+def _read(file: Path) -> Work | None:
+    try:
+        told: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return Work(**told | {"arguments": tuple(told["arguments"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_locked(file: Path) -> bool:
+    """Whether the process that was started with this log is alive."""
+    if sys.platform == "win32":
+        return False
+    try:
+        with file.open("rb") as log:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _tail(file: Path) -> str:
+    try:
+        with file.open("rb") as log:
+            log.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+            said = log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [line.rstrip() for line in without_keys(said).splitlines() if line.strip()]
+    return "\n".join(lines[-_TAIL_LINES:])
+
+
+def _fault(log: str) -> str:
+    lines = log.splitlines()
+    return lines[-1].strip() if lines else "It was ended before it was done. What it has written is kept."

@@ -1,0 +1,68 @@
+"""Runs of the study: what is at work, starting another one once its plan and price are seen, and how they differ."""
+
+import json
+from pathlib import Path
+
+import streamlit as st
+
+from app import context, data, state
+from app.viewmodels.runs import differing_settings
+from app.widgets import markup, notices, run_form, run_work
+from engine.words import count, integer
+
+
+def show(folder: Path) -> None:
+    """Draw the run at work, the form, and the table of runs."""
+    runs = data.load_runs(folder)
+    st.html('<h1 class="lg-title">Runs</h1>')
+    notices.note(
+        "A run is a model, a pack and settings: texts are written, activations captured, texts judged and lenses trained."
+    )
+    is_free = run_work.panel(folder)
+    if is_free:
+        run_form.form(folder, runs)
+    if runs:
+        _table(runs)
+
+
+def _table(runs: tuple[data.Run, ...]) -> None:
+    notices.heading(f"{count(len(runs), 'run')} of this study, latest first")
+    head = "".join(f"<th>{name}</th>" for name in ("Run", "Model", "Begun", "Pairs", "Texts", "Seed"))
+    st.html(
+        f'<div class="lg-scroll"><table class="lg-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(map(_row, runs))}</tbody></table></div>"
+    )
+    if len(runs) < 2:
+        return
+    differ = differing_settings(runs)
+    notices.heading("Settings that differ", help_text="Settings that are alike in all runs are left out.")
+    if not differ:
+        notices.note("None: the runs differ in the content of their model, pack or templates.")
+        return
+    head = "".join(f"<th>{markup.text(run.name)}</th>" for run in runs)
+    rows = "".join(
+        f"<tr><th>{markup.text(name)}</th>{''.join(f'<td>{markup.text(value)}</td>' for value in values)}</tr>"
+        for name, values in differ
+    )
+    st.html(
+        f'<div class="lg-scroll"><table class="lg-table"><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(run: data.Run) -> str:
+    cells = (
+        markup.text(Path(run.model).name),
+        f"{run.created_at:%d %b %Y, %H:%M} UTC",
+        integer(run.n_pairs),
+        f"{integer(run.n_samples)} of {integer(run.n_prompts)}",
+        integer(int(json.loads(run.config).get("seed", 0))),
+    )
+    shown = '<span class="lg-badge lg-plain">on screen</span>' if run.run_id == st.session_state.get(state.RUN) else ""
+    name = f'<th>{markup.text(run.name)} {shown}<br><span class="lg-muted">{markup.text(run.run_id)}</span></th>'
+    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+chosen = context.study_folder()
+if chosen is not None:
+    show(chosen)

@@ -1,0 +1,90 @@
+"""Plans, progress and settings of runs as the screen tells them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.data.study import Run, Stage
+from engine.words import UNKNOWN, count, dollars, integer
+
+Json = Mapping[str, Any]
+_HIDDEN: Final = ("base_url",)
+"""Settings that may hold what is not for every eye, such as a password in an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is; `left_s` is None where its pace is not known yet."""
+
+    stage: str
+    n_done: int
+    n_total: int
+    left_s: float | None
+
+    @property
+    def share(self) -> float:
+        """The share that is done."""
+        return self.n_done / self.n_total if self.n_total else 1.0
+
+
+def progress_of(stages: Sequence[Stage], done_before: Mapping[str, int]) -> list[Progress]:
+    """Each stage in the order in which they were begun, with what it will take at the pace that it has had since."""
+    ordered = sorted(stages, key=lambda stage: stage.updated_at)
+    return [Progress(one.stage, one.n_done, one.n_total, _left(one, done_before.get(one.stage, 0))) for one in ordered]
+
+
+def _left(stage: Stage, before: int) -> float | None:
+    n_left, n_since = stage.n_total - stage.n_done, stage.n_done - before
+    if n_left <= 0:
+        return 0.0
+    return n_left * stage.seconds / n_since if n_since > 0 and stage.seconds > 0 else None
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in one unit."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def plan_facts(plan: Json) -> list[tuple[str, str]]:
+    """What a plan asks for, as terms with what is said of each."""
+    negatives = sum(plan["n_negative"].values())
+    bound = "at most" if plan["is_bound"] else "about"
+    time = f"{bound} {duration(plan['seconds'])}" if plan["seconds"] is not None else f"unknown: {plan['reason']}"
+    return [
+        ("Concepts", integer(plan["n_concepts"])),
+        ("Pairs", f"{count(plan['n_positive'], 'positive')}, {count(negatives, 'negative')}"),
+        ("Texts to write", f"{integer(plan['n_to_generate'])}; {integer(plan['n_generated'])} are there already"),
+        ("Tokens", f"{bound} {integer(plan['n_tokens'])}"),
+        ("Time to write them", time),
+        ("Questions to the judge", integer(plan["judging"]["n_calls"])),
+        ("Cost of judging", cost(plan["judging"])),
+    ]
+
+
+def cost(judging: Json) -> str:
+    """What judging will cost in a few words."""
+    told = judging["cost"]
+    if not told["known"]:
+        return f"unknown: {told['reason']}"
+    if not told["high_usd"]:
+        return "nothing"
+    return f"about {dollars(told['likely_usd'])}, {dollars(told['high_usd'])} at the dearest"
+
+
+def differing_settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """The settings in which the runs are not all alike, each with every run's value in their order."""
+    told = [json.loads(run.config) for run in runs]
+    names = sorted({name for one in told for name in one if name not in _HIDDEN})
+    rows = [(name, [_shown(one.get(name)) for one in told]) for name in names]
+    return [(name, values) for name, values in rows if len(set(values)) > 1]
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == []:
+        return UNKNOWN
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

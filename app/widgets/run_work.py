@@ -1,0 +1,113 @@
+"""The run that was started here: how far each stage is, the end of its log, stopping it and going on with it."""
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from app import data, state
+from app.data import work
+from app.viewmodels.runs import Progress, duration, progress_of
+from app.widgets import markup, notices
+from db.errors import ExpectedError
+from engine.words import integer
+
+_LOOK_S: Final = 1.0
+_FAULT: Final = "run-fault"
+_ASKED: Final = "asked-to-stop"
+
+
+def panel(folder: Path) -> bool:
+    """Draw what is at work or how the last one ended; True while another may be started."""
+    if fault := st.session_state.pop(_FAULT, None):
+        notices.warning(fault)
+    found = work.load_state(folder)
+    if found is None:
+        return True
+    if found.is_alive:
+        with st.container(border=True, key="panel-run"):
+            st.fragment(_live, run_every=_LOOK_S)(folder)
+        return False
+    with st.container(border=True, key="panel-run"):
+        _ended(folder, found)
+    return True
+
+
+def tell(fault: str) -> None:
+    """Have the next drawing say why something could not be done."""
+    st.session_state[_FAULT] = fault
+
+
+def _live(folder: Path) -> None:
+    found = work.load_state(folder)
+    if found is None or not found.is_alive:
+        st.rerun()
+    at_work = found.work
+    notices.heading("At work", help_text="It goes on when this page or the dashboard is closed.")
+    st.html(f'<p class="lg-note">{markup.text(_about(at_work))}</p>')
+    stages = data.load_stages(folder, at_work.run_id)
+    if stages and state.RUN not in st.session_state:
+        # The study's first run is there now, and with it all screens.
+        st.rerun()
+    if stages:
+        st.html("".join(_bar(one) for one in progress_of(stages, at_work.done_before)))
+    else:
+        st.html('<div class="lg-progress lg-wait"><span>Getting ready</span><span></span><div><i></i></div></div>')
+    _log(found.log)
+    asked = st.session_state.get(_ASKED) == at_work.work_id
+    label = "End it at once" if asked else "Stop"
+    help_text = "What is written is kept, and the run can go on later." + (" It was asked to stop." if asked else "")
+    if st.button(label, key=f"run-stop-{at_work.work_id}-{asked}", icon=":material/stop:", help=help_text):
+        _stop(folder, at_work.work_id, at_once=asked)
+
+
+def _stop(folder: Path, work_id: str, *, at_once: bool) -> None:
+    st.session_state[_ASKED] = work_id
+    try:
+        work.stop(folder, work_id, at_once=at_once)
+    except ExpectedError as error:
+        tell(str(error))
+    st.rerun()
+
+
+def _ended(folder: Path, found: work.State) -> None:
+    notices.heading("The last run that was started here")
+    st.html(f'<p class="lg-note">{markup.text(_about(found.work))}</p>')
+    if found.fault is None:
+        notices.note("It is done.")
+    elif found.fault == work.STOPPED:
+        notices.note("It was stopped. What it has written is kept.")
+    else:
+        notices.warning(found.fault)
+    _log(found.log)
+    if found.fault is not None and st.button("Go on with it", key="run-resume", icon=":material/play_arrow:"):
+        begin(folder, found.work.arguments, run_id=found.work.run_id, by=state.reviewer())
+
+
+def begin(folder: Path, arguments: tuple[str, ...], *, run_id: str, by: str) -> None:
+    """Start a run, and draw the screen anew."""
+    before = {stage.stage: stage.n_done for stage in data.load_stages(folder, run_id)}
+    try:
+        work.start(folder, arguments, run_id=run_id, by=by or "unnamed", done_before=before)
+    except ExpectedError as error:
+        tell(str(error))
+    st.rerun()
+
+
+def _about(found: work.Work) -> str:
+    day, _, time = found.started_at.partition("T")
+    return f"Run {found.run_id}, started {day} {time.replace('-', ':')[:5]} UTC by {found.by}"
+
+
+def _bar(one: Progress) -> str:
+    left = f"about {duration(one.left_s)} left" if one.left_s else "done" if one.n_done >= one.n_total else ""
+    return (
+        f'<div class="lg-progress lg-stage"><span>{markup.text(one.stage)} <em>{left}</em></span>'
+        f"<span>{integer(one.n_done)} / {integer(one.n_total)}</span>"
+        f'<div><i style="width:{100 * one.share:.1f}%"></i></div></div>'
+    )
+
+
+def _log(log: str) -> None:
+    if log:
+        st.html(f'<details class="lg-log"><summary>Log</summary><pre class="lg-raw">{markup.text(log)}</pre></details>')

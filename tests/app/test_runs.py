@@ -1,0 +1,172 @@
+"""A run started from the dashboard is a process of its own: found again, stopped by its id alone, never shown with a key."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from app.data import command, work
+from app.data.study import Run, Stage
+from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of
+from db import create_study
+from tests.app.test_screens import html_of, open_screen
+from tests.support.synthetic_study import RUN
+
+WAITS = (
+    "import sys, time\n"
+    "try:\n print('at work', file=sys.stderr, flush=True); time.sleep(60)\n"
+    "except KeyboardInterrupt:\n print('Stopped. Run the same command again to go on.', file=sys.stderr)"
+)
+NOW = datetime(2026, 1, 1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    create_study(tmp_path / "study")
+    return tmp_path / "study"
+
+
+def becomes(folder: Path, holds: Callable[[work.State], bool]) -> work.State:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        state = work.load_state(folder)
+        if state is not None and holds(state):
+            return state
+        time.sleep(0.02)
+    raise AssertionError(f"{work.load_state(folder)}")
+
+
+def begin(folder: Path) -> work.Work:
+    return work.start(folder, ("run", "--seed=1"), run_id="r", by="Ada", done_before={"generate": 3})
+
+
+def program(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(work, "_COMMAND", (sys.executable, "-c", text))
+
+
+def test_a_run_is_found_by_another_process_while_it_is_at_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(monkeypatch, WAITS)
+    started = begin(folder)
+    becomes(folder, lambda state: state.is_alive and "at work" in state.log)
+    code = (
+        f"from pathlib import Path; from app.data import work; print(work.load_state(Path({str(folder)!r})).is_alive)"
+    )
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "True"
+    with pytest.raises(work.WorkRefused, match="at work already"):
+        begin(folder)
+    work.stop(folder, "another", at_once=True)
+    assert work.load_state(folder).is_alive  # type: ignore[union-attr]
+    work.stop(folder, started.work_id)
+    ended = becomes(folder, lambda state: not state.is_alive)
+    assert ended.fault == work.STOPPED
+    assert ended.work.arguments == ("run", "--seed=1")
+    assert ended.work.done_before == {"generate": 3}
+
+
+def test_a_run_that_is_ended_at_once_says_so_and_may_be_followed_by_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(monkeypatch, "import time; time.sleep(60)")
+    work.stop(folder, begin(folder).work_id, at_once=True)
+    assert becomes(folder, lambda state: not state.is_alive).fault == (
+        "It was ended before it was done. What it has written is kept."
+    )
+    program(monkeypatch, "print('the-run-id')")
+    begin(folder)
+    assert becomes(folder, lambda state: not state.is_alive and "seed" in str(state)).fault is None
+
+
+def test_an_error_is_its_last_sentence_without_keys_and_colours(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(command.KEYS[0], "sk-secret")
+    program(monkeypatch, "import sys; sys.exit('It went on.\\n\\x1b[31mThe server refused sk-secret.\\x1b[0m')")
+    begin(folder)
+    ended = becomes(folder, lambda state: not state.is_alive)
+    assert ended.fault == "The server refused …."
+    assert "sk-secret" not in ended.log
+    files = [file.read_text() for file in (folder / "work").glob("*.json")]
+    assert files
+    assert "sk-secret" not in files[0]
+
+
+def test_a_damaged_record_is_no_run(folder: Path) -> None:
+    (folder / "work").mkdir()
+    (folder / "work" / "x.json").write_text("{")
+    assert work.load_state(folder) is None
+
+
+def test_time_left_is_reckoned_at_the_pace_since_the_start() -> None:
+    stage = Stage("generate", 60, 100, 20.0, None, NOW)
+    (resumed,) = progress_of([stage], {"generate": 50})
+    (fresh,) = progress_of([stage], {})
+    assert (resumed.left_s, fresh.left_s) == (80.0, pytest.approx(40 / 3))
+    assert progress_of([stage], {"generate": 60})[0].left_s is None
+    assert [duration(s) for s in (None, 5, 600, 7200)] == ["–", "5 s", "10 min", "2.0 h"]
+
+
+def test_settings_that_differ_are_told_and_addresses_are_not() -> None:
+    configs = ({"seed": 0, "base_url": "http://me:pw@x", "top_k": 0}, {"seed": 1, "base_url": None, "top_k": 0})
+    runs = [Run(str(i), "n", NOW, "m", json.dumps(c), 1, 1, 1, False) for i, c in enumerate(configs)]
+    assert differing_settings(runs) == [("seed", ["0", "1"])]
+
+
+def test_a_plan_tells_an_unknown_time_and_an_unknown_cost_with_their_reasons() -> None:
+    judging = {
+        "n_calls": 5,
+        "cost": {"known": False, "reason": "no table names it", "likely_usd": None, "high_usd": None},
+    }
+    plan = {
+        "n_concepts": 2, "n_positive": 4, "n_negative": {"sibling": 3}, "n_to_generate": 6, "n_generated": 0,
+        "n_tokens": 900, "is_bound": True, "seconds": None, "reason": "no rate is known", "judging": judging,
+    }  # fmt: skip
+    told = dict(plan_facts(plan))
+    assert told["Time to write them"] == "unknown: no rate is known"
+    assert told["Cost of judging"] == "unknown: no table names it"
+    assert told["Tokens"] == "at most 900"
+    assert cost({"cost": {"known": True, "likely_usd": 0.02, "high_usd": 0.37}}) == "about $0.02, $0.37 at the dearest"
+
+
+def test_an_empty_study_offers_the_form_and_nothing_starts_before_its_plan(
+    empty_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(command, "start", lambda arguments: asked.append(list(arguments)) or object())
+    monkeypatch.setattr(command, "ended", lambda _: command.Ended("", "There is no pack here."))
+    app = open_screen(empty_study, monkeypatch, "runs")
+    assert [button.key for button in app.button if (button.key or "").startswith("run-")] == ["run-plan"]
+    app.text_input(key="run-pack").input("--yes").run()
+    app.button(key="run-plan").click().run()
+    assert asked[0][:3] == ["plan", str(empty_study.resolve()), "--json"]
+    assert "--pack=--yes" in asked[0]
+    assert "There is no pack here." in html_of(app)
+    assert not (empty_study / "work").exists()
+
+
+def test_a_paid_judge_needs_a_budget_and_the_start_button_goes_with_its_plan(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = {
+        "run_id": "r", "n_concepts": 2, "n_positive": 4, "n_negative": {}, "n_to_generate": 6, "n_generated": 0,
+        "n_tokens": 900, "is_bound": True, "seconds": None, "reason": "none",
+        "judging": {"n_calls": 5, "cost": {"known": True, "likely_usd": 0.02, "high_usd": 0.37}},
+    }  # fmt: skip
+    begun: list[tuple[str, ...]] = []
+    monkeypatch.setattr(command, "start", lambda _: object())
+    monkeypatch.setattr(command, "ended", lambda _: command.Ended(json.dumps(plan), None))
+    monkeypatch.setattr(work, "start", lambda folder, arguments, **about: begun.append(arguments))
+    app = open_screen(study, monkeypatch, "runs")
+    assert RUN in html_of(app)
+    app.text_input(key="run-judge").input("anthropic").run()
+    app.button(key="run-plan").click().run()
+    assert "set a budget" in html_of(app)
+    app.number_input(key="run-budget").set_value(1.5).run()
+    assert "The plan was for other settings" in html_of(app)
+    app.button(key="run-plan").click().run()
+    (start,) = [button for button in app.button if (button.key or "").startswith("run-start")]
+    start.click().run()
+    assert {"--yes", "--judge=anthropic", "--budget=1.50"} <= set(begun[0])
