@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-import pandas as pd
 import streamlit as st
 
 from app import data, state
@@ -34,7 +33,7 @@ def controls(sort: data.Sort) -> None:
         options=list(SORTS),
         format_func=SORTS.__getitem__,
         label_visibility="collapsed",
-        width=185,
+        width=150,
     )
     with st.popover("", icon=":material/more_horiz:", width="content", help="Layout, page size, rating of many"):
         state.bound(
@@ -69,6 +68,9 @@ def controls(sort: data.Sort) -> None:
 
 def table(shown: Sequence[data.PageRow], opened: str | None) -> list[str]:
     """The page as a table; a click on a row's box selects it. Returns the addresses of selected rows."""
+    # Here, for cards do without it.
+    import pandas as pd
+
     keys = [rows.address(row) for row in shown]
     frame = pd.DataFrame([_columns(row) for row in shown])
     event: Any = st.dataframe(

@@ -41,7 +41,7 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
     st.html(
         f'<div class="lg-prompt"><span>Prompt{about}</span>{markup.text(pair.prompt)}</div>'
         f'<div class="lg-output" tabindex="0">{body}{empty}{more}</div>'
-        f"{_legend(loop=loop, repeats=repeats, search=search)}"
+        f"{_legend(loop=loop, repeats=repeats, is_hit=bool(search) and '<mark' in body)}"
     )
     if rest:
         st.download_button(
@@ -49,13 +49,13 @@ def output(pair: data.PairDetail, *, search: str | None) -> None:
         )
 
 
-def _legend(*, loop: markup.Span | None, repeats: Sequence[markup.Span], search: str | None) -> str:
-    """What the marks mean, of those that the text may have."""
+def _legend(*, loop: markup.Span | None, repeats: Sequence[markup.Span], is_hit: bool) -> str:
+    """What the marks mean, of those that the text has."""
     outside = [span for span in repeats if not loop or span[0] < loop[0]]
     meant = (
         ('<span class="lg-loop">ends in a loop</span>', loop),
         ('<span class="lg-repeat">four words or more said before</span>', outside),
-        ('<mark class="lg-hit">searched for</mark>', search),
+        ('<mark class="lg-hit">searched for</mark>', is_hit),
     )
     shown = [mark for mark, is_there in meant if is_there]
     return f'<p class="lg-legend">{"".join(shown)}</p>' if shown else ""
