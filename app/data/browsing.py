@@ -5,6 +5,7 @@ their own, in memory, shared by all readers; SQL asks it as it would ask the stu
 though not more often than pays; what people say is put in whenever somebody has rated. Texts are never in it.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Sequence
@@ -18,12 +19,17 @@ from app.data.memory import work_done
 from db import connect, query
 
 _AT_MOST: Final = 3
-_TEXTS_AT_MOST: Final = 4
+_TEXTS_AT_MOST: Final = 12
+_ANSWERS_AT_MOST: Final = 64
 _ALL_BELOW: Final = 100_000
 """Pairs below which topics and lenses are always joined; of more, only when a filter asks for them."""
 _SLOW_S: Final = 0.5
 _PAYS_AFTER: Final = 20.0
 """An index that was slow to make serves for so many times as long, though stages write on meanwhile."""
+
+
+Answer = tuple[list[str], list[Any]]
+"""Columns and rows."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class _Index:
     work: tuple[Any, ...] | None = None
     last_rating: int = 0
     texts: dict[str, None] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """Of questions since the last refreshing, which puts an empty one in its place: a late answer goes into the old one."""
     built_at: float = 0.0
     build_s: float = 0.0
 
@@ -55,6 +63,13 @@ class _Index:
         is_same_file = self.work is not None and self.work[-1] == work[-1]
         age = time.monotonic() - self.built_at
         return is_same_file and self.build_s > _SLOW_S and age < _PAYS_AFTER * self.build_s
+
+
+@atexit.register
+def _close() -> None:
+    """Close what is held in memory, for the database's library complains of what is open at the end of a process."""
+    for index in _indexes.values():
+        index.memory.close()
 
 
 _indexes: dict[tuple[Path, Asked], _Index] = {}
@@ -70,17 +85,25 @@ def asked(folder: Path, run_id: str, judge_id: str, lens_ids: Sequence[str], *, 
     return Asked(run_id, judge_id)
 
 
-def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **values: Any) -> tuple[list[str], list[Any]]:
+def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **values: Any) -> Answer:
     """Columns and rows of a query of the index, made or refreshed first; `text` is searched for in the study."""
     index = _index(folder, held)
+    key = repr((name, text, sorted(values.items())))
     with index.lock:
         _refresh(folder, held, index)
+        if key in index.answers:
+            return index.answers[key]
         if text is not None and text not in index.texts:
             _find(folder, held, index, text)
         cursor = index.memory.cursor()
+        answers = index.answers
     with cursor:
         cursor.execute(query(name), {**values, "text": text})
-        return [column[0] for column in cursor.description or ()], cursor.fetchall()
+        answer = [column[0] for column in cursor.description or ()], cursor.fetchall()
+    while len(answers) >= _ANSWERS_AT_MOST:
+        answers.pop(next(iter(answers), ""), None)
+    answers[key] = answer
+    return answer
 
 
 def _index(folder: Path, held: Asked) -> _Index:
@@ -105,6 +128,7 @@ def _refresh(folder: Path, held: Asked, index: _Index) -> None:
             index.memory.execute(query("samples.forget_people"))
             _put(index.memory, cursor, ("samples.people", "incoming_people", "samples.put_people"), run_id=held.run_id)
             index.last_rating = last
+            index.answers = {}
 
 
 def _build(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -> None:

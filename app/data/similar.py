@@ -4,6 +4,7 @@ Only samples about the same concept and its siblings are looked at, and no more 
 however large a run is. Vectors are means over the output, at the deepest layer that was captured; nothing is generated.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.data.memory import remembered
+from app.data.memory import work_done
 from app.data.rows import fetch
 from db import connect
 from engine.errors import StudyUnreadable
@@ -67,11 +68,13 @@ class _Captured:
 
 def load_similar(folder: Path, run_id: str, *, concept: str, sample_id: str, form_rule: str) -> Neighbours:
     """The samples most like this one."""
-    key = ("similar", run_id, concept, sample_id, form_rule)
-    return remembered(folder, key, lambda: _compare(folder, run_id, concept, sample_id, form_rule))
+    return _compare(folder, work_done(folder), run_id, concept, sample_id, form_rule)
 
 
-def _compare(folder: Path, run_id: str, concept: str, sample_id: str, form_rule: str) -> Neighbours:
+@functools.lru_cache(maxsize=32)
+def _compare(
+    folder: Path, _work: tuple[Any, ...], run_id: str, concept: str, sample_id: str, form_rule: str
+) -> Neighbours:
     with connect(folder) as cursor:
         captured = fetch(cursor, "samples.captured", _Captured, sample_id=sample_id)
         layer = captured[0].layer if captured else None
