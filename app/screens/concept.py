@@ -147,12 +147,13 @@ def _measures(here: Context, name: str) -> None:
 def _growth(here: Context, name: str, curve: LearningCurve | None, letters: Mapping[str, str]) -> None:
     """How the lens grew with its pairs, and whose lenses point where its own does."""
     left, right = st.columns([1.6, 1], gap="medium")
-    with left, st.container(border=True, key="panel-curve", height="stretch"):
-        growth.curve(here, curve, theme.palette())
+    with left:
+        with st.container(border=True, key="panel-curve"):
+            growth.curve(here, curve, theme.palette())
+        with st.container(border=True, key="panel-steps"):
+            growth.steps(here, load_steps(here.folder, here.run.run_id, name))
     with right, st.container(border=True, key="panel-near", height="stretch"):
         _neighbours(here, name, letters)
-    with st.container(border=True, key="panel-steps"):
-        growth.steps(here, load_steps(here.folder, here.run.run_id, name))
 
 
 def _neighbours(here: Context, name: str, letters: Mapping[str, str]) -> None:

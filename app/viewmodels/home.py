@@ -44,10 +44,10 @@ def written(news: News, *, reviewer: str) -> tuple[str, ...]:
     ratings = sorted(news.ratings.items(), key=lambda one: (one[0] == reviewer, -one[1], one[0]))
     said = [f"{count(n, 'rating')} by {'you' if name == reviewer else name}" for name, n in ratings]
     added = (
-        (news.n_flags, "flag", None),
-        (news.n_samples, "text", None),
-        (news.n_judgments, "judge vote", None),
-        (news.n_lenses, "lens", "lenses"),
+        (news.n_flags, "new flag", None),
+        (news.n_samples, "new text", None),
+        (news.n_judgments, "new judge vote", None),
+        (news.n_lenses, "new lens", "new lenses"),
     )
     return (*said, *(f"{count(n, one, many)}" for n, one, many in added if n))
 

@@ -47,16 +47,19 @@ def _since(here: Context, findings: Findings, name: str) -> None:
         is_alike = (news.visit.judge_id, news.visit.form_rule) == (here.judge_id, here.form_rule)
         came = [markup.text(one) for one in home.written(news, reviewer=name)]
         gaps = [_moved(one) for one in home.moved(news.gaps, findings)] if is_alike else []
+        lines = ["<span>·</span>".join(came)] * bool(came) + ["".join(gaps)] * bool(gaps)
         since = f"{news.visit.seen_at:%d %b, %H:%M} UTC"
         then = f"Since {home.ago(news.visit.seen_at, datetime.now(UTC).replace(tzinfo=None))}"
-        told = "<span>·</span>".join([*came, *gaps]) or "nothing has changed"
+        told = "<br>".join(lines) or "nothing has changed"
         st.html(_line(then, told, f"Your last visit ended {since}. {_SINCE}"))
 
 
 def _moved(one: Moved) -> str:
-    which = markup.letter(one.name) if one.name != "Study" else "study "
+    which = markup.letter(one.name) if one.name != "Study" else "Study"
     chip = f'<span class="lg-delta">{markup.text(one.delta)}</span>' if one.delta else ""
-    return f'<span title="{markup.text(GAP)}">{which} gap {one.before} → <b>{one.after}</b> {chip}</span>'
+    return (
+        f'<span class="lg-moved" title="{markup.text(GAP)}">{which} gap {one.before} → <b>{one.after}</b> {chip}</span>'
+    )
 
 
 def _next(waiting: Sequence[Todo], *, has_plan: bool) -> None:

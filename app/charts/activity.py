@@ -1,0 +1,51 @@
+"""Ratings by day, a colour a person."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from app.data.team import Day
+from engine.figures.base import figure, plain
+from engine.figures.palette import Palette
+from engine.words import count
+
+_NAMED: Final = 4
+OTHERS: Final = "everybody else"
+
+
+def activity(days: Sequence[Day], *, colours: Palette, height: int = 240) -> go.Figure:
+    """Stacked bars a day; those who rated least are one colour together."""
+    totals: dict[str, int] = {}
+    for day in days:
+        totals[day.reviewer] = totals.get(day.reviewer, 0) + day.n
+    ranked = sorted(totals, key=lambda name: (-totals[name], name))
+    # With one person too many for the colours, two share the last one.
+    named = ranked if len(ranked) <= _NAMED + 1 else ranked[:_NAMED]
+    made = figure(colours, height=height, showlegend=len(ranked) > 1)
+    hues = [colours.accent, *colours.quadrants.values()]
+    for place, name in enumerate([*named, *([OTHERS] if len(named) < len(ranked) else [])]):
+        own = _by_day(days, {name} if name in named else set(ranked) - set(named))
+        label = plain(name, at_most=30)
+        made.add_trace(
+            go.Bar(
+                x=list(own),
+                y=list(own.values()),
+                name=label,
+                marker={"color": hues[place % len(hues)], "line": {"width": 0}},
+                hovertext=[f"<b>{label}</b><br>{day}: {count(n, 'rating')}" for day, n in own.items()],
+                hoverinfo="text",
+            )
+        )
+    made.update_layout(barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.15, "x": 0})
+    made.update_xaxes(type="category", categoryorder="category ascending", showgrid=False)
+    made.update_yaxes(title="Ratings a day", rangemode="tozero", zeroline=False)
+    return made
+
+
+def _by_day(days: Sequence[Day], names: set[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for day in days:
+        if day.reviewer in names:
+            found[f"{day.day:%Y-%m-%d}"] = found.get(f"{day.day:%Y-%m-%d}", 0) + day.n
+    return found

@@ -1,0 +1,97 @@
+"""Who reviews a run: what each person did, what lies before them, how far they agree, and when they worked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from app.data.later import as_of
+from app.data.memory import remembered
+from app.data.rows import read
+from db import connect, query
+from engine.exchange.audited_ratings import AuditedRow, Draws, agree_weighted
+from engine.stats.agreement import Agreement
+
+LATEST: Final = 50
+_DRAWS: Final = Draws(0, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """What one person did in a run; counts are of ratings in force but `n_undone`, times are UTC."""
+
+    reviewer: str
+    last_seen: datetime
+    n_audit: int
+    n_override: int
+    n_blind: int
+    n_undone: int
+    n_flags: int
+    n_skips: int
+    n_leased: int
+    leased_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Ratings that a reviewer gave on a day."""
+
+    day: datetime
+    reviewer: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """How far people agree on audited pairs that both rated; both names are None where any two are taken together."""
+
+    first: str | None
+    second: str | None
+    found: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    reviewer: str
+    rated_at: datetime
+
+
+def load_reviewers(folder: Path, run_id: str) -> tuple[Reviewer, ...]:
+    """Everybody who did anything in a run, who rated most first."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return read(folder, "team.reviewers", Reviewer, run_id=run_id, now=now)
+
+
+def load_times(folder: Path, run_id: str) -> Mapping[str, Sequence[datetime]]:
+    """When each reviewer gave their latest ratings."""
+    times: dict[str, list[datetime]] = {}
+    for one in read(folder, "team.rating_times", _Time, run_id=run_id, n_rows=LATEST):
+        times.setdefault(one.reviewer, []).append(one.rated_at)
+    return times
+
+
+def load_activity(folder: Path, run_id: str) -> tuple[Day, ...]:
+    """Ratings a day and reviewer, oldest first."""
+    return read(folder, "team.activity", Day, run_id=run_id)
+
+
+def load_between(folder: Path, run_id: str) -> tuple[Between, ...]:
+    """Agreement of every two people on pairs that both audited, of any two first where there are several."""
+    return remembered(folder, ("between people", run_id, as_of(folder)), lambda: _between(folder, run_id))
+
+
+def _between(folder: Path, run_id: str) -> tuple[Between, ...]:
+    with connect(folder) as cursor:
+        rows = cursor.execute(query("agreement.audited_between_people"), {"run_id": run_id}).fetchall()
+    by_two: dict[tuple[str, str], list[AuditedRow]] = {}
+    for concept, arm, first, second, *rest in rows:
+        by_two.setdefault((first, second), []).append((concept, arm, *rest))
+    every = [row for two in by_two.values() for row in two]
+    together = [Between(None, None, _agree(every, are_ordered=False))] if len(by_two) > 1 else []
+    each = [Between(*two, _agree(own, are_ordered=True)) for two, own in by_two.items()]
+    return (*together, *sorted(each, key=lambda one: -one.found.n))
+
+
+def _agree(rows: Sequence[AuditedRow], *, are_ordered: bool) -> Agreement:
+    return agree_weighted(rows, are_ordered=are_ordered, draws=_DRAWS)

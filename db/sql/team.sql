@@ -1,0 +1,63 @@
+-- name: reviewers
+-- Everybody who did anything in a run: ratings in force and undone, marks, pairs before them now, and when they were last seen.
+with seen as (
+    select reviewer, rated_at as seen_at from ratings where run_id = $run_id
+    union all
+    select reviewer, marked_at from marks where run_id = $run_id
+    union all
+    select reviewer, seen_at from visits where run_id = $run_id
+    union all
+    select reviewer, taken_at from leases where run_id = $run_id
+),
+people as (
+    select reviewer, max(seen_at) as last_seen from seen group by reviewer
+),
+rated as (
+    select
+        reviewer, count(*) filter (source = 'audit') as n_audit, count(*) filter (source = 'override') as n_override,
+        count(*) filter (blind) as n_blind
+    from ratings_by_reviewer
+    where run_id = $run_id
+    group by reviewer
+),
+undone as (
+    select reviewer, count(*) as n_undone from ratings where run_id = $run_id and undoes is not null group by reviewer
+),
+marked as (
+    select reviewer, count(*) filter (kind = 'flag') as n_flags, count(*) filter (kind = 'skip') as n_skips
+    from marks
+    where run_id = $run_id
+    group by reviewer
+),
+desks as (
+    select reviewer, count(distinct (concept, sample_id)) as n_leased, max(expires_at) as leased_until
+    from leases
+    where run_id = $run_id and expires_at > $now
+    group by reviewer
+)
+select
+    p.reviewer, p.last_seen, coalesce(r.n_audit, 0) as n_audit, coalesce(r.n_override, 0) as n_override,
+    coalesce(r.n_blind, 0) as n_blind, coalesce(u.n_undone, 0) as n_undone, coalesce(m.n_flags, 0) as n_flags,
+    coalesce(m.n_skips, 0) as n_skips, coalesce(d.n_leased, 0) as n_leased, d.leased_until
+from people p
+left join rated r on r.reviewer = p.reviewer
+left join undone u on u.reviewer = p.reviewer
+left join marked m on m.reviewer = p.reviewer
+left join desks d on d.reviewer = p.reviewer
+order by n_audit + n_override desc, p.reviewer;
+
+-- name: rating_times
+-- When each reviewer gave their latest ratings.
+select reviewer, rated_at
+from ratings
+where run_id = $run_id and undoes is null
+qualify row_number() over (partition by reviewer order by order_number desc) <= $n_rows
+order by reviewer, rated_at;
+
+-- name: activity
+-- Ratings that each reviewer gave on each day, also those that are replaced or undone by now.
+select date_trunc('day', rated_at)::timestamp as day, reviewer, count(*) as n
+from ratings
+where run_id = $run_id and undoes is null
+group by all
+order by day, reviewer;
