@@ -41,7 +41,7 @@ def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colou
             ],
             hoverinfo="text",
             selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": colours.text}},
         )
     )
     axis = {"tickvals": list(RATINGS), "range": [0.45, 5.55], "showgrid": False, "zeroline": False, "fixedrange": True}

@@ -56,16 +56,10 @@ def load_correlations(
     profiles: Sequence[Profile],
     findings: Mapping[str, Finding],
     lenses: Mapping[str, Lens],
-    form_rule: FormRule,
 ) -> list[Json]:
-    """What goes with the measured F1 of these lenses, one a concept."""
-    ids = tuple(lens.lens_id for lens in lenses.values())
+    """What goes with the measured F1 of these lenses, one a concept; seconds for many concepts."""
     results = {concept: lens.result for concept, lens in lenses.items()}
-    return remembered(
-        folder,
-        ("correlations", run_id, judge_id, form_rule, ids, as_of(folder)),
-        lambda: build_correlations(_rows(profiles), findings, results, load_accuracy(folder, run_id, judge_id)),
-    )
+    return build_correlations(_rows(profiles), findings, results, load_accuracy(folder, run_id, judge_id))
 
 
 def load_predictors(

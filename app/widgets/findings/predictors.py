@@ -12,7 +12,7 @@ from app.context import Context
 from app.data.findings import load_correlations, load_predictors
 from app.viewmodels import overview
 from app.viewmodels.lenses import one_each
-from app.widgets import markup, notices
+from app.widgets import later, markup, notices
 from engine.config import StudyConfig
 from engine.stats.findings import Findings
 from engine.words import UNKNOWN, count, number
@@ -47,15 +47,16 @@ def section(
     mode = str(json.loads(here.run.config).get("mode", StudyConfig().mode))
     chosen = one_each(overview.lenses_of(lenses, setting), mode)
     judge = here.judge.judge_id if here.judge else None
-    found = load_correlations(
+    found = later.answer(
         here.folder,
-        here.run.run_id,
-        judge,
-        profiles=profiles,
-        findings=findings.concepts,
-        lenses=chosen,
-        form_rule="study" if here.form_rule == "study" else "loop",
+        ("correlations", here.run.run_id, judge, here.form_rule, tuple(lens.lens_id for lens in chosen.values())),
+        lambda: load_correlations(
+            here.folder, here.run.run_id, judge, profiles=profiles, findings=findings.concepts, lenses=chosen
+        ),
+        what="What goes with F1",
     )
+    if found is None:
+        return
     values = load_predictors(here.folder, here.run.run_id, judge, profiles=profiles, findings=findings.concepts)
     names = [one["predictor"] for one in found]
     picked = state.one_of("predictor", names, default=names[0]) or names[0]
@@ -73,7 +74,7 @@ def section(
     )
     _scatter(here, profiles, values[picked], chosen, picked)
     says = next(one["says"] for one in found if one["predictor"] == picked)
-    st.html(f'<p class="lg-says">{markup.text(says)}</p>')
+    st.html(f'<p class="lg-sentence">{markup.text(says)}</p>')
     st.html(table(found))
     notices.note(f"Lenses: {overview.setting_name(setting)}. p is adjusted over all predictors.")
 
