@@ -31,6 +31,7 @@ SCREENS = {
     "rubric-lab": "rubric_lab",
     "runs": "runs",
     "present": "present",
+    "team": "team",
 }
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((1440, 900), (1100, 720))

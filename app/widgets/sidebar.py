@@ -27,6 +27,7 @@ PAGES: Final = (
     ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
     ("screens/runs.py", "Runs", ":material/play_circle:"),
     ("screens/present.py", "Present", ":material/slideshow:"),
+    ("screens/team.py", "Team", ":material/group:"),
 )
 _LIVE_S: Final = 60.0
 _REFRESH_S: Final = 3.0
