@@ -29,6 +29,7 @@ SCREENS = {
     "judges": "judges",
     "corrections": "corrections",
     "rubric-lab": "rubric_lab",
+    "compare": "compare",
     "runs": "runs",
     "present": "present",
     "team": "team",

@@ -39,7 +39,7 @@ def _table(runs: tuple[data.Run, ...]) -> None:
     if not differ:
         notices.note("None: the runs differ in the content of their model, pack or templates.")
         return
-    head = "".join(f"<th>{markup.text(run.name)}</th>" for run in runs)
+    head = "".join(f"<th>{markup.text(run.run_id)}</th>" for run in runs)
     rows = "".join(
         f"<tr><th>{markup.text(name)}</th>{''.join(f'<td>{markup.text(value)}</td>' for value in values)}</tr>"
         for name, values in differ

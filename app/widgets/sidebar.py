@@ -25,6 +25,7 @@ PAGES: Final = (
     ("screens/judges.py", "Judges", ":material/balance:"),
     ("screens/corrections.py", "Corrections", ":material/edit_note:"),
     ("screens/rubric_lab.py", "Rubric lab", ":material/science:"),
+    ("screens/compare.py", "Compare", ":material/compare_arrows:"),
     ("screens/runs.py", "Runs", ":material/play_circle:"),
     ("screens/present.py", "Present", ":material/slideshow:"),
     ("screens/team.py", "Team", ":material/group:"),

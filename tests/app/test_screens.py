@@ -12,7 +12,19 @@ from tests.support.synthetic_study import JUDGE, RUN, build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
 
 MAIN = str(Path(__file__).parents[2] / "app" / "main.py")
-SCREENS = ("overview", "pack", "samples", "concept", "findings", "judges", "corrections", "rubric_lab", "runs", "present")
+SCREENS = (
+    "overview",
+    "pack",
+    "samples",
+    "concept",
+    "findings",
+    "judges",
+    "corrections",
+    "rubric_lab",
+    "compare",
+    "runs",
+    "present",
+)
 
 
 def open_screen(study: Path | None, monkeypatch: pytest.MonkeyPatch, screen: str = "overview", **query: str) -> AppTest:

@@ -1,0 +1,159 @@
+"""Two or more runs, or judges of a run, beside each other: settings that differ, paired differences, concept by concept."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from app import context, state, theme
+from app.charts.dumbbell import dumbbell
+from app.context import Context
+from app.data import command
+from app.data.memory import load_change
+from app.viewmodels.judges import judge_labels
+from app.viewmodels.run_comparison import (
+    MEASURES,
+    comparison_csv,
+    concepts_html,
+    dumbbells,
+    measures_html,
+    settings_html,
+)
+from app.widgets import notices
+from engine.words import count
+
+Json = Mapping[str, Any]
+_WORK: Final = "comparing"
+_FOUND: Final = "compared"
+_ROWS: Final = 40
+_LOOK_S: Final = 0.5
+
+
+def show(here: Context) -> None:
+    """Draw the choice of sides, then what the comparison of these says."""
+    st.html('<h1 class="lg-title">Compare</h1>')
+    kinds = ["runs", "judges"]
+    kind = state.bound(
+        st.segmented_control,
+        "What",
+        name="what",
+        value=state.one_of("what", kinds, default="runs"),
+        default="runs",
+        required=True,
+        options=kinds,
+        format_func=lambda one: "Runs of this study" if one == "runs" else "Judges of this run",
+    )
+    names = _runs(here) if kind == "runs" else judge_labels(here.judges)
+    if len(names) < 2:
+        what = "runs with samples" if kind == "runs" else "judges of this run"
+        notices.empty(f"Fewer than two {what}", f"A comparison takes two {what}.", icon="⇄")
+        return
+    chosen = state.some_of("side", list(names)) or list(names)[:2]
+    sides = state.bound(
+        st.multiselect,
+        "Sides: each is compared with the first",
+        name="side",
+        value=chosen,
+        options=list(names),
+        format_func=lambda one: names[one],
+    )
+    if len(sides) < 2:
+        notices.note("Choose at least two.")
+        return
+    found = _compared(here, str(kind), sides)
+    if found is not None:
+        _draw(found, names)
+
+
+def _runs(here: Context) -> dict[str, str]:
+    return {run.run_id: f"{run.name} · {run.created_at:%d %b %H:%M}" for run in reversed(here.runs) if run.n_samples}
+
+
+def _compared(here: Context, kind: str, sides: Sequence[str]) -> list[Json] | None:
+    """What the command says of these sides as the study is now; None while it is at work, or where it failed."""
+    of_run = [f"--run={here.run.run_id}"] if kind == "judges" else []
+    arguments = ("compare", kind, str(here.folder.resolve()), "--json", *of_run, *sides)
+    asked = (arguments, load_change(here.folder))
+    told: tuple[Any, command.Ended] | None = st.session_state.get(_FOUND)
+    if told is None or told[0] != asked:
+        work: tuple[Any, command.Started] | None = st.session_state.get(_WORK)
+        if work is not None and work[0] != asked:
+            command.stop(work[1])
+            work = None
+        if work is None:
+            work = st.session_state[_WORK] = (asked, command.start(arguments))
+        if (ended := command.ended(work[1])) is None:
+            st.fragment(_wait, run_every=_LOOK_S)(work[1])
+            return None
+        del st.session_state[_WORK]
+        told = st.session_state[_FOUND] = (asked, ended)
+    if told[1].fault is not None:
+        notices.warning(told[1].fault)
+        return None
+    return list(json.loads(told[1].output))
+
+
+def _wait(work: command.Started) -> None:
+    if work.process.poll() is not None:
+        st.rerun()
+    st.html(
+        '<div class="lg-progress lg-wait"><span>Comparing concept by concept</span>'
+        f"<span>{work.seconds:.0f} s</span><div><i></i></div></div>"
+    )
+
+
+def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
+    measures = list(found[0]["concepts"][0]["measures"])
+    measure = state.bound(
+        st.segmented_control,
+        "Measure of the chart and the concepts",
+        name="measure",
+        value=state.one_of("measure", measures, default=measures[0]),
+        default=measures[0],
+        required=True,
+        options=measures,
+        format_func=lambda one: MEASURES.get(one, one),
+    )
+    for number, one in enumerate(found):
+        _one(one, str(measure), names, key=number)
+    st.download_button(
+        "All of it as CSV",
+        data=lambda: comparison_csv(found).encode(),
+        file_name="lensgap-comparison.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+    )
+
+
+def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None:
+    before, after = (_name(one[side], names) for side in ("before", "after"))
+    with st.container(border=True, key=f"panel-compare-{key}"):
+        notices.heading(f"{before} → {after}")
+        notices.note(
+            f"{count(one['n_matched'], 'concept')} that both sides have. Differences are paired: after minus before of the "
+            "same concept, with 95 % intervals. p is Wilcoxon's, adjusted over the measures of these two sides; that of a "
+            "concept's gap is adjusted for false finds over all concepts."
+        )
+        st.html(settings_html(one))
+        st.html(measures_html(one))
+        rows = dumbbells(one, measure)
+        left, right = st.columns([1, 1], gap="medium")
+        if rows:
+            made = dumbbell(rows[:_ROWS], title=MEASURES.get(measure, measure), colours=theme.palette())
+            left.plotly_chart(made, theme=None, key=f"compare-{key}-{measure}", config={"displayModeBar": False})
+        else:
+            left.html('<p class="lg-note">No concept has this measure on both sides.</p>')
+        right.html(concepts_html(one, measure, at_most=_ROWS))
+        if len(one["concepts"]) > _ROWS:
+            notices.note(f"The {_ROWS} largest changes of {count(len(one['concepts']), 'concept')}; the CSV has all.")
+
+
+def _name(side: Json, names: Mapping[str, str]) -> str:
+    judge = (side["judge"] or {}).get("judge_id", "")
+    return names.get(side["run"]) or names.get(judge) or str(side["run"])
+
+
+show(context.current())
