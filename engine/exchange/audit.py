@@ -1,6 +1,6 @@
 """What the ratings of an audit license to say of a run, as one JSON document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from engine.exchange.report import find_run
 from engine.stats.audit import TARGETS, find_audited
 from engine.stats.audit_arm import AuditArm, AuditCell
 from engine.stats.audit_mean import Target
-from engine.stats.audit_plan import StratumKey, allocate_for, arm_spreads, describe_strata, expected_ratings
+from engine.stats.audit_plan import Stratum, StratumKey, allocate_for, arm_spreads, describe_strata
 from engine.stats.findings import ARMS, Arm
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ class Audited:
     @property
     def n_drawn(self) -> int:
         """Pairs that the plans in force have drawn."""
-        return sum(arm.n_audited if arm.n_drawn is None else arm.n_drawn for arm in self.arms.values())
+        return sum(_drawn(arm) for arm in self.arms.values())
 
 
 def build_estimate(
@@ -55,6 +55,7 @@ def build_estimate(
     with connect(study) as cursor:
         audited = load_audited(cursor, study, run_id=run_id, judge_id=judge_id)
     quadrants = sorted({quadrant for quadrant, _ in audited.arms} - {"none"})
+    overall = _finding(audited, None, confidence)
     return {
         "run": audited.run,
         "judge": audited.judge,
@@ -64,9 +65,10 @@ def build_estimate(
         "n_known": sum(arm.n_known for arm in audited.arms.values()),
         "n_undrawn_audits": audited.n_undrawn_audits,
         "n_late_overrides": audited.n_late_overrides,
-        "overall": _finding(audited, None, confidence),
+        "overall": overall,
         "quadrants": {quadrant: _finding(audited, quadrant, confidence) for quadrant in quadrants},
-        "more_ratings": {"half_width": half_width} | {target: _more(audited, half_width, target) for target in TARGETS},
+        "more_ratings": {"half_width": half_width}
+        | {target: _more(audited, half_width, target, overall["gap"][target]) for target in TARGETS},
     }
 
 
@@ -142,10 +144,30 @@ def _finding(audited: Audited, quadrant: str | None, confidence: float) -> Json:
     }
 
 
-def _more(audited: Audited, half_width: float, target: Target) -> Json:
+def _more(audited: Audited, half_width: float, target: Target, gap: Json) -> Json:
     """About how many more ratings bring the overall gap to ± half_width, drawn ones that are not rated yet among them."""
+    if gap["low"] is not None and gap["high"] - gap["low"] <= 2 * half_width:
+        return {"n": 0, "reason": None}
     strata = describe_strata(audited.arms, probabilities=audited.probabilities)
     found = allocate_for(strata, half_width, spreads=arm_spreads(audited.arms), target=target)
     if isinstance(found, str):
         return {"n": None, "reason": found}
-    return {"n": max(0, round(expected_ratings(found)) - audited.n_rated), "reason": None}
+    n_left = sum(stratum.n_rest for stratum in strata) - audited.n_rated
+    # Chance may draw more pairs than a plan expects; those are no part of what a wider plan would add.
+    n_more = round(audited.n_drawn - audited.n_rated + _added(audited, strata, found))
+    return {"n": min(max(n_more, 1), n_left), "reason": None}
+
+
+def _drawn(arm: AuditArm) -> int:
+    return arm.n_audited if arm.n_drawn is None else arm.n_drawn
+
+
+def _added(audited: Audited, strata: Sequence[Stratum], wider: Sequence[Stratum]) -> float:
+    """How many pairs are drawn on average when probabilities grow so, beside those that are drawn already."""
+    return sum(
+        (new.n_rest - _drawn(audited.arms[new.quadrant, new.arm]))
+        * (new.probability - old.probability)
+        / (1 - old.probability)
+        for old, new in zip(strata, wider, strict=True)
+        if old.probability < 1
+    )

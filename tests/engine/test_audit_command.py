@@ -249,6 +249,14 @@ def test_about_as_many_more_ratings_as_told_reach_the_half_width(study: Path) ->
     assert (gap["high"] - gap["low"]) / 2 == pytest.approx(0.35, rel=0.2)
 
 
+def test_no_more_ratings_are_said_to_be_needed_just_when_the_interval_is_as_narrow_as_wished(study: Path) -> None:
+    rate_drawn(study, build_plan(study, Wish(n_ratings=80)))
+    gap = build_estimate(study)["overall"]["gap"]["samples"]
+    reached = (gap["high"] - gap["low"]) / 2
+    assert build_estimate(study, half_width=reached + 1e-6)["more_ratings"]["samples"]["n"] == 0
+    assert build_estimate(study, half_width=reached - 1e-3)["more_ratings"]["samples"]["n"] > 0
+
+
 def as_text(found: dict[str, Any]) -> str:
     from rich.console import Console
 
