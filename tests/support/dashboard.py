@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
+SETTLE_MS = 45_000
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu"]
 
 
@@ -57,8 +58,8 @@ def open_browser() -> Iterator[Browser]:
 def settle(page: Page) -> None:
     """Wait until the script has run and charts are drawn."""
     page.wait_for_selector("[data-testid=stMainBlockContainer]")
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=20_000)
-    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=20_000)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=SETTLE_MS)
+    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=SETTLE_MS)
     page.wait_for_timeout(250)
 
 
