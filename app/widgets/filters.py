@@ -122,8 +122,8 @@ def presets() -> None:
 def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequence[str]]) -> None:
     """Draw the bar; `more` holds the run's own choices of template, layer and origin."""
     shown = facets if state.given("counts") else {}
-    _pills("quadrant", filters.quadrants, QUADRANTS, facets, help=QUADRANT)
-    _pills("form", filters.forms, FORMS, shown, help=FORM)
+    _pills("quadrant", filters.quadrants, _known("quadrant", QUADRANTS, facets), facets, help=QUADRANT)
+    _pills("form", filters.forms, _known("form", FORMS, facets), shown, help=FORM)
     ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
     help_text = "The verdict: an override, else an audit, else the judge. – is unrated."
     _pills("rating", ratings, RATINGS, shown, help=help_text)
@@ -134,6 +134,12 @@ def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, mor
     on = sum(bool(state.given_all(name)) for name in MORE)
     with st.popover(f"More filters{f' · {on} on' if on else ''}", icon=":material/filter_list:", key="more-filters"):
         _more(filters, shown, more)
+
+
+def _known(name: str, options: Sequence[str], facets: data.Facets) -> tuple[str, ...]:
+    """The options, without that for what is not known where nothing is so and nobody chose it."""
+    is_there = facets.get(name, {}).get("none") or "none" in state.given_all(name)
+    return tuple(option for option in options if option != "none" or is_there)
 
 
 def _more(filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequence[str]]) -> None:
