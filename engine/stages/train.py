@@ -166,11 +166,14 @@ class _Trainer:
     def _load(self, group: LensGroup) -> None:
         if self._pool == (group.layers, group.pool):
             return
+        # What belongs to a pool is given back before the next is read.
+        self._pool, self._group = None, None
+        self._pairs, self._prepared, self._held = {}, {}, {}
         self._pairs = load_concepts(self._study, self._run_id, self._config, concepts=group.pool, layers=group.layers)
         sets = [self._pairs[concept].pairs for concept in group.pool]
         prepared = prepare(sets, n_folds=self._config.folds, repeats=self._config.repeats, seed=self._config.seed)
         self._prepared = dict(zip(group.pool, prepared, strict=True))
-        self._pool, self._group = (group.layers, group.pool), None
+        self._pool = (group.layers, group.pool)
 
     def _hold_out(self, family: LensFamily, concepts: Sequence[str]) -> dict[str, tuple[Held, FittedLens]]:
         """Score concepts out of fold and fit their lenses; those that cannot be cross-validated are missing."""
