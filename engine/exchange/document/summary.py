@@ -1,5 +1,6 @@
 """The answer at the top, computed from the findings: in a few words, in one paragraph, and as the numbers that decide it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -96,6 +97,9 @@ def _quadrant_sentence(report: Json) -> Iterator[str]:
         return
     low, high = min(known, key=lambda name: known[name]), max(known, key=lambda name: known[name])
     one, other = report["quadrants"][low], report["quadrants"][high]
+    if math.isclose(one["gap"], other["gap"], abs_tol=1e-9):
+        yield f"The gap is the same in every quadrant that has one ({number(one['gap'])})."
+        return
     yield (
         f"The gap is smallest in quadrant {low} ({number(one['gap'])}) and largest in {high} ({number(other['gap'])}); "
         f"{_order(one, other)}."

@@ -127,6 +127,15 @@ def test_without_ratings_the_answer_is_not_known(tmp_path: Path) -> None:
     assert short_answer(build_report(folder)) == "The data cannot tell yet"
 
 
+def test_quadrants_of_the_same_gap_are_not_ordered(study: Path, report: dict[str, Any]) -> None:
+    level = copy.deepcopy(report)
+    for one in level["quadrants"].values():
+        one["gap"] = 0.0
+    told = json.dumps(render_markdown(build_document(study, level, now=NOW)))
+    assert "The gap is the same in every quadrant" in told
+    assert "smallest in quadrant" not in told
+
+
 def test_a_baseline_is_warned_of_and_a_model_is_not(study: Path, document: Document, report: dict[str, Any]) -> None:
     assert any("baseline" in warning for warning in document.warnings)
     judge = report["judge"] | {"is_baseline": False}
