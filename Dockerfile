@@ -17,7 +17,7 @@ FROM python:3.11.14-slim-bookworm
 RUN useradd --create-home --uid 1000 lensgap && install -d -o lensgap -g lensgap /studies
 COPY --from=builder /opt/lensgap /opt/lensgap
 # Inside a container the dashboard must listen to all; what is published is decided by docker run.
-ENV PATH=/opt/lensgap/.venv/bin:$PATH PYTHONUNBUFFERED=1 LENSGAP_ADDRESS=0.0.0.0
+ENV PATH=/opt/lensgap/.venv/bin:$PATH PYTHONUNBUFFERED=1 LENSGAP_ADDRESS=0.0.0.0 LENSGAP_CONTAINER=1
 USER 1000
 WORKDIR /studies
 VOLUME /studies

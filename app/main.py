@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, state, theme
+from app import auth, data, state, theme
 from app.context import load_context, study_folder
 from app.widgets import live, notices, sidebar
 
@@ -26,6 +26,7 @@ def main() -> None:
         sidebar.brand(folder)
         links = st.container(key="nav", gap=None)
     with notices.expected_errors():
+        auth.enter()
         if folder is None:
             notices.empty(
                 "No study chosen", "Start the dashboard on the folder of a study.", command="lensgap serve STUDY"

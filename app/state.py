@@ -15,6 +15,8 @@ GLOBAL: Final = ("run", "judge", "lens", "k", "s", "target", "ceiling", "form_ru
 """Parameters that every screen keeps when one goes to another."""
 COOKIE: Final = "lensgap_reviewer"
 RUN: Final = "run-on-screen"
+PERSON: Final = "signed-in-as"
+"""The e-mail address of who signed in; not there where nobody has to."""
 _NAME_CHARS: Final = 60
 _QUOTED_CHARS: Final = 60
 
@@ -127,7 +129,9 @@ def unknown(name: str, options: Iterable[str]) -> bool:
 
 
 def reviewer() -> str:
-    """The name that ratings are stored under; empty while nobody has given one in this browser."""
+    """The name that ratings are stored under: who signed in, else the one given in this browser; empty while there is none."""
+    if PERSON in st.session_state:
+        return _as_name(str(st.session_state[PERSON]))
     if COOKIE in st.session_state:
         return str(st.session_state[COOKIE])
     return _as_name(unquote(st.context.cookies.get(COOKIE, "")))

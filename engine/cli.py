@@ -246,11 +246,24 @@ def _write_report(
 
 
 @app.command()
-def serve(study: StudyArgument = DEFAULT_STUDY, port: PortOption = 8501) -> None:
+def serve(
+    study: StudyArgument = DEFAULT_STUDY,
+    port: PortOption = 8501,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default; any other needs sign-in.")
+    ] = None,
+) -> None:
     """Open the dashboard on a study, at 127.0.0.1."""
     import importlib.util
 
     from db import connect
+    from engine.sign_in import REQUIRED, has_sign_in, require_library, require_sign_in
+
+    address, folders = host or os.environ.get("LENSGAP_ADDRESS", "127.0.0.1"), (Path.cwd(), Path.home())
+    if host or "LENSGAP_CONTAINER" not in os.environ:
+        require_sign_in(address, folders=folders)
+    if signs_in := has_sign_in(folders):
+        require_library()
 
     with connect(study):
         pass  # every reason why the study cannot be opened is told here, before a server starts
@@ -258,10 +271,9 @@ def serve(study: StudyArgument = DEFAULT_STUDY, port: PortOption = 8501) -> None
     if spec is None or not spec.submodule_search_locations:
         raise StudyUnreadable("The dashboard is not installed.", hint="Install the project again: make demo.")
     folder = Path(spec.submodule_search_locations[0])
-    address = os.environ.get("LENSGAP_ADDRESS", "127.0.0.1")
     _require_port(address, port)
     Console(stderr=True).print(f"Dashboard: [bold]http://127.0.0.1:{port}[/]  (stop with Ctrl-C)")
-    environment = os.environ | {"LENSGAP_STUDY": str(study.absolute())}
+    environment = os.environ | {"LENSGAP_STUDY": str(study.absolute())} | ({REQUIRED: "1"} if signs_in else {})
     command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), "--server.port", str(port)]
     sys.stderr.flush()
     os.execve(sys.executable, [*command, "--server.address", address], environment)

@@ -15,7 +15,7 @@ from app.viewmodels.review import pace
 from app.widgets import markup, notices
 from engine.stats.agreement import Agreement
 from engine.stats.estimate import Estimate
-from engine.words import UNKNOWN, count, integer, interval, number, percent
+from engine.words import UNKNOWN, count, integer, interval, number
 
 _PEOPLE: Final = (
     ("Reviewer", "The name that ratings are stored under."),
@@ -90,7 +90,7 @@ def _between(found: Sequence[team.Between]) -> None:
             "screens/review.py", label="Audit with two people", query_params=state.link(queue="audit", raters="2")
         )
         return
-    head = "".join(f"<th>{name}</th>" for name in ("Who", "Pairs", "Kappa", "Alpha", "Equal"))
+    head = "".join(f"<th>{name}</th>" for name in ("Who", "Pairs", "Kappa", "Alpha", "Share equal"))
     rows = "".join(_two(one) for one in found)
     st.html(
         f'<div class="lg-scroll"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
@@ -105,15 +105,14 @@ def _two(one: team.Between) -> str:
     found: Agreement = one.found
     return (
         f'<tr><th>{who}</th><td title="of {count(found.n_concepts, "concept")}">{integer(found.n)}</td>'
-        f"{_estimate(found.kappa)}{_estimate(found.alpha)}{_estimate(found.exact, share=True)}</tr>"
+        f"{_estimate(found.kappa)}{_estimate(found.alpha)}{_estimate(found.exact)}</tr>"
     )
 
 
-def _estimate(found: Estimate, *, share: bool = False) -> str:
+def _estimate(found: Estimate) -> str:
     if found.value is None:
         return f'<td title="{markup.text(found.reason or "")}">{UNKNOWN}</td>'
-    value = percent(found.value) if share else number(found.value)
-    return f"<td><b>{value}</b> <small>{interval(found)}</small></td>"
+    return f"<td><b>{number(found.value)}</b> <small>{interval(found)}</small></td>"
 
 
 show(context.current())

@@ -92,8 +92,9 @@ def ask_reviewer() -> str:
     with st.container(horizontal=True, vertical_alignment="center", key="reviewer"):
         if name:
             st.html(f'<span class="lg-note">Rating as <b>{markup.text(name)}</b></span>', width="content")
-            with st.popover("Change", type="tertiary"):
-                _ask_name()
+            if state.PERSON not in st.session_state:
+                with st.popover("Change", type="tertiary"):
+                    _ask_name()
         else:
             _ask_name()
     return name
