@@ -41,7 +41,11 @@ def _show(pairs: Sequence[TriedPair], names: Mapping[str, str]) -> None:
     notices.note(describe_choice(pairs))
     rows = "".join(_row(pair, names) for pair in pairs)
     head = "<tr><th></th><th>Concept</th><th>Old</th><th>People</th><th>Text</th></tr>"
-    st.html(f'<div class="lg-pairs"><table class="lg-table"><thead>{head}</thead><tbody>{rows}</tbody></table></div>')
+    # It scrolls, so the keyboard has to reach it.
+    st.html(
+        '<div class="lg-pairs" tabindex="0" role="region" aria-label="Pairs of the trial">'
+        f'<table class="lg-table"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
 def _row(pair: TriedPair, names: Mapping[str, str]) -> str:
