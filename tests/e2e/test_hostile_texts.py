@@ -143,6 +143,11 @@ def test_nothing_runs_in_a_list_that_is_searched_for_it(opened: Opened, address:
         look_over(opened, f"{address}/samples?{urlencode({'q': text})}")
 
 
+def test_nothing_runs_on_a_page_that_is_presented(opened: Opened, address: str, study: Path) -> None:
+    look_over(opened, f"{address}/present?snapshot={list_snapshots(study)[0]['snapshot_id']}")
+    assert HOSTILE[0] in opened.page.locator("[data-testid=stMain]").inner_text()
+
+
 def test_nothing_runs_in_frozen_pages(opened: Opened, study: Path, tmp_path: Path) -> None:
     opened.faults.clear()
     file = tmp_path / "frozen.html"
