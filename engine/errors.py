@@ -14,7 +14,6 @@ __all__ = [
     "LensPackError",
     "ModelError",
     "PackError",
-    "RunMissing",
     "PlotsError",
     "RunMissing",
     "StudyFull",
@@ -24,12 +23,6 @@ __all__ = [
     "TargetsError",
     "WordNetMissing",
 ]
-
-
-class RunMissing(StudyMissing):
-    """The study holds no run of that id."""
-
-    title = "No such run"
 
 
 class RunMissing(StudyMissing):

@@ -193,12 +193,14 @@ def _text_values(counted: ConceptCounts, *, has_judge: bool) -> dict[Measure, Va
     finding, settings = summarise(counted.concept, (counted,), Settings()), Settings()
     gap, good = finding.gap, finding.positive.form_shares()["good"]
     arms = finding.positive.histogram, finding.negative.histogram
-    reason = (gap.reason if has_judge else "no judge has rated both sides") if gap.value is None else None
+    # People rate what they come across: without a judge that rated both sides their few ratings compare nothing.
+    known_gap = gap.value if has_judge else None
+    reason = None if known_gap is not None else gap.reason if has_judge else "no judge has rated both sides"
     limits = ceiling_values(stack_cells((counted,)), k=settings.k, stability=settings.stability)[settings.model]
     return {
-        "gap": Value(gap.value, gap.n, reason, gap_error(*arms)),
+        "gap": Value(known_gap, gap.n, reason, gap_error(*arms)),
         "good": Value(good, finding.positive.n_measured, None if good is not None else "no positive has a known form"),
-        "ceiling": Value(None if gap.value is None else float(limits[0]), gap.n, reason),
+        "ceiling": Value(None if known_gap is None else float(limits[0]), gap.n, reason),
     }
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from scipy.stats import false_discovery_control, t, ttest_rel
 from sklearn.metrics import f1_score
 
+from app import data
 from db import connect, transaction
 from engine.comparing import choose_judges, choose_runs
 from engine.config import StudyConfig
@@ -219,10 +220,16 @@ def test_gaps_of_different_judges_are_not_compared(tmp_path: Path) -> None:
     concepts = {term: Planted() for term in TERMS}
     other = PlantedRun("y", concepts, judges=("another",))
     study = build_runs(tmp_path / "study", [PlantedRun("x", concepts), other])
+    with connect(study) as cursor:
+        pairs = cursor.execute("select run_id, concept, sample_id from pairs").fetchall()
+    for i, (run_id, concept, sample_id) in enumerate(pairs):
+        chosen = {"concept": concept, "sample_id": sample_id, "reviewer": "Ada", "reason": None}
+        data.add_override(study, run_id, rating=1 + i % 5, rating_id=f"r{i}", **chosen)
     comparison = compared(study, "x", "y")
     gap = summarise_comparison(comparison)[0].paired
-    assert (gap.n, gap.difference.value) == (0, None)
-    assert comparison.pairs[0].measures["gap"][0].reason == "no judge has rated both sides"
+    assert (gap.n, gap.difference.value) == (0, None), "what people said of some pairs is no gap of all"
+    for measure in ("gap", "ceiling"):
+        assert comparison.pairs[0].measures[measure][0].reason == "no judge has rated both sides"
     runs = stored_runs(study)
     with pytest.raises(ConfigError, match="has not rated both"):
         compare_runs(study, runs["x"], runs["y"], judge_id="another")
