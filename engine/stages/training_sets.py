@@ -13,11 +13,12 @@ import numpy as np
 
 from db import connect, query
 from engine.config import StudyConfig
+from engine.errors import StudyUnreadable
 from engine.lenses.folds import IntArray
 from engine.lenses.measures import PairFacts
 from engine.lenses.pairs import PairSet
 from engine.stages.not_finite import finite_rows
-from engine.subject.shards import FloatArray, read_vectors
+from engine.subject.shards import AGAIN, FloatArray, read_vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +87,7 @@ def load_concepts(
     """Gather the pairs of many concepts, several layers joined in their order; what they hold in common is held once."""
     values = {"run_id": run_id, "concepts": list(concepts), "phase": config.phase, "mode": config.mode}
     with connect(study) as cursor:
+        width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
         pairs = cursor.execute(query("stages.pairs_of_concepts"), values | {"layer": layers[0]}).fetchall()
         stored = [
             cursor.execute(query("stages.samples_of_concepts"), values | {"layer": layer}).fetchall()
@@ -93,6 +95,8 @@ def load_concepts(
         ]
     suffix = f"{config.phase}-last" if config.pool == "last" else config.phase
     read = [_read(study, rows, f"{layer}.{suffix}") for layer, rows in zip(layers, stored, strict=True)]
+    if width:
+        _check_widths(study, read, width[0])
     found = _join(read)
     of_concept: defaultdict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
     for concept, *pair in pairs:
@@ -112,6 +116,14 @@ def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> _Read:
         row[0]: _Sample(row[1], row[2], row[3], row[4], place) for place, row in enumerate(there) if finite[place]
     }
     return _Read(samples, X, frozenset(ids) - samples.keys())
+
+
+def _check_widths(study: Path, read: Sequence[_Read], width: int) -> None:
+    """StudyUnreadable for activations that another model made than the run's."""
+    other = next((one.X.shape[1] for one in read if one.samples and one.X.shape[1] != width), None)
+    if other is not None:
+        said = f"The shards in {study} hold activations of width {other}, and the model of this run has {width}."
+        raise StudyUnreadable(said, hint=AGAIN)
 
 
 def _join(read: Sequence[_Read]) -> _Read:

@@ -30,7 +30,11 @@ def files_of(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_names_are_told_as_text_and_stay_in_the_study(study: Path, lensgap: Command, command: str) -> None:
+def test_names_are_told_as_text_and_stay_in_the_study(
+    study: Path, lensgap: Command, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So wide that no name is cut short.
+    monkeypatch.setenv("COLUMNS", "200")
     name, *others = COMMANDS[command]
     sub = [others.pop(0)] if name == "compare" else []
     outside = files_of(study.parent) - {f"study/{file}" for file in files_of(study)}

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SETTLE_MS = 45_000
+# A busy machine takes longer than the five seconds that a browser is given otherwise.
+expect.set_options(timeout=15_000)
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu"]
 
 
