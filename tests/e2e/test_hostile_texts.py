@@ -139,8 +139,7 @@ def test_nothing_runs_on_the_desk_before_or_after_a_rating(queue: str, opened: O
 
 
 def test_nothing_runs_in_a_list_that_is_searched_for_it(opened: Opened, address: str) -> None:
-    for text in (HOSTILE[0], HOSTILE[9], HOSTILE[-2]):
-        look_over(opened, f"{address}/samples?{urlencode({'q': text})}")
+    look_over(opened, f"{address}/samples?{urlencode({'q': HOSTILE[0]})}")
 
 
 def test_nothing_runs_on_a_page_that_is_presented(opened: Opened, address: str, study: Path) -> None:

@@ -62,7 +62,7 @@ def settle(page: Page) -> None:
     page.wait_for_selector("[data-testid=stMainBlockContainer]")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=SETTLE_MS)
     page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=SETTLE_MS)
-    page.wait_for_timeout(250)
+    page.wait_for_timeout(150)
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
