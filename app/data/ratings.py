@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.data.rows import fetch, read
 from db import insert, transaction
-from db.rows import RatingRow
+from db.rows import RatingRow, RatingSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def add_override(
     rating_id: str,
 ) -> bool:
     """Store an override; False when one with that id is stored already."""
-    row = _row(run_id, concept, sample_id, reviewer, rating_id=rating_id, rating=rating, reason=reason, undoes=None)
+    row = rating_row(run_id, concept, sample_id, reviewer, rating_id=rating_id, rating=rating, reason=reason)
     with transaction(folder) as cursor:
         return insert(cursor, [row]) == 1
 
@@ -86,8 +86,7 @@ def undo_override(folder: Path, run_id: str, *, concept: str, sample_id: str, re
         standing = fetch(cursor, "ratings.in_force", _InForce, **pair)
         if not standing or standing[0].rating_id != rating_id:
             return False
-        undoing = f"undo-{rating_id}"
-        row = _row(run_id, concept, sample_id, reviewer, rating_id=undoing, rating=None, reason=None, undoes=rating_id)
+        row = undoing_row(run_id, concept, sample_id, reviewer, undoes=rating_id)
         return insert(cursor, [row]) == 1
 
 
@@ -96,7 +95,7 @@ def new_rating_id() -> str:
     return uuid.uuid4().hex
 
 
-def _row(
+def rating_row(
     run_id: str,
     concept: str,
     sample_id: str,
@@ -104,20 +103,33 @@ def _row(
     *,
     rating_id: str,
     rating: int | None,
-    reason: str | None,
-    undoes: str | None,
+    source: RatingSource = "override",
+    reason: str | None = None,
+    undoes: str | None = None,
+    inclusion_probability: float | None = None,
+    blind: bool = False,
 ) -> RatingRow:
+    """A rating that is given now."""
     return RatingRow(
         rating_id=rating_id,
         run_id=run_id,
         concept=concept,
         sample_id=sample_id,
         reviewer=reviewer,
-        source="override",
+        source=source,
         rating=rating,
         undoes=undoes,
-        inclusion_probability=None,
-        blind=False,
+        inclusion_probability=inclusion_probability,
+        blind=blind,
         reason=reason or None,
         rated_at=datetime.now(UTC).replace(tzinfo=None),
+    )
+
+
+def undoing_row(
+    run_id: str, concept: str, sample_id: str, reviewer: str, *, undoes: str, source: RatingSource = "override"
+) -> RatingRow:
+    """The undoing of a rating, under an id that follows from its own: it is undone once."""
+    return rating_row(
+        run_id, concept, sample_id, reviewer, rating_id=f"undo-{undoes}", rating=None, source=source, undoes=undoes
     )

@@ -4,7 +4,6 @@ A pair that is shown to somebody is leased to them for a while, in the study, so
 one, whatever browser or server they sit at. Leases are taken in the transaction that looks for the pair.
 """
 
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,10 +14,11 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 import duckdb
 
 from app.data.memory import remembered
+from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
 from app.data.samples import Filters, Sort, load_page
 from db import connect, insert, query, transaction
-from db.rows import LeaseRow, MarkRow, RatingRow
+from db.rows import LeaseRow, MarkRow, RatingSource
 from engine.exchange.audit_planning import Wish, build_plan
 from engine.stats.audit_order import StratumWorth, audit_order
 from engine.stats.audit_plan import StratumKey
@@ -199,19 +199,17 @@ def load_flag(desk: Desk, key: Key) -> Flag | None:
 
 def add_rating(desk: Desk, item: Item, *, rating: int, reason: str | None, blind: bool, rating_id: str) -> bool:
     """Store a rating, end the lease and settle what the queue was about; False when one with that id is stored already."""
-    row = RatingRow(
+    row = rating_row(
+        desk.run_id,
+        item.concept,
+        item.sample_id,
+        desk.reviewer,
         rating_id=rating_id,
-        run_id=desk.run_id,
-        concept=item.concept,
-        sample_id=item.sample_id,
-        reviewer=desk.reviewer,
-        source=desk.source,
         rating=rating,
-        undoes=None,
+        source=desk.source,
+        reason=reason,
         inclusion_probability=item.probability if desk.source == "audit" else None,
         blind=blind,
-        reason=reason or None,
-        rated_at=_now(),
     )
     settles: dict[Queue, Literal["adjudicated", "unflag"]] = {"adjudicate": "adjudicated", "flagged": "unflag"}
     with transaction(desk.folder) as cursor:
@@ -224,20 +222,8 @@ def add_rating(desk: Desk, item: Item, *, rating: int, reason: str | None, blind
 
 def take_back(desk: Desk, own: Own) -> bool:
     """Undo a rating; False when it is undone already."""
-    row = RatingRow(
-        rating_id=f"undo-{own.rating_id}",
-        run_id=desk.run_id,
-        concept=own.concept,
-        sample_id=own.sample_id,
-        reviewer=desk.reviewer,
-        source="audit" if own.source == "audit" else "override",
-        rating=None,
-        undoes=own.rating_id,
-        inclusion_probability=None,
-        blind=False,
-        reason=None,
-        rated_at=_now(),
-    )
+    source: RatingSource = "audit" if own.source == "audit" else "override"
+    row = undoing_row(desk.run_id, own.concept, own.sample_id, desk.reviewer, undoes=own.rating_id, source=source)
     with transaction(desk.folder) as cursor:
         return insert(cursor, [row]) == 1
 
@@ -250,11 +236,6 @@ def add_mark(
         insert(cursor, [_mark(desk, key, kind, note, mark_id)])
         if kind == "skip":
             _end_leases(cursor, desk, key, _now())
-
-
-def new_mark_id() -> str:
-    """An id for a mark that is about to be made."""
-    return uuid.uuid4().hex
 
 
 def _mark(desk: Desk, key: Key, kind: Any, note: str | None, mark_id: str) -> MarkRow:

@@ -108,7 +108,7 @@ def flag(shown: Shown, *, is_flagged: bool, note: str | None = None) -> None:
         kind: Any = "unflag" if is_flagged else "flag"
         _stored(
             sitting,
-            lambda: review.add_mark(sitting.desk, shown.item.key, kind, note=note, mark_id=review.new_mark_id()),
+            lambda: review.add_mark(sitting.desk, shown.item.key, kind, note=note, mark_id=data.new_rating_id()),
         )
 
 

@@ -16,18 +16,19 @@ create table marks (
     foreign key (run_id, concept, sample_id) references pairs (run_id, concept, sample_id)
 );
 
--- The latest word of each reviewer on a pair that is not undone, whatever others said after it.
-create view ratings_by_reviewer as
+-- Rows of which an odd number of undos follow in their chain, for an undo may itself be undone.
+create view undone_ratings as
 with recursive chain (root, latest) as (
     select undoes, rating_id from ratings where undoes is not null
     union all
     select c.root, u.rating_id
     from chain c
     join (select undoes, rating_id from ratings where undoes is not null) u on u.undoes = c.latest
-),
-undone as (
-    select root from chain group by root having count(*) % 2 = 1
 )
+select root as rating_id from chain group by root having count(*) % 2 = 1;
+
+-- The latest word of each reviewer on a pair that is not undone, whatever others said after it.
+create view ratings_by_reviewer as
 select
     run_id, concept, sample_id, source, reviewer,
     arg_max(rating, order_number) as rating,
@@ -37,7 +38,7 @@ select
     arg_max(rated_at, order_number) as rated_at,
     max(order_number) as order_number
 from ratings
-where undoes is null and rating_id not in (select root from undone)
+where undoes is null and rating_id not in (select rating_id from undone_ratings)
 group by run_id, concept, sample_id, source, reviewer;
 
 create view flags_in_force as

@@ -51,22 +51,8 @@ order by all;
 
 -- name: audited_between_people
 -- The same of any two people who rated one drawn pair, each by their own latest audit rating that is not undone.
-with recursive chain (root, latest) as (
-    select undoes, rating_id from ratings where undoes is not null
-    union all
-    select c.root, u.rating_id
-    from chain c
-    join (select undoes, rating_id from ratings where undoes is not null) u on u.undoes = c.latest
-),
-undone as (
-    select root from chain group by root having count(*) % 2 = 1
-),
-own as (
-    select concept, sample_id, reviewer, arg_max(rating, order_number) as rating
-    from ratings
-    where
-        run_id = $run_id and source = 'audit' and undoes is null and rating_id not in (select root from undone)
-    group by concept, sample_id, reviewer
+with own as (
+    select concept, sample_id, reviewer, rating from ratings_by_reviewer where run_id = $run_id and source = 'audit'
 )
 select
     p.concept, p.arm, a.reviewer as first_reviewer, b.reviewer as second_reviewer, cast(a.rating as double) as first_rating,

@@ -72,23 +72,13 @@ semi join samples s on s.sample_id = v.sample_id;
 -- name: ratings
 -- All that people ever said of pairs of the run, in its order. A rating is undone when the rows that follow it in its chain of
 -- undos are odd in number. With $anonymous, people are numbered by their first rating and their free words are left out.
-with recursive chain (root, latest) as (
-    select undoes, rating_id from ratings where undoes is not null
-    union all
-    select c.root, u.rating_id
-    from chain c
-    join (select undoes, rating_id from ratings where undoes is not null) u on u.undoes = c.latest
-),
-undone as (
-    select root from chain group by root having count(*) % 2 = 1
-),
-people as (
+with people as (
     select reviewer, row_number() over (order by min(order_number)) as number from ratings group by reviewer
 )
 select
     r.run_id, r.order_number, r.rating_id, r.concept, r.sample_id,
     if($anonymous::boolean, 'reviewer ' || p.number, r.reviewer) as reviewer,
-    r.source, r.rating, r.undoes, r.rating_id in (select root from undone) as is_undone,
+    r.source, r.rating, r.undoes, r.rating_id in (select rating_id from undone_ratings) as is_undone,
     f.order_number is not null as is_in_force,
     r.inclusion_probability, r.blind, if($anonymous::boolean, null, r.reason) as reason, r.rated_at
 from ratings r
