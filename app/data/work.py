@@ -68,8 +68,11 @@ def start(folder: Path, arguments: Sequence[str], *, run_id: str, by: str, done_
     latest = load_state(folder)
     if latest is not None and latest.is_alive:
         raise WorkRefused("A run of this study is at work already.", hint="Wait for it, or stop it first.")
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
-    work = Work(f"{at}-{uuid.uuid4().hex[:6]}", run_id, tuple(arguments), at, by, done_before=dict(done_before))
+    now = datetime.now(UTC)
+    # The latest is the last by name, so names of one second are in order too.
+    work_id = f"{now:%Y-%m-%dT%H-%M-%S-%f}-{uuid.uuid4().hex[:6]}"
+    at = f"{now:%Y-%m-%dT%H-%M-%S}"
+    work = Work(work_id, run_id, tuple(arguments), at, by, done_before=dict(done_before))
     try:
         place = folder / "work"
         place.mkdir(exist_ok=True)
@@ -141,7 +144,8 @@ def _is_locked(file: Path) -> bool:
         return False
     try:
         with file.open("rb") as log:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who look at once do not take each other for the run.
+            fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:

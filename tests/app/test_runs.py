@@ -82,6 +82,13 @@ def test_a_run_that_is_ended_at_once_says_so_and_may_be_followed_by_another(
     assert becomes(folder, lambda state: not state.is_alive and "seed" in str(state)).fault is None
 
 
+def test_of_runs_within_one_second_the_last_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(monkeypatch, "print('the-run-id')")
+    for _ in range(8):
+        started = begin(folder)
+        assert becomes(folder, lambda state: not state.is_alive).work.work_id == started.work_id
+
+
 def test_an_error_is_its_last_sentence_without_keys_and_colours(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(command.KEYS[0], "sk-secret")
     program(monkeypatch, "import sys; sys.exit('It went on.\\n\\x1b[31mThe server refused sk-secret.\\x1b[0m')")
