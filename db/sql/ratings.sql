@@ -2,7 +2,7 @@
 -- All that people said of a pair, oldest first; an undoing names what it undid.
 select
     r.rating_id, r.reviewer, r.source, r.rating, r.reason, r.rated_at, r.undoes,
-    r.rating_id in (select undoes from ratings where undoes is not null) as is_undone
+    r.rating_id in (select rating_id from undone_ratings) as is_undone
 from ratings r
 where r.run_id = $run_id and r.concept = $concept and r.sample_id = $sample_id
 order by r.order_number;
@@ -14,7 +14,7 @@ from ratings r
 where
     r.run_id = $run_id and r.concept = $concept and r.sample_id = $sample_id and r.source = 'override'
     and r.undoes is null
-    and r.rating_id not in (select undoes from ratings where undoes is not null)
+    and r.rating_id not in (select rating_id from undone_ratings)
 order by r.order_number desc
 limit 1;
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from app import data
+from app.data.ratings import undoing_row
 from app.data.samples import PAGE_ROWS
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow
@@ -121,6 +122,23 @@ def test_undo_brings_back_what_stood_before_and_keeps_the_history(study: Path) -
     assert data.undo_override(study, RUN, **pair, reviewer="Grace", rating_id="first")
     assert verdict() == (row.verdict, row.verdict_source)
     assert len(data.load_history(study, RUN, **pair)) == 4
+
+
+def test_an_undoing_that_was_undone_leaves_the_rating_in_force(study: Path) -> None:
+    row = page_of(study, data.Filters()).rows[0]
+    pair = {"concept": row.concept, "sample_id": row.sample_id}
+    data.add_override(study, RUN, **pair, rating=4, reviewer="Ada", reason=None, rating_id="first")
+    assert data.undo_override(study, RUN, **pair, reviewer="Ada", rating_id="first")
+    with transaction(study) as cursor:
+        insert(cursor, [undoing_row(RUN, **pair, reviewer="Grace", undoes="undo-first")])
+    assert [(s.rating, s.is_undone) for s in data.load_history(study, RUN, **pair)] == [
+        (4, False),
+        (None, True),
+        (None, False),
+    ]
+    found = data.load_pair(study, RUN, JUDGE, **pair, form_rule="loop")
+    assert found is not None
+    assert (found.detail.verdict, found.detail.verdict_source) == (4, "override")
 
 
 def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
