@@ -3,6 +3,7 @@
 from db.errors import ExpectedError, StudyFull, StudyLocked, StudyMissing, StudyUnreadable
 
 __all__ = [
+    "ActivationsError",
     "ArtifactsError",
     "AuditError",
     "BudgetReached",
@@ -83,6 +84,12 @@ class LensPackError(ExpectedError):
     """A lens pack cannot be written or read; the message names the file."""
 
     title = "The lens pack cannot be used"
+
+
+class ActivationsError(ExpectedError):
+    """Stored activations are missing, damaged or of another model; the message names the shard."""
+
+    title = "The activations cannot be used"
 
 
 class ArtifactsError(ExpectedError):

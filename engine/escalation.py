@@ -32,6 +32,7 @@ from engine.stages.graduate import (
     step_rows,
     steps_taken,
 )
+from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.plan import RunPlan, make_plan, pairs_there, prompts_there, step_of, write_pairs
 from engine.stages.progress import StageProgress, progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
@@ -65,6 +66,7 @@ def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Gradua
     with progress_bars(quiet=quiet) as bar:
         tell = teller(bar.console, quiet=quiet)
         tell_targets(targets, concepts, tell)
+        leave_out_lacking(study, prepared.run_id, mode=config.mode, bar=bar)
         escalation = Escalation(study, prepared, make_plan(prepared, concepts), targets, tell)
         progress = escalation.progress(bar)
         for step, n_pairs in enumerate(config.steps):

@@ -20,6 +20,7 @@ from engine.stages.generate import generation
 from engine.stages.imported import imported_run
 from engine.stages.judge import Tally, judge_id
 from engine.stages.judge_run import AskOptions, forecast, judge_run
+from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.plan import plan
 from engine.stages.pricing import require_payable
 from engine.stages.progress import progress_bars
@@ -80,6 +81,7 @@ def run(
             judged = judge_run(study, prepared.run_id, judge, config, prepared.pack, bar, asking)
             n_done |= {kind: tally.n for kind, tally in judged.items()}
         if "train" in only:
+            leave_out_lacking(study, prepared.run_id, mode=config.mode, bar=bar)
             stage = training(study, prepared.run_id, config, layers=stored_layers(study, prepared))
             n_done["train"] = run_stage(study, prepared.run_id, stage, bar)
     return RunSummary(prepared.run_id, len(chosen), n_done, judged)

@@ -131,6 +131,26 @@ order by a.shard;
 -- Activations whose file is lost are pending again.
 delete from activations where list_contains($shards, shard);
 
+-- name: tensors_of_shards
+-- What each file is said to hold: layers and phases.
+select distinct a.shard, a.layer, a.phase
+from activations a
+join prompts q on q.sample_id = a.sample_id
+where q.run_id = $run_id and a.mode = $mode and a.shard is not null;
+
+-- name: samples_at_places
+-- The samples whose activations at a layer are said to be in a file; files and layers go together.
+select distinct a.sample_id
+from activations a
+join (select unnest($shards::text[]) as shard, unnest($layers::integer[]) as layer) place using (shard, layer)
+order by a.sample_id;
+
+-- name: forget_places
+-- Activations at a layer that their file lacks are pending again; files and layers go together.
+delete from activations a
+using (select unnest($shards::text[]) as shard, unnest($layers::integer[]) as layer) place
+where a.shard = place.shard and a.layer = place.layer;
+
 -- name: captured_layers
 select distinct a.layer
 from activations a

@@ -90,12 +90,14 @@ def load_samples(
     with connect(study) as cursor:
         values = {"run_id": run_id, "layer": layer, "mode": config.mode, "form_rule": form_rule}
         rows = cursor.execute(query("activation_quality.samples"), values).fetchall()
+        found = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
+    width = found[0] if found else None
     if len(rows) > most:
         drawn = np.random.default_rng(config.seed).choice(len(rows), size=most, replace=False)
         rows = [rows[place] for place in sorted(drawn.tolist())]
     suffix = "-last" if config.pool == "last" else ""
-    prompt = _read(study, rows, f"{layer}.prompt{suffix}", at=5)
-    output = _read(study, rows, f"{layer}.output{suffix}", at=7)
+    prompt = _read(study, rows, f"{layer}.prompt{suffix}", at=5, width=width)
+    output = _read(study, rows, f"{layer}.output{suffix}", at=7, width=width)
     finite = finite_rows(prompt) & finite_rows(output)
     own = [row for row, is_finite in zip(rows, finite, strict=True) if is_finite]
     return PhaseSamples(
@@ -111,6 +113,6 @@ def load_samples(
     )
 
 
-def _read(study: Path, rows: Sequence[tuple[Any, ...]], tensor: str, *, at: int) -> FloatArray:
+def _read(study: Path, rows: Sequence[tuple[Any, ...]], tensor: str, *, at: int, width: int | None) -> FloatArray:
     places = [(row[at], int(row[at + 1])) for row in rows]
-    return read_vectors(study, tensor, places, sample_ids=[row[0] for row in rows])
+    return read_vectors(study, tensor, places, sample_ids=[row[0] for row in rows], width=width)

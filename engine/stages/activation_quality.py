@@ -22,6 +22,7 @@ from engine.stages.activation_phases import BothPhases, load_both_phases, load_s
 from engine.stages.activation_rows import alignment_rows, transfer_rows
 from engine.stages.before_after import hash_of
 from engine.stages.imported import require_own
+from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.lens_groups import CapturedPairs, lens_groups
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -81,6 +82,8 @@ def measure_quality(
     study: Path, run_id: str, config: StudyConfig, chosen: QualityChoice, *, bar: Progress | None = None
 ) -> str:
     """Take the measures unless they have been; returns their id."""
+    if bar:
+        leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
     pools, fingerprint = _pools(study, run_id, config, chosen)
     settings = {
         "folds": config.folds,

@@ -19,6 +19,7 @@ from engine.lenses.interface import LensFamily, Pools
 from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES
 from engine.lenses.sizes import measure_sizes
+from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
 from engine.stages.progress import now, progress_bars
 from engine.stages.stage import Stage, in_batches, run_stage
@@ -45,13 +46,14 @@ def measure_curves(study: Path, run_id: str, config: StudyConfig, *, family: str
     if family not in FAMILIES:
         raise ConfigError(f'There is no lens family "{family}".', hint=f"Known families: {', '.join(FAMILIES)}.")
     values = {"run_id": run_id, "mode": config.mode}
-    with connect(study) as cursor:
-        captured = cursor.execute(query("stages.captured_layers"), values).fetchall()
-    if not captured:
-        raise ConfigError(
-            f"Activations have not been captured in mode {config.mode}.", hint="Capture first: lensgap capture."
-        )
     with progress_bars(quiet=quiet) as bar:
+        leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
+        with connect(study) as cursor:
+            captured = cursor.execute(query("stages.captured_layers"), values).fetchall()
+        if not captured:
+            raise ConfigError(
+                f"Activations have not been captured in mode {config.mode}.", hint="Capture first: lensgap capture."
+            )
         return run_stage(study, run_id, curves(study, run_id, config, family=family, layer=captured[-1][0]), bar)
 
 

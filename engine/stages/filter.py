@@ -19,6 +19,7 @@ from engine.lenses.filters import Filter, RatedRows
 from engine.lenses.folds import join_groups
 from engine.lenses.registry import FAMILIES
 from engine.stages.before_after import LensChoice, choose_validation, hash_of, how_measured, is_there, most_folds
+from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
@@ -51,6 +52,8 @@ def filter_run(
 ) -> dict[str, str]:
     """Do what is missing of the comparisons; returns their ids by the filter's name."""
     validation = choose_validation(config, chosen.family)
+    if bar:
+        leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
     pairs = load_pairs(
         study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
     )
@@ -65,8 +68,13 @@ def filter_run(
     found: list[FilteredConcept] = []
     left_out: set[tuple[str, str]] = set()
     task = bar.add_task("filter", total=len(pairs), note="") if bar and missing else None
-    for some in _chunks(study, run_id, pairs, config, n_ways=1 + len(missing)) if missing else ():
-        rows = [_rated_rows(study, config, concept, pairs[concept], left_out, layer=chosen.layer) for concept in some]
+    subject = stored_subject(study, run_id)
+    width = subject.width if subject else None
+    for some in _chunks(pairs, config, n_ways=1 + len(missing), width=width or _WIDE) if missing else ():
+        rows = [
+            _rated_rows(study, config, concept, pairs[concept], left_out, layer=chosen.layer, width=width)
+            for concept in some
+        ]
         found += measure_filters(FAMILIES[chosen.family], rows, missing, validation=validation, seed=config.seed)
         if bar and task is not None:
             bar.advance(task, len(some))
@@ -90,11 +98,10 @@ def filter_run(
 
 
 def _chunks(
-    study: Path, run_id: str, pairs: Mapping[str, Sequence[PairFact]], config: StudyConfig, *, n_ways: int
+    pairs: Mapping[str, Sequence[PairFact]], config: StudyConfig, *, n_ways: int, width: int
 ) -> Iterator[list[str]]:
     """Concepts of about as many pairs as the budget holds; what a family shares, it shares within them."""
-    subject = stored_subject(study, run_id)
-    bytes_a_row = 4 * (subject.width if subject else _WIDE) * n_ways * config.repeats
+    bytes_a_row = 4 * width * n_ways * config.repeats
     bytes_a_row *= most_folds(config, pairs)
     some: list[str] = []
     n = 0
@@ -116,9 +123,10 @@ def _rated_rows(
     left_out: set[tuple[str, str]],
     *,
     layer: int,
+    width: int | None,
 ) -> RatedRows:
     """Read a concept; pairs (concept, sample) whose activation is not finite are added to those left out."""
-    found = read_rows(study, config, pairs, layer=layer)
+    found = read_rows(study, config, pairs, layer=layer, width=width)
     own = found.pairs
     with_prompts = config.group_by == "template+prompt_concept"
     # As in training, only negatives are told apart by what they are about.

@@ -65,11 +65,16 @@ def load_pairs(
     return found
 
 
-def read_rows(study: Path, config: StudyConfig, pairs: Sequence[PairFact], *, layer: int) -> FiniteRows:
-    """The activations of pairs, those that are not finite left out; each sample is read once."""
+def read_rows(
+    study: Path, config: StudyConfig, pairs: Sequence[PairFact], *, layer: int, width: int | None
+) -> FiniteRows:
+    """The activations of pairs, those that are not finite left out; each sample is read once.
+
+    ActivationsError for those of another width than the run's model has, where that is known.
+    """
     tensor = f"{layer}.{config.phase}" + ("-last" if config.pool == "last" else "")
     places = {pair.sample_id: (pair.shard, pair.shard_row) for pair in pairs}
-    vectors = np.asarray(read_vectors(study, tensor, list(places.values()), sample_ids=tuple(places)))
+    vectors = np.asarray(read_vectors(study, tensor, list(places.values()), sample_ids=tuple(places), width=width))
     is_finite = dict(zip(places, finite_rows(vectors), strict=True))
     at = {sample_id: place for place, sample_id in enumerate(places)}
     kept = tuple(pair for pair in pairs if is_finite[pair.sample_id])

@@ -29,6 +29,7 @@ from engine.stages.before_after import (
     is_there,
     most_folds,
 )
+from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
@@ -60,6 +61,8 @@ def refine_run(
             hint=f"Refine them with --variant margin, or linear lenses: {', '.join(LINEAR)}.",
         )
     choose_validation(config, chosen.family)
+    if bar:
+        leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
     plan = _plan(study, run_id, config, chosen)
     ids = {variant: plan.identity(variant) for variant in variants}
     if missing := [variant for variant, one in ids.items() if not is_there(study, one)]:
@@ -69,7 +72,7 @@ def refine_run(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """What there is to refine: groups of concepts that have a lens, all pairs, and each concept's lens."""
+    """What there is to refine: groups of concepts that have a lens, all pairs, and all lenses, and the `width` of activations."""
 
     run_id: str
     config: StudyConfig
@@ -77,6 +80,7 @@ class _Plan:
     groups: list[tuple[str, ...]]
     pairs: Mapping[str, Sequence[PairFact]]
     lenses: Mapping[str, str]
+    width: int | None
 
     def settings(self) -> dict[str, object]:
         """All that decides the result, but for variant, family and layer."""
@@ -104,7 +108,8 @@ def _plan(study: Path, run_id: str, config: StudyConfig, chosen: LensChoice) -> 
             if concept in lenses and concept in pairs
         }
     )
-    return _Plan(run_id, config, chosen, groups, pairs, lenses)
+    subject = stored_subject(study, run_id)
+    return _Plan(run_id, config, chosen, groups, pairs, lenses, subject.width if subject else None)
 
 
 def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress | None) -> None:
@@ -115,7 +120,7 @@ def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress 
     validation = choose_validation(plan.config, plan.chosen.family)
     task = bar.add_task("refine", total=len(plan.groups), note="") if bar else None
     left_out: set[tuple[str, str]] = set()
-    for some in _chunks(study, plan):
+    for some in _chunks(plan):
         sets = [_sibling_set(study, plan, group, left_out) for group in some]
         found = refine_out_of_fold(family, sets, variants=list(ids), validation=validation, seed=plan.config.seed)
         for one, group in zip(sets, found, strict=True):
@@ -158,11 +163,10 @@ LINEAR = tuple(name for name in FAMILIES if name in ("logistic", "ridge", "lda")
 """Families whose lenses have a direction."""
 
 
-def _chunks(study: Path, plan: _Plan) -> Iterator[list[tuple[str, ...]]]:
+def _chunks(plan: _Plan) -> Iterator[list[tuple[str, ...]]]:
     """Groups of about as many pairs as the budget holds; what a family shares, it shares within them."""
-    subject = stored_subject(study, plan.run_id)
     # A row is in all training parts but one, and in those parts' own inner ones.
-    bytes_a_row = 4 * (subject.width if subject else _WIDE) * 4 * most_folds(plan.config, plan.pairs)
+    bytes_a_row = 4 * (plan.width or _WIDE) * 4 * most_folds(plan.config, plan.pairs)
     bytes_a_row *= plan.config.repeats
     some: list[tuple[str, ...]] = []
     n = 0
@@ -180,7 +184,7 @@ def _chunks(study: Path, plan: _Plan) -> Iterator[list[tuple[str, ...]]]:
 def _sibling_set(study: Path, plan: _Plan, group: Sequence[str], left_out: set[tuple[str, str]]) -> SiblingSet:
     """Read a group; pairs (concept, sample) whose activation is not finite are added to those left out."""
     unique = list({pair.sample_id: pair for concept in group for pair in plan.pairs[concept]}.values())
-    found = read_rows(study, plan.config, unique, layer=plan.chosen.layer)
+    found = read_rows(study, plan.config, unique, layer=plan.chosen.layer, width=plan.width)
     with_prompts = plan.config.group_by == "template+prompt_concept"
     own = {(concept, pair.sample_id) for concept in group for pair in plan.pairs[concept]}
     left_out |= {pair for pair in own if pair[1] in found.left_out}

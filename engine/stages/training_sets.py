@@ -13,12 +13,11 @@ import numpy as np
 
 from db import connect, query
 from engine.config import StudyConfig
-from engine.errors import StudyUnreadable
 from engine.lenses.folds import IntArray
 from engine.lenses.measures import PairFacts
 from engine.lenses.pairs import PairSet
 from engine.stages.not_finite import finite_rows
-from engine.subject.shards import AGAIN, FloatArray, read_vectors
+from engine.subject.shards import FloatArray, read_vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +93,10 @@ def load_concepts(
             for layer in layers
         ]
     suffix = f"{config.phase}-last" if config.pool == "last" else config.phase
-    read = [_read(study, rows, f"{layer}.{suffix}") for layer, rows in zip(layers, stored, strict=True)]
-    if width:
-        _check_widths(study, read, width[0])
-    found = _join(read)
+    wide = width[0] if width else None
+    found = _join(
+        [_read(study, rows, f"{layer}.{suffix}", width=wide) for layer, rows in zip(layers, stored, strict=True)]
+    )
     of_concept: defaultdict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
     for concept, *pair in pairs:
         of_concept[concept].append((pair[0], pair[1], pair[2]))
@@ -105,25 +104,17 @@ def load_concepts(
     return {concept: _of_one(concept, of_concept[concept], found, with_prompts) for concept in concepts}
 
 
-def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str) -> _Read:
+def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str, *, width: int | None) -> _Read:
     there = [row for row in stored if row[5] is not None]
     if not there:
         return _Read({}, np.zeros((0, 1), np.float32), frozenset())
     ids = [row[0] for row in there]
-    X = read_vectors(study, tensor, [(row[5], int(row[6])) for row in there], sample_ids=ids)
+    X = read_vectors(study, tensor, [(row[5], int(row[6])) for row in there], sample_ids=ids, width=width)
     finite = finite_rows(X)
     samples = {
         row[0]: _Sample(row[1], row[2], row[3], row[4], place) for place, row in enumerate(there) if finite[place]
     }
     return _Read(samples, X, frozenset(ids) - samples.keys())
-
-
-def _check_widths(study: Path, read: Sequence[_Read], width: int) -> None:
-    """StudyUnreadable for activations that another model made than the run's."""
-    other = next((one.X.shape[1] for one in read if one.samples and one.X.shape[1] != width), None)
-    if other is not None:
-        said = f"The shards in {study} hold activations of width {other}, and the model of this run has {width}."
-        raise StudyUnreadable(said, hint=AGAIN)
 
 
 def _join(read: Sequence[_Read]) -> _Read:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ExpectedError, StudyFull, StudyUnreadable
+from engine.errors import ActivationsError, ExpectedError, StudyFull, StudyUnreadable
 
 FloatArray = NDArray[np.float32]
 ShardDtype = Literal["float16", "float32"]
@@ -113,13 +113,29 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+def tensor_names(study: Path, shard: str) -> frozenset[str] | None:
+    """Names of the tensors that a shard holds, by its header; None where that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(study / shard, framework="numpy") as opened:
+            return frozenset(opened.keys())
+    except (OSError, SafetensorError):
+        return None
+
+
 def read_vectors(
-    study: Path, tensor: str, places: Iterable[tuple[str, int]], *, sample_ids: Sequence[str] | None = None
+    study: Path,
+    tensor: str,
+    places: Iterable[tuple[str, int]],
+    *,
+    sample_ids: Sequence[str] | None = None,
+    width: int | None = None,
 ) -> FloatArray:
-    """The vectors at these (shard, row) places, [n, d], in the order given; StudyUnreadable names the shard at fault.
+    """The vectors at these (shard, row) places, [n, d], in the order given; ActivationsError names the shard at fault.
 
     Shards are mapped, not loaded: only the rows asked for are read. With `sample_ids` a shard that was written for other
-    samples is refused, say one that was renamed.
+    samples is refused, say one that was renamed; with `width`, the run's model's, activations of another model.
     """
     wanted = list(places)
     rows_of: dict[str, list[int]] = {}
@@ -132,7 +148,10 @@ def read_vectors(
         found |= dict(zip(positions, rows, strict=True))
     widths = {vector.shape for vector in found.values()}
     if len(widths) > 1:
-        raise StudyUnreadable(f"The shards in {study} hold activations of {len(widths)} different widths.", hint=AGAIN)
+        raise ActivationsError(f"The shards in {study} hold activations of {len(widths)} different widths.", hint=AGAIN)
+    if width and widths - {(width,)}:
+        said = f"hold activations of width {min(widths)[0]}, and the model of this run has {width}"
+        raise ActivationsError(f"The shards in {study} {said}.", hint=AGAIN)
     return np.stack([found[position] for position in range(len(wanted))])
 
 
@@ -142,11 +161,11 @@ def _read_rows(file: Path, tensor: str, rows: Sequence[int], belong: set[str] | 
     try:
         with safe_open(file, framework="numpy") as opened:
             if belong and not belong <= set(json.loads((opened.metadata() or {}).get("sample_ids", "[]"))):
-                raise StudyUnreadable(f"{file} holds activations of other samples than were stored there.", hint=AGAIN)
+                raise ActivationsError(f"{file} holds activations of other samples than were stored there.", hint=AGAIN)
             part = opened.get_slice(tensor)
             n = part.get_shape()[0]
             if max(rows) >= n:
-                raise StudyUnreadable(f"{file} holds {n} activations, and row {max(rows)} is asked for.", hint=AGAIN)
+                raise ActivationsError(f"{file} holds {n} activations, and row {max(rows)} is asked for.", hint=AGAIN)
             return [np.asarray(part[row : row + 1][0], dtype=np.float32) for row in rows]
     except (OSError, SafetensorError) as error:
-        raise StudyUnreadable(f"The activations in {file} cannot be read ({error}).", hint=AGAIN) from error
+        raise ActivationsError(f"The activations in {file} cannot be read ({error}).", hint=AGAIN) from error

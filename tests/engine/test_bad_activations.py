@@ -17,10 +17,11 @@ from tests.support.planted import close_databases, copy_study
 Tensors = dict[str, NDArray[np.floating]]
 COMMANDS = {
     "train": ("train", "--lens", "ridge"),
+    "capture": ("capture",),
     "filter": ("filter", "--variant", "good-only", "--json"),
     "refine": ("refine", "--json"),
 }
-commands = pytest.mark.parametrize("command", COMMANDS)
+commands = pytest.mark.parametrize("command", ["train", "filter", "refine"])
 
 
 def shards(study: Path) -> list[Path]:
@@ -50,12 +51,6 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda study: rewrite(shards(study)[0], lambda tensors: tensors, sample_ids=json.dumps(["of another model"])),
         "holds activations of other samples",
     ),
-    "a missing layer": (
-        lambda study: rewrite(
-            shards(study)[0], lambda tensors: {name: one for name, one in tensors.items() if not name.startswith("2.")}
-        ),
-        "cannot be read",
-    ),
     "fewer rows": (
         lambda study: rewrite(
             shards(study)[0], lambda tensors: {name: one[:1].copy() for name, one in tensors.items()}
@@ -80,15 +75,49 @@ def test_shards_that_do_not_fit_are_told_in_a_sentence_and_nothing_is_written(
     told = ended(lensgap, study, command)
     assert (told.status, told.stdout) == (1, ""), told.stderr
     assert said in told.stderr.replace("\n", " ")
+    assert "The activations cannot be used. " in told.stderr
     assert "lensgap capture" in told.stderr.replace("\n", " ")
     with connect(study) as cursor:
         assert cursor.execute("select count(*) from comparisons").fetchone() == (0,)
 
 
-def test_training_refuses_activations_of_another_width_than_the_models(study: Path, lensgap: Command) -> None:
+@commands
+def test_a_shard_without_a_layer_loses_its_own_samples_there_until_they_are_captured_again(
+    study: Path, lensgap: Command, command: str
+) -> None:
+    [whole] = shards(study)
+    poor = whole.with_name("poor.safetensors")
+    poor.write_bytes(whole.read_bytes())
+    rewrite(poor, lambda tensors: {name: one for name, one in tensors.items() if not name.startswith("2.")})
+    with transaction(study) as cursor:
+        cursor.execute("update activations set shard = 'activations/poor.safetensors' where sample_id < '2'")
+        found = "select sample_id, layer, phase, mode, shard from activations"
+        before = set(cursor.execute(found).fetchall())
+    lost = {row for row in before if row[1] == 2 and row[4] == "activations/poor.safetensors"}
+    told = ended(lensgap, study, command)
+    assert told.status == 0, told.stderr
+    n_samples, said = len({row[0] for row in lost}), told.stderr.replace("\n", " ")
+    assert f"{poor} lacks layer 2: {n_samples} samples are left out there: {min(lost)[0]}, " in said
+    assert "lensgap capture" in said
+    with connect(study) as cursor:
+        assert set(cursor.execute(found).fetchall()) == before - lost
+    if command == "train":
+        with connect(study) as cursor:
+            trained = cursor.execute(
+                "select distinct sample_id < '2' from lens_scores join lenses using (lens_id) where layers = [2] "
+                "and family = 'ridge' qualify trained_at = max(trained_at) over ()"
+            ).fetchall()
+        assert trained == [(False,)]
+        assert ended(lensgap, study, "capture").status == 0
+        with connect(study) as cursor:
+            assert {row[:4] for row in cursor.execute(found).fetchall()} == {row[:4] for row in before}
+
+
+@commands
+def test_activations_of_another_width_than_the_models_are_refused(study: Path, lensgap: Command, command: str) -> None:
     for shard in shards(study):
         rewrite(shard, lambda tensors: {name: np.ascontiguousarray(one[:, :-2]) for name, one in tensors.items()})
-    told = ended(lensgap, study, "train")
+    told = ended(lensgap, study, command)
     assert told.status == 1
     assert "and the model of this run has" in told.stderr.replace("\n", " ")
     assert "lensgap capture" in told.stderr.replace("\n", " ")

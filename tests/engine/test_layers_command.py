@@ -22,7 +22,7 @@ D = 32
 """The tiny model's width."""
 
 
-def planted_vectors(study: Path, tensor: str, places: Any, *, sample_ids: Sequence[str]) -> Any:
+def planted_vectors(study: Path, tensor: str, places: Any, *, sample_ids: Sequence[str], width: int | None) -> Any:
     """Noise, but for features of a text's own concept at the one layer that shows it."""
     with connect(study) as cursor:
         about = dict(cursor.execute("select sample_id, prompt_concept from prompts").fetchall())

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from db import connect
 from engine.config import StudyConfig, read_config
-from engine.errors import ConfigError, StudyUnreadable
+from engine.errors import ActivationsError, ConfigError
 from engine.pipeline import run
 from engine.stages import capture as capture_stage
 from engine.stages.capture import drop_lost_shards
@@ -124,9 +124,10 @@ def test_training_on_a_missing_shard_names_it_and_the_command(
     shutil.copytree(captured, study)
     gone = sorted((study / "activations").iterdir())[0]
     gone.unlink()
-    with pytest.raises(StudyUnreadable, match=gone.name) as told:
+    with pytest.raises(ActivationsError, match=gone.name) as told:
         run(study, config, only=("train",), quiet=True)
     assert "lensgap capture" in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_sound_shards_are_kept(captured: Path, config: StudyConfig) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import StudyFull, StudyUnreadable
+from engine.errors import ActivationsError, StudyFull, StudyUnreadable
 from engine.subject.shards import read_vectors, write_shard
 
 VECTORS = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
@@ -46,7 +46,7 @@ def test_shard_that_cannot_be_read_is_named(tmp_path: Path, fault: str) -> None:
         tensor = "9.output"
     else:
         row = 4
-    with pytest.raises(StudyUnreadable, match=file.name):
+    with pytest.raises(ActivationsError, match=file.name):
         read_vectors(tmp_path, tensor, [(shard, row)])
 
 
@@ -89,8 +89,8 @@ def test_a_shard_of_other_samples_or_of_another_width_is_told(tmp_path: Path) ->
     narrow, wide = np.ones((1, 4), np.float32), np.ones((1, 6), np.float32)
     mine = write_shard(tmp_path, "m", {"0.output": narrow}, sample_ids=["a"])
     other = write_shard(tmp_path, "m", {"0.output": wide}, sample_ids=["b"])
-    with pytest.raises(StudyUnreadable, match="different widths"):
+    with pytest.raises(ActivationsError, match="different widths"):
         read_vectors(tmp_path, "0.output", [(mine, 0), (other, 0)], sample_ids=["a", "b"])
     (tmp_path / other).replace(tmp_path / mine)
-    with pytest.raises(StudyUnreadable, match="other samples"):
+    with pytest.raises(ActivationsError, match="other samples"):
         read_vectors(tmp_path, "0.output", [(mine, 0)], sample_ids=["a"])
