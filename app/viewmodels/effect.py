@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from app.data import ConceptCounts
 from engine.stats.ceiling_models import CeilingName
+from engine.stats.estimate import Estimate
 from engine.stats.findings import ArmCounts, Finding, Findings
 from engine.stats.histogram import RatingHistogram
-from engine.words import CEILINGS, signed
+from engine.words import CEILINGS, interval, signed
 from engine.words import number as write
 
 
@@ -28,12 +29,23 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One number before and after, as written; `delta` is their difference as written, empty where it shows none."""
+    """One number before and after, as written; `delta` is their difference as written, empty where it shows none.
+
+    `span_before` and `span` are its 95 % intervals, empty where there are none. `rest` says what else moved with it.
+    """
 
     label: str
     before: str
     after: str
     delta: str
+    span_before: str = ""
+    span: str = ""
+    rest: str = ""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the number or its interval shows otherwise."""
+        return (self.before, self.span_before) != (self.after, self.span) or bool(self.delta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +76,29 @@ def effects(before: Findings, after: Findings, *, concept: str | None, quadrant:
 
 
 def _changes(old: Finding, new: Finding, model: CeilingName) -> tuple[Change, ...]:
+    ceiling = _estimates(
+        f"Ceiling, {CEILINGS[model].lower()}", old.ceilings[model].estimate, new.ceilings[model].estimate
+    )
     return (
-        change("Gap", old.best_gap.value, new.best_gap.value),
-        change(
-            f"Ceiling, {CEILINGS[model].lower()}",
-            old.ceilings[model].estimate.value,
-            new.ceilings[model].estimate.value,
-        ),
+        _estimates("Gap", old.best_gap, new.best_gap),
+        replace(ceiling, rest=_others(old, new)),
         change("Recommended F1", old.target.value, new.target.value),
+    )
+
+
+def _estimates(label: str, old: Estimate, new: Estimate) -> Change:
+    return replace(change(label, old.value, new.value), span_before=interval(old), span=interval(new))
+
+
+def _others(old: Finding, new: Finding) -> str:
+    """All ceilings that are known, each as it was and is."""
+    pairs = [(name, old.ceilings[name].estimate.value, made.estimate.value) for name, made in new.ceilings.items()]
+    return ". ".join(
+        f"{CEILINGS[name]}: {write(before)} → {write(after)}"
+        if write(before) != write(after)
+        else f"{CEILINGS[name]}: {write(after)}"
+        for name, before, after in pairs
+        if after is not None
     )
 
 

@@ -17,16 +17,23 @@ class Opened:
     at: datetime
 
 
-def moved(before: Findings, after: Findings) -> tuple[Effect, ...]:
-    """The study first, then every quadrant whose gap, ceiling or target shows another number; empty where none does."""
-    whole = effects(before, after, concept=None, quadrant=None)
+def moved(before: Findings, after: Findings, *, concept: str | None = None) -> tuple[Effect, ...]:
+    """The study first, then every quadrant whose gap, ceiling, interval or target shows otherwise; empty where none does.
+
+    A concept that is named stands before the study.
+    """
+    whole = effects(before, after, concept=concept, quadrant=None)
     parts = [
         effects(before, after, concept=None, quadrant=quadrant)[0]
         for quadrant in after.quadrants
         if quadrant in before.quadrants
     ]
-    changed = [effect for effect in parts if any(change.delta for change in effect.changes)]
-    return (*whole, *changed) if changed or any(change.delta for change in whole[0].changes) else ()
+    changed = [effect for effect in parts if _has_moved(effect)]
+    return (*whole, *changed) if changed or any(map(_has_moved, whole)) else ()
+
+
+def _has_moved(effect: Effect) -> bool:
+    return any(change.has_moved for change in effect.changes)
 
 
 def n_rated(counts: Sequence[ConceptCounts]) -> int:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import data, state
 from app.context import Context
-from app.viewmodels.effect import Effect, Override, effects, without
+from app.viewmodels.effect import Change, Effect, Override, effects, without
 from app.widgets import markup, notices
 from db.errors import ExpectedError
 from engine.words import MINUS, RATINGS
@@ -272,9 +272,15 @@ def effect_table(shown: Sequence[Effect], *, moved: bool) -> str:
             kind = "down" if change.delta.startswith(MINUS) else "up"
             chip = f'<span class="lg-delta lg-{kind}">{markup.text(change.delta)}</span>' if change.delta else ""
             before = f'<span class="lg-before">{change.before} →</span> ' if moved and change.delta else ""
-            cells += f"<td>{before}<b>{change.after}</b> {chip}</td>"
+            cells += f'<td title="{markup.text(change.rest)}">{before}<b>{change.after}</b> {chip}{_spans(change, moved=moved)}</td>'
         rows += f"<tr><th>{markup.text(effect.name)}</th>{cells}</tr>"
     return f'<table class="lg-effects"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _spans(change: Change, *, moved: bool) -> str:
+    """The interval below a number, with what it was where it has moved."""
+    was = f"{change.span_before} → " if moved and change.span_before not in ("", change.span) else ""
+    return f'<small class="lg-before">{was}{change.span}</small>' if change.span else ""
 
 
 def _history(history: Sequence[data.Saying]) -> None:

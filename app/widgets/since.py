@@ -1,5 +1,6 @@
 """What has changed since a page was opened, drawn where anybody's rating moves it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -11,7 +12,7 @@ from app.widgets.override import effect_table
 from engine.stats.findings import Findings
 
 
-def strip(here: Context, now: Findings, *, page: str) -> None:
+def strip(here: Context, now: Findings, *, page: str, concept: str | None = None) -> None:
     """Before → after of each number that moved; nothing where none has. Settings are the reader's, so only ratings count."""
     key = f"opened-{page}-{here.folder}-{here.run.run_id}-{here.judge_id}-{here.form_rule}"
     counts = here.counts()
@@ -21,14 +22,16 @@ def strip(here: Context, now: Findings, *, page: str) -> None:
         opened = st.session_state[key] = Opened(counts, datetime.now(UTC))
     if opened.counts == counts:
         return
-    found = moved(here.find(opened.counts), now)
+    found = moved(here.find(opened.counts), now, concept=concept)
     with st.container(border=True, key="panel-since"):
         notices.heading(
             f"Since you opened this page at {opened.at:%H:%M} UTC",
-            help_text="Ratings by anyone show here within a second. Before → now, under the settings on screen.",
+            help_text="Ratings by anyone show here within a second. Before → now, under the settings on screen; in brackets "
+            "95 % intervals. Rest on a ceiling to see all of them.",
         )
         if found:
-            st.html(effect_table(found, moved=True))
+            named = [replace(one, name=here.name(concept)) if one.name == concept else one for one in found]
+            st.html(effect_table(named, moved=True))
         else:
             notices.note("Ratings came in that leave every number here as it was.")
         st.button("Compare from now on", key=f"since-now-{page}", type="tertiary", on_click=_forget, args=(key,))
