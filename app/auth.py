@@ -5,14 +5,22 @@ Without it the dashboard takes the name that somebody types, and listens to this
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from app.state import PERSON
-from app.widgets import notices
-from engine.sign_in import REQUIRED, read_guests
+from app.widgets import markup, notices
+from engine.sign_in import CONTAINER, REQUIRED, address_of, is_local, read_guests
+
+# A provider sends everybody back to the first screen; the tab keeps where they wanted to go, which is one of our own paths.
+_KEEP_WANTED: Final = "sessionStorage.setItem('lensgap-wanted', location.pathname + location.search)"
+_GO_WHERE_WANTED: Final = """(() => {
+  const wanted = sessionStorage.getItem('lensgap-wanted');
+  sessionStorage.removeItem('lensgap-wanted');
+  if (wanted && wanted !== '/' && location.pathname + location.search !== wanted) location.replace(wanted);
+})()"""
 
 
 def is_set_up() -> bool:
@@ -23,25 +31,59 @@ def is_set_up() -> bool:
 def enter() -> None:
     """Let this visitor in, or show the door and end the run of the script there."""
     if not is_set_up():
-        if REQUIRED in os.environ:
-            notices.empty(
-                "Sign-in cannot be read", "This dashboard was started with sign-in, so it stays shut.", icon="!"
-            )
-            st.stop()
+        _stay_shut_to_others()
         st.session_state.pop(PERSON, None)
         return
     if not st.user.is_logged_in:
         notices.empty("Sign in", "This dashboard is open to the people of its team.", icon="→")
-        st.button("Sign in", type="primary", on_click=st.login, key="sign-in")
-        st.stop()
+        _run(_KEEP_WANTED)
+        _door_button("Sign in", st.login, kind="primary")
     claims = st.user.to_dict()
     if not read_guests(_section("lensgap")).may_enter(claims):
-        notices.empty(
-            "Not on the list", f"{claims.get('email') or 'Your account'} may not open this dashboard.", icon="!"
-        )
-        st.button("Sign out", on_click=st.logout, key="sign-out")
+        who = claims.get("email") or "this account"
+        if address_of(claims) is None:
+            notices.empty("No address to go by", f"Your provider does not vouch for {who}.", icon="!")
+        else:
+            notices.empty("Not on the list", f"{who} may not open this dashboard. Ask who runs it.", icon="!")
+        _door_button("Sign out", st.logout)
+    st.session_state[PERSON] = address_of(claims)
+    _run(_GO_WHERE_WANTED)
+
+
+def leave() -> None:
+    """Say who is signed in, beside the way out; nothing where nobody has to."""
+    if PERSON in st.session_state:
+        with st.container(key="signed-in", gap=None):
+            st.html(f'<p class="lg-note" title="Signed in">{markup.text(st.session_state[PERSON])}</p>')
+            st.button("Sign out", on_click=st.logout, key="leave", type="tertiary", icon=":material/logout:")
+
+
+def _stay_shut_to_others() -> None:
+    """End the run of the script where others could come in who should have signed in."""
+    if REQUIRED in os.environ:
+        notices.empty("Sign-in cannot be read", "This dashboard was started with sign-in, so it stays shut.", icon="!")
         st.stop()
-    st.session_state[PERSON] = str(claims["email"]).strip().casefold()
+    address = st.get_option("server.address")
+    # The settings beside the script name this computer's address; there is none only where no server runs.
+    if address and not is_local(address) and CONTAINER not in os.environ:
+        notices.empty(
+            "Not without sign-in",
+            f"This dashboard listens on {address}, where other computers reach it, and nobody has to sign in.",
+            command="lensgap serve STUDY",
+            icon="!",
+        )
+        st.stop()
+
+
+def _door_button(label: str, pressed: Any, *, kind: Any = "secondary") -> None:
+    st.session_state.pop(PERSON, None)
+    with st.container(horizontal_alignment="center"):
+        st.button(label, type=kind, on_click=pressed, key="door")
+    st.stop()
+
+
+def _run(script: str) -> None:
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def _section(name: str) -> Mapping[str, Any]:

@@ -23,10 +23,13 @@ def main() -> None:
     state.leave_cookie()
     folder = study_folder()
     with st.sidebar:
-        sidebar.brand(folder)
+        sidebar.brand()
+        study = st.container()
         links = st.container(key="nav", gap=None)
     with notices.expected_errors():
         auth.enter()
+        with study:
+            sidebar.study(folder)
         if folder is None:
             notices.empty(
                 "No study chosen", "Start the dashboard on the folder of a study.", command="lensgap serve STUDY"
@@ -52,6 +55,7 @@ def main() -> None:
             sidebar.pickers(context)
             sidebar.lens_picker(lenses, context.run, sidebar.lens_setting(lenses, context.run))
             sidebar.progress(folder, context.run.run_id)
+            auth.leave()
         st.session_state["context"] = context
         live.watch(folder)
         for sentence in context.not_found:

@@ -131,7 +131,8 @@ def unknown(name: str, options: Iterable[str]) -> bool:
 def reviewer() -> str:
     """The name that ratings are stored under: who signed in, else the one given in this browser; empty while there is none."""
     if PERSON in st.session_state:
-        return _as_name(str(st.session_state[PERSON]))
+        # Whole, for two long addresses may differ at their ends.
+        return str(st.session_state[PERSON])
     if COOKIE in st.session_state:
         return str(st.session_state[COOKIE])
     return _as_name(unquote(st.context.cookies.get(COOKIE, "")))

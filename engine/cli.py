@@ -4,8 +4,6 @@ Exit status 0: done; 1: an expected error, told in one sentence; 2: wrong usage.
 """
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +26,7 @@ from engine.commands import (
 )
 from engine.compare_cli import app as compare_app
 from engine.curve_cli import curve
-from engine.errors import ExpectedError, StudyUnreadable
+from engine.errors import ExpectedError
 from engine.export_cli import app as export_app
 from engine.import_cli import app as import_app
 from engine.judge_cli import app as judge_app
@@ -254,45 +252,13 @@ def serve(
     ] = None,
 ) -> None:
     """Open the dashboard on a study, at 127.0.0.1."""
-    import importlib.util
-
     from db import connect
-    from engine.sign_in import REQUIRED, has_sign_in, require_library, require_sign_in
+    from engine.serving import become_dashboard, choose_place
 
-    address, folders = host or os.environ.get("LENSGAP_ADDRESS", "127.0.0.1"), (Path.cwd(), Path.home())
-    if host or "LENSGAP_CONTAINER" not in os.environ:
-        require_sign_in(address, folders=folders)
-    if signs_in := has_sign_in(folders):
-        require_library()
-
+    place = choose_place(host, port)
     with connect(study):
         pass  # every reason why the study cannot be opened is told here, before a server starts
-    spec = importlib.util.find_spec("app")
-    if spec is None or not spec.submodule_search_locations:
-        raise StudyUnreadable("The dashboard is not installed.", hint="Install the project again: make demo.")
-    folder = Path(spec.submodule_search_locations[0])
-    _require_port(address, port)
-    Console(stderr=True).print(f"Dashboard: [bold]http://127.0.0.1:{port}[/]  (stop with Ctrl-C)")
-    environment = os.environ | {"LENSGAP_STUDY": str(study.absolute())} | ({REQUIRED: "1"} if signs_in else {})
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), "--server.port", str(port)]
-    sys.stderr.flush()
-    os.execve(sys.executable, [*command, "--server.address", address], environment)
-
-
-def _require_port(address: str, port: int) -> None:
-    """Raise ExpectedError when no server can listen there; left to the server, that would come after our address."""
-    import socket
-
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-            if os.name == "posix":  # as the server does: connections of one that has ended do not count
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((address, port))
-    except OSError as error:
-        raise ExpectedError(
-            f"The dashboard cannot listen on port {port} of {address}: {error.strerror or error}.",
-            hint="Name another port with --port.",
-        ) from error
+    become_dashboard(study, place)
 
 
 @app.command()

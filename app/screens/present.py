@@ -54,7 +54,11 @@ def _freeze(here: Context) -> None:
     with st.form("freeze", border=True):
         name_at, by_at, press_at = st.columns([2, 1.2, 0.8], vertical_alignment="bottom")
         name = name_at.text_input("Name of the snapshot", key="freeze-name", max_chars=120, placeholder="Team meeting")
-        by = by_at.text_input("Your name", value=state.reviewer(), key="freeze-by", max_chars=60)
+        signed_in = state.PERSON in st.session_state
+        n_chars = None if signed_in else 60
+        by = by_at.text_input(
+            "Your name", value=state.reviewer(), key="freeze-by", max_chars=n_chars, disabled=signed_in
+        )
         if press_at.form_submit_button("Freeze now", type="primary", width="stretch"):
             _start(here, name.strip(), by.strip())
 
@@ -63,7 +67,8 @@ def _start(here: Context, name: str, by: str) -> None:
     if not name or not by:
         notices.warning("A snapshot needs a name, and your name.")
         return
-    state.remember_reviewer(by)
+    if state.PERSON not in st.session_state:
+        state.remember_reviewer(by)
     try:
         st.session_state[_WORK] = command.start(freeze_arguments(here, name=name, by=state.reviewer()))
     except OSError as error:

@@ -35,14 +35,16 @@ _REFRESH_S: Final = 3.0
 NEW_SAMPLES: Final = ("open", "page")
 
 
-def brand(folder: Path | None) -> None:
-    """Our name and the study's."""
+def brand() -> None:
+    """Our name."""
+    st.html('<div class="lg-brand"><span class="lg-mark"><i></i><i></i><i></i><i></i></span><b>Lensgap</b></div>')
+
+
+def study(folder: Path | None) -> None:
+    """The study's name, which not every visitor may see."""
     name = folder.resolve().name if folder else "no study"
     path = str(folder.resolve()) if folder else ""
-    st.html(
-        f'<div class="lg-brand"><span class="lg-mark"><i></i><i></i><i></i><i></i></span><b>Lensgap</b></div>'
-        f'<div class="lg-study" title="{markup.text(path)}">{markup.text(name)}</div>'
-    )
+    st.html(f'<div class="lg-study" title="{markup.text(path)}">{markup.text(name)}</div>')
 
 
 def links() -> None:

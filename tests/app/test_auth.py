@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import auth
-from engine.sign_in import REQUIRED
+from engine.sign_in import CONTAINER, REQUIRED
 from tests.app.test_screens import MAIN, html_of
 
 PEOPLE = {"people": ["ana@example.org"]}
@@ -43,14 +43,20 @@ def test_visitors_see_the_door_and_nothing_of_the_study(study: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "claims", [{"email": "<b>eve</b>@example.org"}, {"email": "ana@example.org", "email_verified": False}]
+    ("claims", "sentence"),
+    [
+        ({"email": "<b>eve</b>@example.org"}, "may not open this dashboard"),
+        ({"email": "<b>ana</b>@example.org", "email_verified": False}, "does not vouch for"),
+        ({}, "does not vouch for this account"),
+    ],
 )
 def test_who_is_not_on_the_list_is_told_so(
-    study: Path, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any]
+    study: Path, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], sentence: str
 ) -> None:
     shown = html_of(visit(study, monkeypatch, claims))
-    assert "may not open this dashboard" in shown
+    assert sentence in shown
     assert "<b>eve" not in shown
+    assert "<b>ana" not in shown
     assert "Can this data support" not in shown
 
 
@@ -62,6 +68,20 @@ def test_who_signed_in_rates_under_the_tokens_address_and_no_typed_name(
     assert "Can this data support" in shown
     assert "This is your first, ana@example.org" in shown
     assert "Somebody else" not in shown
+    assert [button.label for button in app.button if button.key == "leave"] == ["Sign out"]
+
+
+@pytest.mark.parametrize(("contained", "is_shut"), [(False, True), (True, False)])
+def test_a_dashboard_that_listens_to_others_stays_shut_however_it_was_started(
+    study: Path, monkeypatch: pytest.MonkeyPatch, contained: bool, is_shut: bool
+) -> None:
+    option = st.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else option(name))
+    monkeypatch.setenv("LENSGAP_STUDY", str(study))
+    monkeypatch.setenv(CONTAINER, "1") if contained else monkeypatch.delenv(CONTAINER, raising=False)
+    shown = html_of(AppTest.from_file(MAIN, default_timeout=30).run())
+    assert ("nobody has to sign in" in shown) == is_shut
+    assert ("Can this data support" in shown) != is_shut
 
 
 def test_a_dashboard_started_with_sign_in_stays_shut_when_its_secrets_are_gone(
