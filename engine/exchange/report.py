@@ -33,7 +33,7 @@ from engine.stats.findings import (
     summarise_lenses,
 )
 from engine.stats.form import FormRule
-from engine.stats.gap import WEAK_BELOW_CONCEPTS
+from engine.stats.gap_clusters import UNSEEN_BELOW
 from engine.stats.layers import layers_name
 from engine.terminal import visible
 
@@ -235,6 +235,7 @@ def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
         "gap_method": gap.method,
         "gap_n": gap.n,
         "gap_weak": finding.cluster.weak if finding.cluster else None,
+        "gap_weak_because": finding.weak_because,
         "gap_reason": gap.reason,
         "gap_within_ratings": _estimate(finding.gap),
         "topicality": _estimate(finding.best_decomposition.topicality),
@@ -373,7 +374,9 @@ def _legend(report: Json) -> Text:
     caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
     family, layer = visible(report["lens"]["family"]), report["lens"]["layer"]
     groups = (report["overall"], *report["quadrants"].values(), *report["pack_layers"].values())
-    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the interval is rough." if any(map(_mark, groups)) else ""
+    few = (
+        f" *: under {UNSEEN_BELOW} concepts, which may lack a rare kind that fails." if any(map(_mark, groups)) else ""
+    )
     return Text(
         f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the label-noise "
         f"ceiling, of several concepts their mean. ask: recommended target. F1: measured out of fold, {family} lens, layer "

@@ -208,9 +208,14 @@ class Finding:
         return self.cluster_decomposition or self.decomposition
 
     @property
+    def weak_because(self) -> str | None:
+        """Why the interval over concepts may be too narrow; None where it is not, or where there is none."""
+        return self.cluster.weak_because if self.cluster else None
+
+    @property
     def weak(self) -> bool:
-        """Whether the concepts are too few to show how unlike concepts are, so that their intervals are rough."""
-        return bool(self.cluster and self.cluster.weak)
+        """Whether the concepts are too few for their interval."""
+        return self.weak_because is not None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,10 @@ concepts have unlike numbers of ratings the largest pulls the gap towards itself
 variance is raised by what that takes away, and the degrees of freedom are lowered, as if concepts spread alike (Bell and
 McCaffrey 2002). With equal numbers this is Student's t over the concepts' own gaps.
 
+Where a few concepts fail and the others are alike, influences are skewed, and draws with few failures look too sure. So the
+interval is longer on the long tail's side, by the first term of Edgeworth's series (Johnson 1978), and not shorter on the
+other, for skewness is itself hardly known. What no concept shows no interval knows: below `UNSEEN_BELOW` it is marked.
+
 Resampling concepts is here to compare: with few concepts its interval is too narrow (docs/intervals.md has the simulation).
 """
 
@@ -13,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
 from engine.stats.gap import LARGEST_GAP, WEAK_BELOW_CONCEPTS, GapDecomposition
@@ -23,15 +28,26 @@ from engine.stats.resampling import FloatArray, percentile_estimate, resampled_t
 
 _ARMS = ("positive", "negative")
 _NO_SPREAD = 1e-20
+_METHOD = "Student t over concepts, longer on a long tail's side"
+
+_RARE = 0.1
+"""Share of a kind of concept that an interval should know of."""
+UNSEEN_BELOW: Final = 29
+"""Concepts of which more than 5 % of draws hold none of so rare a kind: the least n for which 0.9 ** n is below 0.05."""
 
 
 @dataclass(frozen=True)
 class ClusterGap:
-    """A gap whose interval takes concepts as the units; ``weak`` where they are too few to show how unlike concepts are."""
+    """A gap whose interval takes concepts as the units; ``weak_because`` where they are too few for it to hold what it says."""
 
     estimate: Estimate
     n_concepts: int
-    weak: bool
+    weak_because: str | None
+
+    @property
+    def weak(self) -> bool:
+        """Whether concepts are too few."""
+        return self.weak_because is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +66,30 @@ def cluster_gap(sums: FloatArray, *, confidence: float = 0.95) -> ClusterGap:
     out; the estimate's n counts the others. No interval where an arm is rated in one concept only.
     """
     rated = sums[sums[:, :, 1].any(axis=1)]
-    method = f"Student t over concepts, {confidence:.0%}"
+    method = f"{_METHOD}, {confidence:.0%}"
     missing = _missing_arm(rated)
     if missing:
         estimate = unknown(missing, n=len(rated), method=method)
     else:
         estimate = _interval(_gap(rated), [rated], limit=LARGEST_GAP, confidence=confidence, method=method)
-    return ClusterGap(estimate, n_concepts=len(rated), weak=len(rated) < WEAK_BELOW_CONCEPTS)
+    return ClusterGap(estimate, n_concepts=len(rated), weak_because=why_weak(len(rated)))
+
+
+def why_weak(n_concepts: int) -> str | None:
+    """Why an interval over so few concepts may hold the truth less often than it says; None where they are enough."""
+    if n_concepts >= UNSEEN_BELOW:
+        return None
+    if n_concepts < WEAK_BELOW_CONCEPTS:
+        return f"under {WEAK_BELOW_CONCEPTS} concepts hardly show how unlike concepts are"
+    unseen = (1.0 - _RARE) ** n_concepts
+    return f"a kind of concept that is one in ten is in none of {n_concepts} concepts with a chance of {unseen:.0%}"
 
 
 def cluster_parts(sums: FloatArray, good: FloatArray, *, confidence: float = 0.95) -> GapDecomposition:
     """Split the gap into that among good outputs and the rest, with concepts as the units; arguments as of `cluster_gap`."""
     rated = sums[:, :, 1].any(axis=1)
     sums, good = sums[rated], good[rated]
-    method = f"Student t over concepts, {confidence:.0%}"
+    method = f"{_METHOD}, {confidence:.0%}"
     missing = _missing_arm(sums) or _missing_arm(good)
     if missing:
         none = unknown(f"among good outputs: {missing}", n=len(sums), method=method)
@@ -124,14 +150,24 @@ def _interval(term: _Term, behind: Sequence[FloatArray], *, limit: float, confid
     variance = raised * float(term.influences @ term.influences)
     if variance < _NO_SPREAD:
         return without_interval(term.value, n=n, method=method, because="the concepts do not differ")
-    half = float(stdtrit(freedom, 1.0 - tail_probability(confidence))) * variance**0.5
-    return known(
-        term.value,
-        max(term.value - half, -limit),
-        min(term.value + half, limit),
-        n=n,
-        method=method,
-    )
+    tail, error = tail_probability(confidence), variance**0.5
+    half, longer = float(stdtrit(freedom, 1.0 - tail)), _skew(term.influences[term.shares > 0], tail=tail)
+    low, high = term.value - (half - min(longer, 0.0)) * error, term.value + (half + max(longer, 0.0)) * error
+    return known(term.value, max(low, -limit), min(high, limit), n=n, method=method)
+
+
+def _skew(influences: FloatArray, *, tail: float) -> float:
+    """Return by how many standard errors an interval is to be longer, above if positive and below if negative.
+
+    The first term of Edgeworth's series at the normal quantile z: γ(1 + 2z²) / 6√n, γ the adjusted skewness of the influences.
+    """
+    n = len(influences)
+    if n < 3:
+        return 0.0
+    cubes, squares = float((influences**3).sum()), float(influences @ influences)
+    skewness: float = cubes / squares**1.5 * n * (n - 1) ** 0.5 / (n - 2)
+    longer: float = skewness * (1.0 + 2.0 * float(ndtri(tail)) ** 2) / (6.0 * n**0.5)
+    return longer
 
 
 def _freedom(shares: FloatArray) -> tuple[float, float]:

@@ -6,10 +6,11 @@ from typing import Final
 import streamlit as st
 
 from app import theme
-from app.charts.gap_parts import gap_parts
+from app.charts.gap_parts import gap_parts, gap_parts_table
+from app.charts.shared import intervals_table
 from app.context import Context
 from app.viewmodels.findings import Row, gap_series, name_beside_letter, parts_of
-from app.widgets import markup, notices
+from app.widgets import markup, notices, plots
 from app.widgets.findings import grain
 from engine.figures.dots import interval_dots
 from engine.stats.estimate import Estimate
@@ -24,8 +25,6 @@ _PARTS: Final = (
     "Topicality is the gap among outputs of good form. Degeneracy is what empty, short and repetitive outputs add to it, or take "
     "from it. Together they are the gap."
 )
-_WEAK: Final = "Too few concepts to show how unlike concepts are: read the interval as rough."
-_PLAIN: Final = {"displayModeBar": False}
 
 
 def section(here: Context, findings: Findings) -> None:
@@ -40,18 +39,18 @@ def section(here: Context, findings: Findings) -> None:
         left, right = st.columns([1.35, 1], gap="medium")
         with left:
             notices.heading("Gaps with both intervals", help_text=f"{GAP} {_INTERVALS}")
-            names = [row.name for row in rows]
-            title = "Gap (rating points), 95 % intervals"
-            st.plotly_chart(
-                interval_dots(names, gap_series(rows), title=title, colours=colours),
-                theme=None,
+            names, series = [row.name for row in rows], gap_series(rows)
+            plots.draw(
+                interval_dots(names, series, title="Gap (rating points), 95 % intervals", colours=colours),
                 key="gap-forest",
-                config=_PLAIN,
+                name="findings gaps",
+                table=lambda: intervals_table(names, series, measure="gap", unit="rating points"),
             )
         with right:
             notices.heading("What the gap is made of", help_text=_PARTS)
-            made = gap_parts(parts_of(rows), colours=colours, names=True)
-            st.plotly_chart(made, theme=None, key="gap-parts", config=_PLAIN)
+            parts = parts_of(rows)
+            made = gap_parts(parts, colours=colours, names=True)
+            plots.draw(made, key="gap-parts", name="findings parts of the gap", table=lambda: gap_parts_table(parts))
     grain.turn(here, findings, chosen)
     st.html(table(rows))
 
@@ -80,7 +79,8 @@ def table(rows: Sequence[Row]) -> str:
 def _row(row: Row) -> str:
     finding = row.finding
     positive, negative = finding.histograms
-    weak = f'<small title="{_WEAK}">few concepts: rough</small>' if finding.weak else ""
+    because = finding.weak_because
+    weak = f'<small title="Rough: {markup.text(because)}.">few concepts: rough</small>' if because else ""
     cells = (
         integer(finding.n_concepts),
         f"{integer(positive.n)} + {integer(negative.n)}",

@@ -29,7 +29,7 @@ from engine.figures.dots import Series, interval_dots
 from engine.figures.forest import forest
 from engine.figures.palette import DARK, LIGHT, Palette
 from engine.figures.points import MapPoint, smallest_gaps
-from engine.stats.gap import WEAK_BELOW_CONCEPTS
+from engine.stats.gap_clusters import UNSEEN_BELOW
 from engine.words import GAP, count, integer, number
 
 Json = Mapping[str, Any]
@@ -62,8 +62,8 @@ def _weakness(report: Json) -> Iterator[Paragraph]:
     weak = [name for name, one in groups(report) if one["gap_weak"]]
     if weak:
         yield Paragraph(
-            f"Few concepts: {joined(weak)} {'rests' if len(weak) == 1 else 'rest'} on under {WEAK_BELOW_CONCEPTS}, so that how "
-            "unlike concepts are is itself hardly known; read the interval as the least that is unknown.",
+            f"Few concepts: {joined(weak)} {'rests' if len(weak) == 1 else 'rest'} on under {UNSEEN_BELOW}, which may well hold "
+            "none of a kind that is one in ten and fails; read the interval as the least that is unknown.",
             "note",
         )
 
