@@ -50,10 +50,12 @@ def connect(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPy
     seconds.
     """
     lender = _lender(folder)
-    cursor = lender.borrow(wait_s=wait_s)
+    with _stoppable():
+        cursor = lender.borrow(wait_s=wait_s)
     broken = False
     try:
-        yield cursor
+        with _stoppable():
+            yield cursor
     except duckdb.Error as error:
         broken = failures.breaks_connection(error)
         if told := failures.in_use(error):
@@ -61,6 +63,17 @@ def connect(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPy
         raise
     finally:
         lender.give_back(cursor, broken=broken)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Raise KeyboardInterrupt for Ctrl-C during a statement, of which DuckDB makes an error of another kind."""
+    try:
+        yield
+    except RuntimeError as error:
+        if failures.is_interrupt(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextmanager

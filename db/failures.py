@@ -23,6 +23,11 @@ def is_lock(error: duckdb.Error) -> bool:
     return isinstance(error, duckdb.IOException) and "Could not set lock on file" in str(error)
 
 
+def is_interrupt(error: RuntimeError) -> bool:
+    """Whether a statement ended because the process was asked to stop."""
+    return type(error) is RuntimeError and str(error) == "Query interrupted"
+
+
 def breaks_connection(error: BaseException) -> bool:
     """Whether nothing more can be done on the connection that raised this, so that it must be reopened."""
     return isinstance(error, duckdb.FatalException | duckdb.InternalException)

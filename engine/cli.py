@@ -36,6 +36,7 @@ from engine.options import SettingsCommand, with_settings
 from engine.pack_cli import app as pack_app
 from engine.score_cli import score
 from engine.snapshot_cli import app as snapshot_app
+from engine.start import STOPPED
 from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible
 from engine.train_cli import escalate, train
@@ -81,7 +82,7 @@ def main() -> None:
         # The command parser turns Ctrl-C into a silent exit with 130.
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        Console(stderr=True).print("Stopped. Run the same command again to go on.")
+        Console(stderr=True).print(STOPPED)
         raise SystemExit(130) from None
 
 
