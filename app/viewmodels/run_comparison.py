@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.widgets.markup import text
-from engine.words import UNKNOWN, number, signed
+from engine.stats.paired import adjusted_p
+from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, number, signed
 
 Json = Mapping[str, Any]
 MEASURES: Final = {
@@ -18,6 +19,22 @@ MEASURES: Final = {
     "text_only_f1": "F1 of the words alone",
     "auc": "AUC",
 }
+HINTS: Final = {
+    "gap": GAP,
+    "good": GOOD,
+    "ceiling": CEILING,
+    "f1": LENS,
+    "text_only_f1": "F1 of a classifier that sees the words of the text and no activation, on the same folds.",
+    "auc": "Chance that a lens ranks a positive above a negative: 0.5 is guessing, 1 is perfect.",
+}
+_P_MEASURES: Final = (
+    "How likely chance alone gives such a difference, by Wilcoxon's test; adjusted for false finds over all measures and sides "
+    "on this screen. Small is clear."
+)
+_P_CONCEPTS: Final = (
+    "How likely chance alone gives such a difference of this concept's gap; adjusted for false finds over all concepts and "
+    "sides on this screen. Other measures are not tested concept by concept."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,28 @@ class Dumbbell:
     concept: str
     before: float
     after: float
+
+
+def adjusted_together(comparisons: Sequence[Json]) -> list[Json]:
+    """The comparisons with p adjusted for false finds over all that stand on the screen together.
+
+    Measures of all sides are one family, changes of single concepts another: who reads all of them looks for any.
+    """
+    measures = iter(adjusted_p([one["wilcoxon_p"] for side in comparisons for one in side["measures"]]))
+    tests = [one["gap_test"] for side in comparisons for one in side["concepts"]]
+    changes = iter(adjusted_p([test["p"] if test else None for test in tests]))
+    return [
+        {
+            **side,
+            "measures": [{**one, "adjusted_p": next(measures)} for one in side["measures"]],
+            "concepts": [{**one, "gap_test": _with_p(one["gap_test"], next(changes))} for one in side["concepts"]],
+        }
+        for side in comparisons
+    ]
+
+
+def _with_p(test: Json | None, p: float | None) -> Json | None:
+    return None if test is None else {**test, "adjusted_p": p}
 
 
 def dumbbells(comparison: Json, measure: str) -> list[Dumbbell]:
@@ -46,20 +85,26 @@ def settings_html(comparison: Json) -> str:
         f"<tr><th>{text(one['name'])}</th><td>{text(str(one['before']))}</td><td>{text(str(one['after']))}</td></tr>"
         for one in comparison["differ"]
     )
-    return _table(("Setting", "Before", "After"), rows)
+    return _table((("Setting", "Settings that are alike are left out."), ("Before", ""), ("After", "")), rows)
 
 
 def measures_html(comparison: Json) -> str:
     """Each measure's mean on both sides and the paired difference, with intervals, n and the adjusted p."""
-    return _table(
-        ("Measure", "Before", "After", "Difference", "Concepts", "p, adjusted"),
-        "".join(map(_measure, comparison["measures"])),
+    columns = (
+        ("Measure", "What is compared; each is explained where you rest on its name."),
+        ("Before", "Mean over the concepts that both sides know, with its 95 % interval."),
+        ("After", "Mean over the same concepts, with its 95 % interval."),
+        ("Difference", "After less before of the same concept, their mean with its 95 % interval over concepts."),
+        ("Concepts", "Concepts known on both sides; those missing are known on one side alone."),
+        ("p, adjusted", _P_MEASURES),
     )
+    return _table(columns, "".join(map(_measure, comparison["measures"])))
 
 
 def _measure(one: Json) -> str:
     among = "" if one["among"] == "all" else f"<br><span class='lg-muted'>{text(one['among'])} concepts</span>"
-    name = f"<th>{MEASURES.get(one['measure'], text(one['measure']))}{among}</th>"
+    called, hint = MEASURES.get(one["measure"], one["measure"]), HINTS.get(one["measure"], "")
+    name = f'<th title="{text(hint)}">{text(called)}{among}</th>'
     cells = (_estimate(one["before"]), _estimate(one["after"]), _estimate(one["difference"], is_change=True))
     missing = f" ({one['n_missing']} missing)" if one["n_missing"] else ""
     p = number(one["adjusted_p"], digits=3) if one["adjusted_p"] is not None else UNKNOWN
@@ -78,10 +123,15 @@ def concepts_html(comparison: Json, measure: str, *, at_most: int) -> str:
     """Concept by concept: both values, the difference, and of gaps its interval and p adjusted for false finds."""
     rows = [one for one in comparison["concepts"] if measure in one["measures"]]
     rows.sort(key=lambda one: -abs(one["measures"][measure]["difference"] or 0))
-    return _table(
-        ("Concept", "Before", "After", "Difference", "n", "p, adjusted"),
-        "".join(_concept(one, measure) for one in rows[:at_most]),
+    columns = (
+        ("Concept", "The largest differences first."),
+        ("Before", HINTS.get(measure, "")),
+        ("After", HINTS.get(measure, "")),
+        ("Difference", "After less before; of a gap with its 95 % interval."),
+        ("n", "Ratings, texts or pairs that the value rests on, before / after."),
+        ("p, adjusted", _P_CONCEPTS),
     )
+    return _table(columns, "".join(_concept(one, measure) for one in rows[:at_most]))
 
 
 def _concept(one: Json, measure: str) -> str:
@@ -97,8 +147,8 @@ def _concept(one: Json, measure: str) -> str:
     )
 
 
-def _table(columns: Sequence[str], rows: str) -> str:
-    head = "".join(f"<th>{name}</th>" for name in columns)
+def _table(columns: Sequence[tuple[str, str]], rows: str) -> str:
+    head = "".join(f'<th title="{text(hint)}">{name}</th>' for name, hint in columns)
     return f'<div class="lg-scroll"><table class="lg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 

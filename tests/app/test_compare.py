@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import false_discovery_control
 
 from app.data import command
-from app.viewmodels.run_comparison import comparison_csv, concepts_html, dumbbells, measures_html
+from app.viewmodels.run_comparison import adjusted_together, comparison_csv, concepts_html, dumbbells, measures_html
 from db import transaction
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import RUN
@@ -40,7 +41,7 @@ COMPARISON: dict[str, Any] = {
     "differ": [{"name": "seed", "before": 0, "after": "<b>1</b>"}],
     "n_matched": 3,
     "measures": [
-        {"measure": "gap", "among": "all", "n": 3, "n_missing": 1, "adjusted_p": 0.25}
+        {"measure": "gap", "among": "all", "n": 3, "n_missing": 1, "wilcoxon_p": 0.25, "adjusted_p": 0.25}
         | {"before": estimate(1.0), "after": estimate(None), "difference": estimate(0.5)}
     ],
     "concepts": [concept("calm", 1.0, 1.1), concept("=<img src=x>", 1.0, 3.0), concept("lost", None, 2.0)],
@@ -61,6 +62,25 @@ def test_tables_hold_intervals_counts_reasons_and_no_markup_of_a_study() -> None
     assert "=&lt;img" in concepts
     assert "0.031" in concepts
     assert "lost" not in concepts
+
+
+def test_p_is_adjusted_over_all_sides_that_are_shown() -> None:
+    def told(p: float, *changes: float | None) -> dict[str, Any]:
+        tests = [None if one is None else {"p": one, "adjusted_p": one, "low": 0.0, "high": 1.0} for one in changes]
+        return {
+            "measures": [{"measure": "gap", "wilcoxon_p": p, "adjusted_p": p}],
+            "concepts": [{"concept": "a", "gap_test": test} for test in tests],
+        }
+
+    first, second = adjusted_together([told(0.02, 0.01, None), told(0.5, 0.04, 0.9)])
+    found = [one["measures"][0]["adjusted_p"] for one in (first, second)]
+    assert found == pytest.approx(false_discovery_control([0.02, 0.5]))
+    changes = [one["gap_test"] for side in (first, second) for one in side["concepts"]]
+    assert changes[1] is None
+    assert [one["adjusted_p"] for one in changes if one] == pytest.approx(false_discovery_control([0.01, 0.04, 0.9]))
+    # One pair of sides alone is adjusted as the command tells it.
+    (alone,) = adjusted_together([told(0.02, 0.01)])
+    assert alone["measures"][0]["adjusted_p"] == pytest.approx(0.02)
 
 
 def test_the_csv_has_every_value_and_no_formula() -> None:
