@@ -33,9 +33,10 @@ def wide_console(*, stderr: bool = False) -> Console:
 def chosen_settings(study: Path, file: Path | None, settings: dict[str, Any], *, run_id: str | None = None) -> Any:
     """Flags over the file; without a file, over the settings of the run that is named, or of the study's latest."""
     from engine.config import read_config, read_stored_config
+    from engine.flags import given_settings
     from engine.pipeline import stored_config
 
-    flags = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items() if v not in (None, [])}
+    flags = given_settings(settings)
     stored = None if file else stored_config(study, run_id=run_id)
     base = read_stored_config(stored[1]) if stored else None
     return read_config(file, flags=flags, base=base)

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from engine.commands import DEFAULT_STUDY, StudyArgument
+from engine.lists import SEVERAL, parted
+from engine.options import whole_numbers
 
 app = typer.Typer(
     help="Write what a study has made for other tools: lens-pack, artifacts, dataset.", no_args_is_help=True
@@ -30,8 +32,10 @@ def lens_pack(
     ] = None,
     mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode; likewise.")] = None,
     pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool; likewise.")] = None,
-    layer: Annotated[list[int] | None, typer.Option(help="Layer of the model; all that were trained.")] = None,
-    concept: Annotated[list[str] | None, typer.Option(help="Concept; all that were trained.")] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help=f"Layer of the model; all that were trained. {SEVERAL}")
+    ] = None,
+    concept: Annotated[list[str] | None, typer.Option(help=f"Concept; all that were trained. {SEVERAL}")] = None,
     min_f1: Annotated[float | None, typer.Option(help="Leave out lenses below this F1.", min=0, max=1)] = None,
     joined: Annotated[bool, typer.Option("--joined", help="Only lenses that read layers joined.")] = False,
     fold_threshold: Annotated[
@@ -44,12 +48,13 @@ def lens_pack(
 
     if joined and layer:
         raise typer.BadParameter("names single layers, and --joined asks for those joined", param_hint="--layer")
-    choice = Choice(family, phase, mode, pool, tuple(layer or ()), tuple(concept or ()), min_f1, joined)
+    layers = tuple(whole_numbers(layer, "--layer"))
+    choice = Choice(family, phase, mode, pool, layers, tuple(concept or ()), min_f1, joined)
     made = export_lens_pack(study, out, layout=layout, run_id=run_id, choice=choice, fold_threshold=fold_threshold)
     n_concepts = len({lens.concept for lens in made.lenses})
     read = sorted({lens.layers for lens in made.lenses}, key=lambda layers: (len(layers), layers))
-    layers = ", ".join("+".join(map(str, one)) for one in read)
-    told = f"{len(made.lenses):,} {made.lenses[0].family} lenses of {n_concepts:,} concepts, layers {layers}"
+    places = ", ".join("+".join(map(str, one)) for one in read)
+    told = f"{len(made.lenses):,} {made.lenses[0].family} lenses of {n_concepts:,} concepts, layers {places}"
     typer.echo(f"{told}; {len(made.left_out):,} left out.", err=True)
     typer.echo(str(out))
 
@@ -90,7 +95,7 @@ def dataset(
         ),
     ] = "datasets",
     run_ids: Annotated[
-        list[str] | None, typer.Option("--run", help="Run id, may be given several times; all runs if not given.")
+        list[str] | None, typer.Option("--run", help=f"Run id; all runs if not given. {SEVERAL}")
     ] = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Number the reviewers, and leave out what they wrote beside ratings.")
@@ -105,7 +110,7 @@ def dataset(
     from engine.exchange.dataset_push import hub_for, push_dataset
 
     hub = hub_for(push) if push else None
-    made = export_dataset(study, out, form=form, runs=tuple(run_ids or ()), anonymous=anonymous)
+    made = export_dataset(study, out, form=form, runs=tuple(parted(run_ids)), anonymous=anonymous)
     told = ", ".join(f"{name} {n:,}" for name, n in made.n_rows.items() if n)
     typer.echo(f"Snapshot {made.snapshot}: {told}.", err=True)
     typer.echo(str(out))

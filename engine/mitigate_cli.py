@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, chosen_settings, wide_console
+from engine.lists import SEVERAL, parted
 
 if TYPE_CHECKING:
     from engine.config import StudyConfig
@@ -26,7 +27,7 @@ def refine(
     study: StudyArgument = DEFAULT_STUDY,
     variant: Annotated[
         list[str] | None,
-        typer.Option(help="margin (ranking) or ridge (closed form), may be repeated; both if not given."),
+        typer.Option(help=f"margin (ranking) or ridge (closed form); both if not given. {SEVERAL}"),
     ] = None,
     run_id: RunOption = None,
     family: FamilyOption = None,
@@ -43,13 +44,14 @@ def refine(
     from engine.stages.progress import progress_bars
     from engine.stages.refine import LINEAR, refine_run
 
-    for name in variant or []:
+    names = parted(variant)
+    for name in names:
         if name not in VARIANTS:
             raise typer.BadParameter("must be margin or ridge", param_hint="--variant")
     run, config = chosen_run(study, run_id)
     chosen = choose_lenses(study, run, config, family=family, layer=layer)
     able = [one for one in VARIANTS if one != "ridge" or chosen.family in LINEAR]
-    asked = [one for one in VARIANTS if one in variant] if variant else able
+    asked = [one for one in VARIANTS if one in names] if names else able
     with progress_bars() as bar:
         ids = refine_run(study, run, config, chosen, variants=asked, bar=bar)
     found = [build_mitigation(study, identity) for identity in ids.values()]
@@ -63,7 +65,7 @@ def filter_samples(
     study: StudyArgument = DEFAULT_STUDY,
     variant: Annotated[
         list[str] | None,
-        typer.Option(help="good-only, verdict>=k or weighted, may be repeated; all, with k = 3, if not given."),
+        typer.Option(help=f"good-only, verdict>=k or weighted; all, with k = 3, if not given. {SEVERAL}"),
     ] = None,
     run_id: RunOption = None,
     judge: Annotated[
@@ -84,7 +86,7 @@ def filter_samples(
 
     if form_rule not in ("loop", "study"):
         raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
-    filters = [parse_filter(name) for name in variant or ("good-only", "verdict>=3", "weighted")]
+    filters = [parse_filter(name) for name in parted(variant) or ("good-only", "verdict>=3", "weighted")]
     run, config = chosen_run(study, run_id)
     chosen = choose_lenses(study, run, config, family=family, layer=layer)
     if any(one.kind == "weighted" for one in filters):

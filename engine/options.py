@@ -18,6 +18,8 @@ from rich.text import Text
 from typer.core import TyperCommand, TyperOption
 
 from engine.config import StudyConfig
+from engine.flags import parted_settings
+from engine.lists import SEVERAL, parted
 
 Command = Callable[..., None]
 THEMES = {
@@ -94,6 +96,7 @@ def with_settings(
                     setting.default,
                     panels[setting.name],
                     ALIASES.get(setting.name, ()),
+                    several=setting.name in parted_settings(),
                 ),
             )
             # False comes before True: the sort keeps the order of those of a panel.
@@ -118,7 +121,9 @@ def _themes() -> dict[str, str]:
     return found
 
 
-def _annotation(hint: Any, text: str, default: Any, panel: str, names: Sequence[str]) -> Any:
+def _annotation(hint: Any, text: str, default: Any, panel: str, names: Sequence[str], *, several: bool) -> Any:
+    if several:
+        text = f"{text} {SEVERAL}"
     shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
     suffix = f" (default: {shown})" if default is not None and default != () else ""
     option = typer.Option(*names, help=text + suffix, show_default=False, rich_help_panel=panel, hidden=True)
@@ -130,9 +135,16 @@ def _option_type(hint: Any) -> Any:
     if get_origin(hint) is Literal:
         return hint | None
     if get_origin(hint) is tuple:
-        item = get_args(hint)[0]
-        return list[item if isinstance(item, type) else str] | None  # type: ignore[misc]
+        return list[str] | None
     members = [member for member in get_args(hint) if member is not type(None)]
     if members and get_origin(hint) is not tuple:
         return _option_type(members[0])
     return Union[hint, None]  # noqa: UP007 -- built at run time from a variable
+
+
+def whole_numbers(values: Sequence[str] | None, option: str) -> list[int]:
+    """The numbers that an option gives, one by one; wrong usage where one is not whole and at least 0."""
+    found = parted(values)
+    if wrong := next((one for one in found if not (one.isascii() and one.isdecimal())), None):
+        raise typer.BadParameter(f"must be whole numbers, such as 0,2, not {wrong!r}", param_hint=option)
+    return [int(one) for one in found]

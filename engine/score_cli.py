@@ -9,7 +9,8 @@ import typer
 
 from engine.commands import JsonOption, wide_console
 from engine.errors import ConfigError
-from engine.options import with_settings
+from engine.lists import SEVERAL
+from engine.options import whole_numbers, with_settings
 
 if TYPE_CHECKING:
     from engine.exchange.lens_pack import PackedModel
@@ -30,8 +31,10 @@ def score(
     model_layer: Annotated[
         int | None, typer.Option(help="Layer of the model that the lenses of a pack without a manifest read.", min=0)
     ] = None,
-    layer: Annotated[list[int] | None, typer.Option(help="Score with lenses of this layer only.")] = None,
-    concept: Annotated[list[str] | None, typer.Option(help="Score with lenses of this concept only.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help=f"Score with lenses of this layer only. {SEVERAL}")] = None,
+    concept: Annotated[
+        list[str] | None, typer.Option(help=f"Score with lenses of this concept only. {SEVERAL}")
+    ] = None,
     top: Annotated[int, typer.Option(help="Concepts to show for each text; JSON has all.", min=1)] = 5,
     as_json: JsonOption = False,
     **settings: Any,
@@ -49,7 +52,7 @@ def score(
     if not texts:
         raise typer.BadParameter("name at least one text, or a file of them with --file", param_hint="TEXT")
     found = load_lens_pack(pack, model_layer=model_layer)
-    lenses = choose_packed(found, concepts=concept or [], layers=layer or [])
+    lenses = choose_packed(found, concepts=concept or [], layers=whole_numbers(layer, "--layer"))
     told = found.manifest.model
     name = model or told.name
     if name is None:

@@ -11,6 +11,7 @@ from engine.errors import ConfigError
 from engine.exchange.lens_pack import LeftOut
 from engine.lenses.crossval import NEUTRAL, THRESHOLD_ROWS, best_threshold
 from engine.lenses.registry import FAMILIES
+from engine.lists import parted_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,11 @@ def choose_lenses(
     alike = _of_one_kind(candidates, choice, settings)
     concepts = {c.row.concept for c in alike}
     _require_layers({c.row.layers for c in alike}, choice)
-    for concept in choice.concepts:
+    named = parted_names(choice.concepts, concepts)
+    for concept in named:
         if concept not in concepts:
             raise ConfigError(f'No such lens was trained for the concept "{concept}".')
-    asked = [
-        one for one in alike if _reads(one.row.layers, choice) and one.row.concept in (choice.concepts or concepts)
-    ]
+    asked = [one for one in alike if _reads(one.row.layers, choice) and one.row.concept in (named or concepts)]
     reasons = {one.row.lens_id: _why_not(one.row, choice.min_f1) for one in asked}
     left_out = [
         LeftOut(one.row.concept, one.row.layer, one.row.lens_id, reason, one.row.layers)

@@ -16,6 +16,7 @@ from scipy.special import expit
 from engine.errors import ConfigError, LensPackError
 from engine.exchange.lens_pack import LensPack, PackedLens
 from engine.lenses.interface import FloatArray, predict_logit
+from engine.lists import parted_names
 from engine.stages.progress import progress_bars
 from engine.subject.capture import Captured, Mode, Phase, Replay, capture
 from engine.subject.encode import encode_prompt, opening_tokens
@@ -51,8 +52,12 @@ class Reading:
 
 
 def choose_packed(pack: LensPack, *, concepts: Sequence[str], layers: Sequence[int]) -> list[PackedLens]:
-    """The lenses of these concepts and layers, all where none is named; ConfigError for one that the pack lacks."""
+    """The lenses of these concepts and layers, all where none is named; ConfigError for one that the pack lacks.
+
+    Commas may part the names.
+    """
     lenses = pack.manifest.lenses
+    concepts = parted_names(concepts, {lens.concept for lens in lenses})
     for concept in concepts:
         if all(concept != lens.concept for lens in lenses):
             raise ConfigError(f'{pack.folder} has no lens for the concept "{concept}".')
