@@ -5,6 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from app.data.team import Day
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -49,3 +50,8 @@ def _by_day(days: Sequence[Day], names: set[str]) -> dict[str, int]:
         if day.reviewer in names:
             found[f"{day.day:%Y-%m-%d}"] = found.get(f"{day.day:%Y-%m-%d}", 0) + day.n
     return found
+
+
+def activity_table(days: Sequence[Day]) -> Table:
+    """One row a day and person."""
+    return table(("day", "reviewer", "ratings"), ((f"{day.day:%Y-%m-%d}", day.reviewer, day.n) for day in days))

@@ -5,6 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from app.viewmodels.comparisons import Change
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -66,3 +67,10 @@ def _hover(row: Change) -> str:
     kept = "" if row.kept is None else f"<br>{'Kept' if row.kept else 'Not kept'} for this concept"
     change = f"{number(row.before)} → {number(row.after)}, {signed(row.after - row.before)}"
     return f"<b>{plain(row.name)}</b><br>{change}<br>{count(row.n, 'pair')}, no interval for one concept{kept}"
+
+
+def before_after_table(changes: Sequence[Change], *, measure: str) -> Table:
+    """One row a concept."""
+    columns = ("concept", "name", f"{measure} before", f"{measure} after", "pairs", "kept")
+    kept = {True: "yes", False: "no", None: None}
+    return table(columns, ((one.concept, one.name, one.before, one.after, one.n, kept[one.kept]) for one in changes))

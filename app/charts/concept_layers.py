@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from app.viewmodels.concept import LayerLine
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -26,13 +27,17 @@ def concept_layers(lines: Sequence[LayerLine], *, colours: Palette) -> go.Figure
     for i, line in enumerate(lines):
         shift = (i - (len(lines) - 1) / 2) * _ASIDE
         made.add_trace(_line(line, names, shift, hues[i % len(hues)], _SYMBOLS[i % len(_SYMBOLS)]))
-    floor = next((line.always_positive_f1 for line in lines if line.always_positive_f1 is not None), None)
+    floor = _floor(lines)
     if floor is not None:
         made.add_hline(y=floor, line={"width": 1.2, "dash": "dash", "color": colours.muted})
     made.update_xaxes(tickvals=list(range(len(names))), ticktext=[plain(name) for name in names], showgrid=False)
     made.update_xaxes(range=[-0.5, len(names) - 0.5], zeroline=False)
     made.update_yaxes(title="F1 (dashed: always firing)", range=(-0.03, 1.03), dtick=0.2, zeroline=False)
     return made
+
+
+def _floor(lines: Sequence[LayerLine]) -> float | None:
+    return next((line.always_positive_f1 for line in lines if line.always_positive_f1 is not None), None)
 
 
 def _line(line: LayerLine, names: Sequence[str], shift: float, colour: str, symbol: str) -> go.Scatter:
@@ -68,3 +73,10 @@ def _line(line: LayerLine, names: Sequence[str], shift: float, colour: str, symb
 
 def _arm(high: float | None, low: float | None) -> float:
     return high - low if high is not None and low is not None else 0.0
+
+
+def concept_layers_table(lines: Sequence[LayerLine]) -> Table:
+    """One row a lens."""
+    columns = ("family", "layers", "F1 out of fold", "low end of 95 % interval", "high end of 95 % interval")
+    rows = ((line.name, dot.name, dot.f1, dot.low, dot.high) for line in lines for dot in line.dots)
+    return table((*columns, "F1 of always firing"), ((*row, _floor(lines)) for row in rows))

@@ -5,6 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from engine.figures.base import figure, plain, translucent
 from engine.figures.palette import Palette
 from engine.words import RATINGS, count, integer
@@ -48,3 +49,9 @@ def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colou
     made.update_xaxes(title=plain(second, at_most=40), **axis)
     made.update_yaxes(title=plain(first, at_most=40), **axis)
     return made
+
+
+def confusion_table(counts: Sequence[Sequence[int]], *, first: str, second: str) -> Table:
+    """One row a square."""
+    columns = (f"rating of {first} (1-5)", f"rating of {second} (1-5)", "pairs")
+    return table(columns, ((row, column, counts[row - 1][column - 1]) for row in RATINGS for column in RATINGS))

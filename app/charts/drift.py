@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, cells, estimated, table
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
@@ -49,3 +50,9 @@ def drift(batches: Sequence[tuple[str, dict[str, Estimate]]], *, colours: Palett
 
 def _arm(high: float | None, low: float | None) -> float:
     return high - low if high is not None and low is not None else 0.0
+
+
+def drift_table(batches: Sequence[tuple[str, dict[str, Estimate]]]) -> Table:
+    """One row a batch and arm."""
+    columns = ("batch", "arm", *estimated("judge less people", "rating points"))
+    return table(columns, ((label, arm, *cells(one)) for label, arms in batches for arm, one in arms.items()))

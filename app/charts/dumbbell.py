@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from app.viewmodels.run_comparison import Dumbbell
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -35,3 +36,9 @@ def dumbbell(rows: Sequence[Dumbbell], *, title: str, colours: Palette) -> go.Fi
     made.update_xaxes(title=title)
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
     return made
+
+
+def dumbbell_table(rows: Sequence[Dumbbell], *, title: str) -> Table:
+    """One row a concept."""
+    columns = ("concept", f"{title} before", f"{title} after")
+    return table(columns, ((one.concept, one.before, one.after) for one in rows))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, cells, estimated, table
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
@@ -43,3 +44,9 @@ def gap_parts(parts: Sequence[tuple[str, Estimate, Estimate]], *, colours: Palet
     )
     made.update_xaxes(title="Parts of the gap (rating points)", zeroline=True)
     return made
+
+
+def gap_parts_table(parts: Sequence[tuple[str, Estimate, Estimate]]) -> Table:
+    """One row a group."""
+    columns = ("group", *estimated("topicality", "rating points"), *estimated("degeneracy", "rating points"))
+    return table(columns, ((name, *cells(first), *cells(second)) for name, first, second in parts))

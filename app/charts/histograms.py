@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.charts.table import Table, table
 from engine.figures.base import template
 from engine.figures.palette import Palette
 from engine.stats.histogram import RatingHistogram
@@ -52,3 +53,10 @@ def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, c
         col=1,
     )
     return made
+
+
+def histograms_table(positive: RatingHistogram, negative: RatingHistogram) -> Table:
+    """One row an arm and rating."""
+    arms = (("positive", positive), ("negative", negative))
+    rows = ((name, rating, n) for name, arm in arms for rating, n in zip(RATINGS, arm.counts, strict=True))
+    return table(("arm", "rating (1-5)", "pairs"), rows)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, cells, estimated, table
 from app.viewmodels.lenses import LayerMean
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -55,3 +56,9 @@ def _hover(one: LayerMean) -> str:
     return (
         f"{told}<br>Against the layer on screen {signed(one.against.value)} {interval(one.against)}, paired by concept"
     )
+
+
+def layer_sweep_table(layers: Sequence[LayerMean]) -> Table:
+    """One row a layer."""
+    columns = ("layer", *estimated("mean F1", "0-1, over concepts"), *estimated("less the layer on screen", "F1"))
+    return table(columns, ((one.layer, *cells(one.f1), *cells(one.against)) for one in layers))

@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from app.charts.table import Table, cells, estimated, table
 from app.viewmodels.growth import Growth
 from engine.figures.base import figure
 from engine.figures.palette import Palette
@@ -70,3 +71,11 @@ def learning_curve(growth: Growth, *, colours: Palette, height: int = 280) -> go
     made.update_xaxes(title="Pairs that lenses are fitted on", rangemode="tozero", zeroline=False)
     made.update_yaxes(title="F1 out of fold", tickformat=".2f", zeroline=False)
     return made
+
+
+def learning_table(growth: Growth) -> Table:
+    """One row a number of pairs, measured or expected."""
+    columns = ("kind", "pairs", *estimated("F1", "0-1, out of fold"), "standard error")
+    measured = (("measured", one.n_train, one.f1, None, None, None, None, one.error) for one in growth.points)
+    expected = (("expected", one.n_pairs, *cells(one.f1), None) for one in growth.expected)
+    return table(columns, (*measured, *expected))

@@ -7,6 +7,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, cells, estimated, table
 from app.viewmodels.lenses import LensPoint
 from engine.figures.base import figure, plain, translucent
 from engine.figures.labels import label_dots
@@ -169,3 +170,16 @@ def _brier(brier: Estimate) -> str:
 def _folded(sentence: str | None, before: str = "") -> list[str]:
     """A sentence in lines, for plotly breaks none."""
     return [plain(line, at_most=200) for line in textwrap.wrap(f"{before}{sentence}", _LINE_CHARS)] if sentence else []
+
+
+def lens_ceiling_table(points: Sequence[LensPoint], *, ceiling: str) -> Table:
+    """One row a concept, also of those that are not drawn, for a number is missing."""
+    measures = (*estimated("F1", "0-1, out of fold"), *estimated(f"F1 ceiling by {ceiling}", "0-1"))
+    columns = ("concept", "name", "quadrant", *measures, "F1 of always firing", "F1 of words alone", "suspect because")
+    return table(
+        columns,
+        (
+            (p.concept, p.name, p.quadrant, *cells(p.f1), *cells(p.ceiling), p.always_positive, p.text_only, p.excess)
+            for p in points
+        ),
+    )

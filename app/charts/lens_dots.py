@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Cell, Table, cells, estimated, table
 from app.viewmodels.concept import LensDots
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -77,3 +78,15 @@ def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) 
 
 def _arm(high: float | None, low: float | None) -> float:
     return high - low if high is not None and low is not None else 0.0
+
+
+def lens_dots_table(rows: Sequence[LensDots], *, ceiling: Estimate) -> Table:
+    """One row a lens, with the concept's ceiling beside each."""
+    f1 = ("F1 out of fold", "low end of 95 % interval", "high end of 95 % interval", "pairs", "F1 is unknown because")
+    columns = ("lens", *f1, *(f"F1 of {name}" for name in _SYMBOLS), *estimated("F1 ceiling", "0-1"))
+    return table(columns, ((*_numbers(row), *cells(ceiling)) for row in rows))
+
+
+def _numbers(row: LensDots) -> tuple[Cell, ...]:
+    baselines = dict(row.baselines)
+    return row.name, row.f1, row.low, row.high, row.n, row.reason, *(baselines[name] for name in _SYMBOLS)

@@ -6,6 +6,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from app.viewmodels.pack import Dot
 from engine.figures.base import figure, plain, translucent
 from engine.figures.labels import label_dots
@@ -130,3 +131,10 @@ def _hover(dot: Dot, chosen: str | None) -> str:
     if chosen:
         lines.append(f"Ring: this run studies {plain(chosen)}")
     return "<br>".join(lines)
+
+
+def pack_map_table(dots: Sequence[Dot]) -> Table:
+    """One row a dot."""
+    columns = ("senses", "siblings", "quadrant", "concepts", "chosen by this run", "first names")
+    rows = ((d.n_senses, d.n_siblings, d.quadrant, d.n_concepts, d.n_chosen, ", ".join(d.names)) for d in dots)
+    return table(columns, rows)

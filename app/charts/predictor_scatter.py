@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette, hue
 from engine.words import UNKNOWN, number
@@ -47,3 +48,9 @@ def predictor_scatter(dots: Sequence[Dot], *, predictor: str, colours: Palette, 
     made.update_xaxes(title=predictor.capitalize(), zeroline=False)
     made.update_yaxes(title="Measured F1, out of fold", zeroline=False, tickformat=".2f")
     return made
+
+
+def predictor_table(dots: Sequence[Dot], *, predictor: str) -> Table:
+    """One row a concept."""
+    columns = ("concept", "name", "quadrant", predictor, "F1 (0-1, out of fold)")
+    return table(columns, ((dot.concept, dot.name, dot.quadrant, dot.x, dot.f1) for dot in dots))

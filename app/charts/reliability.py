@@ -5,6 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, cells, estimated, table
 from engine.figures.base import figure
 from engine.figures.palette import Palette
 from engine.stats.calibration import ReliabilityBin
@@ -52,4 +53,13 @@ def _hover(one: ReliabilityBin) -> str:
     return (
         f"Lenses say {number(one.mean_probability)} ({number(one.lowest)} to {number(one.highest)})"
         f"<br>Positive are {with_interval(one.positive)}<br>{integer(one.n)} pairs"
+    )
+
+
+def reliability_table(bins: Sequence[ReliabilityBin]) -> Table:
+    """One row a group of like probability."""
+    columns = ("lowest probability", "highest probability", "mean probability", "pairs")
+    return table(
+        (*columns, *estimated("share that is positive", "0-1")),
+        ((one.lowest, one.highest, one.mean_probability, one.n, *cells(one.positive)) for one in bins),
     )

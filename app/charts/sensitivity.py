@@ -4,6 +4,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from engine.figures.base import figure, translucent
 from engine.figures.palette import Palette
 from engine.stats.ceiling_sensitivity import Sweep
@@ -50,3 +51,16 @@ def sensitivity(sweep: Sweep, *, at: float | None, colours: Palette, height: int
     made.update_xaxes(title=TITLES[sweep.of], zeroline=False, showgrid=False, **ticks)
     made.update_yaxes(range=[0, 1.03], tickformat=".1f", dtick=0.2, zeroline=False)
     return made
+
+
+def sensitivity_table(sweep: Sweep) -> Table:
+    """One row a value of what is assumed."""
+    columns = (
+        TITLES[sweep.of],
+        f"F1 ceiling by {sweep.model}",
+        "low end of 95 % interval",
+        "high end of 95 % interval",
+    )
+    ends = (sweep.low, sweep.high) if sweep.low else ((None,) * len(sweep.x),) * 2
+    rows = zip(sweep.x, sweep.value, *ends, sweep.floor, strict=True)
+    return table((*columns, "F1 of always answering yes"), rows)

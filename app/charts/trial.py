@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.table import Table, table
 from app.data.rubric_lab import TriedPair
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -79,3 +80,13 @@ def _hover(pair: TriedPair, names: Mapping[str, str]) -> str:
         f"<b>{plain(names.get(pair.concept, pair.concept))}</b>, {pair.arm}<br>"
         f"old {number(pair.old_rating, digits=1)}, new {number(pair.new_rating, digits=1)}, people {people}"
     )
+
+
+def trial_table(pairs: Sequence[TriedPair], *, names: Mapping[str, str]) -> Table:
+    """One row a pair."""
+    ratings = ("old rating (1-5)", "new rating (1-5)", "people's rating (1-5)")
+    rows = (
+        (p.concept, names.get(p.concept, p.concept), p.sample_id, p.arm, p.old_rating, p.new_rating, p.people_rating)
+        for p in pairs
+    )
+    return table(("concept", "name", "sample", "arm", *ratings), rows)

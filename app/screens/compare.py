@@ -7,7 +7,7 @@ from typing import Any, Final
 import streamlit as st
 
 from app import context, state, theme
-from app.charts.dumbbell import dumbbell
+from app.charts.dumbbell import dumbbell, dumbbell_table
 from app.context import Context
 from app.data import command
 from app.data.memory import load_change
@@ -20,7 +20,7 @@ from app.viewmodels.run_comparison import (
     measures_html,
     settings_html,
 )
-from app.widgets import notices
+from app.widgets import notices, plots
 from engine.words import count
 
 Json = Mapping[str, Any]
@@ -139,11 +139,17 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         )
         st.html(settings_html(one))
         st.html(measures_html(one))
-        rows = dumbbells(one, measure)
+        rows, title = dumbbells(one, measure), MEASURES.get(measure, measure)
         left, right = st.columns([1, 1], gap="medium")
         if rows:
-            made = dumbbell(rows[:_ROWS], title=MEASURES.get(measure, measure), colours=theme.palette())
-            left.plotly_chart(made, theme=None, key=f"compare-{key}-{measure}", config={"displayModeBar": False})
+            made = dumbbell(rows[:_ROWS], title=title, colours=theme.palette())
+            with left:
+                plots.draw(
+                    made,
+                    key=f"compare-{key}-{measure}",
+                    name=f"compare {title} {key + 1}",
+                    table=lambda: dumbbell_table(rows, title=title),
+                )
         else:
             left.html('<p class="lg-note">No concept has this measure on both sides.</p>')
         right.html(concepts_html(one, measure, at_most=_ROWS))

@@ -9,7 +9,7 @@ from app import context, data, state, theme
 from app.context import Context
 from app.data.growth import load_neighbours, load_steps
 from app.viewmodels import overview
-from app.widgets import growth, markup, measures, notices, panels, reported, rows, sidebar
+from app.widgets import growth, markup, measures, notices, panels, reported, rows, sidebar, since
 from engine import words
 from engine.stats.findings import Finding
 from engine.stats.learning_curve import LearningCurve
@@ -40,7 +40,9 @@ def show(here: Context) -> None:
         notices.note("The model has not written anything yet, so there is nothing to measure.")
         return
     counts = here.counts()
-    finding = here.find(counts).concepts[name]
+    findings = here.find(counts)
+    finding = findings.concepts[name]
+    since.strip(here, findings, page="concept", concept=name)
     _panels(here, finding, data.load_lenses(here.folder, here.run.run_id, concept=name))
     _measures(here, name)
     _growth(here, name, next((one.curve for one in counts if one.concept == name), None), letters)
@@ -127,7 +129,7 @@ def _panels(here: Context, finding: Finding, lenses: Sequence[data.Lens]) -> Non
         panels.ratings(finding, colours)
     with st.container(border=True, key="panel-lenses"):
         panels.lenses(lenses, finding, here, colours)
-    panels.layers(lenses, colours)
+    panels.layers(lenses, finding, colours)
     with st.container(border=True, key="panel-ceilings"):
         panels.ceilings(finding, here)
 
@@ -149,7 +151,7 @@ def _growth(here: Context, name: str, curve: LearningCurve | None, letters: Mapp
     left, right = st.columns([1.6, 1], gap="medium")
     with left:
         with st.container(border=True, key="panel-curve"):
-            growth.curve(here, curve, theme.palette())
+            growth.curve(here, name, curve, theme.palette())
         with st.container(border=True, key="panel-steps"):
             growth.steps(here, load_steps(here.folder, here.run.run_id, name))
     with right, st.container(border=True, key="panel-near", height="stretch"):

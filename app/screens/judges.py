@@ -6,8 +6,9 @@ from typing import Any, Final
 import streamlit as st
 
 from app import context, state, theme
-from app.charts.confusion import confusion
-from app.charts.drift import drift
+from app.charts.confusion import confusion, confusion_table
+from app.charts.drift import drift, drift_table
+from app.charts.shared import intervals_table
 from app.context import Context
 from app.data.judges import (
     CELL_ROWS,
@@ -18,7 +19,7 @@ from app.data.judges import (
 )
 from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, moved
 from app.viewmodels.judges import judge_labels
-from app.widgets import agreement, later, markup, notices
+from app.widgets import agreement, later, markup, notices, plots
 from app.widgets.override import effect_table
 from engine.figures.dots import Series, interval_dots
 from engine.stats.findings import ARMS
@@ -34,7 +35,6 @@ _ALL_PAIRS: Final = (
     "them tells only how such pairs are judged."
 )
 _AXES: Final = {"judged": "When the judge rated", "rated": "When people rated"}
-_PLAIN: Final = {"displayModeBar": False}
 
 
 def show(here: Context) -> None:
@@ -156,14 +156,13 @@ def _confusion(here: Context, found: tuple[Compared, ...]) -> None:
     )
     one = by_key[key]
     made = confusion(one.arms[arm].counts, first=one.first, second=one.second, colours=theme.palette())
-    picked: Any = st.plotly_chart(
+    picked = plots.draw(
         made,
-        theme=None,
         key=f"confusion-{key}-{arm}",
+        name=f"judges who gave which rating {arm}",
+        table=lambda: confusion_table(one.arms[arm].counts, first=one.first, second=one.second),
         width="content",
         on_select="rerun",
-        selection_mode="points",
-        config=_PLAIN,
     )
     notices.note(f"{count(one.arms[arm].n, 'pair')} of {count(one.arms[arm].n_concepts, 'concept')}.")
     if picked and picked.selection.points:
@@ -209,9 +208,15 @@ def _bias(found: tuple[Compared, ...]) -> None:
         Series("positives", tuple(positive for _, positive, _ in rows), main=True),
         Series("negatives", tuple(negative for _, _, negative in rows)),
     )
-    made = interval_dots([name for name, _, _ in rows], series, title="Bias (rating points)", colours=theme.palette())
+    names = [name for name, _, _ in rows]
+    made = interval_dots(names, series, title="Bias (rating points), 95 % interval", colours=theme.palette())
     made.add_vline(x=0, line={"width": 1, "color": theme.palette().muted})
-    st.plotly_chart(made, theme=None, key="bias", config=_PLAIN)
+    plots.draw(
+        made,
+        key="bias",
+        name="judges bias by arm",
+        table=lambda: intervals_table(names, series, measure="bias", unit="rating points"),
+    )
 
 
 def _drift(audited: Json, labels: dict[str, str]) -> None:
@@ -242,8 +247,9 @@ def _drift(audited: Json, labels: dict[str, str]) -> None:
         label_visibility="collapsed",
     )
     trend = rubrics[key] if key in rubrics else options[key][0][options[key][1]]
-    made = drift(batches(trend), colours=theme.palette(), height=250)
-    st.plotly_chart(made, theme=None, key=f"drift-{key}", config=_PLAIN)
+    found = batches(trend)
+    made = drift(found, colours=theme.palette(), height=250)
+    plots.draw(made, key=f"drift-{key}", name=f"judges drift {names[key]}", table=lambda: drift_table(found))
     for one in trend["trends"]:
         notices.note(one["sentence"])
 

@@ -7,10 +7,10 @@ from typing import Any, Final, Literal, cast
 import streamlit as st
 
 from app import context, data, state, theme
-from app.charts.before_after import before_after
-from app.charts.layer_sweep import layer_sweep
-from app.charts.lens_ceiling import lens_ceiling
-from app.charts.reliability import reliability
+from app.charts.before_after import before_after, before_after_table
+from app.charts.layer_sweep import layer_sweep, layer_sweep_table
+from app.charts.lens_ceiling import lens_ceiling, lens_ceiling_table
+from app.charts.reliability import reliability, reliability_table
 from app.context import Context
 from app.data.lenses import load_comparisons, load_graduation, load_lens_estimates, load_reliability
 from app.viewmodels import comparisons, overview
@@ -28,9 +28,9 @@ from app.viewmodels.lenses import (
     pick,
     sweep,
 )
-from app.widgets import lens_table, markup, notices, sidebar
+from app.widgets import lens_table, markup, notices, plots, sidebar, since
 from engine.config import StudyConfig
-from engine.stats.findings import explain_excess
+from engine.stats.findings import Findings, explain_excess
 from engine.stats.quadrants import QUADRANTS
 from engine.words import CEILING, CEILINGS, LENS, QUADRANT, UNKNOWN, count, integer
 
@@ -40,7 +40,6 @@ _ROWS: Final = 50
 _SUSPECTS: Final = 60
 _BESIDE_CHART: Final = 7
 _NO_QUADRANT: Final = "none"
-_PLAIN: Final = {"displayModeBar": False}
 
 
 def show(here: Context) -> None:
@@ -51,13 +50,15 @@ def show(here: Context) -> None:
         _empty(here)
         return
     chosen = one_each(overview.lenses_of(lenses, setting), _mode(here))
-    view = _view(here, chosen)
+    findings = here.find(here.counts())
+    view = _view(here, chosen, findings)
     short, because = answer(view)
     st.html(
         '<h1 class="lg-title">Do the lenses measure what the data permit?</h1><p class="lg-answer">'
         f"<b>{short}:</b> {markup.text(because)} Lenses: {markup.text(overview.setting_name(setting))}.</p>"
     )
     lens_table.headline(view)
+    since.strip(here, findings, page="lenses")
     if doubt := explain_excess(view.summary, view.ceiling):
         notices.note(doubt)
     if here.judge is None:
@@ -91,9 +92,8 @@ def _mode(here: Context) -> str:
     return str(json.loads(here.run.config).get("mode", StudyConfig().mode))
 
 
-def _view(here: Context, chosen: Mapping[str, data.Lens]) -> LensesView:
+def _view(here: Context, chosen: Mapping[str, data.Lens], findings: Findings) -> LensesView:
     profiles = data.load_profiles(here.folder, here.run.run_id)
-    findings = here.find(here.counts())
     ids = [lens.lens_id for lens in chosen.values()]
     points = lens_points(
         profiles,
@@ -117,7 +117,15 @@ def _scatter(here: Context, view: LensesView) -> None:
         return
     ceiling = CEILINGS[here.settings.model].lower()
     made = lens_ceiling(view.points, ceiling=ceiling, colours=theme.palette(), height=_HEIGHT)
-    _open_concept(_clickable(made, key="lens-ceiling"))
+    _open_concept(
+        plots.draw(
+            made,
+            key="lens-ceiling",
+            name="lenses F1 against ceiling",
+            table=lambda: lens_ceiling_table(view.points, ceiling=ceiling),
+            on_select="rerun",
+        )
+    )
     for reason, n in view.unmeasured:
         notices.note(f"Without an F1: {count(n, 'concept')}: {reason}.")
 
@@ -135,10 +143,6 @@ def _suspects(view: LensesView) -> None:
     height: int | Literal["content"] = _HEIGHT if len(view.suspects) > _BESIDE_CHART else "content"
     with st.container(height=height, border=False, key="suspects-box"):
         lens_table.suspects(view, at_most=_SUSPECTS)
-
-
-def _clickable(made: Any, *, key: str) -> Any:
-    return st.plotly_chart(made, theme=None, key=key, on_select="rerun", selection_mode="points", config=_PLAIN)
 
 
 def _open_concept(picked: Any) -> None:
@@ -239,7 +243,7 @@ def _calibration(here: Context, chosen: Mapping[str, data.Lens]) -> None:
         notices.note("These lenses have no stored scores.", command=f"lensgap train {here.folder}")
         return
     made = reliability(found.bins, colours=theme.palette(), height=_SMALL)
-    st.plotly_chart(made, theme=None, key="reliability", config=_PLAIN)
+    plots.draw(made, key="reliability", name="lenses calibration", table=lambda: reliability_table(found.bins))
     lens_table.calibration(found)
     notices.note(f"{count(found.n_pairs, 'pair')} of {count(found.n_lenses, 'lens', 'lenses')}.")
 
@@ -255,7 +259,7 @@ def _sweep(here: Context, lenses: tuple[data.Lens, ...], setting: overview.LensS
         notices.note("This family has F1s at one layer alone.", command=f"lensgap train {here.folder} --layers 0,1,2")
         return
     made = layer_sweep(layers, colours=theme.palette(), height=_SMALL)
-    st.plotly_chart(made, theme=None, key="sweep", config=_PLAIN)
+    plots.draw(made, key="sweep", name="lenses mean F1 by layer", table=lambda: layer_sweep_table(layers))
     notices.note(f"{count(layers[0].f1.n, 'concept')} with an F1 at each of {count(len(layers), 'layer')}.")
 
 
@@ -303,8 +307,15 @@ def _compared(here: Context, found: tuple[Found, ...]) -> None:
     )
     if which is not None:
         shown = comparisons.changes(by_id[which], measure, here.names)
-        made = before_after(shown, measure=MEASURES[measure][0], colours=theme.palette())
-        _open_concept(_clickable(made, key=f"before-after-{which}-{measure}"))
+        title = MEASURES[measure][0]
+        picked = plots.draw(
+            before_after(shown, measure=title, colours=theme.palette()),
+            key=f"before-after-{which}-{measure}",
+            name=f"lenses {title} before and after {names[which]}",
+            table=lambda: before_after_table(shown, measure=title),
+            on_select="rerun",
+        )
+        _open_concept(picked)
 
 
 show(context.current())

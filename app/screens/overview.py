@@ -5,9 +5,10 @@ from typing import Any, Final
 import streamlit as st
 
 from app import charts, context, data, state, theme
+from app.charts.shared import map_table
 from app.context import Context
 from app.viewmodels import overview
-from app.widgets import cards, home, markup, notices, sidebar
+from app.widgets import cards, home, markup, notices, plots, sidebar, since
 from engine.figures.palette import Palette
 from engine.figures.points import smallest_gaps
 from engine.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
@@ -41,6 +42,7 @@ def show(here: Context) -> None:
     if doubt := overview.suspicion(view.overall):
         notices.note(doubt)
     _missing(here, has_lenses=bool(lenses))
+    since.strip(here, findings, page="overview")
     home.strips(here, findings, view)
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")
@@ -71,7 +73,10 @@ def _map(here: Context, view: overview.Overview, colours: Palette) -> None:
         colours=colours,
         height=470,
     )
-    _open_concept(_clickable(made, key="map"))
+    picked = plots.draw(
+        made, key="map", name="overview quadrant map", table=lambda: map_table(view.points), on_select="rerun"
+    )
+    _open_concept(picked)
     if view.unplaced:
         notices.note(f"Not on the map, for their siblings are unknown: {', '.join(view.unplaced)}")
 
@@ -82,16 +87,17 @@ def _forest(view: overview.Overview, colours: Palette) -> None:
         notices.note("Gaps appear here once samples are rated.")
         return
     shown = smallest_gaps(view.points, _ROWS)
-    with st.container(height=478, border=False, key="forest-box"):
-        _open_concept(_clickable(charts.forest(shown, colours=colours), key="forest"))
+    picked = plots.draw(
+        charts.forest(shown, colours=colours),
+        key="forest",
+        name="overview gap by concept",
+        table=lambda: map_table(view.points),
+        on_select="rerun",
+        box_px=478,
+    )
+    _open_concept(picked)
     if len(shown) < len(view.points):
         notices.note(f"The {_ROWS} smallest gaps of {count(len(view.points), 'concept')}.")
-
-
-def _clickable(made: Any, *, key: str) -> Any:
-    return st.plotly_chart(
-        made, theme=None, key=key, on_select="rerun", selection_mode="points", config={"displayModeBar": False}
-    )
 
 
 def _open_concept(picked: Any) -> None:

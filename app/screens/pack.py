@@ -6,9 +6,10 @@ from typing import Any, Final, cast, get_args
 import streamlit as st
 
 from app import charts, context, data, state, theme
+from app.charts.pack_map import pack_map_table
 from app.context import Context
 from app.viewmodels.pack import NO_QUADRANT, PackView, chosen_labels, pack_view, places_in
-from app.widgets import markup, notices
+from app.widgets import markup, notices, plots
 from app.widgets import pack as parts
 from engine.stats.quadrants import QUADRANTS
 from engine.words import QUADRANT, UNKNOWN, count, integer
@@ -70,9 +71,12 @@ def _map(here: Context, view: PackView, at: str | None) -> None:
     )
     # Another key for another place, so that a dot that was clicked once is not already selected.
     key = f"pack-map-{at}"
-    config = {"displayModeBar": False}
-    st.plotly_chart(
-        made, theme=None, key=key, on_select=partial(_list_place, key), selection_mode="points", config=config
+    plots.draw(
+        made,
+        key=key,
+        name="pack quadrant map",
+        table=lambda: pack_map_table(view.dots),
+        on_select=partial(_list_place, key),
     )
     if view.n_unplaced:
         notices.note(f"Not on the map, for their siblings are unknown: {count(view.n_unplaced, 'concept')}.")

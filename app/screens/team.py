@@ -7,12 +7,12 @@ from typing import Final
 import streamlit as st
 
 from app import context, state, theme
-from app.charts.activity import activity
+from app.charts.activity import activity, activity_table
 from app.context import Context
 from app.data import team
 from app.viewmodels.home import ago
 from app.viewmodels.review import pace
-from app.widgets import markup, notices
+from app.widgets import markup, notices, plots
 from engine.stats.agreement import Agreement
 from engine.stats.estimate import Estimate
 from engine.words import UNKNOWN, count, integer, interval, number
@@ -54,7 +54,7 @@ def show(here: Context) -> None:
         days = team.load_activity(here.folder, here.run.run_id)
         if days:
             made = activity(days, colours=theme.palette())
-            st.plotly_chart(made, theme=None, key="activity", config={"displayModeBar": False})
+            plots.draw(made, key="activity", name="team ratings a day", table=lambda: activity_table(days))
         else:
             notices.note("Nobody has rated a pair yet.")
 

@@ -6,11 +6,11 @@ from typing import Final
 import streamlit as st
 
 from app import state
-from app.charts.learning import learning_curve
+from app.charts.learning import learning_curve, learning_table
 from app.context import Context
 from app.data.growth import Neighbours, Step
 from app.viewmodels import growth as view
-from app.widgets import markup, notices
+from app.widgets import markup, notices, plots
 from engine.figures.palette import Palette
 from engine.stats.learning_curve import LearningCurve
 from engine.words import UNKNOWN, integer, number
@@ -28,7 +28,7 @@ _NEAR: Final = (
 )
 
 
-def curve(here: Context, found: LearningCurve | None, colours: Palette) -> None:
+def curve(here: Context, concept: str, found: LearningCurve | None, colours: Palette) -> None:
     """The learning curve, or what measures it."""
     notices.heading("Learning curve", help_text=_CURVE)
     shown = view.growth(found)
@@ -37,7 +37,9 @@ def curve(here: Context, found: LearningCurve | None, colours: Palette) -> None:
         return
     if shown.points:
         made = learning_curve(shown, colours=colours)
-        st.plotly_chart(made, theme=None, key="learning-curve", config={"displayModeBar": False})
+        plots.draw(
+            made, key="learning-curve", name=f"concept learning curve of {concept}", table=lambda: learning_table(shown)
+        )
     notices.note(view.promise(shown))
 
 

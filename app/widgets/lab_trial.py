@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from app import charts, state, theme
+from app.charts.trial import trial_table
 from app.context import Context
 from app.data.rubric_lab import LabJudge, TriedPair
 from app.viewmodels.rubric_lab import (
@@ -15,7 +16,7 @@ from app.viewmodels.rubric_lab import (
     change,
     describe_price,
 )
-from app.widgets import markup, notices
+from app.widgets import markup, notices, plots
 from app.widgets.lab_pairs import rating
 from app.widgets.lab_session import (
     LabSession,
@@ -173,13 +174,12 @@ def _picture(here: Context, trial: Trial) -> None:
     notices.note(f"{trial.n_changed} of {len(trial.pairs)} changed{unscored}.{mean}")
     with st.container(height="content" if len(trial.pairs) <= _ROWS_AT_ONCE else 640, border=False):
         made = charts.trial_plot(trial.pairs, names=here.names, colours=theme.palette())
-        picked = st.plotly_chart(
+        picked = plots.draw(
             made,
-            theme=None,
             key="lab-plot",
+            name="rubric lab old and new rating",
+            table=lambda: trial_table(trial.pairs, names=here.names),
             on_select="rerun",
-            selection_mode="points",
-            config={"displayModeBar": False},
         )
     points = picked["selection"]["points"] if picked else []
     if points and points[0].get("customdata"):

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import charts, data
+from app.charts.concept_layers import concept_layers_table
+from app.charts.histograms import histograms_table
+from app.charts.lens_dots import lens_dots_table
 from app.context import Context
 from app.viewmodels.concept import CeilingRow, ceiling_rows, layer_lines, lens_dots
-from app.widgets import markup, notices
+from app.widgets import markup, notices, plots
 from engine import words
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
@@ -20,7 +23,6 @@ _LAYERS = (
     "F1 out of fold at each layer, and on layers joined, with 95 % intervals over groups. The highest of several is partly luck: "
     "lensgap layers chooses on one half of the folds and measures on the other."
 )
-_PLAIN = {"displayModeBar": False}
 
 
 def gap(finding: Finding, colours: Palette) -> None:
@@ -66,7 +68,12 @@ def ratings(finding: Finding, colours: Palette) -> None:
         notices.note("Nothing of this concept is rated yet.")
         return
     made = charts.rating_histograms(positive.histogram, negative.histogram, colours=colours)
-    st.plotly_chart(made, theme=None, key="histograms", config=_PLAIN)
+    plots.draw(
+        made,
+        key="histograms",
+        name=f"concept ratings of {finding.name}",
+        table=lambda: histograms_table(positive.histogram, negative.histogram),
+    )
     if unrated := positive.n + negative.n - n_rated:
         notices.note(f"{count(unrated, 'pair')} without a rating.")
 
@@ -81,20 +88,30 @@ def lenses(found: Sequence[data.Lens], finding: Finding, here: Context, colours:
     if any(row.f1 is not None for row in dots):
         ceiling = finding.ceilings[here.settings.model].estimate
         made = charts.lens_plot(dots, ceiling=ceiling, colours=colours)
-        st.plotly_chart(made, theme=None, key="lenses", config=_PLAIN)
+        plots.draw(
+            made,
+            key="lenses",
+            name=f"concept lenses of {finding.name}",
+            table=lambda: lens_dots_table(dots, ceiling=ceiling),
+        )
     for reason in dict.fromkeys(row.reason for row in dots if row.reason):
         names = "; ".join(row.name for row in dots if row.reason == reason)
         notices.note(f"No F1 for {names}: {reason}.")
 
 
-def layers(found: Sequence[data.Lens], colours: Palette) -> None:
+def layers(found: Sequence[data.Lens], finding: Finding, colours: Palette) -> None:
     """F1 by layer, where several layers were trained."""
     lines = layer_lines(found)
     if not lines:
         return
     with st.container(border=True, key="panel-layers"):
         notices.heading("F1 by layer", help_text=_LAYERS)
-        st.plotly_chart(charts.concept_layers(lines, colours=colours), theme=None, key="layers", config=_PLAIN)
+        plots.draw(
+            charts.concept_layers(lines, colours=colours),
+            key="layers",
+            name=f"concept F1 by layer of {finding.name}",
+            table=lambda: concept_layers_table(lines),
+        )
 
 
 def ceilings(finding: Finding, here: Context) -> None:

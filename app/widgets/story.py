@@ -9,10 +9,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import state, theme
+from app.charts.shared import figure_table
 from app.context import Context
 from app.data import snapshots
 from app.data.snapshots import Slide, Snapshot
-from app.widgets import notices
+from app.widgets import notices, plots
 from app.widgets.slides import block_html, heading_html, place
 from db.errors import ExpectedError
 from engine.figures.palette import DARK
@@ -70,15 +71,21 @@ def _page(slide: Slide, snapshot: Snapshot, *, is_first: bool) -> None:
     st.html(f'<div class="lg-story">{heading_html(slide, frozen=snapshot.frozen, is_first=is_first)}</div>')
     for number, block in enumerate(slide["blocks"]):
         if block["kind"] == "chart":
-            _chart(block["content"], key=f"{slide['name']}-{number}")
+            _chart(block["content"], snapshot, key=f"{slide['name']}-{number}")
         else:
             st.html(f'<div class="lg-story">{block_html(block)}</div>')
 
 
-def _chart(chart: dict[str, Any], *, key: str) -> None:
+def _chart(chart: dict[str, Any], snapshot: Snapshot, *, key: str) -> None:
     is_dark = theme.palette() is DARK
     figure = go.Figure(chart["dark" if is_dark else "light"], skip_invalid=True)
-    st.plotly_chart(figure, theme=None, key=f"story-{key}-{is_dark}", config={"displayModeBar": False})
+    plots.draw(
+        figure,
+        key=f"story-{key}-{is_dark}",
+        name=f"present {chart['title']}",
+        table=lambda: figure_table(figure),
+        at=f"{snapshot.name} {snapshot.frozen_at:%Y-%m-%d}",
+    )
     notices.note(chart["caption"])
 
 

@@ -1,12 +1,14 @@
 """All ceilings side by side under sliders for what they assume, their sensitivity, and the F1 that follows."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
 from app import state, theme
-from app.charts.sensitivity import TITLES, sensitivity
+from app.charts.sensitivity import TITLES, sensitivity, sensitivity_table
+from app.charts.shared import intervals_table
 from app.context import DEFAULTS, Context
 from app.viewmodels.findings import (
     MODELS,
@@ -19,7 +21,7 @@ from app.viewmodels.findings import (
     sweeps_of,
     target_of,
 )
-from app.widgets import markup, notices, work
+from app.widgets import markup, notices, plots, work
 from app.widgets.findings import grain
 from engine.figures.dots import interval_dots
 from engine.stats.ceiling import Ceiling, CeilingName
@@ -40,7 +42,6 @@ _CURVES: Final = (
     "One assumption moved, the others as set above, all ratings of the group pooled, so a curve may differ a little from the "
     "means over concepts above. Band: 95 % interval. Dashed: your setting. Dotted: the F1 of always answering yes."
 )
-_PLAIN: Final = {"displayModeBar": False}
 _HEIGHT: Final = 230
 
 
@@ -57,11 +58,14 @@ def section(here: Context, findings: Findings) -> None:
     colours = theme.palette()
     notices.heading("Ceilings side by side", help_text=f"{CEILING} The filled one sets targets.")
     asked = (here.settings.user_target, f"asked for: {number(here.settings.user_target)}")
-    made = interval_dots(
-        [row.name for row in rows], series, title="F1 ceiling, 95 % interval", colours=colours, line=asked
-    )
+    names = [row.name for row in rows]
     with st.container(key="charts"):
-        st.plotly_chart(made, theme=None, key="ceilings", config=_PLAIN)
+        plots.draw(
+            interval_dots(names, series, title="F1 ceiling, 95 % interval", colours=colours, line=asked),
+            key="ceilings",
+            name="findings F1 ceilings",
+            table=lambda: intervals_table(names, series, measure="F1 ceiling", unit="0-1"),
+        )
     grain.turn(here, findings, chosen)
     st.html(table(rows, found, deciding=here.settings.model))
     if findings.overall.curve is None:
@@ -196,5 +200,9 @@ def _curves(here: Context, rows: Sequence[Row], prevalence: float | None) -> Non
                 st.html(
                     f'<p class="lg-note">{CEILINGS[sweep.model]} ceiling by {markup.text(TITLES[sweep.of].lower())}</p>'
                 )
-                made = sensitivity(sweep, at=at[sweep.of], colours=theme.palette(), height=_HEIGHT)
-                st.plotly_chart(made, theme=None, key=f"sweep-{sweep.of}", config=_PLAIN)
+                plots.draw(
+                    sensitivity(sweep, at=at[sweep.of], colours=theme.palette(), height=_HEIGHT),
+                    key=f"sweep-{sweep.of}",
+                    name=f"findings {CEILINGS[sweep.model]} ceiling by {TITLES[sweep.of]} {names[which]}",
+                    table=partial(sensitivity_table, sweep),
+                )

@@ -7,12 +7,12 @@ from typing import Any, Final
 import streamlit as st
 
 from app import data, state, theme
-from app.charts.predictor_scatter import Dot, predictor_scatter
+from app.charts.predictor_scatter import Dot, predictor_scatter, predictor_table
 from app.context import Context
 from app.data.findings import load_correlations, load_predictors
 from app.viewmodels import overview
 from app.viewmodels.lenses import one_each
-from app.widgets import later, markup, notices
+from app.widgets import later, markup, notices, plots
 from engine.config import StudyConfig
 from engine.stats.findings import Findings
 from engine.words import UNKNOWN, count, number
@@ -96,13 +96,12 @@ def _scatter(
         return
     made = predictor_scatter(dots, predictor=predictor, colours=theme.palette(), height=_HEIGHT)
     with st.container(key="charts"):
-        picked: Any = st.plotly_chart(
+        picked = plots.draw(
             made,
-            theme=None,
             key=f"scatter-{predictor}",
+            name=f"findings F1 and {predictor}",
+            table=lambda: predictor_table(dots, predictor=predictor),
             on_select="rerun",
-            selection_mode="points",
-            config={"displayModeBar": False},
         )
     if picked and picked.selection.points:
         concept = picked.selection.points[0]["customdata"][0]
