@@ -103,7 +103,7 @@ def measures_html(comparison: Json) -> str:
 
 def _measure(one: Json) -> str:
     among = "" if one["among"] == "all" else f"<br><span class='lg-muted'>{text(one['among'])} concepts</span>"
-    called, hint = MEASURES.get(one["measure"], one["measure"]), HINTS.get(one["measure"], "")
+    called, hint = MEASURES.get(one["measure"], str(one["measure"])), HINTS.get(one["measure"], "")
     name = f'<th title="{text(hint)}">{text(called)}{among}</th>'
     cells = (_estimate(one["before"]), _estimate(one["after"]), _estimate(one["difference"], is_change=True))
     missing = f" ({one['n_missing']} missing)" if one["n_missing"] else ""
