@@ -6,7 +6,7 @@ Only what must not travel with a link (the reviewer's name) lives elsewhere, in 
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote, unquote
 
 import streamlit as st
@@ -20,7 +20,16 @@ PERSON: Final = "signed-in-as"
 _NAME_CHARS: Final = 60
 _QUOTED_CHARS: Final = 60
 
+_ASKED: Final = "address-asked-for"
+
 T = TypeVar("T")
+
+
+class Asked(NamedTuple):
+    """A change of the address that the browser may not have heard of yet."""
+
+    before: dict[str, list[str]]
+    after: dict[str, list[str]]
 
 
 def given(name: str) -> str | None:
@@ -53,14 +62,39 @@ def link(**changes: Any) -> dict[str, Any]:
 
 def change(**changes: Any) -> None:
     """Put parameters into the address, in one step of the browser's history; None and empty values take one out."""
-    given_now: dict[str, list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
-    if RUN in st.session_state:
-        given_now["run"] = [st.session_state[RUN]]
+    catch_up()
+    before = _address()
+    after = dict(before)
     for name, value in changes.items():
-        given_now.pop(name, None)
+        after.pop(name, None)
         if value not in (None, "", (), []):
-            given_now[name] = [str(v) for v in value] if isinstance(value, tuple | list) else [str(value)]
-    st.query_params.from_dict(given_now)
+            after[name] = [str(v) for v in value] if isinstance(value, tuple | list) else [str(value)]
+    st.session_state[_ASKED] = Asked(before, after)
+    st.query_params.from_dict(after)
+
+
+def catch_up() -> None:
+    """Keep to the address that was asked for, where what is pressed next comes with the one before it.
+
+    A browser sends the address that it has, and a quick hand presses again before the browser has heard of the new one: the
+    click before would be lost. To be called first by whatever answers a press.
+    """
+    asked: Asked | None = st.session_state.get(_ASKED)
+    if asked is not None and _address() == asked.before:
+        st.query_params.from_dict(asked.after)
+
+
+def _arrive() -> None:
+    """Whoever comes to another address than the one asked for, and has pressed nothing, went there of their own will."""
+    asked: Asked | None = st.session_state.get(_ASKED)
+    if asked is not None and _address() != asked.after:
+        del st.session_state[_ASKED]
+
+
+def _address() -> dict[str, list[str]]:
+    """All parameters, the run on screen among them even where the address does not name it yet."""
+    given_now = {name: st.query_params.get_all(name) for name in st.query_params}
+    return given_now | ({"run": [st.session_state[RUN]]} if RUN in st.session_state else {})
 
 
 def bound(
@@ -107,6 +141,7 @@ def keep_run(run_id: str) -> None:
     The address bar gets it in place: a step of its own in the browser's history would stand in the way of going back.
     """
     st.session_state[RUN] = run_id
+    _arrive()
     # Percent-encoding leaves nothing that could end the string or the script.
     st.html(
         "<script>(() => { const here = new URL(location.href); if (here.searchParams.get('run')) return; "

@@ -136,7 +136,7 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
     rated = own.get(item.key) if sitting.at is not None else None
     with st.container(key="review-desk", border=True):
         review_item.text(here, found)
-        review_item.keys(shown, rated, go_on=_after() == "on")
+        review_item.keys(shown, rated)
         review_item.moves(sitting, shown, rated, last)
         if rated is None and item.key in sitting.seen:
             notices.note("You have seen what the judge said of this text, so a new rating is kept as not blind.")

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from app import data
+from app import data, state
 from app.data import review
 from app.data.review import Desk, Item, Key
 from db.errors import ExpectedError
@@ -70,7 +70,12 @@ def show(sitting: Sitting, item: Item) -> Shown:
     return sitting.shown
 
 
-def rate(shown: Shown, rating: int, *, go_on: bool, reason_key: str) -> None:
+def goes_on() -> bool:
+    """Whether the next pair comes at once after a rating, before what was hidden of this one is shown."""
+    return state.given("after") == "on"
+
+
+def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
     """Store a rating; then either open the pair up, or go on to the next."""
     sitting = _current(shown)
     if sitting is None:
@@ -86,7 +91,7 @@ def rate(shown: Shown, rating: int, *, go_on: bool, reason_key: str) -> None:
         sitting.notice = f"The rating was not stored. {error}"
         return
     _leave(sitting, shown.item)
-    if not go_on:
+    if not goes_on():
         sitting.at = len(sitting.trail) - 1
 
 
@@ -121,6 +126,7 @@ def note_flag(shown: Shown, key: str) -> None:
 
 def undo(shown: Shown | None, own: review.Own | None) -> None:
     """Take back the rating of the pair on screen, else the reviewer's latest here, and open that pair to be rated again."""
+    state.catch_up()
     sitting: Sitting = st.session_state[_SITTING]
     if own is None or (shown is not None and sitting.shown != shown):
         sitting.notice = _LATE if own else None
@@ -135,6 +141,7 @@ def undo(shown: Shown | None, own: review.Own | None) -> None:
 
 def step(by: int) -> None:
     """Go back among pairs behind, or forward again."""
+    state.catch_up()
     sitting: Sitting = st.session_state[_SITTING]
     sitting.notice = None
     sitting.shown = None
@@ -145,6 +152,7 @@ def step(by: int) -> None:
 
 def _current(shown: Shown) -> Sitting | None:
     """The sitting, if the press was made for the pair on screen."""
+    state.catch_up()
     sitting: Sitting | None = st.session_state.get(_SITTING)
     if sitting is None:
         return None

@@ -29,7 +29,7 @@ def text(context: Context, found: review.Text) -> None:
     )
 
 
-def keys(shown: Shown, own: review.Own | None, *, go_on: bool) -> None:
+def keys(shown: Shown, own: review.Own | None) -> None:
     """The five ratings and the reason; a pair that is rated keeps its rating until it is taken back."""
     at = f"{shown.item.concept}-{shown.item.sample_id}"
     reason_key = f"{_REASON}-{at}"
@@ -43,7 +43,7 @@ def keys(shown: Shown, own: review.Own | None, *, go_on: bool) -> None:
                 type="primary" if own is not None and own.rating == rating else "secondary",
                 on_click=review_desk.rate,
                 args=(shown, rating),
-                kwargs={"go_on": go_on, "reason_key": reason_key},
+                kwargs={"reason_key": reason_key},
                 width="stretch",
             )
     if own is None:
