@@ -14,6 +14,7 @@ from app.data.memory import load_change
 from app.viewmodels.judges import judge_labels
 from app.viewmodels.run_comparison import (
     MEASURES,
+    adjusted_together,
     comparison_csv,
     concepts_html,
     dumbbells,
@@ -77,21 +78,37 @@ def _compared(here: Context, kind: str, sides: Sequence[str]) -> list[Json] | No
     asked = (arguments, load_change(here.folder))
     told: tuple[Any, command.Ended] | None = st.session_state.get(_FOUND)
     if told is None or told[0] != asked:
-        work: tuple[Any, command.Started] | None = st.session_state.get(_WORK)
-        if work is not None and work[0] != asked:
-            command.stop(work[1])
-            work = None
-        if work is None:
-            work = st.session_state[_WORK] = (asked, command.start(arguments))
-        if (ended := command.ended(work[1])) is None:
-            st.fragment(_wait, run_every=_LOOK_S)(work[1])
-            return None
-        del st.session_state[_WORK]
-        told = st.session_state[_FOUND] = (asked, ended)
+        told = _settle(asked) or _before(told, arguments)
+    if told is None:
+        return None
     if told[1].fault is not None:
         notices.warning(told[1].fault)
         return None
-    return list(json.loads(told[1].output))
+    return adjusted_together(json.loads(told[1].output))
+
+
+def _settle(asked: Any) -> tuple[Any, command.Ended] | None:
+    """What the command for this question has told; None while it is at work, and it is begun where it is not."""
+    work: tuple[Any, command.Started] | None = st.session_state.get(_WORK)
+    if work is not None and work[0] != asked:
+        command.stop(work[1])
+        work = None
+    if work is None:
+        work = st.session_state[_WORK] = (asked, command.start(asked[0]))
+    if (ended := command.ended(work[1])) is None:
+        st.fragment(_wait, run_every=_LOOK_S)(work[1])
+        return None
+    del st.session_state[_WORK]
+    st.session_state[_FOUND] = (asked, ended)
+    return asked, ended
+
+
+def _before(told: tuple[Any, command.Ended] | None, arguments: Sequence[str]) -> tuple[Any, command.Ended] | None:
+    """How the same sides stood before somebody rated, to be read while they are compared anew."""
+    if told is None or told[0][0] != arguments or told[1].fault is not None:
+        return None
+    notices.note("The study has changed: below is how the sides stood before.")
+    return told
 
 
 def _wait(work: command.Started) -> None:
@@ -134,8 +151,7 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         notices.heading(f"{before} → {after}")
         notices.note(
             f"{count(one['n_matched'], 'concept')} that both sides have. Differences are paired: after minus before of the "
-            "same concept, with 95 % intervals. p is Wilcoxon's, adjusted over the measures of these two sides; that of a "
-            "concept's gap is adjusted for false finds over all concepts."
+            "same concept, with 95 % intervals. p is adjusted for false finds over all that this screen shows."
         )
         st.html(settings_html(one))
         st.html(measures_html(one))
