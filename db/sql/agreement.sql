@@ -14,43 +14,58 @@ group by all
 order by all;
 
 -- name: with_overrides
--- The same of a judge and people who overrode pairs that they came across.
+-- How often each judge and people who overrode pairs that they came across gave which ratings, by judge, concept and arm.
+with overridden as materialized (
+    select concept, sample_id, cast(rating as double) as person_rating
+    from ratings_in_force
+    where run_id = $run_id and source = 'override'
+),
+rated as (
+    select g.judge_id, g.concept, g.sample_id, round(avg(coalesce(g.expected_rating, g.rating)), 9) as judge_rating
+    from judgments g
+    semi join overridden o on o.concept = g.concept and o.sample_id = g.sample_id
+    group by all
+)
+select r.judge_id, p.concept, p.arm, r.judge_rating as first_rating, o.person_rating as second_rating, count(*) as n
+from overridden o
+join rated r on r.concept = o.concept and r.sample_id = o.sample_id
+join pairs p on p.run_id = $run_id and p.concept = o.concept and p.sample_id = o.sample_id
+where r.judge_rating is not null
+group by all
+order by all;
+
+-- name: audited_votes
+-- Drawn pairs that a person rated blind, with each judge's rating or that of one: when the judge gave its last vote, when the person
+-- rated, both ratings, and the probability with which the pair was drawn. The person's is the audit rating: an override of a drawn
+-- pair was given in sight of the judge's. A judge's is the mean of its votes, rounded only as far as their order decides its digits.
+with audited as materialized (
+    select concept, sample_id, arm, cast(audit_rating as double) as person_rating, probability
+    from audit_pairs($run_id)
+    where is_audited and audit_rating is not null
+),
+-- The votes are sought by the pairs, so that a few audited ones among a million are soon found.
+voted as (
+    select
+        g.judge_id, g.concept, g.sample_id, round(avg(coalesce(g.expected_rating, g.rating)), 9) as judge_rating,
+        max(g.judged_at) filter (g.rating is not null) as judged_at
+    from judgments g
+    semi join audited a on a.concept = g.concept and a.sample_id = g.sample_id
+    where $judge_id is null or g.judge_id = $judge_id
+    group by all
+)
 select
-    p.concept, p.arm, round(a.mean_rating, 9) as first_rating, cast(h.rating as double) as second_rating, count(*) as n
-from pairs p
-join ratings_by_judge($judge_id) a on a.concept = p.concept and a.sample_id = p.sample_id
+    v.judge_id, a.concept, a.sample_id, a.arm, v.judged_at, r.rated_at, v.judge_rating, a.person_rating, a.probability
+from audited a
+join voted v on v.concept = a.concept and v.sample_id = a.sample_id
 join ratings_in_force h
-    on h.run_id = p.run_id and h.concept = p.concept and h.sample_id = p.sample_id and h.source = 'override'
-where p.run_id = $run_id and a.mean_rating is not null
-group by all
-order by all;
-
--- name: audited_with_people
--- How often a judge and a person gave which ratings to one drawn pair of a run, by concept, arm and the probability with which it
--- was drawn. The person's is the audit rating: an override of a drawn pair was given in sight of the judge's.
-select
-    p.concept, p.arm, round(j.mean_rating, 9) as first_rating, cast(p.audit_rating as double) as second_rating, p.probability,
-    count(*) as n
-from audit_pairs($run_id) p
-join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
-where p.is_audited and p.audit_rating is not null and j.mean_rating is not null
-group by all
-order by all;
-
--- name: audited_between_judges
--- The same of two judges, on the same pairs: drawn, and rated by a person.
-select
-    p.concept, p.arm, round(a.mean_rating, 9) as first_rating, round(b.mean_rating, 9) as second_rating, p.probability,
-    count(*) as n
-from audit_pairs($run_id) p
-join ratings_by_judge($first) a on a.concept = p.concept and a.sample_id = p.sample_id
-join ratings_by_judge($second) b on b.concept = p.concept and b.sample_id = p.sample_id
-where p.is_audited and p.audit_rating is not null and a.mean_rating is not null and b.mean_rating is not null
-group by all
-order by all;
+    on h.run_id = $run_id and h.concept = a.concept and h.sample_id = a.sample_id and h.source = 'audit'
+join ratings r on r.order_number = h.order_number
+where v.judge_rating is not null
+order by v.judge_id, a.concept, a.sample_id;
 
 -- name: audited_between_people
--- The same of any two people who rated one drawn pair, each by their own latest audit rating that is not undone.
+-- How often any two people who rated one drawn pair gave which ratings, each by their own latest audit rating that is not undone,
+-- by concept, arm and the probability with which it was drawn.
 with own as (
     select concept, sample_id, reviewer, rating from ratings_by_reviewer where run_id = $run_id and source = 'audit'
 )
@@ -64,32 +79,15 @@ where p.is_audited
 group by all
 order by all;
 
--- name: audited_in_time
--- Drawn pairs with a judge's rating and a person's, when the judge gave its last vote and when the person rated.
-select
-    p.concept, p.sample_id, p.arm, v.judged_at, r.rated_at, j.mean_rating as judge_rating, cast(p.audit_rating as double) as person_rating,
-    p.probability
-from audit_pairs($run_id) p
-join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
-join (
-    select concept, sample_id, max(judged_at) as judged_at
-    from judgments
-    where judge_id = $judge_id and rating is not null
-    group by concept, sample_id
-) v on v.concept = p.concept and v.sample_id = p.sample_id
-join ratings_in_force h
-    on h.run_id = $run_id and h.concept = p.concept and h.sample_id = p.sample_id and h.source = 'audit'
-join ratings r on r.order_number = h.order_number
-where p.is_audited and j.mean_rating is not null
-order by p.concept, p.sample_id;
-
 -- name: rubric_versions
 -- Judges of a run that ask the same model with different rubrics, the latest of each rubric: its versions in time.
 with judged as (
-    select distinct j.*
     from judges j
-    join judgments g on g.judge_id = j.judge_id
-    join pairs p on p.run_id = $run_id and p.concept = g.concept and p.sample_id = g.sample_id
+    semi join (
+        select g.judge_id
+        from judgments g
+        semi join pairs p on p.run_id = $run_id and p.concept = g.concept and p.sample_id = g.sample_id
+    ) g on g.judge_id = j.judge_id
 ),
 versions as (
     from judged

@@ -80,16 +80,36 @@ order by created_at desc, run_id;
 -- Judges that were asked about pairs of the run. The first is shown unless another is asked for: one that rated at least half
 -- as many pairs as any other goes before one that was only tried, a real one before a baseline, then who rated most pairs, then
 -- the newest; one that rated none comes last.
-with judged as (
+with repeated as (
+    select judge_id from judgments group by judge_id having max(vote) > 0
+),
+asked as (
+    select g.judge_id, g.concept, g.sample_id, g.rating, g.cost_usd
+    from judgments g
+    semi join pairs p on p.run_id = $run_id and p.concept = g.concept and p.sample_id = g.sample_id
+),
+-- Telling a million pairs apart takes longer than all the rest; where a judge voted once a pair, its votes are its pairs.
+counted as (
+    select judge_id, count(*) as n_votes, sum(cost_usd) as cost_usd, count(rating) as n_rated
+    from asked
+    anti join repeated using (judge_id)
+    group by judge_id
+    union all
+    select judge_id, sum(n_votes)::bigint, sum(cost_usd), count(*) filter (is_rated)
+    from (
+        select judge_id, count(*) as n_votes, sum(cost_usd) as cost_usd, count(rating) > 0 as is_rated
+        from asked
+        semi join repeated using (judge_id)
+        group by judge_id, concept, sample_id
+    )
+    group by judge_id
+),
+judged as (
     select
-        j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, count(*) as n_votes, sum(g.cost_usd) as cost_usd,
-        count(distinct (g.concept, g.sample_id)) filter (g.rating is not null) as n_rated, j.rubric_hash, j.parameters,
+        j.judge_id, j.backend, j.model, j.rubric, j.is_baseline, c.n_votes, c.cost_usd, c.n_rated, j.rubric_hash, j.parameters,
         j.created_at
-    from judges j
-    join judgments g on g.judge_id = j.judge_id
-    join pairs p on p.concept = g.concept and p.sample_id = g.sample_id
-    where p.run_id = $run_id
-    group by all
+    from counted c
+    join judges j on j.judge_id = c.judge_id
 )
 select judge_id, backend, model, rubric, is_baseline, n_votes, cost_usd, n_rated, rubric_hash, parameters
 from judged

@@ -18,7 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from db import connect, query
-from engine.exchange.audited_ratings import AuditedRow, Draws, agree_by_arm, agree_weighted
+from engine.exchange.audited_ratings import (
+    AuditedRow,
+    Draws,
+    agree_by_arm,
+    agree_weighted,
+    load_audited_votes,
+    with_people,
+)
 from engine.exchange.judge_names import judge_names
 from engine.exchange.report import find_run
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
@@ -85,12 +92,15 @@ def _between_judges(cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Js
 
 def _with_people(cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]) -> list[Compared]:
     """One comparison for a judge and each source that has rated a pair which the judge rated too."""
+    audited = load_audited_votes(cursor, run)
+    overridden: dict[str, list[tuple[Any, ...]]] = {}
+    for judge_id, *row in cursor.execute(query("agreement.with_overrides"), {"run_id": run}).fetchall():
+        overridden.setdefault(judge_id, []).append(tuple(row))
     compared = []
     for judge in judges:
-        values = {"run_id": run, "judge_id": judge["id"]}
         rows = {
-            "audit": cursor.execute(query("agreement.audited_with_people"), values).fetchall(),
-            "override": _evenly(cursor.execute(query("agreement.with_overrides"), values).fetchall()),
+            "audit": with_people(audited.get(judge["id"], [])),
+            "override": _evenly(overridden.get(judge["id"], [])),
         }
         compared += [(judge, {"kind": "people", "source": source}, cells) for source, cells in rows.items() if cells]
     return compared

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,16 @@ import duckdb
 
 from db import connect, query
 from engine.exchange.agreement import load_judges
-from engine.exchange.audited_ratings import AuditedRow, Draws, agree_by_arm, agree_weighted
+from engine.exchange.audited_ratings import (
+    AuditedRow,
+    AuditedVote,
+    Draws,
+    agree_by_arm,
+    agree_weighted,
+    between_judges,
+    load_audited_votes,
+    with_people,
+)
 from engine.exchange.report import find_run
 from engine.stats.drift import Observation, cut_into_batches, find_trends
 
@@ -28,17 +37,18 @@ def build_audit_agreement(study: Path, *, run_id: str | None = None, seed: int =
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
         judges = load_judges(cursor, run)
-        compared = [*_with_people(cursor, run, judges), *_people(cursor, run), *_between_judges(cursor, run, judges)]
-        in_time = {judge["id"]: _in_time(cursor, run, judge["id"]) for judge in judges}
+        votes = load_audited_votes(cursor, run)
+        people = _people(cursor, run)
         versions = cursor.execute(query("agreement.rubric_versions"), {"run_id": run}).fetchall()
+    compared = [*_with_people(judges, votes), *people, *_between_judges(judges, votes)]
     draws = Draws(seed, n_resamples)
     return {
         "run": run,
         "judges": judges,
         "is_weighted": len({row[4] for _, _, rows in compared for row in rows}) > 1,
         "comparisons": [_comparison(first, second, rows, draws=draws) for first, second, rows in compared],
-        "drift": [_drift(judge, rows, draws=draws) for judge, rows in in_time.items() if rows],
-        "rubrics": _rubrics(versions, in_time, draws=draws),
+        "drift": [_drift(judge["id"], votes[judge["id"]], draws=draws) for judge in judges if judge["id"] in votes],
+        "rubrics": _rubrics(versions, votes, draws=draws),
         "reason": None if compared else _WHY_NOTHING,
     }
 
@@ -48,22 +58,15 @@ _WHY_NOTHING = (
     "lensgap serve"
 )
 Compared = tuple[Json, Json, list[AuditedRow]]
+Votes = Mapping[str, Sequence[AuditedVote]]
 
 
-def _with_people(cursor: duckdb.DuckDBPyConnection, run: str, judges: Sequence[Json]) -> list[Compared]:
-    statement = query("agreement.audited_with_people")
-    found = [
-        (judge, cursor.execute(statement, {"run_id": run, "judge_id": judge["id"]}).fetchall()) for judge in judges
-    ]
-    return [(judge, {"kind": "people"}, rows) for judge, rows in found if rows]
+def _with_people(judges: Sequence[Json], votes: Votes) -> list[Compared]:
+    return [(judge, {"kind": "people"}, with_people(votes[judge["id"]])) for judge in judges if judge["id"] in votes]
 
 
-def _between_judges(cursor: duckdb.DuckDBPyConnection, run: str, judges: Sequence[Json]) -> list[Compared]:
-    statement = query("agreement.audited_between_judges")
-    found = [
-        (a, b, cursor.execute(statement, {"run_id": run, "first": a["id"], "second": b["id"]}).fetchall())
-        for a, b in combinations(judges, 2)
-    ]
+def _between_judges(judges: Sequence[Json], votes: Votes) -> list[Compared]:
+    found = [(a, b, between_judges(votes.get(a["id"], []), votes.get(b["id"], []))) for a, b in combinations(judges, 2)]
     return [one for one in found if one[2]]
 
 
@@ -96,23 +99,21 @@ def _comparison(first: Json, second: Json, rows: Sequence[AuditedRow], *, draws:
     }
 
 
-def _in_time(cursor: duckdb.DuckDBPyConnection, run: str, judge: str) -> list[tuple[Any, ...]]:
-    values = {"run_id": run, "judge_id": judge}
-    return cursor.execute(query("agreement.audited_in_time"), values).fetchall()
-
-
-def _drift(judge: str, rows: Iterable[tuple[Any, ...]], *, draws: Draws) -> Json:
+def _drift(judge: str, votes: Sequence[AuditedVote], *, draws: Draws) -> Json:
     """Trends by when the judge gave its last vote and by when people rated, each with its batches in time."""
-    rows = list(rows)
-    axes = {"judged": 3, "rated": 4}
-    return {"judge": judge} | {name: _trends(_observations(rows, place), draws=draws) for name, place in axes.items()}
+    axes = {
+        "judged": [_observation(vote, _seconds(vote.judged_at)) for vote in votes],
+        "rated": [_observation(vote, _seconds(vote.rated_at)) for vote in votes],
+    }
+    return {"judge": judge} | {name: _trends(observed, draws=draws) for name, observed in axes.items()}
 
 
-def _observations(rows: Iterable[tuple[Any, ...]], place: int) -> list[Observation]:
-    return [
-        Observation(row[0], row[2], row[place].replace(tzinfo=UTC).timestamp(), row[5], row[6], 1.0 / row[7])
-        for row in rows
-    ]
+def _seconds(moment: datetime) -> float:
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+def _observation(vote: AuditedVote, at: float) -> Observation:
+    return Observation(vote.concept, vote.arm, at, vote.rating, vote.person, 1.0 / vote.probability)
 
 
 def _trends(observations: Sequence[Observation], *, draws: Draws) -> Json:
@@ -129,30 +130,24 @@ def _arms(observations: Iterable[Observation], *, draws: Draws) -> Json:
     return {"arms": {arm: asdict(found) for arm, found in agree_by_arm(rows, draws=draws).items()}}
 
 
-def _rubrics(
-    versions: Iterable[tuple[Any, ...]], in_time: Mapping[str, Sequence[tuple[Any, ...]]], *, draws: Draws
-) -> list[Json]:
+def _rubrics(versions: Iterable[tuple[Any, ...]], votes: Votes, *, draws: Draws) -> list[Json]:
     """Versions of the rubric of each model, compared on the pairs that all of them rated."""
     models: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for backend, model, *version in versions:
         models.setdefault((backend, model), []).append(tuple(version))
-    return [_rubric(model, rows, in_time, draws=draws) for model, rows in models.items()]
+    return [_rubric(model, rows, votes, draws=draws) for model, rows in models.items()]
 
 
 def _rubric(
     model: tuple[str, str],
     versions: Sequence[tuple[Any, ...]],
-    in_time: Mapping[str, Sequence[tuple[Any, ...]]],
+    votes: Votes,
     *,
     draws: Draws,
 ) -> Json:
-    shared = set.intersection(*({row[:2] for row in in_time[judge]} for *_, judge in versions))
+    shared = set.intersection(*({vote.pair for vote in votes.get(judge, [])} for *_, judge in versions))
     observed = [
-        [
-            Observation(row[0], row[2], float(number), row[5], row[6], 1.0 / row[7])
-            for row in in_time[judge]
-            if row[:2] in shared
-        ]
+        [_observation(vote, float(number)) for vote in votes.get(judge, []) if vote.pair in shared]
         for number, (*_, judge) in enumerate(versions)
     ]
     return {

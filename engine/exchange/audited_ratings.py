@@ -1,7 +1,13 @@
-"""Agreement on audited pairs alone: drawn at random and rated blind, so that it speaks for all pairs of a run."""
+"""Agreement on audited pairs alone: drawn at random and rated blind, so that it speaks for all pairs of a run.
 
-from collections.abc import Iterable
+One query finds every judge's ratings of them; whatever is compared is counted from its rows, which are few beside all pairs.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 import duckdb
 
@@ -13,6 +19,25 @@ AuditedRow = tuple[str, str, float, float, float, int]
 """concept, arm, first rating, second rating, probability with which the pair was drawn, number of pairs"""
 
 
+class AuditedVote(NamedTuple):
+    """A judge's rating of an audited pair beside the person's, and when each was given."""
+
+    judge: str
+    concept: str
+    sample: str
+    arm: str
+    judged_at: datetime
+    rated_at: datetime
+    rating: float
+    person: float
+    probability: float
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Names the pair within its run."""
+        return self.concept, self.sample
+
+
 @dataclass(frozen=True, slots=True)
 class Draws:
     """The resamples of concepts that intervals come from."""
@@ -21,13 +46,38 @@ class Draws:
     n: int = 1000
 
 
+def load_audited_votes(
+    cursor: duckdb.DuckDBPyConnection, run: str, *, judge: str | None = None
+) -> dict[str, list[AuditedVote]]:
+    """Ratings of the audited pairs of a run by each judge that rated any, or by one judge, in order of the pairs."""
+    found: dict[str, list[AuditedVote]] = {}
+    rows = cursor.execute(query("agreement.audited_votes"), {"run_id": run, "judge_id": judge}).fetchall()
+    for row in rows:
+        found.setdefault(row[0], []).append(AuditedVote(*row))
+    return found
+
+
+def with_people(votes: Iterable[AuditedVote]) -> list[AuditedRow]:
+    """How often a judge and a person gave which ratings."""
+    return _counted((v.concept, v.arm, v.rating, v.person, v.probability) for v in votes)
+
+
+def between_judges(first: Sequence[AuditedVote], second: Iterable[AuditedVote]) -> list[AuditedRow]:
+    """How often two judges gave which ratings to the same audited pairs."""
+    theirs = {vote.pair: vote.rating for vote in second}
+    return _counted((v.concept, v.arm, v.rating, theirs[v.pair], v.probability) for v in first if v.pair in theirs)
+
+
+def _counted(cells: Iterable[tuple[str, str, float, float, float]]) -> list[AuditedRow]:
+    return sorted((*cell, n) for cell, n in Counter(cells).items())
+
+
 def agreement_of_judge(
     cursor: duckdb.DuckDBPyConnection, run: str, judge: str, *, draws: Draws
 ) -> dict[Arm, Agreement]:
     """How far a judge agrees with people in each arm; arms without an audited pair are left out."""
-    values = {"run_id": run, "judge_id": judge}
-    rows = cursor.execute(query("agreement.audited_with_people"), values).fetchall()
-    found = agree_by_arm(rows, draws=draws)
+    votes = load_audited_votes(cursor, run, judge=judge).get(judge, [])
+    found = agree_by_arm(with_people(votes), draws=draws)
     return {arm: agreement for arm, agreement in found.items() if agreement.n}
 
 
