@@ -49,6 +49,13 @@ class Struck:
 
 
 @dataclass(frozen=True, slots=True)
+class Impatient:
+    """Wait for a database that another process holds for these seconds only."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Exit status of a process, negative for a signal, and what it wrote."""
 
@@ -57,7 +64,7 @@ class Ended:
     stderr: str
 
 
-Event = Ending | FullDisk | Struck
+Event = Ending | FullDisk | Impatient | Struck
 
 
 def run_command(folder: Path, arguments: Sequence[object], event: Event | None = None) -> Ended:
@@ -80,6 +87,7 @@ def _command(arguments: list[str], event: Event | None, out: Path, err: Path) ->
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream.fileno())
     # multiprocessing children of a shell without job control may ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    from db import connect, transaction
     from engine import cli, escalation
     from engine.stages import capture, judge, stage
 
@@ -87,6 +95,9 @@ def _command(arguments: list[str], event: Event | None, out: Path, err: Path) ->
     if isinstance(event, Ending):
         ending = _ending(stage.write_rows, event)
         stage.write_rows = judge.write_rows = escalation.write_rows = ending  # type: ignore[assignment]
+    elif isinstance(event, Impatient):
+        for lend in (connect, transaction):
+            lend.__wrapped__.__kwdefaults__["wait_s"] = event.wait_s  # type: ignore[attr-defined]
     elif event:
         module = importlib.import_module(event.module)
         begin = partial(os.kill, os.getpid(), event.signal) if isinstance(event, Struck) else _fill_disk
