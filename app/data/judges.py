@@ -98,3 +98,12 @@ def load_cell(
     """The first pairs of a cell: bins of the first judge and of the second one, or of people where there is none."""
     values = {"first": first, "second": second, "first_bin": bins[0], "second_bin": bins[1], "arm": arm}
     return read(folder, "finding_sources.audited_cell", CellPair, run_id=run_id, n_rows=CELL_ROWS, **values)
+
+
+def load_people_cell(
+    folder: Path, run_id: str, *, people: tuple[str, str] | None, bins: tuple[int, int], arm: str | None
+) -> tuple[CellPair, ...]:
+    """The first pairs of a cell of two people, or of any two; a pair that several two rated so counts for each."""
+    first, second = people or (None, None)
+    values = {"first": first, "second": second, "first_bin": bins[0], "second_bin": bins[1], "arm": arm}
+    return read(folder, "finding_sources.people_cell", CellPair, run_id=run_id, n_rows=CELL_ROWS, **values)

@@ -15,6 +15,7 @@ from app.data.judges import (
     load_all_agreement,
     load_audit_agreement,
     load_cell,
+    load_people_cell,
     load_votes,
 )
 from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, moved
@@ -170,17 +171,11 @@ def _confusion(here: Context, found: tuple[Compared, ...]) -> None:
 
 
 def _pairs(here: Context, one: Compared, arm: str, bins: tuple[int, ...]) -> None:
+    only, both = None if arm == POOLED else arm, (bins[0], bins[1])
     if one.first_id is None:
-        notices.note("Pairs of two people are not listed; choose a judge on one side.")
-        return
-    rows = load_cell(
-        here.folder,
-        here.run.run_id,
-        first=one.first_id,
-        second=one.second_id,
-        bins=(bins[0], bins[1]),
-        arm=None if arm == POOLED else arm,
-    )
+        rows = load_people_cell(here.folder, here.run.run_id, people=one.people, bins=both, arm=only)
+    else:
+        rows = load_cell(here.folder, here.run.run_id, first=one.first_id, second=one.second_id, bins=both, arm=only)
     notices.heading(f"{one.first}: {bins[0]}, {one.second}: {bins[1]}")
     if not rows:
         notices.note("No pair.")

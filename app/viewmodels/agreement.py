@@ -34,7 +34,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two raters. Ids are of judges, None for people; `among_people` has no judge on either side."""
+    """Two raters. Ids are of judges, None for people; `among_people` has no judge on either side.
+
+    `people` are the names of both where two persons are compared.
+    """
 
     key: str
     first: str
@@ -42,10 +45,13 @@ class Compared:
     first_id: str | None
     second_id: str | None
     arms: Mapping[str, Measured]
+    people: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
         """Both raters."""
+        if self.among_people and self.people is None:
+            return self.first
         return f"{self.first} – {self.second}"
 
     @property
@@ -70,7 +76,8 @@ def _compared(one: Json, labels: Mapping[str, str]) -> Compared:
     arms = {arm: _measured(one["arms"][arm]) for arm in ARMS} | {POOLED: _measured(pooled)}
     name, other = _name(first, labels), _name(second, labels)
     id_, other_id = _judge_id(first), _judge_id(second)
-    return Compared(f"{id_ or name}~{other_id or other}", name, other, id_, other_id, arms)
+    people = (name, other) if first["kind"] == second["kind"] == "person" else None
+    return Compared(f"{id_ or name}~{other_id or other}", name, other, id_, other_id, arms, people)
 
 
 def _judge_id(rater: Json) -> str | None:

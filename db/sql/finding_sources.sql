@@ -4,7 +4,8 @@ select * from (select coalesce(max(order_number), 0) from ratings)
 positional join (select count(*), max(measured_at)::text from activation_quality)
 positional join (select count(*) from comparisons)
 positional join (select count(*) from graduation_steps)
-positional join (select count(*) from learning_curves);
+positional join (select count(*) from learning_curves)
+positional join (select count(*) from audit_plans);
 
 -- name: judge_work
 -- What each judge of a run was asked and what it answered: votes on relevance and on topics, their tokens, cost and times.
@@ -77,4 +78,22 @@ from rated r
 join samples s on s.sample_id = r.sample_id
 where r.first_bin = $first_bin and r.second_bin = $second_bin and ($arm is null or r.arm = $arm)
 order by r.arm desc, r.concept, r.sample_id
+limit $n_rows;
+
+-- name: people_cell
+-- Drawn pairs that two people rated blind, the first by the alphabet with this rating and the other with that one: these two
+-- people, or any two where they are null.
+with own as (
+    select concept, sample_id, reviewer, rating from ratings_by_reviewer where run_id = $run_id and source = 'audit'
+)
+select
+    p.concept, p.sample_id, p.arm, a.rating as first_bin, b.rating as second_bin, substr(s.output, 1, 200) as excerpt,
+    count(*) over () as n_total
+from audit_pairs($run_id) p
+join own a on a.concept = p.concept and a.sample_id = p.sample_id
+join own b on b.concept = p.concept and b.sample_id = p.sample_id and a.reviewer < b.reviewer
+join samples s on s.sample_id = p.sample_id
+where p.is_audited and a.rating = $first_bin and b.rating = $second_bin and ($arm is null or p.arm = $arm)
+    and ($first is null or a.reviewer = $first) and ($second is null or b.reviewer = $second)
+order by p.arm desc, p.concept, p.sample_id, a.reviewer, b.reviewer
 limit $n_rows;

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.charts.confusion import confusion
-from app.data.judges import load_audit_agreement, load_cell, load_votes
+from app.data.judges import load_audit_agreement, load_cell, load_people_cell, load_votes
 from app.viewmodels.agreement import POOLED, answer, batches, bias_rows, compared, moved
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
@@ -103,11 +103,12 @@ def test_answer_is_of_the_judge_on_screen(audited: Path) -> None:
 @pytest.mark.parametrize("arm", [None, "positive"])
 def test_a_square_lists_just_the_pairs_that_it_counts(audited: Path, arm: str | None) -> None:
     for one in compared(load_audit_agreement(audited, RUN), LABELS):
-        if one.first_id is None:
-            continue
         counts = one.arms[arm or POOLED].counts
         for row, column in ((1, 1), (5, 5), (1, 2), (4, 5)):
-            cell = load_cell(audited, RUN, first=one.first_id, second=one.second_id, bins=(row, column), arm=arm)
+            if one.first_id is None:
+                cell = load_people_cell(audited, RUN, people=one.people, bins=(row, column), arm=arm)
+            else:
+                cell = load_cell(audited, RUN, first=one.first_id, second=one.second_id, bins=(row, column), arm=arm)
             assert (cell[0].n_total if cell else 0) == counts[row - 1][column - 1]
             assert {(pair.first_bin, pair.second_bin) for pair in cell} <= {(row, column)}
 
