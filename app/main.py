@@ -23,8 +23,9 @@ def main() -> None:
     state.leave_cookie()
     folder = study_folder()
     with st.sidebar:
-        sidebar.brand()
-        study = st.container()
+        with st.container(key="brand", gap=None):
+            sidebar.brand()
+            study = st.container()
         links = st.container(key="nav", gap=None)
     with notices.expected_errors():
         auth.enter()

@@ -38,8 +38,11 @@ def activity(days: Sequence[Day], *, colours: Palette, height: int = 240) -> go.
                 hoverinfo="text",
             )
         )
-    made.update_layout(barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.15, "x": 0})
-    made.update_xaxes(type="category", categoryorder="category ascending", showgrid=False)
+    # A bar of few days is no wider than one of many.
+    gap = max(0.35, 1 - len({day.day for day in days}) / 8)
+    made.update_layout(barmode="stack", bargap=gap, legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0})
+    made.update_xaxes(type="category", categoryorder="category ascending", showgrid=False, nticks=4, tickangle=0)
+    made.update_xaxes(title="Day (UTC)")
     made.update_yaxes(title="Ratings a day", rangemode="tozero", zeroline=False)
     return made
 

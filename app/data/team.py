@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pyarrow
+
 from app.data.later import as_of
 from app.data.memory import remembered
 from app.data.rows import read
@@ -14,6 +16,10 @@ from engine.exchange.audited_ratings import AuditedRow, Draws, agree_weighted
 from engine.stats.agreement import Agreement
 
 LATEST: Final = 50
+FEW_PAIRS: Final = 20
+"""Below so many common pairs two people's agreement is marked weak."""
+Key = tuple[str, str]
+"""Concept and sample."""
 _DRAWS: Final = Draws(0, 1000)
 
 
@@ -50,6 +56,23 @@ class Between:
     second: str | None
     found: Agreement
 
+    @property
+    def weak(self) -> bool:
+        """Whether it rests on too few pairs or concepts to be told from luck."""
+        return self.found.weak or self.found.n < FEW_PAIRS
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A drawn pair with the ratings that two people gave it."""
+
+    concept: str
+    sample_id: str
+    arm: str
+    first_rating: int
+    second_rating: int
+    excerpt: str
+
 
 @dataclass(frozen=True, slots=True)
 class _Time:
@@ -79,6 +102,38 @@ def load_activity(folder: Path, run_id: str) -> tuple[Day, ...]:
 def load_between(folder: Path, run_id: str) -> tuple[Between, ...]:
     """Agreement of every two people on pairs that both audited, of any two first where there are several."""
     return remembered(folder, ("between people", run_id, as_of(folder)), lambda: _between(folder, run_id))
+
+
+def load_both(folder: Path, run_id: str, first: str, second: str) -> tuple[Both, ...]:
+    """Drawn pairs that these two rated, widest apart first."""
+    return remembered(
+        folder,
+        ("rated by both", run_id, first, second, as_of(folder)),
+        lambda: read(folder, "team.both_rated", Both, run_id=run_id, first=first, second=second),
+    )
+
+
+def load_to_rate_blind(folder: Path, run_id: str, reviewer: str) -> frozenset[Key]:
+    """Pairs that lie before a reviewer now and that they have not rated: what others said of them is none of theirs yet."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with connect(folder) as cursor:
+        asked = {"run_id": run_id, "reviewer": reviewer, "now": now}
+        return frozenset(cursor.execute(query("team.to_rate_blind"), asked).fetchall())
+
+
+def load_unsettled(folder: Path, run_id: str, judge_id: str, reviewer: str) -> frozenset[Key]:
+    """Disagreements that the reviewer may be asked to settle, blind, and has not rated."""
+    with connect(folder) as cursor:
+        asked = {"run_id": run_id, "judge_id": judge_id}
+        unsettled = frozenset(cursor.execute(query("review.disagreed"), asked).fetchall())
+        own = cursor.execute(query("team.rated_by"), {"run_id": run_id, "reviewer": reviewer}).fetchall()
+    return unsettled - frozenset(own)
+
+
+def load_ratings(folder: Path, run_id: str) -> pyarrow.Table:
+    """Every rating of a run, those that were taken back marked, in the order in which they were given."""
+    with connect(folder) as cursor:
+        return cursor.sql(query("team.ratings"), params={"run_id": run_id}).to_arrow_table()
 
 
 def _between(folder: Path, run_id: str) -> tuple[Between, ...]:

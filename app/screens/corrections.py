@@ -1,4 +1,7 @@
-"""Every override in force, by whom and why, and what they have moved together."""
+"""Every override in force, by whom and why, and what they have moved together.
+
+What others said of a pair that lies before who looks is kept back until they have rated it themselves.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,6 +10,7 @@ import streamlit as st
 
 from app import context, data, state
 from app.context import Context
+from app.data.team import Key, load_to_rate_blind
 from app.viewmodels.effect import Override, effects, without
 from app.widgets import markup, notices
 from app.widgets.override import effect_table
@@ -52,10 +56,13 @@ def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
 
 def _table(here: Context, corrections: Sequence[data.Correction]) -> None:
     notices.heading("Overrides, latest first")
+    name = state.reviewer()
+    hidden: frozenset[Key] = load_to_rate_blind(here.folder, here.run.run_id, name) if name else frozenset()
     with st.container(key="list", gap=None):
         for i, correction in enumerate(corrections[:_SHOWN]):
             with st.container(key=f"row-{i}-shut"):
-                st.html(_row(correction, here.name(correction.concept)))
+                is_hidden = (correction.concept, correction.sample_id) in hidden
+                st.html(_row(correction, here.name(correction.concept), is_hidden=is_hidden))
                 label = markup.markdown(f"Open {correction.sample_id} of {here.name(correction.concept)}")
                 if st.button(label, key=f"pick-{i}", width="stretch"):
                     opened = state.link(by="override", open=f"{correction.concept}:{correction.sample_id}")
@@ -64,15 +71,17 @@ def _table(here: Context, corrections: Sequence[data.Correction]) -> None:
         notices.note(f"The latest {_SHOWN} of {integer(len(corrections))}; the rest are on Samples under Overridden.")
 
 
-def _row(correction: data.Correction, name: str) -> str:
-    was = correction.judge_bin or UNKNOWN
+def _row(correction: data.Correction, name: str, *, is_hidden: bool) -> str:
+    said = f"{correction.judge_bin or UNKNOWN} → <b>{correction.override_rating}</b>"
     reason = f" <q>{markup.text(correction.reason)}</q>" if correction.reason else ""
+    if is_hidden:
+        said, reason = "on your desk", " Shown once you have rated it."
     arm = markup.badge(correction.arm, kind=correction.arm)
     excerpt = markup.text(correction.excerpt.strip()) or "<em>nothing written</em>"
     who = f"<b>{markup.text(correction.reviewer)}</b> {correction.rated_at:%d %b %Y, %H:%M} UTC"
     return (
         f'<div class="lg-row"><header>{markup.letter(correction.quadrant)}{markup.named(name, correction.concept)}{arm}'
-        f"<span></span>{was} → <b>{correction.override_rating}</b></header><p>{excerpt}</p>"
+        f"<span></span>{said}</header><p>{excerpt}</p>"
         f'<p class="lg-note">{who}{reason}</p></div>'
     )
 

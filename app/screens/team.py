@@ -1,6 +1,9 @@
-"""Who reviews: what each person did and at which pace, what lies before them, how far they agree, and when they worked."""
+"""Who reviews: what each person did and at which pace, what lies before them, how far they agree, and when they worked.
 
-from collections.abc import Mapping, Sequence
+Nobody sees here what others said of a pair that they may still be given to rate blind.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,13 +11,16 @@ import streamlit as st
 
 from app import context, state, theme
 from app.charts.activity import activity, activity_table
+from app.charts.confusion import confusion, confusion_table
 from app.context import Context
 from app.data import team
 from app.viewmodels.home import ago
 from app.viewmodels.review import pace
+from app.viewmodels.team import Square, listed, minutes_left, ratings_csv, ratings_parquet, squares
 from app.widgets import markup, notices, plots
 from engine.stats.agreement import Agreement
 from engine.stats.estimate import Estimate
+from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.words import UNKNOWN, count, integer, interval, number
 
 _PEOPLE: Final = (
@@ -25,12 +31,18 @@ _PEOPLE: Final = (
     ("Undone", "Ratings taken back, and undoings taken back."),
     ("Flags", "Pairs that they asked another look at."),
     ("Pace", f"Ratings an hour, by the median of the latest {team.LATEST} without pauses over five minutes."),
-    ("On their desk", "Pairs before them now; nobody else is given these until the time that is shown."),
+    ("On their desk", "Pairs before them now, which nobody else is given. They go back when the time is over."),
     ("Last seen", "Their last rating, mark or look at the overview, UTC."),
 )
 _AGREEMENT: Final = (
     "Drawn pairs that two people rated blind. Kappa and alpha: 1 is perfect, 0 what chance gives. In brackets 95 % intervals "
     "over concepts; pairs are weighted by how they were drawn."
+)
+
+_AXIS_CHARS: Final = 18
+_SQUARES: Final = (
+    "Drawn pairs by the ratings of both. On the framed diagonal the two agree. Click a square to see its pairs, and a pair "
+    "to read it."
 )
 
 
@@ -46,9 +58,11 @@ def show(here: Context) -> None:
         st.page_link("screens/review.py", label="Begin to review", query_params=state.link())
         return
     _people(people, team.load_times(here.folder, here.run.run_id))
+    _take_along(here)
+    found = team.load_between(here.folder, here.run.run_id)
     left, right = st.columns([1.25, 1], gap="medium")
     with left, st.container(border=True, key="panel-between", height="stretch"):
-        _between(team.load_between(here.folder, here.run.run_id))
+        _between(found)
     with right, st.container(border=True, key="panel-activity", height="stretch"):
         notices.heading("Activity", help_text="Ratings by the day on which they were given, also those replaced since.")
         days = team.load_activity(here.folder, here.run.run_id)
@@ -57,6 +71,9 @@ def show(here: Context) -> None:
             plots.draw(made, key="activity", name="team ratings a day", table=lambda: activity_table(days))
         else:
             notices.note("Nobody has rated a pair yet.")
+    if found:
+        with st.container(border=True, key="panel-both"):
+            _both(here, [one for one in found if one.first is not None])
 
 
 def _people(people: Sequence[team.Reviewer], times: Mapping[str, Sequence[datetime]]) -> None:
@@ -72,7 +89,10 @@ def _people(people: Sequence[team.Reviewer], times: Mapping[str, Sequence[dateti
 
 def _person(one: team.Reviewer, times: Sequence[datetime], now: datetime) -> str:
     speed = pace(times)
-    desk = f"{count(one.n_leased, 'pair')} until {one.leased_until:%H:%M}" if one.leased_until else UNKNOWN
+    desk = UNKNOWN
+    if one.leased_until:
+        until = f"until {one.leased_until:%H:%M} UTC"
+        desk = f'<span title="{until}">{count(one.n_leased, "pair")}, {minutes_left(one.leased_until, now)}</span>'
     mine = markup.badge("you", kind="override") if one.reviewer == state.reviewer() else ""
     counts = (one.n_audit, one.n_override, one.n_blind, one.n_undone, one.n_flags)
     return (
@@ -96,17 +116,117 @@ def _between(found: Sequence[team.Between]) -> None:
         f'<div class="lg-scroll"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
-    if any(one.found.weak for one in found):
-        notices.note("Intervals rest on few concepts, so they may be too narrow.")
+    if any(one.weak for one in found):
+        notices.note(
+            f"Weak: fewer than {team.FEW_PAIRS} pairs or {WEAK_BELOW_CONCEPTS} concepts, so a few more may change the number, "
+            "and its interval may be too narrow."
+        )
 
 
 def _two(one: team.Between) -> str:
     who = "Any two people" if one.first is None else f"{markup.text(one.first)} – {markup.text(one.second or '')}"
     found: Agreement = one.found
+    size = f"{count(found.n, 'pair')} of {count(found.n_concepts, 'concept')}"
+    weak = markup.badge("weak", title=size) if one.weak else ""
     return (
-        f'<tr><th>{who}</th><td title="of {count(found.n_concepts, "concept")}">{integer(found.n)}</td>'
+        f'<tr><th>{who} {weak}</th><td title="{size}">{integer(found.n)}</td>'
         f"{_estimate(found.kappa)}{_estimate(found.alpha)}{_estimate(found.exact)}</tr>"
     )
+
+
+def _both(here: Context, found: Sequence[team.Between]) -> None:
+    notices.heading("Where two people disagree", help_text=_SQUARES)
+    by_name = {f"{one.first} – {one.second}": one for one in found}
+    name = state.one_of("two", tuple(by_name), default=next(iter(by_name))) or ""
+    if len(by_name) > 1:
+        state.bound(
+            st.selectbox,
+            "Two people",
+            name="two",
+            value=name,
+            default=next(iter(by_name)),
+            options=list(by_name),
+            label_visibility="collapsed",
+            width=420,
+        )
+    first, second = by_name[name].first or "", by_name[name].second or ""
+    both = team.load_both(here.folder, here.run.run_id, first, second)
+    chart, pairs = st.columns([1, 1.1], gap="large")
+    with chart:
+        picked = plots.draw(
+            confusion(squares(both), first=_short(first), second=_short(second), colours=theme.palette()),
+            key=f"both-{list(by_name).index(name)}",
+            name="team who gave which rating",
+            table=lambda: confusion_table(squares(both), first=first, second=second),
+            width="content",
+            on_select="rerun",
+        )
+    with pairs:
+        points = picked.selection.points if picked else []
+        _pairs(
+            here, both, (first, second), (points[0]["customdata"][0], points[0]["customdata"][1]) if points else None
+        )
+
+
+def _pairs(here: Context, both: Sequence[team.Both], who: tuple[str, str], square: Square | None) -> None:
+    first, second = who
+    found = listed(both, square, hidden=_hidden(here, who))
+    notices.heading(
+        f"{first}: {square[0]}, {second}: {square[1]}" if square else "Where they differ, widest apart first"
+    )
+    if found.pairs:
+        notices.note(f"Each pair with the rating of {first}, then that of {second}.")
+    for one in found.pairs:
+        said = f"**{one.first_rating} · {one.second_rating}**"
+        st.page_link(
+            "screens/samples.py",
+            label=f"{said} {markup.markdown(here.name(one.concept))}, {one.arm} · {markup.markdown(one.excerpt)}",
+            query_params=state.link(open=f"{one.concept}:{one.sample_id}", concept=one.concept, arm=one.arm),
+        )
+    if found.n_all > len(found.pairs):
+        notices.note(f"The first {integer(len(found.pairs))} of {integer(found.n_all)} pairs.")
+    if found.n_hidden:
+        notices.note(
+            f"{count(found.n_hidden, 'pair')} not shown: they may come to you to be rated blind. Once you have rated, "
+            "they show here."
+        )
+        st.page_link("screens/review.py", label="Settle disagreements", query_params=state.link(queue="adjudicate"))
+    elif not found.n_all:
+        notices.note("No pair." if square else "They agree on every pair.")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _AXIS_CHARS else f"{name[: _AXIS_CHARS - 1]}…"
+
+
+def _hidden(here: Context, who: tuple[str, str]) -> frozenset[team.Key]:
+    """Pairs whose ratings who looks must not see yet; those who gave them know one and may see the other."""
+    name = state.reviewer()
+    if not name or name in who:
+        return frozenset()
+    folder, run_id = here.folder, here.run.run_id
+    return team.load_to_rate_blind(folder, run_id, name) | team.load_unsettled(folder, run_id, here.judge_id, name)
+
+
+def _take_along(here: Context) -> None:
+    """Every rating as a file, made when it is asked for."""
+    folder, run_id = here.folder, here.run.run_id
+    ways: dict[str, Callable[[], bytes]] = {
+        "csv": lambda: ratings_csv(team.load_ratings(folder, run_id)),
+        "parquet": lambda: ratings_parquet(team.load_ratings(folder, run_id)),
+    }
+    with st.container(horizontal=True, key="take-ratings", vertical_alignment="center"):
+        for form, make in ways.items():
+            st.download_button(
+                f"All ratings as {'CSV' if form == 'csv' else 'Parquet'}",
+                data=make,
+                file_name=f"{plots.file_name('ratings')}.{form}",
+                key=f"ratings-{form}",
+                on_click="ignore",
+                icon=":material/download:",
+                type="tertiary",
+                help="Every rating by everybody, those taken back marked. Rate your own pairs before you read it.",
+            )
 
 
 def _estimate(found: Estimate) -> str:

@@ -61,3 +61,38 @@ from ratings
 where run_id = $run_id and undoes is null
 group by all
 order by day, reviewer;
+
+-- name: both_rated
+-- Drawn pairs that two people rated, by their own latest audit rating that is not undone, widest apart first.
+with own as (
+    select concept, sample_id, reviewer, rating from ratings_by_reviewer where run_id = $run_id and source = 'audit'
+)
+select p.concept, p.sample_id, p.arm, a.rating as first_rating, b.rating as second_rating, substr(s.output, 1, 120) as excerpt
+from audit_pairs($run_id) p
+join own a on a.concept = p.concept and a.sample_id = p.sample_id and a.reviewer = $first
+join own b on b.concept = p.concept and b.sample_id = p.sample_id and b.reviewer = $second
+join samples s on s.sample_id = p.sample_id
+where p.is_audited
+order by abs(a.rating - b.rating) desc, p.concept, p.sample_id;
+
+-- name: to_rate_blind
+-- Pairs that lie before a reviewer now and that they have not rated.
+select distinct concept, sample_id
+from leases
+where run_id = $run_id and reviewer = $reviewer and expires_at > $now
+except
+select concept, sample_id from ratings_by_reviewer where run_id = $run_id and reviewer = $reviewer;
+
+-- name: rated_by
+-- Pairs that a reviewer rated.
+select distinct concept, sample_id from ratings_by_reviewer where run_id = $run_id and reviewer = $reviewer;
+
+-- name: ratings
+-- Every rating of a run as it was given, and whether it was taken back.
+select
+    r.concept, r.sample_id, p.arm, r.reviewer, r.source, r.rating, r.blind, r.inclusion_probability, r.reason, r.rated_at,
+    r.rating_id in (select rating_id from undone_ratings) as is_undone
+from ratings r
+join pairs p on p.run_id = r.run_id and p.concept = r.concept and p.sample_id = r.sample_id
+where r.run_id = $run_id and r.undoes is null
+order by r.order_number;

@@ -1,15 +1,20 @@
 """The team screen: what people did, what lies before them, how far they agree, and when they worked."""
 
+import csv
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
-from app import data
+from app import data, state
 from app.charts.activity import OTHERS, activity
 from app.data import review, team
 from app.data.review import Desk
-from app.data.team import Day
+from app.data.team import Both, Day
+from app.viewmodels.team import listed, minutes_left, ratings_csv, ratings_parquet, squares
+from db import connect
 from engine.figures.palette import LIGHT
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
@@ -66,6 +71,98 @@ def test_agreement_is_of_pairs_that_both_rated_each_two_and_any_two(study: Path)
     # The ratings of the first three pairs are 1, 2, 3 and 5, 5, 1.
     assert by_name["Ana", "Chloe"].exact.value == 0
     assert by_name["Ana", "Chloe"].kappa.reason is not None
+
+
+def test_squares_hold_what_agreement_counts_and_lists_begin_with_the_widest_apart(study: Path) -> None:
+    audit(study, "Ana", [1, 2, 3, 4, 5, 5, 4, 3])
+    audit(study, "Ben", [1, 3, 3, 1, 5, 4, 4, 3])
+    (two,) = team.load_between(study, RUN)
+    both = team.load_both(study, RUN, "Ana", "Ben")
+    assert squares(both) == two.found.counts
+    assert two.weak
+    every = listed(both, None, hidden=frozenset())
+    widest, *others = [(one.first_rating, one.second_rating) for one in every.pairs]
+    assert widest == (4, 1)
+    assert set(others) == {(2, 3), (5, 4)}
+    assert every.n_all == 3
+    assert [one.first_rating for one in listed(both, (3, 3), hidden=frozenset()).pairs] == [3, 3]
+
+
+def test_what_others_said_of_a_pair_stays_hidden_until_one_has_rated_it(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit(study, "Ana", [1, 2])
+    audit(study, "Ben", [5, 3])
+    apart, close = team.load_both(study, RUN, "Ana", "Ben")
+    key = (apart.concept, apart.sample_id)
+    assert key in team.load_unsettled(study, RUN, JUDGE, "Chloe")
+    assert team.load_to_rate_blind(study, RUN, "Chloe") == frozenset()
+    desk = Desk(study, RUN, JUDGE, "Chloe", "adjudicate")
+    queue = [item.key for item in review.take(desk, n=9)]
+    assert key in queue
+    assert team.load_to_rate_blind(study, RUN, "Chloe") == frozenset(queue)
+    found = listed((apart, close), None, hidden=frozenset({key}))
+    assert (found.pairs, found.n_all, found.n_hidden) == ((close,), 1, 1)
+    shown = links_for(study, monkeypatch, "Chloe")
+    assert "not shown" in shown
+    assert "**1 · 5**" not in shown
+    assert "**1 · 5**" in links_for(study, monkeypatch, "Ana")
+    assert review.add_rating(desk, review.Item(*key), rating=2, reason=None, blind=True, rating_id=data.new_rating_id())
+    assert key not in team.load_unsettled(study, RUN, JUDGE, "Chloe") | team.load_to_rate_blind(study, RUN, "Chloe")
+    assert "**1 · 5**" in links_for(study, monkeypatch, "Chloe")
+
+
+def links_for(study: Path, monkeypatch: pytest.MonkeyPatch, reviewer: str) -> str:
+    monkeypatch.setattr(state, "reviewer", lambda: reviewer)
+    app = open_screen(study, monkeypatch, "team")
+    return html_of(app) + "\n".join(link.proto.label for link in app.get("page_link"))
+
+
+def test_corrections_keep_back_what_others_said_of_a_pair_on_ones_desk(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, ben = (Desk(study, RUN, JUDGE, name, "filter", n_raters=2) for name in ("Ana", "Ben"))
+    item = review.take(ana, n=1)[0]
+    said = {"reason": "because of that", "blind": True}
+    assert review.add_rating(ana, item, rating=4, rating_id=data.new_rating_id(), **said)
+    assert item in review.take(ben, n=9)
+    monkeypatch.setattr(state, "reviewer", lambda: "Ben")
+    hidden = html_of(open_screen(study, monkeypatch, "corrections"))
+    assert "on your desk" in hidden
+    assert "because of that" not in hidden
+    assert "→ <b>4</b>" not in hidden
+    assert review.add_rating(ben, item, rating=4, rating_id=data.new_rating_id(), **said)
+    assert "→ <b>4</b>" in html_of(open_screen(study, monkeypatch, "corrections"))
+
+
+def test_ratings_go_out_as_they_were_given_and_no_name_becomes_a_formula(study: Path) -> None:
+    audit(study, "=1+1", [1, 2, 3])
+    desk = Desk(study, RUN, JUDGE, "=1+1", "audit", n_raters=2)
+    assert review.take_back(desk, review.load_own(desk)[0])
+    with connect(study) as cursor:
+        given = cursor.execute(
+            "select concept, sample_id, rating, rated_at from ratings where undoes is null"
+        ).fetchall()
+    found = team.load_ratings(study, RUN)
+    read = parquet.read_table(io.BytesIO(ratings_parquet(found))).to_pylist()
+    assert sorted((row["concept"], row["sample_id"], row["rating"], row["rated_at"]) for row in read) == sorted(given)
+    assert sum(row["is_undone"] for row in read) == 1
+    lines = list(csv.DictReader(io.StringIO(ratings_csv(found).decode("utf-8-sig"))))
+    assert {line["reviewer"] for line in lines} == {"'=1+1"}
+    assert [int(line["rating"]) for line in lines] == [row["rating"] for row in read]
+
+
+def test_a_list_is_cut_but_says_how_many_there_are() -> None:
+    both = [Both("gin", f"{n}", "positive", 1, 5, "") for n in range(120)]
+    found = listed(both, (1, 5), hidden=frozenset())
+    assert (len(found.pairs), found.n_all) == (50, 120)
+    assert listed(both, (2, 2), hidden=frozenset()).n_all == 0
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(600, "10 min left"), (61, "1 min left"), (59, "under a minute left")])
+def test_a_desk_says_how_long_it_is_kept(seconds: int, said: str) -> None:
+    now = datetime(2030, 1, 1)
+    assert minutes_left(now + timedelta(seconds=seconds), now) == said
 
 
 @pytest.mark.parametrize("n_people", [1, 5, 9])
