@@ -9,6 +9,7 @@ __all__ = [
     "BudgetReached",
     "ConfigError",
     "ConsentMissing",
+    "DatasetError",
     "ExpectedError",
     "JudgeBusy",
     "JudgeError",
@@ -17,11 +18,13 @@ __all__ = [
     "PackError",
     "PlotsError",
     "RunMissing",
+    "SamplesError",
     "StudyFull",
     "StudyLocked",
     "StudyMissing",
     "StudyUnreadable",
     "TargetsError",
+    "UploadError",
     "WordNetMissing",
 ]
 
@@ -93,9 +96,27 @@ class ActivationsError(ExpectedError):
 
 
 class ArtifactsError(ExpectedError):
-    """Artifacts or samples cannot be read or written; the message names file and row."""
+    """Artifacts cannot be read or written; the message names file and row."""
 
     title = "The artifacts cannot be used"
+
+
+class SamplesError(ArtifactsError):
+    """Samples of others cannot be imported; the message names file and row."""
+
+    title = "The samples cannot be imported"
+
+
+class DatasetError(ArtifactsError):
+    """A dataset cannot be written."""
+
+    title = "The dataset cannot be written"
+
+
+class UploadError(DatasetError):
+    """A dataset was not put on a hub."""
+
+    title = "The dataset was not uploaded"
 
 
 class PlotsError(ExpectedError):

@@ -3,15 +3,18 @@
 Thin bodies as in engine.cli: the run's id on stdout, everything else on stderr; all of an import is written, or nothing.
 """
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 if TYPE_CHECKING:
-    from engine.exchange.artifacts import Imported
+    from engine.exchange.artifacts import Imported, Problem
 
 app = typer.Typer(help="Bring texts of others into a study: artifacts, samples.", no_args_is_help=True)
 
@@ -22,6 +25,9 @@ PackOption = Annotated[
 SiblingsOption = Annotated[Literal["distinct", "study"], typer.Option(help="Which sibling count of the pack counts.")]
 ModelOption = Annotated[str, typer.Option(help="Name of the model that wrote the texts.")]
 JudgeOption = Annotated[str, typer.Option(help="Name of the judge whose ratings are imported.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print as JSON what was imported, and which rows were left out for what.")
+]
 SkipOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave unsound rows out, each told, instead of importing nothing.")
 ]
@@ -36,6 +42,7 @@ def artifacts(
     model: ModelOption = "unknown",
     judge: JudgeOption = "unknown",
     skip_bad: SkipOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a study's artifacts: samples, judgments, and F1 values, which are kept as reported and not ours.
 
@@ -43,7 +50,7 @@ def artifacts(
     """
     from engine.exchange.artifacts_read import read_artifacts
 
-    _store(into, read_artifacts(folder, skip_bad=skip_bad), pack, siblings, model, judge)
+    _store(into, read_artifacts(folder, skip_bad=skip_bad), pack, siblings, model, judge, as_json=as_json)
 
 
 @app.command()
@@ -70,6 +77,7 @@ def samples(
     model: ModelOption = "unknown",
     judge: JudgeOption = "unknown",
     skip_bad: SkipOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import anyone's texts: a row a text, with its concept and arm. What was guessed and what is not read is told.
 
@@ -79,13 +87,20 @@ def samples(
 
     asked = Columns(concept, arm, text, prompt, rating)
     read = read_samples(source, asked, positive_value=positive_value, config=config, split=split, skip_bad=skip_bad)
-    _store(into, read, pack, siblings, model, judge)
+    _store(into, read, pack, siblings, model, judge, as_json=as_json)
 
 
 def _store(
-    study: Path, imported: "Imported", pack: str | None, siblings: Literal["distinct", "study"], model: str, judge: str
+    study: Path,
+    imported: "Imported",
+    pack: str | None,
+    siblings: Literal["distinct", "study"],
+    model: str,
+    judge: str,
+    *,
+    as_json: bool,
 ) -> None:
-    """Write what was read, tell what it is, and print the run's id."""
+    """Write what was read, tell what it is, and print the run's id, or all of that as JSON."""
     from engine.exchange.artifacts_rows import Origin, store
 
     for notice in imported.notices:
@@ -93,13 +108,29 @@ def _store(
     stored = store(study, imported, Origin(pack, siblings, model, judge))
     for notice in stored.notices:
         _tell(notice)
-    n_judged = sum(sample.judgment is not None for sample in imported.samples)
-    what = (
-        f"{len(imported.samples):,} samples of {len(imported.concepts):,} concepts, {n_judged:,} judged, "
-        f"{len(imported.reported):,} reported measures"
-    )
+    counts = {
+        "n_samples": len(imported.samples),
+        "n_concepts": len(imported.concepts),
+        "n_judged": sum(sample.judgment is not None for sample in imported.samples),
+        "n_reported": len(imported.reported),
+    }
+    texts = f"{counted(counts['n_samples'], 'sample')} of {counted(counts['n_concepts'], 'concept')}"
+    what = f"{texts}, {counts['n_judged']:,} judged, {counted(counts['n_reported'], 'reported measure')}"
     _tell(f"Run {stored.run_id}: {what}." if stored.is_new else f"Run {stored.run_id} is there already: {what}.")
-    typer.echo(stored.run_id)
+    if as_json:
+        left_out = _left_out(imported.left_out)
+        typer.echo(
+            json.dumps({"run": stored.run_id, "is_new": stored.is_new, **counts, "left_out": left_out}, indent=2)
+        )
+    else:
+        typer.echo(stored.run_id)
+
+
+def _left_out(problems: "Sequence[Problem]") -> dict[str, Any]:
+    from engine.exchange.artifacts import count_reasons, count_rows
+
+    rows = [asdict(problem) for problem in problems]
+    return {"n_rows": count_rows(problems), "reasons": count_reasons(problems), "rows": rows}
 
 
 def _tell(text: str) -> None:

@@ -19,6 +19,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """A count with its noun, or with any words that differ where it is one."""
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
 def dollars(amount: float) -> str:
     """US dollars with as many places as tell the amount from nothing: two, and up to four below one dollar."""
     if 0 < amount < 0.00005:

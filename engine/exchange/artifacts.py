@@ -4,7 +4,9 @@ A row of a file is one sample in one arm of one concept, as text, prompt and per
 their place, for prompts and texts repeat and many texts are empty.
 """
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,22 +59,6 @@ class ReportedMeasure:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """Sound rows in the order of their file, and what a person should be told about how they were read."""
-
-    kind: Kind
-    source: str
-    samples: tuple[ImportedSample, ...]
-    reported: tuple[ReportedMeasure, ...] = ()
-    notices: tuple[str, ...] = ()
-
-    @property
-    def concepts(self) -> tuple[str, ...]:
-        """The concepts in the order of their first row."""
-        return tuple(dict.fromkeys(sample.concept for sample in self.samples))
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with a row of a file; rows count from 1, without a header."""
 
@@ -84,21 +70,57 @@ class Problem:
         return f"{self.file}, row {self.row}: {self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Sound rows in the order of their file, and what a person should be told about how they were read.
+
+    `left_out` has what was wrong with the others.
+    """
+
+    kind: Kind
+    source: str
+    samples: tuple[ImportedSample, ...]
+    reported: tuple[ReportedMeasure, ...] = ()
+    notices: tuple[str, ...] = ()
+    left_out: tuple[Problem, ...] = ()
+
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        """The concepts in the order of their first row."""
+        return tuple(dict.fromkeys(sample.concept for sample in self.samples))
+
+
 class Unsound(ValueError):
     """A row that cannot be imported; the message says why."""
 
 
-def settle(problems: Sequence[Problem], *, skip_bad: bool) -> tuple[str, ...]:
-    """Notices of the rows that are left out; ArtifactsError where nobody asked to leave any out."""
+def settle(
+    problems: Sequence[Problem], *, skip_bad: bool, error: type[ArtifactsError] = ArtifactsError
+) -> tuple[str, ...]:
+    """Notices of the rows that are left out, and how many for what; the error where nobody asked to leave any out."""
     if problems and not skip_bad:
-        shown, more = "; ".join(map(str, problems[:SHOWN])), len(problems) - SHOWN
-        raise ArtifactsError(
-            shown + (f"; and {more:,} more." if more > 0 else "."),
+        told, more = "; ".join(map(str, problems[:SHOWN])), len(problems) - SHOWN
+        raise error(
+            told + (f"; and {more:,} more." if more > 0 else "."),
             hint="Nothing was imported. Mend the rows, or leave unsound ones out with --skip-bad.",
         )
-    told = [f"left out: {problem}" for problem in problems]
-    n_rows = len({(problem.file, problem.row) for problem in problems})
-    return (*told, f"unsound rows left out: {n_rows:,}") if told else ()
+    if not problems:
+        return ()
+    reasons = "; ".join(f"{n:,} because {reason}" for reason, n in count_reasons(problems).items())
+    return (
+        *(f"left out: {problem}" for problem in problems),
+        f"unsound rows left out: {count_rows(problems):,} ({reasons})",
+    )
+
+
+def count_rows(problems: Iterable[Problem]) -> int:
+    """How many rows have problems; a row may have several."""
+    return len({(problem.file, problem.row) for problem in problems})
+
+
+def count_reasons(problems: Iterable[Problem]) -> dict[str, int]:
+    """How many rows were left out for what, the commonest first; what a row held instead is no part of the reason."""
+    return dict(Counter(re.split(r", not | \(", problem.text)[0] for problem in problems).most_common())
 
 
 def checked_text(value: object, name: str) -> str:

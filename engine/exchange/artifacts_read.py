@@ -62,7 +62,7 @@ def read_artifacts(folder: Path, *, skip_bad: bool = False) -> Imported:
     if not rows:
         raise ArtifactsError(f"{folder / SAMPLES} holds no sound row.")
     imported = tuple(_sample(row, judgment) for row, judgment in zip(rows, judgments, strict=True))
-    return Imported("artifacts", str(folder), imported, reported, tuple(found.notices))
+    return Imported("artifacts", str(folder), imported, reported, tuple(found.notices), tuple(found.problems))
 
 
 def _read_if_there(file: Path, read: Callable[[Path], FileRows], found: _Found) -> FileRows | None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from db import connect, query
-from engine.errors import ArtifactsError, LensPackError, StudyMissing
+from engine.errors import DatasetError, LensPackError, StudyMissing
 from engine.exchange.artifacts import NO_PROMPT
 from engine.exchange.dataset_card import CardFacts, RunFacts, card
 from engine.exchange.dataset_files import BATCH_ROWS, Format, write_table
@@ -39,7 +39,7 @@ class ExportedDataset:
 def export_dataset(
     study: Path, out: Path, *, form: Format = "datasets", runs: Sequence[str] = (), anonymous: bool = False
 ) -> ExportedDataset:
-    """Write these runs, by default all; StudyMissing for a run that is not there, ArtifactsError for a folder that is taken."""
+    """Write these runs, by default all; StudyMissing for a run that is not there, DatasetError for a folder that is taken."""
     try:
         with new_folder(out) as folder, connect(study) as cursor:
             cursor.execute("begin")
@@ -49,7 +49,7 @@ def export_dataset(
                 cursor.execute("rollback")
             (folder / CARD).write_text(card(facts), encoding="utf-8")
     except LensPackError as error:
-        raise ArtifactsError(str(error)) from error
+        raise DatasetError(str(error)) from error
     return ExportedDataset(facts.snapshot, dict(facts.n_rows))
 
 

@@ -7,7 +7,7 @@ the repository. No part of this is reached unless somebody names a repository.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ArtifactsError
+from engine.errors import UploadError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -17,7 +17,7 @@ OLD_TABLES = ("data/**", "*.parquet", "*.csv")
 
 
 def hub_for(name: str) -> "HfApi":
-    """The hub, to push a dataset of this name; ArtifactsError for a name that cannot be, and where nobody is logged in."""
+    """The hub, to push a dataset of this name; UploadError for a name that cannot be, and where nobody is logged in."""
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
@@ -25,17 +25,17 @@ def hub_for(name: str) -> "HfApi":
     try:
         validate_repo_id(name)
     except HFValidationError as error:
-        raise ArtifactsError(f"{name!r} is no name of a dataset on the hub.", hint="Name it as owner/name.") from error
+        raise UploadError(f"{name!r} is no name of a dataset on the hub.", hint="Name it as owner/name.") from error
     if name.count("/") != 1:
-        raise ArtifactsError(f"{name!r} names no owner.", hint="Name the dataset as owner/name.")
+        raise UploadError(f"{name!r} names no owner.", hint="Name the dataset as owner/name.")
     token = get_token()
     if not token:
-        raise ArtifactsError("No token of the hub is set.", hint="Set HF_TOKEN, or log in: hf auth login.")
+        raise UploadError("No token of the hub is set.", hint="Set HF_TOKEN, or log in: hf auth login.")
     return HfApi(token=token)
 
 
 def push_dataset(folder: Path, name: str, hub: "HfApi", *, message: str) -> str:
-    """Upload the folder; returns the dataset's address. ArtifactsError where the hub refuses or cannot be reached."""
+    """Upload the folder; returns the dataset's address. UploadError where the hub refuses or cannot be reached."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -50,8 +50,8 @@ def push_dataset(folder: Path, name: str, hub: "HfApi", *, message: str) -> str:
         )
     except HfHubHTTPError as error:
         said = error.server_message or str(error).strip().partition("\n")[0]
-        raise ArtifactsError(f"The hub refused {name}: {said}", hint=f"The dataset is in {folder}.") from error
+        raise UploadError(f"The hub refused {name}: {said}", hint=f"The dataset is in {folder}.") from error
     except (httpx2.HTTPError, OSError) as error:
         said = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        raise ArtifactsError(f"The hub cannot be reached: {said}", hint=f"The dataset is in {folder}.") from error
+        raise UploadError(f"The hub cannot be reached: {said}", hint=f"The dataset is in {folder}.") from error
     return str(repository)

@@ -1,10 +1,10 @@
 """Read anyone's texts from JSONL, JSON, CSV, Parquet or a Hugging Face dataset, columns mapped by flags.
 
-A column that no flag maps may be guessed by its name, and every guess is told, as is every column that is not read. Files are
-read with the `datasets` library, from this machine unless a hub is named, into a scratch folder that is gone afterwards.
+A column that no flag maps may be guessed by its name, and every guess is told, as is every column that is not read. Parquet,
+folders and the hub are read with the `datasets` library, from this machine unless a hub is named, into a scratch folder that is
+gone afterwards; files of text row by row, so that a bad row is known by its number.
 """
 
-import csv
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ArtifactsError
+from engine.errors import SamplesError
 from engine.exchange.artifacts import (
     Imported,
     ImportedJudgment,
@@ -25,8 +25,9 @@ from engine.exchange.artifacts import (
     settle,
     shown,
 )
+from engine.exchange.import_rows import CSV, JSON, Entry, FileEntries, read_entries
 
-BUILDERS = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "concept": ("concept", "term"),
     "arm": ("arm", "sample_type", "label"),
@@ -61,36 +62,35 @@ def read_samples(
     split: str | None = None,
     skip_bad: bool = False,
 ) -> Imported:
-    """The rows of a file, a dataset folder or a hub's dataset; ArtifactsError for what cannot be read or may not be left out.
+    """The rows of a file, a dataset folder or a hub's dataset; SamplesError for what cannot be read or may not be left out.
 
     With a positive value, every other value of the arm's column is negative; without one, both must be of the usual words.
     """
     with tempfile.TemporaryDirectory(prefix="lensgap-") as scratch:
         entries = _load(str(source), config, split, Path(scratch))
-        names = list(entries.column_names)
-        columns, notices = choose_columns(names, asked)
-        samples, problems = _samples(entries, columns, positive_value, Path(source).name)
+        columns, notices = choose_columns(entries.column_names, asked)
+        samples, problems = _samples(entries.rows, columns, positive_value, Path(source).name)
         if positive_value is not None:
-            notices += _told_values(entries, str(columns.arm), positive_value)
-    notices += settle(problems, skip_bad=skip_bad)
+            notices += _told_values(entries.rows, str(columns.arm), positive_value)
+    notices += settle(problems, skip_bad=skip_bad, error=SamplesError)
     if not samples:
-        raise ArtifactsError(f"{source} holds no sound row.")
-    return Imported("samples", str(source), tuple(samples), notices=tuple(notices))
+        raise SamplesError(f"{source} holds no sound row.")
+    return Imported("samples", str(source), tuple(samples), notices=tuple(notices), left_out=tuple(problems))
 
 
 def choose_columns(names: Sequence[str], asked: Columns) -> tuple[Columns, list[str]]:
-    """The columns asked for, the others guessed by name, and what to tell of both; ArtifactsError for one that is missing."""
+    """The columns asked for, the others guessed by name, and what to tell of both; SamplesError for one that is missing."""
     chosen: dict[str, str | None] = {}
     notices = []
     for what in (one.name for one in fields(Columns)):
         column = getattr(asked, what)
         if column is not None and column not in names:
-            raise ArtifactsError(f"There is no column {column!r}; there are {_listed(names)}.")
+            raise SamplesError(f"There is no column {column!r}; there are {_listed(names)}.")
         taken = {*chosen.values(), *(getattr(asked, one.name) for one in fields(Columns))}
         guess = next((name for name in GUESSES[what] if name in names and name not in taken), None)
         chosen[what] = column or guess
         if chosen[what] is None and what in NEEDED:
-            raise ArtifactsError(
+            raise SamplesError(
                 f"No column holds the {what} as far as names tell; there are {_listed(names)}.",
                 hint=f"Name it with --{what}.",
             )
@@ -105,22 +105,37 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-def _load(source: str, config: str | None, split: str | None, scratch: Path) -> Any:
-    """The rows as a dataset of one split; nothing is looked up elsewhere but what is named so."""
+@dataclass(frozen=True, slots=True)
+class _Dataset:
+    """Rows that the library reads one after the other, as often as they are asked for."""
+
+    column_names: tuple[str, ...]
+    rows: Iterable[Entry]
+
+
+def _load(source: str, config: str | None, split: str | None, scratch: Path) -> FileEntries | _Dataset:
+    """The rows of a file, or of one split of a dataset; nothing is looked up elsewhere but what is named so."""
+    file = Path(source)
+    if file.is_file() and file.suffix.lower() in JSON | CSV.keys():
+        return read_entries(file)
     import datasets
     from datasets.exceptions import DatasetsError
 
     datasets.disable_progress_bars()
+    # What it logs of a file that it cannot read is told as our error.
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     try:
-        found = _open_hub(source, config, scratch) if source.startswith(HUB) else _open(Path(source), config, scratch)
-    except (DatasetsError, ValueError, TypeError, KeyError, OSError, StopIteration, csv.Error) as error:
+        found = _open_hub(source, config, scratch) if source.startswith(HUB) else _open(file, config, scratch)
+    except (DatasetsError, ValueError, TypeError, KeyError, OSError, StopIteration) as error:
         said = str(error.__cause__ or error).strip().partition("\n")[0][:200]
-        raise ArtifactsError(f"{source} cannot be read as a dataset: {said or type(error).__name__}.") from error
-    if not isinstance(found, datasets.DatasetDict):
-        return found
-    if (split or next(iter(found))) not in found or (split is None and len(found) > 1):
-        raise ArtifactsError(f"{source} has the splits {_listed(found)}.", hint="Name one of them with --split.")
-    return found[split or next(iter(found))]
+        raise SamplesError(
+            f"{source} cannot be read as a dataset: {said.rstrip('.') or type(error).__name__}."
+        ) from error
+    if isinstance(found, datasets.DatasetDict):
+        if (split or next(iter(found))) not in found or (split is None and len(found) > 1):
+            raise SamplesError(f"{source} has the splits {_listed(found)}.", hint="Name one of them with --split.")
+        found = found[split or next(iter(found))]
+    return _Dataset(tuple(found.column_names), found)
 
 
 def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
@@ -132,7 +147,7 @@ def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
     try:
         return datasets.load_dataset(name, config, cache_dir=str(scratch))
     except (OfflineModeIsEnabled, ConnectionError, HfHubHTTPError) as error:
-        raise ArtifactsError(
+        raise SamplesError(
             f"The hub could not be asked for {name}.", hint="Without a network, name a file or a folder."
         ) from error
 
@@ -144,32 +159,20 @@ def _open(source: Path, config: str | None, scratch: Path) -> Any:
         if (source / "dataset_dict.json").is_file() or (source / "state.json").is_file():
             return datasets.load_from_disk(str(source))
         return datasets.load_dataset(str(source), config, cache_dir=str(scratch))
-    builder = BUILDERS.get(source.suffix.lower())
-    if not source.is_file() or builder is None:
+    if not source.is_file() or source.suffix.lower() != ".parquet":
         absent = f"there is no such file; a dataset of the hub is named {HUB}owner/name"
-        why = f"it must end in {', '.join(BUILDERS)}, or be a folder" if source.is_file() else absent
-        raise ValueError(why)
-    options = _csv_options(source) if builder == "csv" else {}
-    return datasets.load_dataset(builder, data_files=str(source), cache_dir=str(scratch), **options)
-
-
-def _csv_options(source: Path) -> dict[str, Any]:
-    """How a CSV file is read: every cell is text as it stands, so that NA is a word and 007 no number."""
-    import datasets
-
-    tab = "\t" if source.suffix.lower() == ".tsv" else ","
-    with source.open(encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file, delimiter=tab), [])
-    features = datasets.Features({name: datasets.Value("string") for name in header})
-    return {"features": features, "na_filter": False, "encoding": "utf-8-sig", "sep": tab}
+        raise ValueError(f"it must end in {', '.join(ENDINGS)}, or be a folder" if source.is_file() else absent)
+    return datasets.load_dataset("parquet", data_files=str(source), cache_dir=str(scratch))
 
 
 def _samples(
-    entries: Iterable[Mapping[str, Any]], columns: Columns, positive_value: str | None, file: str
+    entries: Iterable[Entry], columns: Columns, positive_value: str | None, file: str
 ) -> tuple[list[ImportedSample], list[Problem]]:
     samples, problems = [], []
     for number, entry in enumerate(entries, start=1):
         try:
+            if isinstance(entry, str):
+                raise Unsound(entry)
             samples.append(_sample(entry, columns, positive_value))
         except Unsound as unsound:
             problems.append(Problem(file, number, str(unsound)))
@@ -177,14 +180,14 @@ def _samples(
 
 
 def _sample(entry: Mapping[str, Any], columns: Columns, positive_value: str | None) -> ImportedSample:
-    rating = _rating(entry[columns.rating], columns.rating) if columns.rating else None
-    prompt = entry[columns.prompt] if columns.prompt else None
+    rating = _rating(entry.get(columns.rating), columns.rating) if columns.rating else None
+    prompt = entry.get(columns.prompt) if columns.prompt else None
     return ImportedSample(
-        concept=checked_concept(entry[str(columns.concept)], str(columns.concept)),
+        concept=checked_concept(entry.get(str(columns.concept)), str(columns.concept)),
         quadrant=None,
-        arm="positive" if _is_positive(entry[str(columns.arm)], str(columns.arm), positive_value) else "negative",
+        arm="positive" if _is_positive(entry.get(str(columns.arm)), str(columns.arm), positive_value) else "negative",
         prompt="" if prompt is None else checked_text(prompt, str(columns.prompt)),
-        text=checked_text(entry[str(columns.text)], str(columns.text)),
+        text=checked_text(entry.get(str(columns.text)), str(columns.text)),
         judgment=None if rating is None else ImportedJudgment(None, rating, None),
     )
 
@@ -207,10 +210,11 @@ def _is_positive(value: object, name: str, positive_value: str | None) -> bool:
     return text.casefold() in POSITIVE
 
 
-def _told_values(entries: Any, column: str, positive_value: str) -> Iterator[str]:
-    """Which values were taken for which arm; ArtifactsError where none is the positive one."""
-    counts = Counter(str(value).strip() for value in entries[column] if value is not None)
+def _told_values(entries: Iterable[Entry], column: str, positive_value: str) -> Iterator[str]:
+    """Which values were taken for which arm; SamplesError where none is the positive one."""
+    values = (entry.get(column) for entry in entries if not isinstance(entry, str))
+    counts = Counter(str(value).strip() for value in values if value is not None)
     if positive_value not in counts:
-        raise ArtifactsError(f"No row has {positive_value!r} in the column {column!r}.")
+        raise SamplesError(f"No row has {positive_value!r} in the column {column!r}.")
     others = [value for value, _ in counts.most_common() if value != positive_value]
     yield f"positive: {positive_value!r}; negative: {_listed(others[:10])}{' and more' if len(others) > 10 else ''}"
