@@ -31,7 +31,7 @@ def concept_layers(lines: Sequence[LayerLine], *, colours: Palette) -> go.Figure
     if floor is not None:
         made.add_hline(y=floor, line={"width": 1.2, "dash": "dash", "color": colours.muted})
     made.update_xaxes(tickvals=list(range(len(names))), ticktext=[plain(name) for name in names], showgrid=False)
-    made.update_xaxes(range=[-0.5, len(names) - 0.5], zeroline=False)
+    made.update_xaxes(title="What lenses read, joined layers last", range=[-0.5, len(names) - 0.5], zeroline=False)
     made.update_yaxes(title="F1 (dashed: always firing)", range=(-0.03, 1.03), dtick=0.2, zeroline=False)
     return made
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from app.charts.table import Table, table
 from engine.figures.base import figure, plain, translucent
-from engine.figures.palette import Palette
+from engine.figures.palette import Palette, blended, contrast
 from engine.words import RATINGS, count, integer
 
 SIDE_PX: Final = 400
@@ -29,11 +29,11 @@ def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colou
             y=[row for row, _, _ in cells],
             mode="markers+text",
             text=[integer(n) if n else "·" for _, _, n in cells],
-            textfont={"color": [colours.page if share > 0.55 else colours.text for share in shares], "size": 13},
+            textfont={"color": [_ink(share, colours) for share in shares], "size": 13},
             marker={
                 "symbol": "square",
                 "size": _SQUARE_PX,
-                "color": [translucent(colours.accent, 0.05 + 0.9 * share) for share in shares],
+                "color": [translucent(colours.accent, _opacity(share)) for share in shares],
                 "line": {"width": [2 if row == column else 0 for row, column, _ in cells], "color": colours.accent},
             },
             customdata=[[row, column] for row, column, _ in cells],
@@ -49,6 +49,16 @@ def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colou
     made.update_xaxes(title=plain(second, at_most=40), **axis)
     made.update_yaxes(title=plain(first, at_most=40), **axis)
     return made
+
+
+def _opacity(share: float) -> float:
+    return 0.05 + 0.9 * share
+
+
+def _ink(share: float, colours: Palette) -> str:
+    """Of the text's colour and the page's, the one that is the easier to read on such a square."""
+    ground = blended(colours.accent, colours.page, _opacity(share))
+    return max(colours.text, colours.page, key=lambda ink: contrast(ink, ground))
 
 
 def confusion_table(counts: Sequence[Sequence[int]], *, first: str, second: str) -> Table:

@@ -43,7 +43,9 @@ def drift(batches: Sequence[tuple[str, dict[str, Estimate]]], *, colours: Palett
                 hoverinfo="text",
             )
         )
-    made.update_xaxes(tickvals=list(range(len(labels))), ticktext=labels, showgrid=False, zeroline=False)
+    made.update_xaxes(
+        title="In the order of time", tickvals=list(range(len(labels))), ticktext=labels, showgrid=False, zeroline=False
+    )
     made.update_yaxes(title="Judge less people (rating points)", zeroline=False)
     return made
 

@@ -40,7 +40,7 @@ def layer_sweep(layers: Sequence[LayerMean], *, colours: Palette, height: int) -
             hoverinfo="text",
         )
     )
-    made.update_xaxes(type="category", showgrid=False)
+    made.update_xaxes(title="What lenses read, first layers first", type="category", showgrid=False)
     made.update_yaxes(title="Mean F1, 95 % interval", tickformat=".2f", zeroline=False)
     return made
 

@@ -11,6 +11,7 @@ from engine.figures.palette import Palette, hue
 from engine.words import UNKNOWN, number
 
 _MANY = 60
+_UNITS = {"gap": "rating points", "good share": "0–1, of positives", "topic accuracy": "0–1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Dot:
     quadrant: str | None
     x: float
     f1: float
+
+
+def named(predictor: str) -> str:
+    """A predictor with its unit, where it has one that its name does not tell."""
+    return f"{predictor} ({_UNITS[predictor]})" if predictor in _UNITS else predictor
 
 
 def predictor_scatter(dots: Sequence[Dot], *, predictor: str, colours: Palette, height: int) -> go.Figure:
@@ -45,12 +51,12 @@ def predictor_scatter(dots: Sequence[Dot], *, predictor: str, colours: Palette, 
             unselected={"marker": {"opacity": 1}},
         )
     )
-    made.update_xaxes(title=predictor.capitalize(), zeroline=False)
+    made.update_xaxes(title=named(predictor).capitalize(), zeroline=False)
     made.update_yaxes(title="Measured F1, out of fold", zeroline=False, tickformat=".2f")
     return made
 
 
 def predictor_table(dots: Sequence[Dot], *, predictor: str) -> Table:
     """One row a concept."""
-    columns = ("concept", "name", "quadrant", predictor, "F1 (0-1, out of fold)")
+    columns = ("concept", "name", "quadrant", named(predictor), "F1 (0-1, out of fold)")
     return table(columns, ((dot.concept, dot.name, dot.quadrant, dot.x, dot.f1) for dot in dots))

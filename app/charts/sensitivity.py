@@ -49,7 +49,7 @@ def sensitivity(sweep: Sweep, *, at: float | None, colours: Palette, height: int
         made.add_vline(x=at, line={"width": 1.3, "dash": "dash", "color": colours.warning})
     ticks = {"tickvals": [1, 2, 3, 4]} if sweep.of == "k" else {"dtick": 0.25, "tick0": 0}
     made.update_xaxes(title=TITLES[sweep.of], zeroline=False, showgrid=False, **ticks)
-    made.update_yaxes(range=[0, 1.03], tickformat=".1f", dtick=0.2, zeroline=False)
+    made.update_yaxes(title="F1 ceiling", range=[0, 1.03], tickformat=".1f", dtick=0.2, zeroline=False)
     return made
 
 

@@ -14,6 +14,7 @@ from engine.figures.points import smallest_gaps
 from engine.words import CEILINGS, GAP, QUADRANT, UNKNOWN, count, integer
 
 _ROWS: Final = 60
+_BOX_PX: Final = 478
 
 
 def show(here: Context) -> None:
@@ -87,13 +88,14 @@ def _forest(view: overview.Overview, colours: Palette) -> None:
         notices.note("Gaps appear here once samples are rated.")
         return
     shown = smallest_gaps(view.points, _ROWS)
+    made = charts.forest(shown, colours=colours)
     picked = plots.draw(
-        charts.forest(shown, colours=colours),
+        made,
         key="forest",
         name="overview gap by concept",
         table=lambda: map_table(view.points),
         on_select="rerun",
-        box_px=478,
+        box_px=_BOX_PX if made.layout.height > _BOX_PX else None,
     )
     _open_concept(picked)
     if len(shown) < len(view.points):

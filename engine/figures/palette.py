@@ -1,7 +1,8 @@
 """Colours and type of everything that we show, one palette for each theme: screens, charts and the report take them from here.
 
-Quadrant hues are Tol's vibrant scheme, safe for colour-blind readers, and never stand without their letter. Gaps use a
-scale of their own that runs from brown (negatives are the more relevant) over grey (no gap) to indigo.
+Quadrant hues differ in lightness as well as in hue, so that those who see fewer colours tell them apart too, and never stand
+without their letter. Gaps use a scale of their own that runs from brown (negatives are the more relevant) over grey (no gap)
+to indigo.
 """
 
 from dataclasses import dataclass
@@ -36,9 +37,9 @@ LIGHT: Final = Palette(
     page="#fbfbfa",
     accent="#4a41c4",
     positive="#4a41c4",
-    negative="#9a9fa6",
+    negative="#858b93",
     warning="#9a5b00",
-    quadrants={"A": "#0072b8", "B": "#008276", "C": "#c44f0a", "D": "#c02a72"},
+    quadrants={"A": "#0b54b5", "B": "#015f46", "C": "#a83806", "D": "#d42369"},
     none="#6e747c",
     gap_scale=((0, "#7a4a12"), (0.25, "#c9974f"), (0.5, "#dddcd8"), (0.75, "#8c86dd"), (1, "#2b2196")),
 )
@@ -52,7 +53,7 @@ DARK: Final = Palette(
     positive="#8f88ff",
     negative="#7c828b",
     warning="#e3a548",
-    quadrants={"A": "#4fb3ea", "B": "#3cc4b4", "C": "#f58c4b", "D": "#f07ab0"},
+    quadrants={"A": "#4c96ec", "B": "#7bdbd3", "C": "#f99a6c", "D": "#fb4a98"},
     none="#858b94",
     gap_scale=((0, "#f0b25a"), (0.25, "#a57330"), (0.5, "#55585e"), (0.75, "#766ce0"), (1, "#b9b4ff")),
 )
@@ -61,6 +62,28 @@ DARK: Final = Palette(
 def hue(quadrant: str | None, colours: Palette) -> str:
     """The hue of a quadrant, or that of concepts without one."""
     return colours.quadrants.get(quadrant or "", colours.none)
+
+
+def blended(colour: str, ground: str, opacity: float) -> str:
+    """What a translucent #rrggbb colour looks like on a ground of one."""
+    over, under = _channels(colour), _channels(ground)
+    return "#" + "".join(f"{round(opacity * o + (1 - opacity) * u):02x}" for o, u in zip(over, under, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two #rrggbb colours from 1 to 21, as WCAG 2 defines it; small text needs 4.5."""
+    dark, bright = sorted((_luminance(one), _luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    shares = (channel / 255 for channel in _channels(colour))
+    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def css_variables(colours: Palette) -> str:

@@ -176,8 +176,10 @@ def _measure(estimate: Json | None) -> str:
         return UNKNOWN
     if estimate["value"] is None:
         return f'<span class="lg-muted" title="{markup.text(estimate["reason"])}">{UNKNOWN}</span>'
-    p = "" if estimate.get("p") is None else f", p {_p(estimate['p'])}"
-    return f"{number(estimate['value'])}<small>{_bounds(estimate)}{p}, n {integer(estimate['n'])}</small>"
+    n = f"n {integer(estimate['n'])}"
+    if estimate.get("p") is None:
+        return f"{number(estimate['value'])}<small>{_bounds(estimate)}, {n}</small>"
+    return f"{number(estimate['value'])}<small>{_bounds(estimate)}</small><small>p {_p(estimate['p'])}, {n}</small>"
 
 
 def _with_bounds(estimate: Json) -> str:

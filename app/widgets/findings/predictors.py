@@ -126,7 +126,7 @@ def table(found: Sequence[Json]) -> str:
         )
     return (
         '<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr><th>Predictor</th><th>Concepts</th>'
-        f"{head}<th>Adjusted p</th><th>What that supports</th></tr></thead><tbody>{body}</tbody></table></div>"
+        f"{head}<th>Adjusted p</th><th class=lg-words>What that supports</th></tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
