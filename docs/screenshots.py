@@ -1,9 +1,12 @@
 """Photograph every screen of a study in both themes and two widths: `python docs/screenshots.py [STUDY] [FOLDER]`.
 
-Without a study it is the demo's, made first where there is none. Images are named screen-theme-width.png.
+Without a study it is the demo's, made first where there is none. Images are named screen-theme-width.png. The pictures are of a
+copy in which two people, who never were, have audited some pairs: they rate as the judge did, with a draw of the dice.
 """
 
 import argparse
+import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +18,9 @@ from playwright.sync_api import Browser
 ROOT = Path(__file__).parents[1]
 # The helpers that start a dashboard belong to the tests, which are not installed.
 sys.path.insert(0, str(ROOT))
+from app import data  # noqa: E402
+from app.data import review  # noqa: E402
+from app.state import COOKIE  # noqa: E402
 from tests.support.dashboard import open_browser, serve, settle  # noqa: E402
 
 DEMO = ROOT / "studies" / "demo"
@@ -37,6 +43,33 @@ SCREENS = {
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((1440, 900), (1100, 720))
 
+PEOPLE = {"Ana": 26, "Ben": 20}
+"""Who audits, and how many pairs; the first of them is at the screens."""
+
+
+def rehearse(study: Path, folder: Path) -> Path:
+    """A copy of the study in which people have audited pairs, where a judge has rated it; returns its folder."""
+    copy = Path(shutil.copytree(study, folder / study.name))
+    run = data.load_runs(copy)[0]
+    run_id, judges = run.run_id, data.load_judges(copy, run.run_id)
+    if judges:
+        judge_id, dice = judges[0].judge_id, random.Random(0)
+        review.plan_audit(copy, run_id, judge_id, n_ratings=min(2 * max(PEOPLE.values()), run.n_pairs))
+        for name, n in PEOPLE.items():
+            desk = review.Desk(copy, run_id, judge_id, name, "audit", n_raters=2)
+            for _ in range(n):
+                _rate(desk, dice)
+    return copy
+
+
+def _rate(desk: review.Desk, dice: random.Random) -> None:
+    item = review.take(desk, n=1)[0]
+    named = {"concept": item.concept, "sample_id": item.sample_id}
+    pair = data.load_pair(desk.folder, desk.run_id, desk.judge_id, form_rule="loop", **named)
+    judged = pair.detail.judge_rating if pair else None
+    rating = min(5, max(1, round(judged or 3) + dice.choice((-2, -1, 0, 0, 0, 0, 1))))
+    review.add_rating(desk, item, rating=rating, reason=None, blind=True, rating_id=data.new_rating_id())
+
 
 def photograph(study: Path, folder: Path) -> list[Path]:
     """Serve the study and write the images; returns their files."""
@@ -55,6 +88,7 @@ def _all_screens(
     browser: Browser, address: str, folder: Path, *, theme: Literal["light", "dark"], width: int, height: int
 ) -> list[Path]:
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+    context.add_cookies([{"name": COOKIE, "value": next(iter(PEOPLE)), "url": address}])
     page = context.new_page()
     files = []
     for name, path in SCREENS.items():
@@ -78,8 +112,9 @@ def main() -> None:
         # Finished work is not done again, so this costs little where the demo is there already.
         command = [sys.executable, "-m", "engine.cli", "demo", "--no-serve", "--study", str(DEMO)]
         subprocess.run(command, check=True)
-    for file in photograph(arguments.study.resolve(), arguments.folder):
-        print(file)
+    with tempfile.TemporaryDirectory() as folder:
+        for file in photograph(rehearse(arguments.study.resolve(), Path(folder)), arguments.folder):
+            print(file)
 
 
 if __name__ == "__main__":
