@@ -10,6 +10,7 @@ from typing import Any
 from app.data.concepts import Lens
 from app.data.later import as_of
 from app.data.memory import remembered
+from app.data.rated import asker
 from app.data.study import Profile
 from db import connect
 from engine.exchange.activation_report import load_activations
@@ -24,8 +25,10 @@ Json = dict[str, Any]
 def load_claims(
     folder: Path, run_id: str, judge_id: str | None, *, family: str | None, form_rule: FormRule, k: int
 ) -> StudyClaims:
-    """The claim ledger of a run by one judge's verdicts and one family of lenses; seconds on a large study."""
-    return build_claims(folder, run_id=run_id, judge_id=judge_id, family=family, form_rule=form_rule, k=k)
+    """The claim ledger of a run by one judge's verdicts and one family of lenses; the first time seconds on a large study."""
+    return build_claims(
+        folder, run_id=run_id, judge_id=judge_id, family=family, form_rule=form_rule, k=k, ask=asker(folder)
+    )
 
 
 def load_activation_report(
@@ -34,7 +37,9 @@ def load_activation_report(
     """What was measured last of the run's activations, with outputs against activations; None where nothing was."""
     key = ("activations", run_id, judge_id, form_rule, k, as_of(folder))
     return remembered(
-        folder, key, lambda: load_activations(folder, run_id, judge_id=judge_id, k=k, form_rule=form_rule)
+        folder,
+        key,
+        lambda: load_activations(folder, run_id, judge_id=judge_id, k=k, form_rule=form_rule, ask=asker(folder)),
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from app.data.rated import asker
 from app.data.rows import read
 from engine.exchange.agreement import build_agreement
 from engine.exchange.audit_agreement import build_audit_agreement
@@ -74,13 +75,13 @@ class Votes:
 
 
 def load_audit_agreement(folder: Path, run_id: str) -> Json:
-    """How far judges and people agree on audited pairs, and whether judges drift; seconds on a large study."""
-    return build_audit_agreement(folder, run_id=run_id)
+    """How far judges and people agree on audited pairs, and whether judges drift; the first time seconds on a large study."""
+    return build_audit_agreement(folder, run_id=run_id, ask=asker(folder))
 
 
 def load_all_agreement(folder: Path, run_id: str) -> Json:
     """How far judges agree with each other and with overrides on all pairs, which is no fair sample of people's ratings."""
-    return build_agreement(folder, run_id=run_id)
+    return build_agreement(folder, run_id=run_id, ask=asker(folder))
 
 
 def load_votes(folder: Path, run_id: str) -> Votes:

@@ -138,7 +138,7 @@ def load_ratings(folder: Path, run_id: str) -> pyarrow.Table:
 
 def _between(folder: Path, run_id: str) -> tuple[Between, ...]:
     with connect(folder) as cursor:
-        rows = cursor.execute(query("agreement.audited_between_people"), {"run_id": run_id}).fetchall()
+        rows = cursor.execute(query("agreement.audited_between_people"), {"run_id": run_id, "concept": None}).fetchall()
     by_two: dict[tuple[str, str], list[AuditedRow]] = {}
     for concept, arm, first, second, *rest in rows:
         by_two.setdefault((first, second), []).append((concept, arm, *rest))

@@ -46,11 +46,13 @@ order by grain desc, name, outputs, measure;
 -- name: cells
 -- Pairs of these lenses, one a concept, by concept, arm, what the output is worth, and whether the lens fires on its activation out
 -- of fold, in most rounds of cross-validation. is_on_topic is null where nobody rated the pair; the examples are the first few
--- samples in the run's order.
+-- samples in the run's order. Of all concepts or of one.
 with decided as (
     select lens_id, sample_id, avg(fires::integer) >= 0.5 as fires
     from lens_scores
-    where lens_id in (select unnest($lens_ids))
+    where
+        lens_id in (select unnest($lens_ids))
+        and ($concept is null or lens_id in (select lens_id from lenses where concept = $concept))
     group by lens_id, sample_id
 )
 select
@@ -61,5 +63,6 @@ join lenses l on l.lens_id = d.lens_id
 join verdicts($run_id, $judge_id) v on v.concept = l.concept and v.sample_id = d.sample_id
 join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
 join forms f on f.sample_id = d.sample_id
+where $concept is null or l.concept = $concept and v.concept = $concept
 group by c.position, v.concept, c.quadrant, v.arm, is_good, is_on_topic, d.fires
 order by c.position, v.arm, is_good, is_on_topic, d.fires;

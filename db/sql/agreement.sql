@@ -14,11 +14,12 @@ group by all
 order by all;
 
 -- name: with_overrides
--- How often each judge and people who overrode pairs that they came across gave which ratings, by judge, concept and arm.
+-- How often each judge and people who overrode pairs that they came across gave which ratings, by concept, judge and arm: in the
+-- whole run or in one concept.
 with overridden as materialized (
     select concept, sample_id, cast(rating as double) as person_rating
     from ratings_in_force
-    where run_id = $run_id and source = 'override'
+    where run_id = $run_id and source = 'override' and ($concept is null or concept = $concept)
 ),
 rated as (
     select g.judge_id, g.concept, g.sample_id, round(avg(coalesce(g.expected_rating, g.rating)), 9) as judge_rating
@@ -26,7 +27,7 @@ rated as (
     semi join overridden o on o.concept = g.concept and o.sample_id = g.sample_id
     group by all
 )
-select r.judge_id, p.concept, p.arm, r.judge_rating as first_rating, o.person_rating as second_rating, count(*) as n
+select p.concept, r.judge_id, p.arm, r.judge_rating as first_rating, o.person_rating as second_rating, count(*) as n
 from overridden o
 join rated r on r.concept = o.concept and r.sample_id = o.sample_id
 join pairs p on p.run_id = $run_id and p.concept = o.concept and p.sample_id = o.sample_id
@@ -35,13 +36,14 @@ group by all
 order by all;
 
 -- name: audited_votes
--- Drawn pairs that a person rated blind, with each judge's rating or that of one: when the judge gave its last vote, when the person
--- rated, both ratings, and the probability with which the pair was drawn. The person's is the audit rating: an override of a drawn
--- pair was given in sight of the judge's. A judge's is the mean of its votes, rounded only as far as their order decides its digits.
+-- Drawn pairs of a run, or of one of its concepts, that a person rated blind, with each judge's rating or that of one: when the
+-- judge gave its last vote, when the person rated, both ratings, and the probability with which the pair was drawn. The person's is
+-- the audit rating: an override of a drawn pair was given in sight of the judge's. A judge's is the mean of its votes, rounded only
+-- as far as their order decides its digits.
 with audited as materialized (
     select concept, sample_id, arm, cast(audit_rating as double) as person_rating, probability
     from audit_pairs($run_id)
-    where is_audited and audit_rating is not null
+    where is_audited and audit_rating is not null and ($concept is null or concept = $concept)
 ),
 -- The votes are sought by the pairs, so that a few audited ones among a million are soon found.
 voted as (
@@ -54,14 +56,14 @@ voted as (
     group by all
 )
 select
-    v.judge_id, a.concept, a.sample_id, a.arm, v.judged_at, r.rated_at, v.judge_rating, a.person_rating, a.probability
+    a.concept, v.judge_id, a.sample_id, a.arm, v.judged_at, r.rated_at, v.judge_rating, a.person_rating, a.probability
 from audited a
 join voted v on v.concept = a.concept and v.sample_id = a.sample_id
 join ratings_in_force h
     on h.run_id = $run_id and h.concept = a.concept and h.sample_id = a.sample_id and h.source = 'audit'
 join ratings r on r.order_number = h.order_number
 where v.judge_rating is not null
-order by v.judge_id, a.concept, a.sample_id;
+order by a.concept, v.judge_id, a.sample_id;
 
 -- name: audited_between_people
 -- How often any two people who rated one drawn pair gave which ratings, each by their own latest audit rating that is not undone,
@@ -75,7 +77,7 @@ select
 from audit_pairs($run_id) p
 join own a on a.concept = p.concept and a.sample_id = p.sample_id
 join own b on b.concept = p.concept and b.sample_id = p.sample_id and a.reviewer < b.reviewer
-where p.is_audited
+where p.is_audited and ($concept is null or p.concept = $concept)
 group by all
 order by all;
 

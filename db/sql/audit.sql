@@ -36,3 +36,7 @@ select concept, sample_id, probability
 from audit_pairs($run_id)
 where is_drawn and not is_audited
 order by md5(concept || ' ' || sample_id), concept, sample_id;
+
+-- name: n_plans
+-- How often an audit of the run was planned.
+select count(*) from audit_plans where run_id = $run_id;

@@ -1,16 +1,16 @@
 -- name: firing
 -- On how many pairs of each kind the named lenses were asked out of fold, and on how many they fired: by concept, arm, kind of
--- negative, whether the output is degenerate (null: not measured) and whether its verdict is off topic, at most k (null: unrated).
--- Rounds of cross-validation count each.
+-- negative, whether the output is degenerate (null: not measured) and its verdict as one of the five ratings (null: unrated).
+-- Rounds of cross-validation count each. Of all concepts or of one.
 select
     l.concept, v.arm, v.negative_kind,
     case when $form_rule = 'study' then f.form_study else f.form_loop end != 'good' as is_degenerate,
-    v.bin <= $k as is_off_topic, count(*) as n, count(*) filter (s.fires) as n_fires
+    v.bin, count(*) as n, count(*) filter (s.fires) as n_fires
 from lenses l
 join lens_scores s on s.lens_id = l.lens_id
 join verdicts($run_id, $judge_id) v on v.concept = l.concept and v.sample_id = s.sample_id
 left join forms f on f.sample_id = s.sample_id
-where list_contains($lens_ids, l.lens_id)
+where list_contains($lens_ids, l.lens_id) and ($concept is null or l.concept = $concept and v.concept = $concept)
 group by all
 order by all;
 

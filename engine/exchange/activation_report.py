@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from db import connect, query
+from engine.exchange.ask import Ask, asking
 from engine.stats.activation_cells import CellCount, CellTable, Worth, cell_table
 from engine.stats.form import FormRule
 
@@ -21,10 +22,14 @@ _LENS_ID = 20
 """Place of that column in rows of `findings.lenses`."""
 
 
-def load_activations(study: Path, run_id: str, *, judge_id: str | None, k: int, form_rule: FormRule) -> Json | None:
+def load_activations(
+    study: Path, run_id: str, *, judge_id: str | None, k: int, form_rule: FormRule, ask: Ask | None = None
+) -> Json | None:
     """What was measured last in a run, by the form rule if anything was, with outputs against activations; else None."""
     quality = load_quality(study, run_id, form_rule=form_rule)
-    return quality and quality | {"outputs_against_activations": load_cells(study, quality, judge_id=judge_id, k=k)}
+    return quality and quality | {
+        "outputs_against_activations": load_cells(study, quality, judge_id=judge_id, k=k, ask=ask)
+    }
 
 
 def load_quality(
@@ -64,18 +69,21 @@ def _by_grain(results: Iterable[tuple[Any, ...]]) -> dict[str, dict[str, Json]]:
     return found
 
 
-def load_cells(study: Path, quality: Mapping[str, Any], *, judge_id: str | None, k: int) -> Json:
+def load_cells(
+    study: Path, quality: Mapping[str, Any], *, judge_id: str | None, k: int, ask: Ask | None = None
+) -> Json:
     """Outputs against activations for the lenses that a measuring is of, trained on outputs; `reason` where there are none."""
     family, layer, run = quality["family"], quality["layer"], quality["run"]
     with connect(study) as cursor:
-        lenses = cursor.execute(query("findings.lenses"), {"run_id": run, "concept": None}).fetchall()
+        ask = ask or asking(cursor)
+        lenses = ask("findings.lenses", {"run_id": run, "concept": None})
         own = [
             row[_LENS_ID]
             for row in lenses
             if row[1] == family and list(row[2]) == [layer] and (row[3], row[4]) == ("output", quality["mode"])
         ]
         values = {"run_id": run, "judge_id": judge_id, "lens_ids": own, "form_rule": quality["form_rule"], "k": k}
-        rows = cursor.execute(query("activation_quality.cells"), values | {"n_examples": N_EXAMPLES}).fetchall()
+        rows = ask("activation_quality.cells", values | {"n_examples": N_EXAMPLES, "concept": None})
     counts = [
         CellCount(concept, quadrant, arm == "positive", is_good, is_on_topic, fires, n, tuple(examples))
         for concept, quadrant, arm, is_good, is_on_topic, fires, n, examples in rows

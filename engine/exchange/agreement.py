@@ -11,13 +11,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db import connect, query
+from db import connect
+from engine.exchange.ask import Ask, asking
 from engine.exchange.audited_ratings import (
     AuditedRow,
     Draws,
@@ -41,15 +41,18 @@ SOURCES = {
 }
 
 
-def build_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000) -> Json:
+def build_agreement(
+    study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000, ask: Ask | None = None
+) -> Json:
     """Agreement of every two judges of a run (the newest with samples by default) and of each judge with people.
 
     Where there is nothing to compare, `reason` says what to do. StudyMissing when the study holds no such run.
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
-        judges = load_judges(cursor, run)
-        compared = [*_between_judges(cursor, run, judges), *_with_people(cursor, run, judges)]
+        ask = ask or asking(cursor)
+        judges = load_judges(ask, run)
+        compared = [*_between_judges(ask, run, judges), *_with_people(ask, run, judges)]
     return {
         "run": run,
         "judges": judges,
@@ -61,9 +64,9 @@ def build_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_
     }
 
 
-def load_judges(cursor: duckdb.DuckDBPyConnection, run: str) -> list[Json]:
+def load_judges(ask: Ask, run: str) -> list[Json]:
     """The judges of a run, the one that is shown first before the others."""
-    return [_judge(row) for row in cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()]
+    return [_judge(row) for row in ask("findings.judges", {"run_id": run})]
 
 
 def _judge(row: tuple[Any, ...]) -> Json:
@@ -82,20 +85,19 @@ def _judge(row: tuple[Any, ...]) -> Json:
     return {"kind": "judge"} | dict(zip(names, row, strict=True))
 
 
-def _between_judges(cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]) -> list[Compared]:
-    statement = query("agreement.between_judges")
+def _between_judges(ask: Ask, run: str, judges: list[Json]) -> list[Compared]:
     return [
-        (a, b, _evenly(cursor.execute(statement, {"run_id": run, "first": a["id"], "second": b["id"]}).fetchall()))
+        (a, b, _evenly(ask("agreement.between_judges", {"run_id": run, "first": a["id"], "second": b["id"]})))
         for a, b in combinations(judges, 2)
     ]
 
 
-def _with_people(cursor: duckdb.DuckDBPyConnection, run: str, judges: list[Json]) -> list[Compared]:
+def _with_people(ask: Ask, run: str, judges: list[Json]) -> list[Compared]:
     """One comparison for a judge and each source that has rated a pair which the judge rated too."""
-    audited = load_audited_votes(cursor, run)
+    audited = load_audited_votes(ask, run)
     overridden: dict[str, list[tuple[Any, ...]]] = {}
-    for judge_id, *row in cursor.execute(query("agreement.with_overrides"), {"run_id": run}).fetchall():
-        overridden.setdefault(judge_id, []).append(tuple(row))
+    for concept, judge_id, *row in ask("agreement.with_overrides", {"run_id": run, "concept": None}):
+        overridden.setdefault(judge_id, []).append((concept, *row))
     compared = []
     for judge in judges:
         rows = {

@@ -7,10 +7,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from db import connect, query
+from db import connect
 from engine.exchange.agreement import load_judges
+from engine.exchange.ask import Ask, asking
 from engine.exchange.audited_ratings import (
     AuditedRow,
     AuditedVote,
@@ -28,7 +27,9 @@ Json = dict[str, Any]
 ANY_TWO: Json = {"kind": "any two people"}
 
 
-def build_audit_agreement(study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000) -> Json:
+def build_audit_agreement(
+    study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000, ask: Ask | None = None
+) -> Json:
     """Agreement of judges and people on the audited pairs of a run, by arm, and each judge's drift.
 
     Audited: drawn, and rated blind by somebody; overrides count nowhere. Pairs are weighted by 1/π where their probabilities
@@ -36,10 +37,11 @@ def build_audit_agreement(study: Path, *, run_id: str | None = None, seed: int =
     """
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
-        judges = load_judges(cursor, run)
-        votes = load_audited_votes(cursor, run)
-        people = _people(cursor, run)
-        versions = cursor.execute(query("agreement.rubric_versions"), {"run_id": run}).fetchall()
+        ask = ask or asking(cursor)
+        judges = load_judges(ask, run)
+        votes = load_audited_votes(ask, run)
+        people = _people(ask, run)
+        versions = ask("agreement.rubric_versions", {"run_id": run})
     compared = [*_with_people(judges, votes), *people, *_between_judges(judges, votes)]
     draws = Draws(seed, n_resamples)
     return {
@@ -70,10 +72,10 @@ def _between_judges(judges: Sequence[Json], votes: Votes) -> list[Compared]:
     return [one for one in found if one[2]]
 
 
-def _people(cursor: duckdb.DuckDBPyConnection, run: str) -> list[Compared]:
+def _people(ask: Ask, run: str) -> list[Compared]:
     """Each two people, and any two together where there are several."""
     by_two: dict[tuple[str, str], list[AuditedRow]] = {}
-    rows = cursor.execute(query("agreement.audited_between_people"), {"run_id": run}).fetchall()
+    rows = ask("agreement.audited_between_people", {"run_id": run, "concept": None})
     for concept, arm, first, second, *row in rows:
         by_two.setdefault((first, second), []).append((concept, arm, *row))
     together: list[Compared] = [(ANY_TWO, ANY_TWO, [row for rows in by_two.values() for row in rows])]

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-import duckdb
-
-from db import query
+from engine.exchange.ask import Ask
 from engine.stats.agreement import Agreement, Cell, agree
 from engine.stats.findings import ARMS, Arm
 
@@ -22,8 +20,8 @@ AuditedRow = tuple[str, str, float, float, float, int]
 class AuditedVote(NamedTuple):
     """A judge's rating of an audited pair beside the person's, and when each was given."""
 
-    judge: str
     concept: str
+    judge: str
     sample: str
     arm: str
     judged_at: datetime
@@ -46,14 +44,12 @@ class Draws:
     n: int = 1000
 
 
-def load_audited_votes(
-    cursor: duckdb.DuckDBPyConnection, run: str, *, judge: str | None = None
-) -> dict[str, list[AuditedVote]]:
+def load_audited_votes(ask: Ask, run: str, *, judge: str | None = None) -> dict[str, list[AuditedVote]]:
     """Ratings of the audited pairs of a run by each judge that rated any, or by one judge, in order of the pairs."""
     found: dict[str, list[AuditedVote]] = {}
-    rows = cursor.execute(query("agreement.audited_votes"), {"run_id": run, "judge_id": judge}).fetchall()
-    for row in rows:
-        found.setdefault(row[0], []).append(AuditedVote(*row))
+    for row in ask("agreement.audited_votes", {"run_id": run, "judge_id": judge, "concept": None}):
+        vote = AuditedVote(*row)
+        found.setdefault(vote.judge, []).append(vote)
     return found
 
 
@@ -72,11 +68,9 @@ def _counted(cells: Iterable[tuple[str, str, float, float, float]]) -> list[Audi
     return sorted((*cell, n) for cell, n in Counter(cells).items())
 
 
-def agreement_of_judge(
-    cursor: duckdb.DuckDBPyConnection, run: str, judge: str, *, draws: Draws
-) -> dict[Arm, Agreement]:
+def agreement_of_judge(ask: Ask, run: str, judge: str, *, draws: Draws) -> dict[Arm, Agreement]:
     """How far a judge agrees with people in each arm; arms without an audited pair are left out."""
-    votes = load_audited_votes(cursor, run, judge=judge).get(judge, [])
+    votes = load_audited_votes(ask, run, judge=judge).get(judge, [])
     found = agree_by_arm(with_people(votes), draws=draws)
     return {arm: agreement for arm, agreement in found.items() if agreement.n}
 

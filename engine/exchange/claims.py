@@ -11,6 +11,7 @@ import duckdb
 from db import connect, query
 from engine.config import StudyConfig, order_families
 from engine.errors import ConfigError
+from engine.exchange.ask import Ask, asking
 from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audited_ratings import Draws, agreement_of_judge
 from engine.exchange.curves import load_curves
@@ -57,6 +58,7 @@ def build_claims(
     form_rule: FormRule = "loop",
     k: int = 2,
     seed: int = 0,
+    ask: Ask | None = None,
 ) -> StudyClaims:
     """Decide every statement on one run by one judge's verdicts and one family of lenses, chosen as in the report.
 
@@ -64,15 +66,16 @@ def build_claims(
     StudyMissing when the study holds no such run, ConfigError for a judge or family that it does not have.
     """
     with connect(study) as cursor:
+        ask = ask or asking(cursor)
         run = find_run(cursor, study, run_id)
-        judge = _judge(cursor, run, judge_id)
+        judge = _judge(ask, run, judge_id)
         lenses = _lenses(cursor, run, family)
         reported = {} if lenses.rows else _reported_f1(load_reported(cursor, run))
         facts = StudyFacts(
             concepts=_concepts(
-                cursor, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k, reported=reported
+                ask, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k, reported=reported
             ),
-            agreement=agreement_of_judge(cursor, run, judge["id"], draws=Draws(seed)) if judge else {},
+            agreement=agreement_of_judge(ask, run, judge["id"], draws=Draws(seed)) if judge else {},
             changes=_changes(cursor, run),
             transfer=[row[1:] for row in cursor.execute(query("claims.transfer"), {"run_id": run}).fetchall()],
             learning=_learning(load_curves(cursor, run, family=lenses.family).values()),
@@ -157,8 +160,8 @@ def _learning(curves: Iterable[LearningCurve]) -> list[float]:
     return [gain for curve in curves if (gain := gain_of_last_doubling(curve.n_train, curve.f1)) is not None]
 
 
-def _judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json | None:
-    rows = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
+def _judge(ask: Ask, run: str, judge_id: str | None) -> Json | None:
+    rows = ask("findings.judges", {"run_id": run})
     row = next((row for row in rows if judge_id in (None, row[0])), None)
     if row is None and judge_id is not None:
         raise ConfigError(
@@ -168,7 +171,7 @@ def _judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) ->
 
 
 def _concepts(
-    cursor: duckdb.DuckDBPyConnection,
+    ask: Ask,
     run: str,
     judge: str | None,
     lenses: _Lenses,
@@ -177,11 +180,11 @@ def _concepts(
     k: int,
     reported: Mapping[str, LensResult],
 ) -> tuple[ConceptFacts, ...]:
-    profiles = {row[0]: row for row in cursor.execute(query("findings.quadrants"), {"run_id": run}).fetchall()}
+    profiles = {row[0]: row for row in ask("findings.quadrants", {"run_id": run})}
     values = {"run_id": run, "judge_id": judge, "concept": None, "form_rule": form_rule}
-    counts = cursor.execute(query("findings.counts"), values).fetchall()
-    graduated = dict(cursor.execute(query("claims.graduated"), {"run_id": run}).fetchall())
-    firing = _firing(cursor, run, judge, lenses, form_rule=form_rule, k=k)
+    counts = ask("findings.counts", values)
+    graduated: dict[str, bool] = dict(ask("claims.graduated", {"run_id": run}))
+    firing = _firing(ask, run, judge, lenses, form_rule=form_rule, k=k)
     results = reported or deepest_lenses(lenses.rows.values())
     return tuple(
         concept_facts(
@@ -198,15 +201,16 @@ def _concepts(
 
 
 def _firing(
-    cursor: duckdb.DuckDBPyConnection, run: str, judge: str | None, lenses: _Lenses, *, form_rule: FormRule, k: int
+    ask: Ask, run: str, judge: str | None, lenses: _Lenses, *, form_rule: FormRule, k: int
 ) -> dict[str, LensFiring]:
     """Where the lens of each concept fires out of fold."""
     chosen = [row[_LENS_ID] for row in lenses.rows.values()]
-    values = {"run_id": run, "judge_id": judge, "lens_ids": chosen, "form_rule": form_rule, "k": k}
-    rows = cursor.execute(query("claims.firing"), values).fetchall() if chosen else []
+    values = {"run_id": run, "judge_id": judge, "lens_ids": chosen, "form_rule": form_rule, "concept": None}
+    rows = ask("claims.firing", values) if chosen else []
     concepts: dict[str, list[tuple[Any, ...]]] = {}
-    for concept, *row in rows:
-        concepts.setdefault(concept, []).append(tuple(row))
+    for concept, arm, kind, is_degenerate, rating, *counts in rows:
+        is_off_topic = None if rating is None else rating <= k
+        concepts.setdefault(concept, []).append((arm, kind, is_degenerate, is_off_topic, *counts))
     return {concept: _lens_firing(rows) for concept, rows in concepts.items()}
 
 

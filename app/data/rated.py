@@ -1,0 +1,104 @@
+"""What slow findings count, kept between ratings: a rating moves the rows of its concept, and everything else stays.
+
+Counting a million verdicts or scores takes a second, those of one concept a few hundredths. So the rows of a query that can be
+asked of one concept are kept by concept, and asked anew of the concepts that people rated since. Those that no rating moves are
+kept until a stage writes.
+"""
+
+import threading
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+from app.data.memory import remembered
+from db import connect, query
+from engine.exchange.ask import Ask, Rows, asking
+
+BY_CONCEPT: Final = frozenset(
+    {
+        "activation_quality.cells",
+        "agreement.audited_between_people",
+        "agreement.audited_votes",
+        "agreement.with_overrides",
+        "claims.firing",
+        "findings.counts",
+    }
+)
+"""Queries whose first column is the concept, and which a rating moves in its concept alone."""
+BY_WORK: Final = frozenset({"agreement.between_judges", "agreement.rubric_versions", "findings.judges"})
+"""Queries that no rating moves."""
+
+
+@dataclass
+class _Kept:
+    """Rows by concept as of a rating, shared by the threads that hold the lock."""
+
+    last_rating: int
+    rows: dict[str, Rows]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def asker(folder: Path) -> Ask:
+    """Answer slow queries from what is kept, and ask the file for the others."""
+
+    def ask(name: str, values: Mapping[str, Any]) -> Rows:
+        if name in BY_CONCEPT and values["concept"] is None:
+            return _by_concept(folder, name, values)
+        if name in BY_WORK:
+            return remembered(folder, (name, _key(values)), lambda: _ask_file(folder, name, values))
+        return _ask_file(folder, name, values)
+
+    return ask
+
+
+def _ask_file(folder: Path, name: str, values: Mapping[str, Any]) -> Rows:
+    with connect(folder) as cursor:
+        return asking(cursor)(name, values)
+
+
+def _key(values: Mapping[str, Any]) -> Hashable:
+    return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in values.items())
+
+
+def _by_concept(folder: Path, name: str, values: Mapping[str, Any]) -> Rows:
+    with connect(folder) as cursor:
+        # A plan gives pairs of every concept another probability.
+        n_plans = _number(cursor.execute(query("audit.n_plans"), {"run_id": values["run_id"]}).fetchone())
+        last = _number(cursor.execute(query("changes.last_rating")).fetchone())
+    kept = remembered(folder, (name, n_plans, _key(values)), lambda: _count_all(folder, name, values))
+    with kept.lock:
+        if last > kept.last_rating:
+            _count_rated(folder, kept, last, name, values)
+        return list(chain.from_iterable(kept.rows.values()))
+
+
+def _count_all(folder: Path, name: str, values: Mapping[str, Any]) -> _Kept:
+    with connect(folder) as cursor:
+        # Read before counting: a rating that comes in between is counted now and once more next time.
+        last = _number(cursor.execute(query("changes.last_rating")).fetchone())
+        return _Kept(last, _split(asking(cursor)(name, values)))
+
+
+def _count_rated(folder: Path, kept: _Kept, last: int, name: str, values: Mapping[str, Any]) -> None:
+    since = {"run_id": values["run_id"], "last_rating": kept.last_rating}
+    with connect(folder) as cursor:
+        for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall():
+            is_new = concept not in kept.rows
+            kept.rows[concept] = asking(cursor)(name, {**values, "concept": concept})
+            if is_new:
+                # Queries that have no row of an unrated concept give theirs in order of the concepts.
+                kept.rows = dict(sorted(kept.rows.items()))
+    kept.last_rating = last
+
+
+def _split(rows: Iterable[tuple[Any, ...]]) -> dict[str, Rows]:
+    found: dict[str, Rows] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def _number(row: tuple[Any, ...] | None) -> int:
+    return int(row[0]) if row else 0
