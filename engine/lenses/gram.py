@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_ROWS_OF_MIDDLE = 16
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """A part's rows about their mean: `centred` [n, d] in the precision of the activations, `mean` [d]."""
@@ -39,19 +42,22 @@ def precision(X: AnyFloats) -> np.dtype[np.floating]:
     return np.dtype(np.float32) if X.dtype == np.float16 else X.dtype
 
 
+def middle_of(X: AnyFloats) -> AnyFloats:
+    """Return a point [d] among the rows for products to be taken about: the mean of a few, which saves reading all."""
+    return np.asarray(X[:: -(-len(X) // _ROWS_OF_MIDDLE)].mean(axis=0, dtype=precision(X)))
+
+
 def centred_grams(parts: Sequence[Part]) -> tuple[FloatArray, list[AnyFloats]]:
     """Return the products [m, n, n] of each part's rows with each other about a middle [d] that is returned too.
 
-    The middle is the mean but for rounding, and a row less it is exact but for rounding; rows are written to one buffer, for
-    memory that is new to each part costs as much as the products.
+    Rows less their middle are written to one buffer, for memory that is new to each part costs as much as the products.
     """
     n, buffer = len(parts[0].y), np.empty(parts[0].X.shape, precision(parts[0].X))
     K, middles = np.empty((len(parts), n, n)), []
     for own, part in zip(K, parts, strict=True):
-        share = np.full(n, 1.0 / n) if part.weight is None else part.weight / part.weight.sum()
-        middles.append(share.astype(buffer.dtype) @ part.X)
+        middles.append(middle_of(part.X))
         np.subtract(part.X, middles[-1], out=buffer)
-        own[:] = self_products(buffer)
+        self_products(buffer, into=own)
     return K, middles
 
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from engine.lenses.batches import fit_trainable, of_one_size
 from engine.lenses.folds import IntArray
-from engine.lenses.gram import centre, gram
+from engine.lenses.gram import gram, middle_of
 from engine.lenses.interface import AnyFloats, FloatArray, Part, State, StateLens, normalise_rows, refuse_weights
+from engine.lenses.products import products_with, weighted_sums
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -142,7 +143,7 @@ class GramMlp:
         h = Z
         masks = kept[..., : self.hidden[0]], kept[..., self.hidden[0] :]
         for weight, bias, mask in zip(weights[0:4:2], weights[1:4:2], masks, strict=True):
-            h = torch.relu(torch.baddbmm(bias[:, None, :], h, weight.transpose(1, 2))) * mask
+            h = torch.relu(products_with(h, weight) + bias[:, None, :]) * mask
         return torch.baddbmm(weights[5][:, None, :], h, weights[4].transpose(1, 2))[:, :, 0]
 
     def _state(self, arrays: list[AnyFloats], own: FloatArray, X: AnyFloats) -> State:
@@ -164,9 +165,10 @@ def _coordinates(X: AnyFloats) -> FloatArray:
     """Return rows in a basis of their span [n, n], as long as they were; the rows themselves where features are fewer."""
     if X.shape[1] <= len(X):
         return np.asarray(X, dtype=np.float64)
-    rows = centre(X)
-    along = (rows.centred @ rows.mean.astype(rows.centred.dtype)).astype(np.float64)
-    K = gram(rows.centred) + along[:, None] + along[None, :] + float(rows.mean @ rows.mean)
+    middle = middle_of(X)
+    rows = X - middle
+    along, mean = (rows @ middle).astype(np.float64), middle.astype(np.float64)
+    K = gram(rows) + along[:, None] + along[None, :] + float(mean @ mean)
     size = float(np.mean(np.diag(K)))
     return np.asarray(np.linalg.cholesky(K + _JITTER * (size if size > 0 else 1.0) * np.eye(len(K))))
 
@@ -180,5 +182,4 @@ def _fold_back(weight: AnyFloats, own: FloatArray, X: AnyFloats) -> AnyFloats:
     pivots = np.diag(own)
     real = pivots > _NO_PIVOT * np.sqrt(np.mean(np.sum(own**2, axis=1)))
     coefficients = solve_triangular(own, (weight * real).T.astype(np.float64), lower=True, trans="T").T
-    precision = np.float32 if X.dtype == np.float16 else X.dtype
-    return np.asarray(coefficients.astype(precision) @ X)
+    return weighted_sums(coefficients, X)

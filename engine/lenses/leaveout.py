@@ -57,12 +57,13 @@ def lay_out(groups: Sequence[IntArray], sign: Tensor, weight: Tensor) -> LeftOut
     import torch
 
     members = [_members(numbers) for numbers in groups]
-    n_groups, size = max(map(len, members)), max(len(rows) for part in members for rows in part)
+    n_groups, size = (
+        1 + max(int(one.max()) for one in places) for places in zip(*(m[1:] for m in members), strict=True)
+    )
     rows = np.zeros((len(members), n_groups, size), dtype=np.int64)
     there = np.zeros(rows.shape, dtype=np.bool_)
-    for i, part in enumerate(members):
-        for j, places in enumerate(part):
-            rows[i, j, : len(places)], there[i, j, : len(places)] = places, True
+    for i, (order, group, position) in enumerate(members):
+        rows[i, group, position], there[i, group, position] = order, True
     at, real = torch.from_numpy(rows).to(sign.device), torch.from_numpy(there).to(sign.device)
     own = torch.gather(sign, 1, at.flatten(1)).view(at.shape) * real
     root = torch.where(real, torch.gather(weight, 1, at.flatten(1)).view(at.shape), 1.0).sqrt()
@@ -78,9 +79,12 @@ def lay_out(groups: Sequence[IntArray], sign: Tensor, weight: Tensor) -> LeftOut
     return LeftOut(at, real, own, root, same_arm, shift, n_left)
 
 
-def _members(numbers: IntArray) -> list[IntArray]:
+def _members(numbers: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return rows in the order of their groups, and of each its group, from 0 on, and its position there."""
     order = np.argsort(numbers, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    begins = np.append(True, np.diff(numbers[order]) != 0)
+    group = np.cumsum(begins) - 1
+    return order, group, np.arange(len(order)) - np.flatnonzero(begins)[group]
 
 
 def take_blocks(G: Tensor, left: LeftOut) -> Blocks:

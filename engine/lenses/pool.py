@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.lenses.factors import large_factor, solve_lower
 from engine.lenses.gram import centre, row_weights
 from engine.lenses.interface import AnyFloats, FloatArray, Part
 from engine.lenses.products import self_products
@@ -113,7 +114,7 @@ class ShrunkScatter:
         self._single = pool.single and float(torch.linalg.norm(self._products)) < _WORST_FOR_SINGLE * self.kappa
         system = self._products.to(torch.float32 if self._single else torch.float64, copy=True)
         system.diagonal().add_(self.kappa)
-        self._factor: Tensor = torch.linalg.cholesky(system)
+        self._factor = large_factor(system)
 
     def solve(self, directions: Tensor) -> Tensor:
         """Return A⁻¹ of each direction [k, d]."""
@@ -137,14 +138,16 @@ class ShrunkScatter:
         found: Tensor = torch.cholesky_solve(right.T.to(self._factor), self._factor)
         return found.T.to(right)
 
-    def products(self, directions: Directions) -> Tensor:
-        """Return the products [k, k] of directions under A⁻¹."""
+    def products(self, some: Sequence[Directions]) -> list[Tensor]:
+        """Return the products [k, k] of each part's directions under A⁻¹; all are solved at once."""
         import torch
 
-        whole = torch.linalg.solve_triangular(self._factor, directions.against.to(self._factor), upper=False)
-        half = (whole.T @ whole).double()
-        result: Tensor = half if directions.own is None else (directions.own - half) / self.kappa
-        return result
+        solved = solve_lower(self._factor, torch.cat([one.against for one in some], dim=1).to(self._factor))
+        each = torch.split(solved, [one.against.shape[1] for one in some], dim=1)
+        return [self._less_own((own.T @ own).double(), one) for own, one in zip(each, some, strict=True)]
+
+    def _less_own(self, half: Tensor, directions: Directions) -> Tensor:
+        return half if directions.own is None else (directions.own - half) / self.kappa
 
 
 @dataclass(frozen=True, slots=True, eq=False)

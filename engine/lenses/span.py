@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.lenses import leaveout
+from engine.lenses.factors import small_factors
 from engine.lenses.folds import IntArray
 from engine.lenses.gram import (
     arm_shares,
@@ -25,7 +28,12 @@ from engine.lenses.gram import (
 from engine.lenses.interface import AnyFloats, FloatArray, Part
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
+
+_WORST_FOR_SINGLE = 1e4
+"""Condition beyond which an inverse in single precision has too few digits for margins."""
+_ROUNDING = 1e-6
+"""Of what is taken apart: less than this is left of it by rounding alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +55,8 @@ class Span:
     """Products [m, n] of the rows with the point midway between the arms' means, all about the part's middle."""
     length: Tensor
     """Mean squared length of a row about the mean [m]; 1 where all rows are equal."""
+    single: bool
+    """Whether activations are in single precision."""
 
 
 def make_span(parts: Sequence[Part], device: str) -> Span:
@@ -58,7 +68,6 @@ def make_span(parts: Sequence[Part], device: str) -> Span:
     sign = signs(parts, device)
     weight = stack([row_weights(part) for part in parts], device)
     root, share = weight.sqrt(), arm_shares(sign, weight)
-    length = (weight * K.diagonal(dim1=1, dim2=2)).sum(1) / weight.sum(1)
     inner, to_means, of_means = products_less_arm_means(K, sign, share)
     if any(part.weight is not None for part in parts):
         inner = root[:, :, None] * inner * root[:, None, :]
@@ -71,8 +80,24 @@ def make_span(parts: Sequence[Part], device: str) -> Span:
         cross=root * (to_means[..., 1] - to_means[..., 0]),
         delta=((of_means[..., 1] - of_means[..., 0]) * share * sign).sum(1),
         between=of_means.sum(2) / 2.0,
-        length=torch.where(length > 0, length, torch.ones_like(length)),
+        length=_mean_length(K, sign, weight, of_means),
+        single=all(part.X.dtype != np.float64 for part in parts),
     )
+
+
+def _mean_length(K: Tensor, sign: Tensor, weight: Tensor, of_means: Tensor) -> Tensor:
+    """Return rows' mean squared length about their mean [m] from products about another point; 1 where all rows are equal.
+
+    Products with the mean are those with the arms' means [m, n, 2], by the arms' weights.
+    """
+    import torch
+
+    each = weight / weight.sum(1, keepdim=True)
+    of_positive = (each * (sign > 0)).sum(1, keepdim=True)
+    of_mean = of_means[..., 0] + of_positive * (of_means[..., 1] - of_means[..., 0])
+    about = (each * K.diagonal(dim1=1, dim2=2)).sum(1)
+    length = about - (of_mean * each).sum(1)
+    return torch.where(length > _ROUNDING * about, length, torch.ones_like(length))
 
 
 def solve(span: Span, strength: float) -> tuple[Tensor, Tensor]:
@@ -80,7 +105,7 @@ def solve(span: Span, strength: float) -> tuple[Tensor, Tensor]:
     import torch
 
     penalty = strength * span.length[:, None]
-    solved = torch.cholesky_solve(span.cross[..., None], _factor(span, penalty[:, 0]))
+    solved = torch.cholesky_solve(span.cross[..., None], _factor(span, penalty[:, 0], span.inner.dtype))
     within = over_raw_rows(span.weight.sqrt() * solved[..., 0], span.sign, span.share)
     coefficients = (span.share * span.sign - within) / penalty
     q = (span.delta - (span.cross * solved[..., 0]).sum(1)) / penalty[:, 0]
@@ -112,7 +137,9 @@ def _blocks(span: Span, left: leaveout.LeftOut, penalty: Tensor) -> leaveout.Blo
     """With P = (EEᵀ + λI)⁻¹: G_EE = I − λP, G_Eδ = P·Eδ, G_δδ = (δᵀδ − (Eδ)ᵀP(Eδ)) / λ."""
     import torch
 
-    P = torch.cholesky_inverse(_factor(span, penalty))
+    # Single precision halves the work; the norm of a matrix is at least its largest eigenvalue, so it bounds the condition.
+    single = span.single and bool((torch.linalg.norm(span.inner, dim=(1, 2)) < _WORST_FOR_SINGLE * penalty).all())
+    P = torch.cholesky_inverse(_factor(span, penalty, torch.float32 if single else torch.float64)).double()
     along = (P @ span.cross[..., None])[..., 0]
     part = torch.arange(len(P), device=P.device)[:, None, None]
     inner = P[part[..., None], left.rows[..., :, None], left.rows[..., None, :]]
@@ -124,10 +151,7 @@ def _blocks(span: Span, left: leaveout.LeftOut, penalty: Tensor) -> leaveout.Blo
     )
 
 
-def _factor(span: Span, penalty: Tensor) -> Tensor:
-    import torch
-
-    system = span.inner.clone()
+def _factor(span: Span, penalty: Tensor, precision: dtype) -> Tensor:
+    system = span.inner.to(precision, copy=True)
     system.diagonal(dim1=1, dim2=2).add_(penalty[:, None])
-    factor: Tensor = torch.linalg.cholesky(system)
-    return factor
+    return small_factors(system)
