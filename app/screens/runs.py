@@ -2,13 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
 from app import context, data, state
 from app.viewmodels.runs import differing_settings
 from app.widgets import markup, notices, run_form, run_work
-from engine.words import count, integer
+from engine.words import PAIR, count, integer
+
+_COLUMNS: Final = (
+    ("Run", "Model, pack and seed, and below them the id by which commands know the run."),
+    ("Model", "Whose texts and activations are studied."),
+    ("Begun", "When the run was first started."),
+    ("Pairs", PAIR),
+    ("Texts", "Texts that the model has written, of those that are planned. One may serve several concepts."),
+    ("Seed", "Where chance begins: the same settings and seed give the same texts."),
+)
 
 
 def show(folder: Path) -> None:
@@ -27,7 +37,7 @@ def show(folder: Path) -> None:
 
 def _table(runs: tuple[data.Run, ...]) -> None:
     notices.heading(f"{count(len(runs), 'run')} of this study, latest first")
-    head = "".join(f"<th>{name}</th>" for name in ("Run", "Model", "Begun", "Pairs", "Texts", "Seed"))
+    head = markup.heads(_COLUMNS)
     st.html(
         f'<div class="lg-scroll"><table class="lg-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(map(_row, runs))}</tbody></table></div>"
@@ -39,7 +49,7 @@ def _table(runs: tuple[data.Run, ...]) -> None:
     if not differ:
         notices.note("None: the runs differ in the content of their model, pack or templates.")
         return
-    head = "".join(f"<th>{markup.text(run.run_id)}</th>" for run in runs)
+    head = markup.heads((markup.text(run.run_id), run.name) for run in runs)
     rows = "".join(
         f"<tr><th>{markup.text(name)}</th>{''.join(f'<td>{markup.text(value)}</td>' for value in values)}</tr>"
         for name, values in differ

@@ -34,6 +34,13 @@ _PEOPLE: Final = (
     ("On their desk", "Pairs before them now, which nobody else is given. They go back when the time is over."),
     ("Last seen", "Their last rating, mark or look at the overview, UTC."),
 )
+_BETWEEN: Final = (
+    ("Who", "Two people, or any two taken together."),
+    ("Pairs", "Drawn pairs that both rated blind."),
+    ("Kappa", "Cohen's, quadratic weights: 1 is perfect, 0 what chance gives."),
+    ("Alpha", "Krippendorff's, ordinal: 1 is perfect, 0 what chance gives."),
+    ("Share equal", "Share of these pairs with equal ratings."),
+)
 _AGREEMENT: Final = (
     "Drawn pairs that two people rated blind. Kappa and alpha: 1 is perfect, 0 what chance gives. In brackets 95 % intervals "
     "over concepts; pairs are weighted by how they were drawn."
@@ -110,7 +117,7 @@ def _between(found: Sequence[team.Between]) -> None:
             "screens/review.py", label="Audit with two people", query_params=state.link(queue="audit", raters="2")
         )
         return
-    head = "".join(f"<th>{name}</th>" for name in ("Who", "Pairs", "Kappa", "Alpha", "Share equal"))
+    head = markup.heads(_BETWEEN)
     rows = "".join(_two(one) for one in found)
     st.html(
         f'<div class="lg-scroll"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'

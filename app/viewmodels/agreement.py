@@ -148,9 +148,10 @@ def moved(before: Sequence[Compared], after: Sequence[Compared]) -> tuple[Effect
 
 def _changes(old: Measured, new: Measured) -> tuple[Change, ...]:
     added = new.n - old.n
-    pairs = Change("Pairs", str(old.n), str(new.n), signed(float(added), digits=0) if added else "")
+    n_added = signed(float(added), digits=0) if added else ""
+    pairs = Change("Pairs", str(old.n), str(new.n), n_added, hint="Audited pairs that both rated.")
     values = (
-        change(MEASURES[name][0], old.measures[name].value, new.measures[name].value)
+        change(MEASURES[name][0], old.measures[name].value, new.measures[name].value, hint=MEASURES[name][1])
         for name in ("kappa", "within_one", "bias")
     )
     return (pairs, *values)

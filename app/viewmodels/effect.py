@@ -12,7 +12,7 @@ from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate
 from engine.stats.findings import ArmCounts, Finding, Findings
 from engine.stats.histogram import RatingHistogram
-from engine.words import CEILINGS, interval, signed
+from engine.words import CEILING, CEILINGS, GAP, TARGET, interval, signed
 from engine.words import number as write
 
 
@@ -31,7 +31,8 @@ class Override:
 class Change:
     """One number before and after, as written; `delta` is their difference as written, empty where it shows none.
 
-    `span_before` and `span` are its 95 % intervals, empty where there are none. `rest` says what else moved with it.
+    `span_before` and `span` are its 95 % intervals, empty where there are none. `rest` says what else moved with it, `hint`
+    what the number is.
     """
 
     label: str
@@ -41,6 +42,7 @@ class Change:
     span_before: str = ""
     span: str = ""
     rest: str = ""
+    hint: str = ""
 
     @property
     def has_moved(self) -> bool:
@@ -80,9 +82,9 @@ def _changes(old: Finding, new: Finding, model: CeilingName) -> tuple[Change, ..
         f"Ceiling, {CEILINGS[model].lower()}", old.ceilings[model].estimate, new.ceilings[model].estimate
     )
     return (
-        _estimates("Gap", old.best_gap, new.best_gap),
-        replace(ceiling, rest=_others(old, new)),
-        change("Recommended F1", old.target.value, new.target.value),
+        replace(_estimates("Gap", old.best_gap, new.best_gap), hint=GAP),
+        replace(ceiling, rest=_others(old, new), hint=CEILING),
+        change("Recommended F1", old.target.value, new.target.value, hint=TARGET),
     )
 
 
@@ -102,14 +104,14 @@ def _others(old: Finding, new: Finding) -> str:
     )
 
 
-def change(label: str, before: float | None, after: float | None) -> Change:
+def change(label: str, before: float | None, after: float | None, *, hint: str = "") -> Change:
     """One number before and after, as written."""
     if before is None or after is None:
         delta = "" if before == after else "changed"
     else:
         moved = _written(after) - _written(before)
         delta = signed(moved) if round(moved, 2) else ""
-    return Change(label, write(before), write(after), delta)
+    return Change(label, write(before), write(after), delta, hint=hint)
 
 
 def _written(value: float) -> float:

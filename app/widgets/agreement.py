@@ -1,24 +1,52 @@
 """Agreement as tables of our own numbers and escaped names: arms of comparisons, judges' work, spreads and unscored reasons."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from app.data.judges import Spread, Unscored, Work
 from app.viewmodels.agreement import MEASURES, POOLED, Compared, Measured
 from app.widgets import markup
 from engine.stats.estimate import Estimate
-from engine.words import UNKNOWN, dollars, integer, interval, number, percent, signed
+from engine.words import ARM, UNKNOWN, dollars, integer, interval, number, percent, signed
 
 _SHARES = ("exact", "within_one")
+_JUDGE: Final = ("Judge", "Where the judge runs, and its model.")
+_ARM: Final = ("Arm", ARM)
+_RATERS: Final = (
+    ("Raters, first – second", "Whose ratings are set beside each other. A judge's rating is the mean of its votes."),
+    ("Pairs", "Pairs that both rated."),
+    ("Concepts", "Concepts that these pairs are about; the intervals are over them."),
+)
+_WORK: Final = (
+    _JUDGE,
+    ("Question", "Topic: what is the text about? Relevance: how far is it about its concept, from 1 to 5?"),
+    ("Votes", "Answers that were asked for; a judge may be asked several times about one pair."),
+    ("Unscored", "Votes without a rating that can be read, and their share."),
+    ("Tokens in", "Pieces of words that were sent to the judge."),
+    ("Tokens out", "Pieces of words that it answered."),
+    ("Cached", "Tokens that its provider kept and charges less for."),
+    ("Cost", "US dollars at the prices of that day."),
+    ("First", "Time of the first answer, UTC."),
+    ("Last", "Time of the last answer, UTC."),
+)
+_SEVERAL: Final = (_JUDGE, _ARM, ("Pairs", "Pairs with two votes or more."))
+_APART: Final = ("0 apart", "1", "2", "3", "4 apart")
+_UNSCORED: Final = (
+    _JUDGE,
+    _ARM,
+    ("Votes", "Votes that have no rating for this reason."),
+    ("Reason", "What the judge did in place of a rating."),
+)
 _WEAK = "Too few concepts: read the intervals as too narrow."
 
 
 def table(found: Sequence[Compared]) -> str:
     """A row an arm of each comparison, every measure with its interval."""
-    head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, hint in MEASURES.values())
+    head = markup.heads((*_RATERS, *MEASURES.values()))
     body = "".join(_rows(one) for one in found)
     return (
-        '<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr><th>Raters, first – second</th><th>Pairs</th>'
-        f"<th>Concepts</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -56,9 +84,8 @@ def _percents(estimate: Estimate) -> str:
 
 def work(rows: Sequence[Work], labels: Mapping[str, str]) -> str:
     """What every judge was asked: votes, how many failed, tokens, cost and times."""
-    names = ("Judge", "Question", "Votes", "Unscored", "Tokens in", "Tokens out", "Cached", "Cost", "First", "Last")
     body = "".join(_work(row, labels) for row in rows)
-    head = "".join(f"<th>{name}</th>" for name in names)
+    head = markup.heads(_WORK)
     return (
         f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
@@ -95,11 +122,9 @@ def spreads(rows: Sequence[Spread], labels: Mapping[str, str]) -> str:
             for spread in range(5)
         )
         body += f"<tr><th>{markup.text(labels.get(judge, judge))}</th><td>{arm}s</td><td>{integer(n)}</td>{cells}</tr>"
-    head = "".join(f"<th>{apart}</th>" for apart in ("0 apart", "1", "2", "3", "4 apart"))
-    return (
-        f'<table class="lg-table lg-numbers"><thead><tr><th>Judge</th><th>Arm</th><th>Pairs</th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
-    )
+    apart = ((name, f"Pairs whose highest and lowest vote are {n} apart.") for n, name in enumerate(_APART))
+    head = markup.heads((*_SEVERAL, *apart))
+    return f'<table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def unscored(rows: Sequence[Unscored], labels: Mapping[str, str]) -> str:
@@ -110,6 +135,6 @@ def unscored(rows: Sequence[Unscored], labels: Mapping[str, str]) -> str:
         for row in rows
     )
     return (
-        '<table class="lg-table lg-numbers"><thead><tr><th>Judge</th><th>Arm</th><th>Votes</th><th>Reason</th></tr></thead>'
+        f'<table class="lg-table lg-numbers"><thead><tr>{markup.heads(_UNSCORED)}</tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )

@@ -13,7 +13,7 @@ from app.viewmodels import growth as view
 from app.widgets import markup, notices, plots
 from engine.figures.palette import Palette
 from engine.stats.learning_curve import LearningCurve
-from engine.words import UNKNOWN, integer, number
+from engine.words import LENS, UNKNOWN, integer, number
 
 _CURVE: Final = (
     "F1 on the same held-out pairs, of lenses fitted on fewer pairs than there are. Bars: one standard error as measured, "
@@ -21,6 +21,14 @@ _CURVE: Final = (
 )
 _STEPS: Final = (
     "Each step gives the concept more pairs and trains anew, until it reaches its target or a reason to stop."
+)
+_COLUMNS: Final = (
+    ("Step", "Which step of the plan this was."),
+    ("Pairs", "Pairs of this concept at that step, both arms together."),
+    ("F1", f"{LENS} In brackets its 95 % interval."),
+    ("Target", "The F1 that was asked for."),
+    ("Ceiling", "The F1 that the data were thought to permit then; – where nothing was rated."),
+    ("Decision", "What followed, and why."),
 )
 _NEAR: Final = (
     "Cosine between the directions of linear lenses, at the lens setting in the sidebar: 1 is the same direction, 0 none in "
@@ -49,7 +57,7 @@ def steps(here: Context, found: Sequence[Step]) -> None:
     if not found:
         notices.note("This concept has not been escalated.", command=f"lensgap escalate {here.folder}")
         return
-    head = "".join(f"<th>{name}</th>" for name in ("Step", "Pairs", "F1", "Target", "Ceiling", "Decision"))
+    head = markup.heads(_COLUMNS)
     rows = "".join(_step(one) for one in found)
     st.html(
         f'<div class="lg-scroll"><table class="lg-table lg-steps"><thead><tr>{head}</tr></thead>'

@@ -15,6 +15,13 @@ from engine.words import UNKNOWN, count, number
 
 _SHOWN_ROWS: Final = 200
 QUADRANTS: Final = ("A", "B", "C", "D", "none")
+_COLUMNS: Final = (
+    ("", ""),
+    ("Concept", "What the pair's text is rated for."),
+    ("Old", "Rating by the judge on screen."),
+    ("People", "Rating by a person, where there is one."),
+    ("Text", "How the text begins."),
+)
 
 
 def chosen_pairs(here: Context, *, tried: str) -> tuple[TriedPair, ...]:
@@ -40,7 +47,7 @@ def _show(pairs: Sequence[TriedPair], names: Mapping[str, str]) -> None:
     )
     notices.note(describe_choice(pairs))
     rows = "".join(_row(pair, names) for pair in pairs)
-    head = "<tr><th></th><th>Concept</th><th>Old</th><th>People</th><th>Text</th></tr>"
+    head = f"<tr>{markup.heads(_COLUMNS)}</tr>"
     # It scrolls, so the keyboard has to reach it.
     st.html(
         '<div class="lg-pairs" tabindex="0" role="region" aria-label="Pairs of the trial">'

@@ -141,7 +141,13 @@ def _agreement(here: Context, trial: Trial) -> None:
     notices.note(f"{n_rated}{concepts} rated by people{few}.")
     if trial.n_people:
         rows = "".join(_measure(measure) for measure in trial.measures)
-        head = "<tr><th></th><th>Old</th><th>New</th><th></th></tr>"
+        names = (
+            ("", ""),
+            ("Old", "Under the rubric of the judge on screen."),
+            ("New", "Under the new rubric."),
+            ("", ""),
+        )
+        head = f"<tr>{markup.heads(names)}</tr>"
         st.html(f'<table class="lg-table lg-agree"><thead>{head}</thead><tbody>{rows}</tbody></table>')
     if trial.n_overrides:
         notices.note(

@@ -13,7 +13,7 @@ from app.widgets import markup, notices
 from engine import words
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
-from engine.words import count, integer, interval, number, signed
+from engine.words import count, integer, interval, number, signed, with_interval
 
 HEADROOM = "Ceiling less measured F1. Below zero the lens measures more than the data permit."
 GRADUATION = (
@@ -96,9 +96,7 @@ def suspects(view: LensesView, *, at_most: int) -> None:
 
 def _suspect(point: LensPoint) -> str:
     kind = "lg-clear" if point.excess else ""
-    numbers = (
-        f"{number(point.f1.value)} {interval(point.f1)} against {number(point.ceiling.value)} {interval(point.ceiling)}"
-    )
+    numbers = f"{with_interval(point.f1)} against {with_interval(point.ceiling)}"
     return (
         f'<li class="{kind}" title="{markup.text(point.excess or "")}">'
         f"<header>{markup.letter(point.quadrant)}{concept_link(point)}<span>{signed(-(point.headroom or 0.0))}</span></header>"
@@ -223,19 +221,20 @@ def comparisons(rows: Sequence[Row], colours: Palette, *, is_share: bool) -> Non
     moved = [row.paired.difference for row in rows]
     reach = max([0.05, *(abs(e) for d in moved for e in (d.value, d.low, d.high) if e is not None)])
     reach = min(reach, 0.5) if is_share else reach
-    names = (
-        "",
-        "Before",
-        _ends(low, high),
-        "After",
-        "Change",
-        "95 %",
-        _ends(-reach, reach, signed),
-        "n",
-        "Rose",
-        "Fell",
+    head = markup.heads(
+        (
+            ("", ""),
+            ("Before", "Mean over the concepts, or groups of siblings, that both sides have."),
+            (_ends(low, high), "Hollow dot: before. Filled dot: after."),
+            ("After", "Mean over the same ones."),
+            ("Change", "Mean of after less before of the same concept."),
+            ("95 %", "95 % interval of the change; one that reaches zero may be chance."),
+            (_ends(-reach, reach, signed), "The change with its 95 % interval."),
+            ("n", "Concepts, or groups of siblings, that have both sides."),
+            ("Rose", "How many of them rose."),
+            ("Fell", "How many of them fell."),
+        )
     )
-    head = "".join(f"<th>{name}</th>" for name in names)
     body = ""
     for kind in dict.fromkeys(row.kind for row in rows):
         told = KINDS[kind]

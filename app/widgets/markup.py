@@ -1,6 +1,7 @@
 """HTML and Markdown of small things; text of a study comes in through `text`, `marked` and `markdown` alone, which escape it."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from engine.markup import CONTROLS, Span, marked, text
@@ -12,6 +13,7 @@ __all__ = [
     "SHOWN_CHARS",
     "Span",
     "badge",
+    "heads",
     "interval_bar",
     "letter",
     "markdown",
@@ -35,6 +37,11 @@ def badge(label: str, *, kind: str = "plain", title: str = "") -> str:
     """A small label; `kind` is a CSS class of ours."""
     hint = f' title="{text(title)}"' if title else ""
     return f'<span class="lg-badge lg-{kind}"{hint}>{text(label)}</span>'
+
+
+def heads(columns: Iterable[tuple[str, str]]) -> str:
+    """Heads of a table's columns, our own names, each with what it means on hover."""
+    return "".join(f'<th title="{text(hint)}">{name}</th>' for name, hint in columns)
 
 
 def named(name: str, term: str, *, tag: str = "b") -> str:

@@ -12,6 +12,11 @@ _HELP = (
     "All measures of the lens chosen in the sidebar, on pairs that it was not trained on. Brackets are 95 % intervals over "
     "groups: pairs of one prompt template or one text count as one group."
 )
+_COLUMNS = (
+    ("Value", "As measured on pairs that the lens was not trained on; rest on a row's name to read what it is."),
+    ("95 % interval", "Where the value may lie, were other pairs drawn."),
+    ("Pairs", "Pairs that the value rests on."),
+)
 
 
 def panel(lens: data.Lens | None, measures: data.LensMeasures | None, *, name: str) -> None:
@@ -51,10 +56,7 @@ def _lacking(measures: data.LensMeasures) -> str:
 
 
 def _table(group: MeasureGroup) -> str:
-    head = (
-        f'<tr><th title="{markup.text(group.hint)}">{markup.text(group.title)}</th><th>Value</th>'
-        "<th>95 % interval</th><th>Pairs</th></tr>"
-    )
+    head = f"<tr>{markup.heads(((markup.text(group.title), group.hint), *_COLUMNS))}</tr>"
     rows = "".join(_row(row) for row in group.rows)
     return f'<table class="lg-table lg-measures"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 

@@ -53,6 +53,8 @@ def move(**to: Any) -> None:
     It leaves the session too, at once: a key that is still under way was pressed before the next pair was on screen. The
     browser may send that key with the address it had, so the new one is kept until it is seen to have arrived.
     """
+    if state.is_look():
+        return
     st.session_state[_LEFT] = st.session_state.get(_SHOWN)
     st.session_state[_SHOWN] = None
     st.session_state[_PENDING] = to
@@ -112,7 +114,8 @@ def _ask_name() -> None:
 
 
 def _keep_name() -> None:
-    name = str(st.session_state["reviewer-name"] or "").strip()
+    # The field may be gone again when a browser that lags behind speaks of it.
+    name = str(st.session_state.get("reviewer-name") or "").strip()
     if name:
         state.remember_reviewer(name)
 
@@ -264,7 +267,7 @@ def _effect(context: Context, pair: data.PairDetail) -> None:
 
 def effect_table(shown: Sequence[Effect], *, moved: bool) -> str:
     """Effects as a small table: a row a grain, a column a number, before → after with the difference as a chip."""
-    head = "".join(f"<th>{markup.text(change.label)}</th>" for change in shown[0].changes)
+    head = markup.heads((markup.text(change.label), change.hint) for change in shown[0].changes)
     rows = ""
     for effect in shown:
         cells = ""
@@ -272,7 +275,8 @@ def effect_table(shown: Sequence[Effect], *, moved: bool) -> str:
             kind = "down" if change.delta.startswith(MINUS) else "up"
             chip = f'<span class="lg-delta lg-{kind}">{markup.text(change.delta)}</span>' if change.delta else ""
             before = f'<span class="lg-before">{change.before} →</span> ' if moved and change.delta else ""
-            cells += f'<td title="{markup.text(change.rest)}">{before}<b>{change.after}</b> {chip}{_spans(change, moved=moved)}</td>'
+            shown_as = f"{before}<b>{change.after}</b> {chip}{_spans(change, moved=moved)}"
+            cells += f'<td title="{markup.text(change.rest)}">{shown_as}</td>'
         rows += f"<tr><th>{markup.text(effect.name)}</th>{cells}</tr>"
     return f'<table class="lg-effects"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
 

@@ -11,6 +11,10 @@ from engine import words
 from engine.stats.quadrants import QUADRANTS, Bands, assign_quadrant
 from engine.words import count, integer, percent
 
+_LAYERS = (
+    ("Layer", "Depth in the pack's hierarchy; 0 is the top."),
+    ("Concepts", "Concepts of the pack at this depth."),
+)
 _CHOSEN = "Concepts that this run studies."
 
 
@@ -40,8 +44,8 @@ def _tile(name: str, n: int, share: float | None, under: str, hint: str) -> str:
 def layer_table(view: PackView) -> None:
     """Concepts of each pack layer by quadrant, and of the whole pack."""
     notices.heading("Pack layers", help_text="Layer 0 is the top of the pack's hierarchy. – is without a quadrant.")
-    letters = "".join(f"<th>{markup.letter(quadrant)}</th>" for quadrant in (*QUADRANTS, None))
-    head = f'<tr><th>Layer</th><th>Concepts</th>{letters}<th title="{_CHOSEN}">Chosen</th></tr>'
+    letters = ((markup.letter(quadrant), words.QUADRANT) for quadrant in (*QUADRANTS, None))
+    head = f"<tr>{markup.heads((*_LAYERS, *letters, ('Chosen', _CHOSEN)))}</tr>"
     rows = "".join(_layer(spread, str(spread.pack_layer)) for spread in view.layers)
     st.html(
         f'<table class="lg-table lg-numbers lg-layers"><thead>{head}</thead><tbody>{rows}</tbody>'

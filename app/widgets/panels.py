@@ -19,6 +19,15 @@ from engine.words import count, interval, number, percent
 
 _TOPICALITY = "The gap among good outputs alone."
 _DEGENERACY = "What empty, short and repetitive outputs add to the gap or take from it."
+_CEILINGS = (
+    ("Model", "How the ceiling is worked out. They disagree, so one of them is chosen to set targets."),
+    ("Ceiling", words.CEILING),
+    ("95 % interval", "Where the ceiling may lie, given how few ratings it rests on."),
+    ("Formula and inputs", "What is computed, and the measured numbers that go in."),
+    ("Measured against", "Which labels an F1 must be measured against for this ceiling to bound it."),
+    ("Prevalence π", "Share of positives among the rated pairs."),
+    ("Floor", "F1 of always answering yes. A lens below it shows no learning."),
+)
 _LAYERS = (
     "F1 out of fold at each layer, and on layers joined, with 95 % intervals over groups. The highest of several is partly luck: "
     "lensgap layers chooses on one half of the folds and measures on the other."
@@ -52,9 +61,10 @@ def _forms(finding: Finding) -> str:
         f"<tr><th>{form}</th><td>{percent(positive[form])}</td><td>{percent(negative[form])}</td></tr>"
         for form in reversed(FORMS)
     )
+    arms = ((f"Positives ({finding.positive.n})", words.ARM), (f"Negatives ({finding.negative.n})", words.ARM))
     return (
         f'<table class="lg-table"><thead><tr><th title="{markup.text(words.FORM)}">Form</th>'
-        f"<th>Positives ({finding.positive.n})</th><th>Negatives ({finding.negative.n})</th></tr></thead>"
+        f"{markup.heads(arms)}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
 
@@ -120,8 +130,7 @@ def ceilings(finding: Finding, here: Context) -> None:
     target, asked = finding.target, number(here.settings.user_target)
     tier = words.TIERS[target.tier]
     rows = "".join(_ceiling(row) for row in ceiling_rows(finding, deciding=here.settings.model))
-    names = ("Model", "Ceiling", "95 % interval", "Formula and inputs", "Measured against", "Prevalence π", "Floor")
-    head = "".join(f"<th>{name}</th>" for name in names)
+    head = markup.heads(_CEILINGS)
     st.html(
         f'<p class="lg-target" title="{markup.text(words.TARGET)}">Recommended F1 <b>{number(target.value)}</b> '
         f"<span>{tier}: you ask for {asked}, {markup.text(target.reason)}</span></p>"

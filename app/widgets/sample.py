@@ -1,6 +1,7 @@
 """One sample: what was asked, what the model wrote, how it is formed, what the lenses say of it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
@@ -13,6 +14,8 @@ from engine.stats.form import looping_span
 from engine.stats.layers import layers_name
 from engine.stats.repeats import repeated_spans
 from engine.words import FORM, LENS, UNKNOWN, integer, number, percent
+
+_STOPPED: Final = {"stop": "the model", "length": "the length limit"}
 
 
 def head(pair: data.PairDetail) -> None:
@@ -74,17 +77,25 @@ def measures(pair: data.PairDetail) -> None:
         notices.note("The form of this sample has not been measured yet.")
         return
     facts = (
-        ("Characters", integer(pair.n_chars)),
-        ("Words", integer(pair.n_words)),
-        ("Ends in a loop", percent(pair.tail_loop_share)),
-        ("Repeated 4-grams", percent(pair.repeated_4gram_share)),
-        ("Distinct 2-grams", percent(pair.distinct_2)),
-        ("Opening recurs", f"{pair.first30_count}×"),
-        ("Stopped by", {"stop": "the model", "length": "the length limit"}.get(pair.finish_reason or "", UNKNOWN)),
+        ("Characters", integer(pair.n_chars), "How long the text is. Under 10 is empty, under 100 short."),
+        ("Words", integer(pair.n_words), "Words of the text."),
+        ("Ends in a loop", percent(pair.tail_loop_share), "Share of the text, from its end, that repeats one passage."),
+        ("Repeated 4-grams", percent(pair.repeated_4gram_share), "Share of its runs of four words that came before."),
+        (
+            "Distinct 2-grams",
+            percent(pair.distinct_2),
+            "Share of its runs of two words that differ: low is monotonous.",
+        ),
+        (
+            "Opening recurs",
+            f"{pair.first30_count}×",
+            "How often the text's first 30 characters stand in it; 1 is its beginning.",
+        ),
+        ("Stopped by", _STOPPED.get(pair.finish_reason or "", UNKNOWN), "What ended the text."),
     )
     st.html(
         '<dl class="lg-tiles">'
-        + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+        + "".join(f'<div title="{hint}"><dt>{name}</dt><dd>{value}</dd></div>' for name, value, hint in facts)
         + "</dl>"
     )
 

@@ -14,6 +14,7 @@ from engine.exchange.correlations import build_correlations
 from engine.stats.findings import Settings, find
 from engine.words import interval, number
 from tests.app.test_screens import html_of, open_screen
+from tests.support.explained import unexplained
 from tests.support.synthetic_study import JUDGE, RUN
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
 
@@ -45,7 +46,9 @@ def test_gaps_are_those_of_the_findings_with_both_intervals_and_parts(
 def test_every_section_draws_with_hostile_texts_escaped_and_without_ratings_or_lenses(
     full_study: Path, study: Path, monkeypatch: pytest.MonkeyPatch, section: str
 ) -> None:
-    shown = html_of(open_screen(full_study, monkeypatch, "findings", section=section, grain="concept"))
+    app = open_screen(full_study, monkeypatch, "findings", section=section, grain="concept")
+    assert unexplained(app) == []
+    shown = html_of(app)
     assert not [raw for raw in RAW if raw in shown]
     for nonsense in ("nan", "<script>", "-1", "9e9"):
         where = dict.fromkeys(("grain", "page", "prevalence", "predictor", "verdict", "curves", "worth"), nonsense)

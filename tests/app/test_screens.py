@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import data, state
 from db import transaction
+from tests.support.explained import unexplained
 from tests.support.synthetic_study import JUDGE, RUN, build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
 
@@ -54,6 +55,7 @@ def html_of(app: AppTest) -> str:
 def test_every_screen_draws_a_full_study(full_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
     app = open_screen(full_study, monkeypatch, screen)
     assert "Offline baseline judge" in html_of(app)
+    assert unexplained(app) == []
 
 
 @pytest.mark.parametrize("screen", SCREENS)

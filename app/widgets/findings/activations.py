@@ -10,7 +10,7 @@ from app.context import Context
 from app.data.findings import load_activation_report
 from app.viewmodels.overview import setting_name
 from app.widgets import markup, notices, work
-from engine.words import QUADRANT, RATINGS, UNKNOWN, integer, number, percent
+from engine.words import ARM, QUADRANT, RATINGS, UNKNOWN, integer, number, percent
 
 Json = dict[str, Any]
 _WHOLE: Final = "all"
@@ -144,22 +144,24 @@ def rates(table: Json, worth: str) -> str:
         by_arm = {one["arm"]: one for one in table["fires"] if one["is_good"] == is_good}
         cells = "".join(f"<td>{_with_bounds(by_arm[arm])}</td>" for arm in ("positive", "negative"))
         rows += f"<tr><th>{label}</th>{cells}</tr>"
-    return (
-        f'<table class="lg-table lg-numbers"><thead><tr><th title="{markup.text(_RATES)}">Lens fires on</th>'
-        f"<th>Positives</th><th>Negatives</th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+    head = markup.heads((("Lens fires on", _RATES), ("Positives", ARM), ("Negatives", ARM)))
+    return f'<table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def quality_table(found: Json) -> str:
     """Transfer and match of all, good and degenerate outputs, overall and by quadrant."""
-    head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, _, hint in _MEASURES)
+    first = (
+        "Outputs",
+        "Which texts: all, those of good form, or the empty, short and repetitive ones. n: concepts or texts.",
+    )
+    head = markup.heads((first, *((name, hint) for name, _, hint in _MEASURES)))
     body = "".join(
         f"<tr><th>{name}</th>{''.join(f'<td>{_measure(measures.get(key))}</td>' for _, key, _ in _MEASURES)}</tr>"
         for name, measures in _rows(found)
     )
     return (
-        '<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr><th>Outputs</th>'
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 

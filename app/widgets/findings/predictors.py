@@ -22,6 +22,8 @@ _HELP: Final = (
     "Each dot is a concept. ρ is Spearman's rank correlation: 1 if F1 always rises with the predictor, −1 if it always falls, 0 "
     "without a relation. A few concepts support few claims; the interval shows it."
 )
+_CONCEPTS: Final = "Concepts that have both the predictor and a measured F1."
+_P: Final = "How likely chance alone gives such a correlation, adjusted over all predictors. Small is clear."
 _COLUMNS: Final = (
     ("Spearman's ρ", "spearman", "Of ranks, with Fisher's interval."),
     ("Bootstrap", "spearman_bootstrap", "The same by resampling concepts, to check the interval."),
@@ -116,7 +118,8 @@ def _scatter(
 
 def table(found: Sequence[Json]) -> str:
     """A row a predictor: correlations with their intervals, adjusted p, and what that supports."""
-    head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, _, hint in _COLUMNS)
+    first = (("Predictor", "What is known of each concept before any lens is trained."), ("Concepts", _CONCEPTS))
+    head = markup.heads((*first, *((name, hint) for name, _, hint in _COLUMNS), ("Adjusted p", _P)))
     body = ""
     for one in found:
         cells = "".join(f"<td>{_cell(one[key])}</td>" for _, key, _ in _COLUMNS)
@@ -125,8 +128,9 @@ def table(found: Sequence[Json]) -> str:
             f"<td>{_p(one['p_adjusted'])}</td><td class=lg-words>{markup.text(one['says'])}</td></tr>"
         )
     return (
-        '<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr><th>Predictor</th><th>Concepts</th>'
-        f"{head}<th>Adjusted p</th><th class=lg-words>What that supports</th></tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}'
+        '<th class="lg-words" title="The most that may be said from these numbers.">What that supports</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
