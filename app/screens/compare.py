@@ -28,6 +28,7 @@ Json = Mapping[str, Any]
 _WORK: Final = "comparing"
 _FOUND: Final = "compared"
 _ROWS: Final = 40
+_UNITS: Final = {"gap": "rating points"}
 _LOOK_S: Final = 0.5
 
 
@@ -155,8 +156,9 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         )
         st.html(settings_html(one))
         st.html(measures_html(one))
-        rows, title = dumbbells(one, measure), MEASURES.get(measure, measure)
-        left, right = st.columns([1, 1], gap="medium")
+        rows, title = dumbbells(one, measure), f"{MEASURES.get(measure, measure)} ({_UNITS.get(measure, '0–1')})"
+        with st.container(key=f"wide-compare-{key}"):
+            left, right = st.columns([1, 1], gap="medium")
         if rows:
             made = dumbbell(rows[:_ROWS], title=title, colours=theme.palette())
             with left:

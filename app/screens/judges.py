@@ -256,7 +256,8 @@ def _work(here: Context, labels: dict[str, str]) -> None:
     if votes is None:
         return
     st.html(agreement.work(votes.work, labels))
-    left, right = st.columns(2, gap="large")
+    with st.container(key="wide-votes"):
+        left, right = st.columns(2, gap="large")
     with left:
         notices.heading("Spread of votes", help_text="Highest less lowest rating of one judge on one pair.")
         if votes.spreads:

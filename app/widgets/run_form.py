@@ -49,7 +49,7 @@ def _fields(before: Mapping[str, Any]) -> Flags:
     tokens = _count(row[2], "Tokens a text", "max_new_tokens", before, low=1, high=100_000)
     seed = _count(row[3], "Seed", "seed", before, low=0, high=2**31 - 1)
     budget = row[4].number_input(
-        "Budget of the judge, $", 0.0, 1e6, float(before["budget"] or 0), key="run-budget", help=_help("budget")
+        "Judge's limit, $", 0.0, 1e6, float(before["budget"] or 0), key="run-budget", help=_help("budget")
     )
     row = list(st.columns(2))
     judge = row[0].text_input("Judge", before["judge"], key="run-judge", help=_help("judge"))
