@@ -117,6 +117,12 @@ def load_state(folder: Path) -> State | None:
     return State(work, is_alive, None if is_alive or is_done else _fault(log), log)
 
 
+def seconds_since(found: Work) -> float:
+    """For how long a run is at work."""
+    begun = datetime.strptime(found.started_at, "%Y-%m-%dT%H-%M-%S").replace(tzinfo=UTC)
+    return max(0.0, (datetime.now(UTC) - begun).total_seconds())
+
+
 def stop(folder: Path, work_id: str, *, at_once: bool = False) -> None:
     """Ask the run of this id to stop, or end it at once; does nothing where it is not at work any more."""
     state = load_state(folder)

@@ -8,17 +8,18 @@ from engine import words
 from engine.figures.palette import Palette, hue
 from engine.stats.estimate import Estimate
 from engine.stats.findings import LensSummary
-from engine.words import count, interval, number, percent
+from engine.words import count, integer, interval, number, percent
 
 
 def headline(card: QuadrantCard, *, ceiling: str) -> None:
     """The study's five numbers in one strip."""
     f1 = card.lenses.f1
+    over = f"over {count(card.n_concepts, 'concept')}"
     tiles = (
-        _tile("Relevance gap", number(card.gap.value), _under(card.gap, weak=card.weak), words.GAP),
+        _tile("Relevance gap", number(card.gap.value), _under(card.gap, over, weak=card.weak), words.GAP),
         _tile("Good positives", percent(card.good), f"of {count(card.n_formed, 'positive')}", words.GOOD),
-        _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}", words.CEILING),
-        _tile("Measured lens F1", number(f1.value), _beside(interval(f1), card.lenses), words.LENS),
+        _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}, {over}", words.CEILING),
+        _tile("Measured lens F1", number(f1.value), _beside(_measured(f1), card.lenses), words.LENS),
         _tile("Recommended F1", number(card.target), _tier(card), _target_hint(card)),
     )
     st.html(f'<div class="lg-headline">{"".join(tiles)}</div>')
@@ -28,9 +29,9 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
     """One quadrant's card as HTML."""
     bar = markup.interval_bar(card.gap, low=-0.25 * largest_gap, high=largest_gap, colour=hue(card.letter, colours))
     facts = (
-        _fact("Good positives", percent(card.good), "", words.GOOD),
+        _fact("Good positives", percent(card.good), f"of {integer(card.n_formed)}", words.GOOD),
         _fact("F1 ceiling", number(card.ceiling.value), interval(card.ceiling), words.CEILING),
-        _fact("Lens F1", number(card.lenses.f1.value), _beside("", card.lenses), words.LENS),
+        _fact("Lens F1", number(card.lenses.f1.value), interval(card.lenses.f1), _lens_hint(card.lenses)),
         _fact("Recommended", number(card.target), _tier(card), _target_hint(card)),
     )
     counted = f"{count(card.n_concepts, 'concept')} · {count(card.n_pairs, 'pair')}"
@@ -39,7 +40,7 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
         f"<header>{markup.letter(card.letter)}<span>{words.PROFILES[card.letter]}</span></header>"
         f'<p class="lg-muted" title="{markup.text(words.PAIR)}">{counted}</p>'
         f'<div class="lg-gap" title="{markup.text(words.GAP)}"><b>{number(card.gap.value)}</b>'
-        f"<span>gap {markup.text(_under(card.gap, weak=card.weak))}</span></div>{bar}<dl>{''.join(facts)}</dl></div>"
+        f"<span>gap {markup.text(_under(card.gap, '', weak=card.weak))}</span></div>{bar}<dl>{''.join(facts)}</dl></div>"
     )
 
 
@@ -53,10 +54,22 @@ def _fact(name: str, value: str, detail: str, hint: str) -> str:
     return f'<div title="{title}"><dt>{name}</dt><dd><b>{value}</b> <span>{detail}</span></dd></div>'
 
 
-def _under(gap: Estimate, *, weak: bool) -> str:
+def _under(gap: Estimate, over: str, *, weak: bool) -> str:
     if gap.value is None:
         return f"unknown: {gap.reason}"
-    return (interval(gap) or "no interval") + (" few concepts" if weak else "")
+    said = f"{interval(gap) or 'no interval'} {over}".rstrip()
+    return said + (", few: rough" if over and weak else " few concepts" if weak else "")
+
+
+def _measured(f1: Estimate) -> str:
+    """The interval of a mean F1 and over how many lenses it is; empty while none is measured."""
+    return f"{interval(f1) or 'no interval'} over {count(f1.n, 'lens', 'lenses')}" if f1.value is not None else ""
+
+
+def _lens_hint(lenses: LensSummary) -> str:
+    """What a lens is, and what its F1 in a card is to be read beside."""
+    beside = _beside(_measured(lenses.f1), lenses)
+    return f"{words.LENS} Here: {beside}." if beside else words.LENS
 
 
 def _beside(before: str, lenses: LensSummary) -> str:

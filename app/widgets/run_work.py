@@ -52,7 +52,10 @@ def _live(folder: Path) -> None:
     if stages:
         st.html("".join(_bar(one) for one in progress_of(stages, at_work.done_before)))
     else:
-        st.html('<div class="lg-progress lg-wait"><span>Getting ready</span><span></span><div><i></i></div></div>')
+        st.html(
+            '<div class="lg-progress lg-wait"><span>Getting ready: the model and the pack are loaded</span>'
+            f"<span>{duration(work.seconds_since(at_work))}</span><div><i></i></div></div>"
+        )
     _log(found.log)
     asked = st.session_state.get(_ASKED) == at_work.work_id
     label = "End it at once" if asked else "Stop"

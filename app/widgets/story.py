@@ -20,15 +20,31 @@ from engine.figures.palette import DARK
 
 # The story has the whole window: what leads to other screens comes back with the list.
 _FULL: Final = (
-    '[data-testid="stSidebar"],[data-testid="stExpandSidebarButton"],[data-testid="stSidebarCollapsedControl"]'
+    '[data-testid="stSidebar"],[data-testid="stMainMenu"],[data-testid="stExpandSidebarButton"],[data-testid="stSidebarCollapsedControl"]'
     "{display:none!important}"
 )
+# A browser lets only a person's own click or key do this, so it cannot wait for the server.
+_WHOLE_SCREEN: Final = """(() => {
+  if (window.lensgapFull) return;
+  window.lensgapFull = true;
+  const turn = () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen().catch(() => {});
+  };
+  document.addEventListener("click", (event) => { if (event.target.closest?.(".lg-full")) turn(); });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, [contenteditable]");
+    const alone = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (event.key.toLowerCase() === "f" && alone && !typing && document.querySelector(".lg-full")) turn();
+  });
+})()"""
 _UNNAMED: Final = "unnamed"
 
 
 def story(here: Context, snapshot: Snapshot) -> None:
     """Draw the page that the address names."""
     st.html(f"<style>{_FULL}</style>")
+    st.html(f"<script>{_WHOLE_SCREEN}</script>", unsafe_allow_javascript=True)
     slides = snapshots.load_slides(here.folder, snapshot.snapshot_id)
     names = [str(slide["name"]) for slide in slides]
     at = place(names, state.given("slide"))
@@ -51,6 +67,11 @@ def _bar(names: Sequence[str], at: int) -> None:
             kwargs={"snapshot": None, "slide": None},
         )
         st.html(f'<span class="lg-note">Page {at + 1} of {len(names)}</span>', width="stretch")
+        st.html(
+            '<button type="button" class="lg-full" title="Fill the whole screen, or leave it again">Full screen '
+            "<kbd>F</kbd></button>",
+            width="content",
+        )
         _turn("Previous", "Left", names[at - 1] if at else None)
         _turn("Next", "Right", names[at + 1] if at + 1 < len(names) else None)
 
