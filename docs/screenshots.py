@@ -54,16 +54,17 @@ def rehearse(study: Path, folder: Path) -> Path:
     run_id, judges = run.run_id, data.load_judges(copy, run.run_id)
     if judges:
         judge_id, dice = judges[0].judge_id, random.Random(0)
-        review.plan_audit(copy, run_id, judge_id, n_ratings=min(2 * max(PEOPLE.values()), run.n_pairs))
+        if not review.has_plan(copy, run_id):
+            n_ratings = min(max(2 * max(PEOPLE.values()), run.n_pairs // 10), run.n_pairs)
+            review.plan_audit(copy, run_id, judge_id, n_ratings=n_ratings)
         for name, n in PEOPLE.items():
             desk = review.Desk(copy, run_id, judge_id, name, "audit", n_raters=2)
-            for _ in range(n):
-                _rate(desk, dice)
+            for item in (item for _ in range(n) for item in review.take(desk, n=1)):
+                _rate(desk, item, dice)
     return copy
 
 
-def _rate(desk: review.Desk, dice: random.Random) -> None:
-    item = review.take(desk, n=1)[0]
+def _rate(desk: review.Desk, item: review.Item, dice: random.Random) -> None:
     named = {"concept": item.concept, "sample_id": item.sample_id}
     pair = data.load_pair(desk.folder, desk.run_id, desk.judge_id, form_rule="loop", **named)
     judged = pair.detail.judge_rating if pair else None
