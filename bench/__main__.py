@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +15,15 @@ import torch
 
 from bench.capturing import capture_against_peers
 from bench.compare import Comparison
+from bench.dashboard import dashboard_of_a_million_pairs
 from bench.findings import clusters_of_ten_thousand_concepts, findings_after_one_override, findings_of_a_million_pairs
 from bench.generating import generate_against_transformers, generate_and_capture_against_collection
 from bench.growth import growth_with_samples
 from bench.judge import throughput_against_client
 from bench.lens_memory import memory_of_packs
-from bench.lenses import lens_rates
-from bench.page import PAGE, describe_machine, put_table, table
+from bench.lens_rows import Measured, read_measured, tell_measured
+from bench.lenses import FEW, HEAD, lens_rates
+from bench.page import PAGE, describe_machine, put_table, read_table, table
 from bench.planning import planning_of_a_whole_pack
 from bench.refinement import refinement_against_pairs
 from bench.statistics import bootstrap_against_index, histograms_against_pandas
@@ -36,36 +38,59 @@ COMPARISONS: dict[str, Callable[..., Comparison | str]] = {
     "bootstrap": bootstrap_against_index,
     "findings": findings_of_a_million_pairs,
     "override": findings_after_one_override,
+    "dashboard": dashboard_of_a_million_pairs,
     "clusters": clusters_of_ten_thousand_concepts,
     "judge": throughput_against_client,
-    "lenses-512": partial(lens_rates, 512),
-    "lenses-4096": partial(lens_rates, 4096),
     "lens-memory": memory_of_packs,
     "refinement": partial(refinement_against_pairs, "three layers", 512),
     "refinement-linear": partial(refinement_against_pairs, "linear", 4096),
 }
 
 
+PIECES = {"lenses-512": 512, "lenses-4096": 4096}
+"""Tables of lenses by width, measured at one number of rows at a time."""
+
+
 def main() -> None:
     """Print each table, and put it where the page has its place."""
     torch.set_num_threads(1)
     asked = _arguments()
-    for name in asked.names or COMPARISONS:
-        measure = COMPARISONS[name]
-        if "pack" in inspect.signature(measure).parameters:
-            measure = partial(measure, pack=asked.pack)
-        measured = measure()
-        told = measured if isinstance(measured, str) else table(measured)
-        found = f"{told}\n\n{describe_machine()}"
-        print(f"## {name}\n{found}\n", flush=True)
-        if asked.write:
-            put_table(PAGE, name, found)
+    for name in asked.names or [*COMPARISONS, *PIECES]:
+        for found in _pieces(name, asked) if name in PIECES else [_whole(name, asked.pack)]:
+            print(f"## {name}\n{found}\n", flush=True)
+            if asked.write:
+                put_table(PAGE, name, found)
+
+
+def _whole(name: str, pack: Path | None) -> str:
+    measure = COMPARISONS[name]
+    if "pack" in inspect.signature(measure).parameters:
+        measure = partial(measure, pack=pack)
+    measured = measure()
+    return f"{measured if isinstance(measured, str) else table(measured)}\n\n{describe_machine()}"
+
+
+def _pieces(name: str, asked: argparse.Namespace) -> Iterator[str]:
+    """Measure one number of rows after another, each told beside what the page has of the others."""
+    for n in asked.n or FEW:
+        rows = lens_rates(PIECES[name], n)
+        known = read_measured(read_table(PAGE, name)) if asked.write else {}
+        yield tell_measured(HEAD, known | {n: Measured(tuple(rows), describe_machine().strip("*"))})
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *COMPARISONS], help="which ones; all where none is named")
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *COMPARISONS, *PIECES], help="which ones; all where none is named"
+    )
+    parser.add_argument(
+        "--n", type=int, nargs="*", choices=list(FEW), help="rows of lenses' training parts; all otherwise"
+    )
     parser.add_argument("--pack", type=Path, help="folder of the pack to plan; a synthetic one of that size otherwise")
+    parser.add_argument("--study", type=Path, help="folder of the synthetic study to serve; made anew otherwise")
+    parser.add_argument("--pairs", type=int, help="pairs of the study that is served")
+    parser.add_argument("--reviewers", type=int, help="people who review at once")
+    parser.add_argument("--rounds", type=int, help="times that each of them visits every screen")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/benchmarks.md as it is")
     return parser.parse_args()
 

@@ -2,31 +2,45 @@
 
 Joining a million pairs with what judges said of them takes seconds, and every click asks again. So the pairs stand in a table of
 their own, in memory, shared by all readers; SQL asks it as it would ask the study. It is made anew when a stage has written,
-though not more often than pays; what people say is put in whenever somebody has rated. Texts are never in it.
+by a thread of its own and not more often than pays where that is slow; what people say is put in whenever somebody has rated.
+Counts are taken from cells, one for all pairs that are alike in what is filtered by; a rating moves its pair from one cell to
+another. Texts are never in it.
 """
 
 import atexit
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from app.data.memory import work_done
+from app.data.memory import load_last_rating, note_renewed, unchanged, work_done
 from db import connect, query
+from db.errors import ExpectedError
 
 _AT_MOST: Final = 3
 _TEXTS_AT_MOST: Final = 12
 _ANSWERS_AT_MOST: Final = 64
 _ALL_BELOW: Final = 100_000
 """Pairs below which topics and lenses are always joined; of more, only when a filter asks for them."""
-_SLOW_S: Final = 0.5
+_SLOW_S: Final = 0.3
+"""Time of the processor, for a busy machine must not decide what is shown."""
 _PAYS_AFTER: Final = 20.0
 """An index that was slow to make serves for so many times as long, though stages write on meanwhile."""
 
+_MADE: Final = (
+    "samples.put_people",
+    "samples.keep_said",
+    "samples.keep_alike",
+    "samples.keep_cells",
+    "samples.keep_texts",
+    "samples.keep_filtered",
+)
+"""What is done with the pairs and what people said of them, in this order."""
 
 Answer = tuple[list[str], list[Any]]
 """Columns and rows."""
@@ -55,14 +69,12 @@ class _Index:
     """Of questions since the last refreshing, which puts an empty one in its place: a late answer goes into the old one."""
     built_at: float = 0.0
     build_s: float = 0.0
+    is_slow: bool = False
+    is_renewed: bool = False
 
     def is_fresh(self, work: tuple[Any, ...]) -> bool:
-        """Whether nothing that matters was written since."""
-        if self.work == work:
-            return True
-        is_same_file = self.work is not None and self.work[-1] == work[-1]
-        age = time.monotonic() - self.built_at
-        return is_same_file and self.build_s > _SLOW_S and age < _PAYS_AFTER * self.build_s
+        """Whether it holds all that matters, or as much as one may wait for while another one is made."""
+        return self.work == work or (self.is_slow and self.work is not None and self.work[-1] == work[-1])
 
 
 @atexit.register
@@ -78,11 +90,15 @@ _indexes_lock: Final = threading.Lock()
 
 def asked(folder: Path, run_id: str, judge_id: str, lens_ids: Sequence[str], *, extras: bool) -> Asked:
     """What to hold for a run: lenses and topics where a filter asks for them (`extras`), or pairs are few."""
-    with connect(folder) as cursor:
-        ((n_pairs,),) = cursor.execute(query("samples.n_pairs")).fetchall()
-    if extras or n_pairs < _ALL_BELOW:
+    if extras or unchanged(folder, "n pairs", lambda: _n_pairs(folder)) < _ALL_BELOW:
         return Asked(run_id, judge_id, tuple(lens_ids), with_topics=True)
     return Asked(run_id, judge_id)
+
+
+def _n_pairs(folder: Path) -> int:
+    with connect(folder) as cursor:
+        ((n_pairs,),) = cursor.execute(query("samples.n_pairs")).fetchall()
+    return int(n_pairs)
 
 
 def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **values: Any) -> Answer:
@@ -106,6 +122,19 @@ def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **valu
     return answer
 
 
+def prepare(folder: Path, held: Asked) -> None:
+    """Have the index made before somebody waits for it, by a thread of its own."""
+    if (folder, held) not in _indexes:
+        threading.Thread(target=_prepare, args=(folder, held), daemon=True, name="lensgap-index").start()
+
+
+def _prepare(folder: Path, held: Asked) -> None:
+    index = _index(folder, held)
+    # A study that is busy or gone is told to whoever asks.
+    with suppress(ExpectedError, OSError), index.lock:
+        _refresh(folder, held, index)
+
+
 def _index(folder: Path, held: Asked) -> _Index:
     with _indexes_lock:
         index = _indexes.pop((folder, held), None) or _Index()
@@ -117,30 +146,76 @@ def _index(folder: Path, held: Asked) -> _Index:
 
 def _refresh(folder: Path, held: Asked, index: _Index) -> None:
     work = work_done(folder)
-    with connect(folder) as cursor:
-        # Read before the ratings themselves: one that comes in between is put in now and once more next time.
-        ((last,),) = cursor.execute(query("changes.last_rating")).fetchall()
-        is_new = not index.is_fresh(work)
-        if is_new:
-            _build(cursor, held, index)
-            index.work = work
-        if is_new or last != index.last_rating:
-            index.memory.execute(query("samples.forget_people"))
-            _put(index.memory, cursor, ("samples.people", "incoming_people", "samples.put_people"), run_id=held.run_id)
-            index.last_rating = last
-            index.answers = {}
+    # Looked up before the ratings themselves: one that comes in between is put in now and once more next time.
+    last = load_last_rating(folder)
+    if not index.is_fresh(work):
+        _build(folder, held, index, work)
+    elif index.work != work:
+        _renew_later(folder, held, index)
+    if last > index.last_rating:
+        with connect(folder) as cursor:
+            _put_people(cursor, held, index)
+        index.last_rating = last
+        index.answers = {}
 
 
-def _build(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -> None:
-    started = time.monotonic()
+def _renew_later(folder: Path, held: Asked, index: _Index) -> None:
+    """Have a thread make another index as soon as that pays, unless one is about to; the lock is held."""
+    if index.is_renewed:
+        return
+    index.is_renewed = True
+    due = index.built_at + _PAYS_AFTER * index.build_s - time.monotonic()
+    timer = threading.Timer(max(0.0, due), _renew, (folder, held, index))
+    timer.daemon = True
+    timer.start()
+
+
+def _renew(folder: Path, held: Asked, old: _Index) -> None:
+    """Make another index and put it in the place of the old one, unless that has gone meanwhile."""
+    new = _Index()
+    try:
+        last = load_last_rating(folder)
+        _build(folder, held, new, work_done(folder))
+        new.last_rating = last
+    except (ExpectedError, OSError):
+        old.is_renewed = False
+        return
+    with _indexes_lock:
+        if _indexes.get((folder, held)) is old:
+            _indexes[folder, held] = new
+    note_renewed(folder)
+
+
+def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> None:
+    """Make everything anew, what people said too."""
+    started, cpu = time.monotonic(), time.thread_time()
     values = {"run_id": held.run_id, "judge_id": held.judge_id, "lens_ids": list(held.lens_ids)}
     rows_into = ("samples.index_rows", "incoming", "samples.keep_index")
-    _put(index.memory, cursor, rows_into, with_topics=held.with_topics, **values)
-    for name in ("samples.keep_texts", "samples.keep_filtered"):
+    with connect(folder) as cursor:
+        _put(index.memory, cursor, rows_into, with_topics=held.with_topics, **values)
+        index.last_rating = 0
+        _keep_people(cursor, held, index)
+    for name in _MADE:
         index.memory.execute(query(name))
     index.texts.clear()
+    index.answers = {}
+    index.work = work
     index.built_at = time.monotonic()
     index.build_s = index.built_at - started
+    index.is_slow = time.thread_time() - cpu > _SLOW_S
+
+
+def _put_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -> None:
+    """Put in what people said since; the cells that its pairs leave and come to are counted along."""
+    _keep_people(cursor, held, index)
+    index.memory.execute(query("samples.move_cells"), {"sign": -1})
+    index.memory.execute(query("samples.put_people"))
+    index.memory.execute(query("samples.move_cells"), {"sign": 1})
+
+
+def _keep_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -> None:
+    rows_into = ("samples.people", "incoming_people", "samples.keep_people")
+    _put(index.memory, cursor, rows_into, run_id=held.run_id, last_rating=index.last_rating)
 
 
 def _put(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.data.concepts import Lens
-from app.data.later import as_of
+from app.data.later import measured
 from app.data.memory import remembered
 from app.data.rated import asker
 from app.data.study import Profile
@@ -35,11 +35,11 @@ def load_activation_report(
     folder: Path, run_id: str, judge_id: str | None, *, form_rule: FormRule, k: int
 ) -> Json | None:
     """What was measured last of the run's activations, with outputs against activations; None where nothing was."""
-    key = ("activations", run_id, judge_id, form_rule, k, as_of(folder))
     return remembered(
         folder,
-        key,
+        ("activations", run_id, judge_id, form_rule, k),
         lambda: load_activations(folder, run_id, judge_id=judge_id, k=k, form_rule=form_rule, ask=asker(folder)),
+        also=measured(folder),
     )
 
 

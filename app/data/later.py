@@ -5,6 +5,7 @@ take each other's time. An answer is current while neither the stages' work nor 
 """
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -12,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from app.data.memory import work_done
+from app.data.memory import unchanged, work_done
 from db import connect, query
 
 T = TypeVar("T")
 WAIT_S = 0.25
 """How long a screen waits for an answer before it is drawn without."""
 _AT_MOST: Final = 32
+_PAYS_AFTER: Final = 3.0
+"""An answer that took longer than a screen waits stands for so many times as long, though ratings come in meanwhile."""
 
 _worker: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="later")
 _kept: Final[dict[tuple[Path, Hashable], "_Kept"]] = {}
@@ -41,12 +44,24 @@ class _Kept:
     as_of: Hashable = None
     future: Future[Any] | None = None
     future_as_of: Hashable = field(default=None)
+    took_s: float = 0.0
+    not_before: float = 0.0
+    """When the next answer may be worked out, on the monotonic clock."""
 
 
 def as_of(folder: Path) -> tuple[Hashable, ...]:
     """How far stages, ratings and measurements have come, to compare with another time."""
-    with connect(folder) as cursor:
-        return (*work_done(folder), *(cursor.execute(query("finding_sources.as_of")).fetchone() or ()))
+    return (*work_done(folder), *measured(folder))
+
+
+def measured(folder: Path) -> tuple[Hashable, ...]:
+    """How far ratings and measurements have come."""
+
+    def state() -> tuple[Hashable, ...]:
+        with connect(folder) as cursor:
+            return cursor.execute(query("finding_sources.as_of")).fetchone() or ()
+
+    return unchanged(folder, "as of", state)
 
 
 def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
@@ -58,11 +73,14 @@ def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
             _kept.pop(next(iter(_kept)))
         if kept.as_of == now:
             return Answer(kept.value, is_current=True)
+        if kept.future is None and time.monotonic() < kept.not_before:
+            return Answer(kept.value, is_current=False)
         if kept.future is None:
-            kept.future, kept.future_as_of = _worker.submit(compute), now
+            kept.future, kept.future_as_of = _worker.submit(_timed, compute), now
         future = kept.future
     try:
-        value = future.result(WAIT_S)
+        # What took long will take as long again, and whoever waits for it in vain waits for nothing.
+        value, took_s = future.result(WAIT_S if kept.took_s <= WAIT_S else 0)
     except NotYet:
         return Answer(kept.value, is_current=False)
     except BaseException:
@@ -71,11 +89,19 @@ def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
         raise
     with _lock:
         if kept.future is future:
-            kept.value, kept.as_of, kept.future = value, kept.future_as_of, None
+            kept.value, kept.as_of, kept.future, kept.took_s = value, kept.future_as_of, None, took_s
+            kept.not_before = time.monotonic() + _PAYS_AFTER * took_s if took_s > WAIT_S else 0.0
         return Answer(kept.value, is_current=kept.as_of == now)
 
 
 def is_ready(folder: Path, key: Hashable) -> bool:
     """Whether work on this question has ended, so that asking again gives its answer."""
     kept = _kept.get((folder, key))
-    return kept is None or kept.future is None or kept.future.done()
+    if kept is None:
+        return True
+    return time.monotonic() >= kept.not_before if kept.future is None else kept.future.done()
+
+
+def _timed(compute: Callable[[], T]) -> tuple[T, float]:
+    started = time.monotonic()
+    return compute(), time.monotonic() - started

@@ -4,16 +4,16 @@ A pair that is shown to somebody is leased to them for a while, in the study, so
 one, whatever browser or server they sit at. Leases are taken in the transaction that looks for the pair.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import duckdb
 
-from app.data.memory import remembered
+from app.data.memory import remembered, unchanged
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
 from app.data.samples import Filters, Sort, load_page
@@ -112,10 +112,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """The pairs that plans have drawn, by stratum, and what is known of the strata."""
+    """The pairs that plans have drawn, by stratum and by key, and what is known of the strata."""
 
     strata: Mapping[StratumKey, tuple[Item, ...]]
     shares: Mapping[StratumKey, tuple[float, float]]
+    items: Mapping[Key, Item]
+    stratum_of: Mapping[Key, StratumKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +130,28 @@ class _State:
     my_leases: tuple[Key, ...]
     skipped: tuple[Key, ...]
 
-    def is_open(self, key: Key, n_raters: int) -> bool:
-        """Whether this reviewer may be given the pair."""
-        return key not in self.mine and self.raters.get(key, 0) + self.leased.get(key, 0) < n_raters
+    def closed(self, n_raters: int) -> set[Key]:
+        """Pairs that this reviewer may not be given."""
+        taken = {key for key in (*self.raters, *self.leased) if self._n(key) >= n_raters}
+        return taken | self.mine
+
+    def _n(self, key: Key) -> int:
+        return self.raters.get(key, 0) + self.leased.get(key, 0)
+
+
+def audit_state(folder: Path, run_id: str) -> tuple[int, int]:
+    """What decides which pairs are drawn: how many plans there are, and overrides from before the first audit rating."""
+
+    def state() -> tuple[int, int]:
+        with connect(folder) as cursor:
+            return cursor.execute(query("review.audit_state"), {"run_id": run_id}).fetchone() or (0, 0)
+
+    return unchanged(folder, ("audit state", run_id), state)
 
 
 def has_plan(folder: Path, run_id: str) -> bool:
     """Whether any audit was planned for the run."""
-    with connect(folder) as cursor:
-        return bool((cursor.execute(query("review.audit_state"), {"run_id": run_id}).fetchone() or (0,))[0])
+    return bool(audit_state(folder, run_id)[0])
 
 
 def plan_audit(folder: Path, run_id: str, judge_id: str, *, n_ratings: int) -> None:
@@ -169,13 +184,14 @@ def load_standing(desk: Desk) -> Standing:
     candidates = _candidates(desk)
     with connect(desk.folder) as cursor:
         state = _state(cursor, desk)
-    keys = [item.key for item in _all(candidates)]
+    items = _items_of(candidates)
     if desk.queue in ("adjudicate", "flagged"):
         # What is settled leaves these queues, so that nothing in them is done.
-        return Standing(len(keys), 0, len(keys))
-    n_done = sum(state.raters.get(key, 0) >= desk.n_raters for key in keys)
-    n_left = sum(key not in state.mine and state.raters.get(key, 0) < desk.n_raters for key in keys)
-    return Standing(len(keys), n_done, n_left)
+        return Standing(len(items), 0, len(items))
+    # Far fewer pairs are rated than drawn.
+    done = {key for key, n in state.raters.items() if n >= desk.n_raters and key in items}
+    n_mine = sum(key in items and key not in done for key in state.mine)
+    return Standing(len(items), len(done), len(items) - len(done) - n_mine)
 
 
 def load_text(desk: Desk, key: Key) -> Text | None:
@@ -255,8 +271,11 @@ def _candidates(desk: Desk) -> _Drawn | tuple[Item, ...]:
 
 
 def _items(folder: Path, name: str, **chosen: str) -> tuple[Item, ...]:
-    with connect(folder) as cursor:
-        return tuple(Item(row[0], row[1]) for row in cursor.execute(query(name), chosen).fetchall())
+    def items() -> tuple[Item, ...]:
+        with connect(folder) as cursor:
+            return tuple(Item(row[0], row[1]) for row in cursor.execute(query(name), chosen).fetchall())
+
+    return unchanged(folder, (name, *chosen.values()), items)
 
 
 def _filtered(desk: Desk) -> tuple[Item, ...]:
@@ -267,9 +286,8 @@ def _filtered(desk: Desk) -> tuple[Item, ...]:
 
 def _drawn(desk: Desk) -> _Drawn:
     """The drawn pairs, read again only when a plan or the study's work changes them."""
-    with connect(desk.folder) as cursor:
-        state = cursor.execute(query("review.audit_state"), {"run_id": desk.run_id}).fetchone()
-    return remembered(desk.folder, ("drawn", desk.run_id, state), lambda: _read_drawn(desk))
+    state = audit_state(desk.folder, desk.run_id)
+    return remembered(desk.folder, ("drawn", desk.run_id), lambda: _read_drawn(desk), also=state)
 
 
 def _read_drawn(desk: Desk) -> _Drawn:
@@ -285,11 +303,13 @@ def _read_drawn(desk: Desk) -> _Drawn:
     return _Drawn(
         {key: tuple(items) for key, items in strata.items()},
         {(quadrant, arm): (n / of_arm[arm], variance) for quadrant, arm, n, variance in sizes},
+        {item.key: item for items in strata.values() for item in items},
+        {item.key: key for key, items in strata.items() for item in items},
     )
 
 
-def _all(candidates: _Drawn | tuple[Item, ...]) -> Iterator[Item]:
-    return chain.from_iterable(candidates.strata.values()) if isinstance(candidates, _Drawn) else iter(candidates)
+def _items_of(candidates: _Drawn | tuple[Item, ...]) -> Mapping[Key, Item]:
+    return candidates.items if isinstance(candidates, _Drawn) else {item.key: item for item in candidates}
 
 
 def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
@@ -314,28 +334,27 @@ def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
 
 def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) -> Iterator[Item]:
     """Open pairs: those on the reviewer's desk, then the queue's, then those that they put off, the longest ago first."""
+    items, closed = _items_of(candidates), state.closed(desk.n_raters)
     late = set(state.skipped)
     held = {key: None for key in state.my_leases if key not in late}
-    open_items = {item.key: item for item in _all(candidates) if state.is_open(item.key, desk.n_raters)}
-    yield from (open_items[key] for key in held if key in open_items)
-    for item in _fresh(candidates, open_items, state, desk):
+    yield from (items[key] for key in held if key in items and key not in closed)
+    for item in _fresh(candidates, closed, state, desk):
         if item.key not in late and item.key not in held:
             yield item
-    yield from (open_items[key] for key in state.skipped if key in open_items)
+    yield from (items[key] for key in state.skipped if key in items and key not in closed)
 
 
-def _fresh(
-    candidates: _Drawn | tuple[Item, ...], open_items: Mapping[Key, Item], state: _State, desk: Desk
-) -> Iterator[Item]:
+def _fresh(candidates: _Drawn | tuple[Item, ...], closed: set[Key], state: _State, desk: Desk) -> Iterator[Item]:
     if not isinstance(candidates, _Drawn):
-        return iter(open_items.values())
-    left, worth = {}, {}
-    for key, items in candidates.strata.items():
-        left[key] = [item for item in items if item.key in open_items]
-        share, variance = candidates.shares.get(key, (0.0, 0.0))
-        worth[key] = StratumWorth(share, variance, sum(item.key in state.raters for item in items))
-    n_rated = sum(stratum.n_rated for stratum in worth.values())
-    return audit_order(left, worth, seed=f"{desk.run_id} {desk.reviewer} {n_rated}")
+        return (item for item in candidates if item.key not in closed)
+    n_rated = Counter(candidates.stratum_of[key] for key in state.raters if key in candidates.items)
+    worth = {key: StratumWorth(*candidates.shares.get(key, (0.0, 0.0)), n_rated[key]) for key in candidates.strata}
+    left = {key: _open(items, closed) for key, items in candidates.strata.items()}
+    return audit_order(left, worth, seed=f"{desk.run_id} {desk.reviewer} {n_rated.total()}")
+
+
+def _open(items: Sequence[Item], closed: set[Key]) -> Iterator[Item]:
+    return (item for item in items if item.key not in closed)
 
 
 def _end_leases(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key | None, now: datetime) -> None:

@@ -63,7 +63,6 @@ class PageRow:
     prompt_concept: str
     n_chars: int | None
     excerpt: str
-    n_total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,30 +190,46 @@ def load_page(
 ) -> PairPage:
     """One page of the pairs that pass the filters; a number beyond the last page gives the last page."""
 
-    def rows_of(number: int) -> list[dict[str, Any]]:
-        bounds = {"n_rows": n_rows, "n_skipped": (number - 1) * n_rows, "sort": sort}
-        return _asked(folder, run_id, judge_id, "samples.page", filters, lens_ids, form_rule=form_rule, **bounds)
-
-    number = max(1, number)
-    rows = rows_of(number)
-    if not rows and number > 1:
-        n_total = load_facets(folder, run_id, judge_id, filters, form_rule=form_rule, lens_ids=lens_ids)["all"][""]
-        number = max(1, -(-n_total // n_rows))
-        rows = rows_of(number)
+    run = (folder, run_id, judge_id)
+    n_total = load_facets(*run, filters, form_rule=form_rule, lens_ids=lens_ids, with_concepts=False)["all"][""]
+    n_pages = max(1, -(-n_total // n_rows))
+    number = min(max(1, number), n_pages)
+    bounds: dict[str, Any] = {"n_rows": n_rows, "n_skipped": (number - 1) * n_rows}
+    # The run's order needs no look at all pairs.
+    name = "samples.first" if sort == "run" else "samples.page"
+    if sort != "run":
+        bounds["sort"] = sort
+    rows = _asked(*run, name, filters, lens_ids, form_rule=form_rule, **bounds)
     wanted = {"sample_ids": [row["sample_id"] for row in rows], "text": filters.text}
     texts = {text.sample_id: text for text in read(folder, "samples.excerpts", _Text, **wanted)} if rows else {}
     shown = tuple(PageRow(**(asdict(texts[row["sample_id"]]) | row)) for row in rows)
-    n_total = shown[0].n_total if shown else 0
-    return PairPage(shown, number, max(1, -(-n_total // n_rows)), n_total)
+    return PairPage(shown, number, n_pages, n_total)
 
 
 def load_facets(
-    folder: Path, run_id: str, judge_id: str, filters: Filters, *, form_rule: str, lens_ids: Sequence[str] = ()
+    folder: Path,
+    run_id: str,
+    judge_id: str,
+    filters: Filters,
+    *,
+    form_rule: str,
+    lens_ids: Sequence[str] = (),
+    with_concepts: bool = True,
 ) -> Facets:
-    """How many pairs would remain with each value of each filter, all others as they are."""
+    """How many pairs would remain with each value of each filter, all others as they are.
+
+    Concepts are counted pair by pair, which takes longer than all the rest; `with_concepts` says whether they are asked for.
+    """
+    run = (folder, run_id, judge_id)
     counted: dict[str, dict[str, int]] = {"all": {"": 0}}
-    for row in _asked(folder, run_id, judge_id, "samples.facets", filters, lens_ids, form_rule=form_rule):
-        if row["value"] is not None:
+    in_cells = filters.concept is None and filters.text is None
+    rows = _asked(*run, "samples.facets", filters, lens_ids, form_rule=form_rule, in_cells=in_cells)
+    if with_concepts:
+        found = _asked(*run, "samples.concepts", filters, lens_ids, form_rule=form_rule)
+        rows += [{"filter": "concept", **row} for row in found]
+    for row in rows:
+        # Pairs that moved leave empty cells behind.
+        if row["value"] is not None and row["n"]:
             counted.setdefault(row["filter"], {})[row["value"]] = row["n"]
     return counted
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from app.data.memory import remembered
+from app.data.memory import load_last_rating, remembered, unchanged
 from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
@@ -130,35 +130,49 @@ def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> 
 
     All are counted once; after that, only concepts that people rated since.
     """
-    counted = remembered(folder, ("counts", run_id, judge_id, form_rule), _Counted)
-    profiles = load_profiles(folder, run_id)
     chosen = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule}
-    with counted.lock, connect(folder) as cursor:
-        # Read before counting: a rating that comes in between is counted now and once more next time.
-        last = int((cursor.execute(query("changes.last_rating")).fetchone() or (0,))[0])
-        n_curves = int((cursor.execute(query("learning_curves.count"), {"run_id": run_id}).fetchone() or (0,))[0])
-        if counted.last_rating is None or n_curves != counted.n_curves:
-            counted.curves = _curves(cursor, run_id)
-            counted.n_curves = n_curves
-            counted.counts = _count(cursor, profiles, counted.curves, concept=None, **chosen)
-        elif last > counted.last_rating:
-            since = {"run_id": run_id, "last_rating": counted.last_rating}
-            rated = {concept for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall()}
-            for profile in (profile for profile in profiles if profile.concept in rated):
-                counted.counts |= _count(cursor, [profile], counted.curves, concept=profile.concept, **chosen)
-        counted.last_rating = last
+    n_curves = unchanged(folder, ("n curves", run_id), lambda: _n_curves(folder, run_id))
+    counted = remembered(folder, ("counts", *chosen.values(), n_curves), lambda: _count_all(folder, **chosen))
+    last = load_last_rating(folder)
+    with counted.lock:
+        if last > counted.last_rating:
+            _count_rated(folder, counted, last, **chosen)
         return tuple(counted.counts.values())
 
 
 @dataclass
 class _Counted:
-    """Counts by concept as of a rating and of so many learning curves, shared by the threads that hold its lock."""
+    """Counts by concept as of a rating, shared by the threads that hold its lock."""
 
-    last_rating: int | None = None
-    n_curves: int = 0
-    curves: Mapping[str, LearningCurve] = field(default_factory=dict)
-    counts: dict[str, ConceptCounts] = field(default_factory=dict)
+    last_rating: int
+    curves: Mapping[str, LearningCurve]
+    counts: dict[str, ConceptCounts]
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def _count_all(folder: Path, **chosen: str) -> _Counted:
+    # Read before counting: a rating that comes in between is counted now and once more next time.
+    last = load_last_rating(folder)
+    profiles = load_profiles(folder, chosen["run_id"])
+    with connect(folder) as cursor:
+        curves = _curves(cursor, chosen["run_id"])
+        return _Counted(last, curves, _count(cursor, profiles, curves, concept=None, **chosen))
+
+
+def _count_rated(folder: Path, counted: _Counted, last: int, **chosen: str) -> None:
+    """Count the concepts anew that people rated since."""
+    since = {"run_id": chosen["run_id"], "last_rating": counted.last_rating}
+    profiles = load_profiles(folder, chosen["run_id"])
+    with connect(folder) as cursor:
+        rated = {concept for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall()}
+        for profile in (profile for profile in profiles if profile.concept in rated):
+            counted.counts |= _count(cursor, [profile], counted.curves, concept=profile.concept, **chosen)
+    counted.last_rating = last
+
+
+def _n_curves(folder: Path, run_id: str) -> int:
+    with connect(folder) as cursor:
+        return int((cursor.execute(query("learning_curves.count"), {"run_id": run_id}).fetchone() or (0,))[0])
 
 
 def _curves(cursor: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, LearningCurve]:
@@ -183,4 +197,4 @@ def _count(
 
 def load_stages(folder: Path, run_id: str) -> tuple[Stage, ...]:
     """Stages of the run, the one that moved last first."""
-    return read(folder, "concepts.progress", Stage, run_id=run_id)
+    return unchanged(folder, ("stages", run_id), lambda: read(folder, "concepts.progress", Stage, run_id=run_id))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from app.data import review
-from app.data.memory import load_change, remembered
+from app.data.memory import load_change, load_last_rating, remembered, unchanged
 from app.data.review import Desk
 from app.data.rows import fetch
 from db import connect, insert, query, transaction
@@ -85,7 +85,7 @@ def load_news(folder: Path, run_id: str, judge_id: str, reviewer: str) -> News |
         with connect(folder) as cursor:
             return tuple(cursor.execute(query("visits.work_since"), values).fetchone() or (0, 0, 0, 0))
 
-    written = remembered(folder, ("written since", run_id, judge_id, visit.visit_id, mark), work)
+    written = remembered(folder, ("written since", run_id, judge_id, visit.visit_id), work, also=mark)
     return News(visit, ratings, gaps, *written)
 
 
@@ -110,11 +110,9 @@ def keep_visit(folder: Path, run_id: str, judge_id: str, reviewer: str, findings
 
 def load_waiting(folder: Path, run_id: str, judge_id: str, reviewer: str) -> Waiting:
     """What waits for a person; of the audit, what this reviewer may be given."""
-    with connect(folder) as cursor:
-        mark = cursor.execute(query("visits.last_mark")).fetchone()
-        plans = cursor.execute(query("review.audit_state"), {"run_id": run_id}).fetchone()
-    key = ("waiting", run_id, judge_id, reviewer, mark, plans, load_change(folder).last_rating)
-    return remembered(folder, key, lambda: _count(folder, run_id, judge_id, reviewer))
+    return unchanged(
+        folder, ("waiting", run_id, judge_id, reviewer), lambda: _count(folder, run_id, judge_id, reviewer)
+    )
 
 
 def _count(folder: Path, run_id: str, judge_id: str, reviewer: str) -> Waiting:
@@ -123,6 +121,22 @@ def _count(folder: Path, run_id: str, judge_id: str, reviewer: str) -> Waiting:
 
     planned = review.has_plan(folder, run_id)
     audit = standing("audit") if planned else review.Standing(0, 0, 0)
+    last = load_last_rating(folder)
+    unsaid = ("unsaid", run_id, judge_id)
+    n_unscored, n_spread = remembered(folder, unsaid, lambda: _count_unsaid(folder, run_id, judge_id), also=last)
+    return Waiting(
+        has_plan=planned,
+        n_drawn=audit.n_all,
+        n_to_audit=audit.n_left,
+        n_disagreed=standing("adjudicate").n_left if last > 0 else 0,
+        n_flagged=standing("flagged").n_left,
+        n_spread=n_spread,
+        n_unscored=n_unscored,
+    )
+
+
+def _count_unsaid(folder: Path, run_id: str, judge_id: str) -> tuple[int, int]:
+    """Pairs that no person has rated: those without any rating of the judge, and those whose votes spread."""
     values = {"run_id": run_id, "judge_id": judge_id}
     with connect(folder) as cursor:
 
@@ -130,19 +144,8 @@ def _count(folder: Path, run_id: str, judge_id: str, reviewer: str) -> Waiting:
             return int((cursor.execute(query(name), {n: values[n] for n in names}).fetchone() or (0,))[0])
 
         n_unscored = number("visits.unscored", "run_id", "judge_id")
-        n_spread = 0
-        if number("visits.is_asked_again", "judge_id"):
-            n_spread = number("visits.spread", "run_id", "judge_id")
-        is_rated = number("changes.last_rating") > 0
-    return Waiting(
-        has_plan=planned,
-        n_drawn=audit.n_all,
-        n_to_audit=audit.n_left,
-        n_disagreed=standing("adjudicate").n_left if is_rated else 0,
-        n_flagged=standing("flagged").n_left,
-        n_spread=n_spread,
-        n_unscored=n_unscored,
-    )
+        is_asked_again = number("visits.is_asked_again", "judge_id")
+        return n_unscored, number("visits.spread", "run_id", "judge_id") if is_asked_again else 0
 
 
 def _gap_row(visit_id: str, grain: str, gap: Estimate) -> VisitGapRow | None:

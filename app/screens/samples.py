@@ -53,7 +53,8 @@ def show(here: Context) -> None:
     if state.unknown("concept", concepts):
         notices.warning(f"This run has no concept {state.quoted('concept')}. Shown instead: all concepts.")
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
-        filters.bar(concepts, chosen, data.load_facets(*run, chosen, **asked), choices)
+        facets = data.load_facets(*run, chosen, with_concepts=bool(state.given("counts")), **asked)
+        filters.bar(concepts, chosen, facets, choices)
         saved_views.menu(here)
         saved_views.links(opened)
     filters.chips()

@@ -35,8 +35,12 @@ where p.run_id = $run_id;
 select count(*) from pairs;
 
 -- name: people
--- What people said of a run's pairs, as it is in force.
-select concept, sample_id, override_rating, audit_rating from ratings_by_people($run_id);
+-- What people said of a run's pairs, as it is in force, of those that they said anything of after a certain rating.
+select c.concept, c.sample_id, p.override_rating, p.audit_rating
+from (
+    select distinct concept, sample_id from ratings where run_id = $run_id and order_number > $last_rating
+) c
+left join ratings_by_people($run_id) p on p.concept = c.concept and p.sample_id = c.sample_id;
 
 -- name: matching
 -- Samples of the run whose output or prompt has the text, in any case.
@@ -46,9 +50,12 @@ join prompts q on q.sample_id = s.sample_id
 where q.run_id = $run_id and (contains(lower(s.output), lower($text)) or contains(lower(q.prompt), lower($text)));
 
 -- name: keep_index
--- In memory: the rows of index_rows, with room for what people said.
+-- In memory: the rows of index_rows, with room for what people said; each stands for one pair.
 create or replace table indexed as
-select *, null::tinyint as override_rating, null::tinyint as audit_rating from incoming;
+select *, null::tinyint as override_rating, null::tinyint as audit_rating, 1::bigint as n,
+    row_number() over () as row_id
+from incoming
+order by place;
 
 -- name: keep_texts
 -- In memory: which samples have a text that was searched for.
@@ -62,22 +69,46 @@ insert into found select $text, unnest($sample_ids::text[]);
 -- In memory: a search that is no longer kept.
 delete from found where text = $text;
 
--- name: forget_people
--- In memory: takes out what people said, before it is put in anew.
-update indexed set override_rating = null, audit_rating = null
-where override_rating is not null or audit_rating is not null;
+-- name: keep_people
+-- In memory: what people said that is to be put in.
+create or replace table people as from incoming_people;
+
+-- name: keep_said
+-- In memory: the pairs of which people said something that is to be put in.
+create or replace view said as
+select i.* from indexed i semi join people p on p.concept = i.concept and p.sample_id = i.sample_id;
 
 -- name: put_people
 -- In memory: puts in what people said.
 update indexed set override_rating = p.override_rating, audit_rating = p.audit_rating
-from incoming_people p
+from people p
 where indexed.concept = p.concept and indexed.sample_id = p.sample_id;
+
+-- name: keep_alike
+-- In memory: pairs that are alike in all that is filtered by but concept and text, counted. Columns are those of the pairs; of a
+-- spread no more is kept than filters ask for.
+create or replace macro alike(pairs) as table
+select
+    null::text as concept, null::text as sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating,
+    if(judge_spread >= 1, 1, null)::double as judge_spread, form_loop, form_study, null::bigint as n_chars,
+    null::double as tail_loop_share, finish_reason, template, topic_match, fires, null::bigint as place, override_rating,
+    audit_rating, sum(n)::bigint as n, null::bigint as row_id
+from query_table(pairs)
+group by all;
+
+-- name: keep_cells
+-- In memory: all pairs by what they are alike in, so that counting them takes no look at each.
+create or replace table cells as from alike('indexed');
+
+-- name: move_cells
+-- In memory: adds the pairs of which people said something to those they are alike to, or takes them from there (-1).
+insert into cells select * replace (n * $sign as n) from alike('said');
 
 -- name: keep_filtered
 -- In memory: the rows with their verdicts, and in `failing` a bit for each filter that they do not pass; a filter that is null
--- passes everything. Rating 0 stands for none, 'none' for what is not known.
+-- passes everything. Rating 0 stands for none, 'none' for what is not known. Of cells, each row stands for `n` pairs.
 create or replace macro filtered(
-    form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, differs, topics, fires_is, finish, templates,
+    in_cells, form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, differs, topics, fires_is, finish, templates,
     layers, concept_is, origin_is, text_is
 ) as table
 select
@@ -105,7 +136,7 @@ select
 from (
     select
         concept, sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating, judge_spread, n_chars,
-        tail_loop_share, finish_reason, template, place, rowid as row_id,
+        tail_loop_share, finish_reason, template, place, n, row_id,
         if(form_rule = 'study', form_study, form_loop) as form,
         coalesce(override_rating, audit_rating, 0)::integer as human,
         coalesce(override_rating, audit_rating, judge_rating) as verdict,
@@ -119,24 +150,20 @@ from (
         coalesce(judge_spread >= 1, false) as votes_differ,
         coalesce(topic_match, 'none') as topic,
         case fires when true then 'on' when false then 'off' else 'none' end as activation
-    from indexed
+    from query_table(if(in_cells, 'cells', 'indexed'))
 ) v;
 
 -- name: page
--- In memory: one page of the pairs that pass the filters, sorted; `n_total` counts all that do.
-with passing as (
-    select row_id, verdict, judge_spread, tail_loop_share, n_chars, place
-    from filtered(
-        $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-        $templates, $layers, $concept, $origin, $text
-    )
-    where failing = 0
-),
-page as (
+-- In memory: one page of the pairs that pass the filters, sorted.
+with page as (
     select *, row_number() over () as row_order
     from (
         select row_id
-        from passing
+        from filtered(
+            false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+            $templates, $layers, $concept, $origin, $text
+        )
+        where failing = 0 and ($concept is null or concept = $concept)
         order by
             case $sort when 'lowest' then verdict when 'highest' then -verdict end nulls last,
             case $sort when 'loop' then -tail_loop_share when 'longest' then -n_chars when 'shortest' then n_chars
@@ -148,20 +175,32 @@ page as (
 )
 select
     f.concept, f.sample_id, f.arm, f.negative_kind, nullif(f.quadrant, 'none') as quadrant, nullif(f.form, 'none') as form,
-    nullif(f.bin, 0) as bin, f.verdict, f.verdict_source, f.judge_rating, f.n_chars,
-    (select count(*) from passing) as n_total
+    nullif(f.bin, 0) as bin, f.verdict, f.verdict_source, f.judge_rating, f.n_chars
 from page p
 join filtered(
-    $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 ) f on f.row_id = p.row_id
 order by p.row_order;
+
+-- name: first
+-- In memory: one page of the pairs that pass the filters, in the run's order.
+select
+    concept, sample_id, arm, negative_kind, nullif(quadrant, 'none') as quadrant, nullif(form, 'none') as form,
+    nullif(bin, 0) as bin, verdict, verdict_source, judge_rating, n_chars
+from filtered(
+    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+    $templates, $layers, $concept, $origin, $text
+)
+where failing = 0 and ($concept is null or concept = $concept)
+order by place
+limit $n_rows offset $n_skipped;
 
 -- name: listed
 -- In memory: the pairs that pass the filters, in the run's order and at most so many, with what is in force of each.
 select concept, sample_id, arm, nullif(form, 'none') as form, verdict, verdict_source
 from filtered(
-    $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish, $templates,
-    $layers, $concept, $origin, $text
+    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+    $templates, $layers, $concept, $origin, $text
 )
 where failing = 0 and ($only is null or list_contains($only::text[], concept || ':' || sample_id))
 order by place
@@ -186,31 +225,40 @@ group by k.origin
 order by all;
 
 -- name: facets
--- In memory: for each value of each filter, how many pairs pass all the other filters.
+-- In memory: for each value of each filter but the concept, how many pairs pass all the other filters.
 with near as materialized (
     select *
     from filtered(
-        $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+        $in_cells, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
         $templates, $layers, $concept, $origin, $text
     )
-    where bit_count(failing) <= 1
+    where bit_count(failing) <= 1 and ($concept is null or concept = $concept)
 )
-select 'all' as filter, '' as value, count(*) as n from near where failing = 0
-union all select 'quadrant', quadrant, count(*) from near where (failing & ~1) = 0 group by all
-union all select 'arm', arm, count(*) from near where (failing & ~2) = 0 group by all
-union all select 'kind', negative_kind, count(*) from near where (failing & ~4) = 0 group by all
-union all select 'form', form, count(*) from near where (failing & ~8) = 0 group by all
-union all select 'rating', bin::text, count(*) from near where (failing & ~16) = 0 group by all
-union all select 'by', verdict_source, count(*) from near where (failing & ~32) = 0 group by all
-union all select 'person', human::text, count(*) from near where (failing & ~64) = 0 group by all
-union all select 'differ', 'person', count(*) from near where (failing & ~128) = 0 and person_differs
-union all select 'differ', 'votes', count(*) from near where (failing & ~128) = 0 and votes_differ
-union all select 'topic', topic, count(*) from near where (failing & ~256) = 0 group by all
-union all select 'fires', activation, count(*) from near where (failing & ~512) = 0 group by all
-union all select 'finish', finish_reason, count(*) from near where (failing & ~1024) = 0 group by all
-union all select 'template', template, count(*) from near where (failing & ~2048) = 0 group by all
-union all select 'layer', pack_layer::text, count(*) from near where (failing & ~4096) = 0 group by all
-union all select 'concept', concept, count(*) from near where (failing & ~8192) = 0 group by all;
+select 'all' as filter, '' as value, sum(n)::bigint as n from near where failing = 0
+union all select 'quadrant', quadrant, sum(n)::bigint from near where (failing & ~1) = 0 group by all
+union all select 'arm', arm, sum(n)::bigint from near where (failing & ~2) = 0 group by all
+union all select 'kind', negative_kind, sum(n)::bigint from near where (failing & ~4) = 0 group by all
+union all select 'form', form, sum(n)::bigint from near where (failing & ~8) = 0 group by all
+union all select 'rating', bin::text, sum(n)::bigint from near where (failing & ~16) = 0 group by all
+union all select 'by', verdict_source, sum(n)::bigint from near where (failing & ~32) = 0 group by all
+union all select 'person', human::text, sum(n)::bigint from near where (failing & ~64) = 0 group by all
+union all select 'differ', 'person', sum(n)::bigint from near where (failing & ~128) = 0 and person_differs
+union all select 'differ', 'votes', sum(n)::bigint from near where (failing & ~128) = 0 and votes_differ
+union all select 'topic', topic, sum(n)::bigint from near where (failing & ~256) = 0 group by all
+union all select 'fires', activation, sum(n)::bigint from near where (failing & ~512) = 0 group by all
+union all select 'finish', finish_reason, sum(n)::bigint from near where (failing & ~1024) = 0 group by all
+union all select 'template', template, sum(n)::bigint from near where (failing & ~2048) = 0 group by all
+union all select 'layer', pack_layer::text, sum(n)::bigint from near where (failing & ~4096) = 0 group by all;
+
+-- name: concepts
+-- In memory: how many pairs of each concept pass all filters but the concept's.
+select concept as value, count(*) as n
+from filtered(
+    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
+    $templates, $layers, $concept, $origin, $text
+)
+where (failing & ~8192) = 0
+group by concept;
 
 -- name: excerpts
 -- Texts of the pairs of a page: they weigh more than all the rest, so that only these are read.

@@ -6,7 +6,7 @@ give long rows of one arm, by which a reviewer could guess what is hidden.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,7 +48,7 @@ def next_stratum(worth: Mapping[StratumKey, StratumWorth], *, rng: random.Random
 
 
 def audit_order(
-    left: Mapping[StratumKey, Sequence[T]], worth: Mapping[StratumKey, StratumWorth], *, seed: str
+    left: Mapping[StratumKey, Iterable[T]], worth: Mapping[StratumKey, StratumWorth], *, seed: str
 ) -> Iterator[T]:
     """Pairs in the order in which to rate them, each stratum's in its own order; the same for the same seed and ratings."""
     rng = random.Random(seed)

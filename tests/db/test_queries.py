@@ -24,7 +24,7 @@ def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
         schema.execute(
             f"create or replace temp table {table} as {query(rows)}", dict.fromkeys(statement.named_parameters)
         )
-    for name in ("keep_index", "keep_texts", "keep_filtered"):
+    for name in ("keep_index", "keep_people", "keep_said", "keep_alike", "keep_cells", "keep_texts", "keep_filtered"):
         schema.execute(query(f"samples.{name}"))
     yield schema
     schema.close()
@@ -34,7 +34,7 @@ def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_block_compiles_against_the_schema(schema_and_index: duckdb.DuckDBPyConnection, name: str) -> None:
     (statement,) = schema_and_index.extract_statements(query(name))
     values = dict.fromkeys(statement.named_parameters)
-    if name == "samples.keep_filtered":
+    if name in ("samples.keep_filtered", "samples.keep_alike"):
         schema_and_index.execute(query(name), values)
     else:
         schema_and_index.execute(f"explain {query(name)}", values)
