@@ -59,7 +59,7 @@ def show(here: Context) -> None:
     )
     lens_table.headline(view)
     since.strip(here, findings, page="lenses")
-    if doubt := explain_excess(view.summary, view.ceiling):
+    if doubt := explain_excess(view.summary, view.ceiling, model=here.settings.model):
         notices.note(doubt)
     if here.judge is None:
         notices.note("Nothing is rated yet, so there is no ceiling.", command=f"lensgap judge {here.folder}")

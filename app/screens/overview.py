@@ -40,7 +40,7 @@ def show(here: Context) -> None:
         f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
     )
     cards.headline(view.overall, ceiling=CEILINGS[here.settings.model].lower())
-    if doubt := overview.suspicion(view.overall):
+    if doubt := overview.suspicion(view.overall, model=here.settings.model):
         notices.note(doubt)
     _missing(here, has_lenses=bool(lenses))
     since.strip(here, findings, page="overview")

@@ -8,6 +8,7 @@ from typing import Final, Literal, cast
 from app.data import Lens, Profile
 from app.data.lenses import Graduation
 from app.viewmodels.overview import LensSetting, lens_settings, lenses_of, setting_name
+from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate, unknown, without_interval
 from engine.stats.findings import Findings, LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.paired import compare_paired
@@ -116,7 +117,7 @@ def lens_points(
         _point(
             profile,
             lenses.get(profile.concept),
-            findings.concepts[profile.concept].ceilings[model].estimate,
+            findings.concepts[profile.concept].ceilings[model],
             estimates=estimates,
             graduation=graduation.get(profile.concept),
             name=names.get(profile.concept, profile.concept),
@@ -147,7 +148,7 @@ def one_each(lenses: Iterable[Lens], mode: str) -> dict[str, Lens]:
 def _point(
     profile: Profile,
     lens: Lens | None,
-    ceiling: Estimate,
+    ceiling: Ceiling,
     *,
     estimates: Mapping[str, Mapping[str, Estimate]],
     graduation: Graduation | None,
@@ -161,7 +162,7 @@ def _point(
         name=name,
         quadrant=profile.quadrant,
         f1=f1,
-        ceiling=ceiling,
+        ceiling=ceiling.estimate,
         text_only=lens.text_only_f1 if lens else None,
         always_positive=lens.always_positive_f1 if lens else None,
         brier=measured.get("brier") or unknown(f1.reason or "it was not measured", method="Brier score"),
@@ -178,13 +179,13 @@ def _f1(lens: LensResult) -> Estimate:
     return Estimate(lens.f1, lens.f1_low, lens.f1_high, lens.n, None, "F1 over groups of pairs")
 
 
-def _excess(lens: LensResult, f1: Estimate, ceiling: Estimate) -> str | None:
+def _excess(lens: LensResult, f1: Estimate, ceiling: Ceiling) -> str | None:
     """What to think of one lens, whose own interval stands for that of a mean."""
     words = lens.text_only_f1
     alone = summarise_lenses([lens])
     text_only = alone.text_only if words is None else without_interval(words, n=lens.n, method="F1", because="one lens")
     one = LensSummary(f1, alone.always_positive, alone.shuffled, text_only, alone.length_only, alone.over_text)
-    return explain_excess(one, ceiling)
+    return explain_excess(one, ceiling.estimate, model=ceiling.name)
 
 
 def suspect_reason(point: LensPoint) -> str:

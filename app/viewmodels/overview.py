@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.data import ConceptCounts, Lens, Profile
 from engine.config import order_families
 from engine.figures.points import MapPoint, is_weak
+from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings, LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.layers import Layers, layers_name
@@ -100,9 +101,9 @@ def lens_settings(lenses: Sequence[Lens], asked: Sequence[str] = ()) -> tuple[Le
     return tuple(sorted(unlike, key=lambda s: (place[s[0]], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1])))
 
 
-def suspicion(card: QuadrantCard) -> str | None:
+def suspicion(card: QuadrantCard, *, model: CeilingName) -> str | None:
     """What to think of lenses that measure clearly better than the ceiling; None where they do not."""
-    return explain_excess(card.lenses, card.ceiling)
+    return explain_excess(card.lenses, card.ceiling, model=model)
 
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:

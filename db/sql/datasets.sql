@@ -118,6 +118,21 @@ join concepts c on c.pack_hash = r.pack_hash and c.concept = rc.concept
 where rc.run_id = $run_id
 order by rc.position;
 
+-- name: learning_curves
+-- Every learning curve of the run, a row a number of pairs; one row without numbers where nothing could be measured.
+with placed as (
+    select *, unnest(if(len(n_train) = 0, [null], range(1, len(n_train) + 1))) as place
+    from learning_curves
+    where run_id = $run_id
+)
+select
+    run_id, curve_id, concept, family, array_to_string(layers, '+') as layers, phase, mode, pool, n_pairs, n_positive, n_groups,
+    place, n_train[place] as n_train, f1[place] as f1,
+    sqrt(covariance[(place - 1) * len(n_train) + place]) as f1_error,
+    covariance[(place - 1) * len(n_train) + 1:place * len(n_train)]::json::text as covariance, reason, measured_at
+from placed
+order by concept, curve_id, place;
+
 -- name: judges
 -- Who judged the run.
 select

@@ -99,7 +99,9 @@ def build_report(
             "target_from": found.settings.model,
         },
         "caution": explain_excess(
-            summarise_lenses(chosen.values()), found.overall.ceilings[found.settings.model].estimate
+            summarise_lenses(chosen.values()),
+            found.overall.ceilings[found.settings.model].estimate,
+            model=found.settings.model,
         ),
         "overall": _group(found.overall, chosen),
         "quadrants": {name: _group(finding, chosen) for name, finding in found.quadrants.items()},

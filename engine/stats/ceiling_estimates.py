@@ -88,7 +88,8 @@ def label_noise(
     inputs = {"k": float(k)} | {name: rate.value for name, rate in rates.items() if rate is not None}
     n = sum(rate.n for rate in rates.values() if rate is not None)
     if off_topic is None or on_topic is None or prevalence is None:
-        reason = f"no rating in the {'positive' if off_topic is None else 'negative'} arm"
+        empty = [arm for arm, rate in (("positive", off_topic), ("negative", on_topic)) if rate is None]
+        reason = f"no rating in the {' and the '.join(empty)} arm"
         return _ceiling("label_noise", unknown(reason, n=n, method=method), inputs, prevalence)
     value = label_noise_ceiling(off_topic.value, on_topic.value, prevalence=prevalence)
     draws = label_noise_ceiling(off_topic.draws, on_topic.draws, prevalence=prevalence)

@@ -25,6 +25,14 @@ FORMULAS: dict[CeilingName, str] = {
     "gap_linear": "clamp(0.5 + 0.15·gap, 0.70, 0.95)",
     "empirical": "a, where measured F1(n) = a − b·n^(−c) over n pairs",
 }
+ASSUMES: dict[CeilingName, str] = {
+    "published": "follows a published table, which proves nothing",
+    "propagation": "assumes that positives whose activation left the concept look like negatives",
+    "label_noise": "assumes that off-topic positives look like negatives",
+    "gap_linear": "is a rule of thumb, which proves nothing",
+    "empirical": "extends a learning curve beyond what was measured",
+}
+"""What each model rests on, to follow "this ceiling, which"."""
 REFERENCE_LABELS: dict[CeilingName, str] = {
     "published": "not stated by the report",
     "propagation": "the arms, taken as noisy labels of the activations",

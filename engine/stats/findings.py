@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 
 from engine.stats.ceiling import Ceiling, Target, ceilings_from_counts, recommended_target
 from engine.stats.ceiling_means import ceiling_values, mean_ceilings
-from engine.stats.ceiling_models import CeilingName
+from engine.stats.ceiling_models import ASSUMES, CeilingName
 from engine.stats.counts import (
     ARMS,
     FORMS,
@@ -314,23 +314,20 @@ def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
     )
 
 
-def explain_excess(lenses: LensSummary, ceiling: Estimate) -> str | None:
-    """What to think of lenses whose mean F1 is clearly above the ceiling, bound against bound; None where it is not."""
+def explain_excess(lenses: LensSummary, ceiling: Estimate, *, model: CeilingName = "label_noise") -> str | None:
+    """What to think of lenses whose mean F1 is clearly above a model's ceiling, bound against bound; None where it is not."""
     f1, words = lenses.f1, lenses.text_only.value
     if f1.value is None or f1.low is None or ceiling.value is None:
         return None
     if f1.low <= (ceiling.value if ceiling.high is None else ceiling.high):
         return None
-    told = (
-        f"Lenses measure {f1.value:.2f}, above this ceiling of {ceiling.value:.2f}, which assumes that "
-        "off-topic positives look like negatives. "
-    )
+    told = f"Lenses measure {f1.value:.2f}, above this ceiling of {ceiling.value:.2f}, which {ASSUMES[model]}. "
     if words is not None and words > ceiling.value:
         return (
-            f"{told}They do not here: words alone reach {words:.2f}. "
+            f"{told}It does not bind here: words alone reach {words:.2f}. "
             "The arms differ in more than relevance, so part of this F1 is not knowledge of the concept."
         )
-    return f"{told}They do not here, and words alone do not tell why: the prompt may show in the activations."
+    return f"{told}It does not bind here, and words alone do not tell why: the prompt may show in the activations."
 
 
 def _advantages(lenses: Iterable[LensResult]) -> list[float]:

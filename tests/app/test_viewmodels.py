@@ -168,7 +168,7 @@ def test_lenses_above_the_ceiling_are_called_suspect(
     card = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, []).overall
     lenses = replace(card.lenses, f1=known(*f1, n=12, method="t"))
     ceiling = known(0.8, 0.75, 0.9, n=12, method="t")
-    assert (overview.suspicion(replace(card, lenses=lenses, ceiling=ceiling)) is not None) is told
+    assert (overview.suspicion(replace(card, lenses=lenses, ceiling=ceiling), model="label_noise") is not None) is told
 
 
 def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:

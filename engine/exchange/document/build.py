@@ -31,7 +31,8 @@ def build_document(study: Path, report: Json, *, now: datetime | None = None) ->
     facts = read_facts(
         study, run_id=report["run"], judge_id=judge["id"] if judge else None, form_rule=report["form_rule"]
     )
-    sections = tuple(_sections(study, _with_evidence(study, report), facts))
+    report = _with_evidence(study, report)
+    sections = tuple(_sections(study, report, facts))
     return Document(
         title=QUESTION,
         answer=short_answer(report),
@@ -44,7 +45,7 @@ def build_document(study: Path, report: Json, *, now: datetime | None = None) ->
 
 
 def numbers_hash(report: Json) -> str:
-    """A hash of the report's numbers: equal as long as `lensgap report --json` says the same."""
+    """A hash of the report's numbers: equal as long as all of them are."""
     text = json.dumps(report, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -90,9 +91,9 @@ def _judge(judge: Json | None) -> str:
 
 def _snapshot(report: Json, facts: StudyFacts) -> str:
     return (
-        f"Snapshot {facts.snapshot}: the state of the study, by its runs, what each stage has written and the latest "
-        f"rating by people. "
-        f"Numbers {numbers_hash(report)}: a hash of all that `lensgap report --json` says with these settings."
+        f"Snapshot {facts.snapshot}: the state of the study, by its runs, what each stage and each measuring has written, audit "
+        f"plans and the latest rating by people. "
+        f"Numbers {numbers_hash(report)}: a hash of all that is computed here with these settings, claims and agreement too."
     )
 
 

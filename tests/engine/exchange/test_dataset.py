@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from db import connect, insert, transaction
-from db.rows import JudgmentRow, RatingRow
+from db.rows import JudgmentRow, LearningCurveRow, RatingRow
 from engine.errors import ArtifactsError, StudyMissing
 from engine.exchange import dataset_files
 from engine.exchange.artifacts_read import read_artifacts
@@ -55,7 +55,16 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         for row in said:
             insert(cursor, [row])
+        insert(cursor, [curve("long", (4, 8), (0.6, 0.8), (0.04, 0.01, 0.01, 0.09)), curve("none", (), (), ())])
     return folder
+
+
+def curve(
+    identity: str, n_train: tuple[int, ...], f1: tuple[float, ...], covariance: tuple[float, ...]
+) -> LearningCurveRow:
+    lens = ("ridge", (1, 2), "output", "in_context", "mean")
+    reason = None if f1 else "too few pairs"
+    return LearningCurveRow(identity, RUN, "gin", *lens, 8, 4, 2, n_train, f1, covariance, reason, START)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +115,19 @@ def test_every_row_of_the_study_is_there_once(study: Path, exported: Path) -> No
             study, "select sample_id, prompt, output from samples join prompts using (sample_id)"
         )
     }
+
+
+def test_learning_curves_have_a_row_a_size_with_its_error_and_one_where_nothing_was_measured(exported: Path) -> None:
+    rows = table(exported, "learning_curves")
+    found = [
+        (r["curve_id"], r["place"], r["n_train"], r["f1"], r["f1_error"], r["covariance"], r["reason"]) for r in rows
+    ]
+    assert found == [
+        ("long", 1, 4, 0.6, pytest.approx(0.2), "[0.04,0.01]", None),
+        ("long", 2, 8, 0.8, pytest.approx(0.3), "[0.01,0.09]", None),
+        ("none", None, None, None, None, None, "too few pairs"),
+    ]
+    assert {row["layers"] for row in rows} == {"1+2"}
 
 
 def test_verdicts_are_those_that_the_study_goes_by(study: Path, exported: Path) -> None:
@@ -180,7 +202,7 @@ def test_the_card_names_no_licence_and_escapes_names(tmp_path: Path) -> None:
     assert card.data.license is None
     assert {one["config_name"]: one["data_files"] for one in card.data.configs}["pairs"] == "pairs.parquet"
     assert "<b>" not in card.text
-    assert "`ratings`, `reported`" in card.text
+    assert "`ratings`, `learning_curves`, `reported`" in card.text
     assert "a baseline, no language model" in card.text
 
 

@@ -184,8 +184,16 @@ def test_a_rating_changes_the_snapshot_and_the_numbers(tmp_path: Path) -> None:
         run = str(before["run"])
         insert(cursor, [RatingRow("r", run, concept, sample, "ann", "override", 3, None, None, False, None, NOW)])
     after = build_report(folder)
-    assert read_of(folder, after).snapshot != state
+    rated = read_of(folder, after).snapshot
+    assert rated != state
     assert numbers_hash(after) != numbers_hash(before)
+    with transaction(folder) as cursor:
+        cursor.execute(
+            "insert into comparisons (comparison_id, run_id, kind, variant, family, layers, settings, compared_at) "
+            "values ('c', ?, 'filter', 'good-only', 'ridge', [1], '{}', ?)",
+            [run, NOW],
+        )
+    assert read_of(folder, after).snapshot != rated
 
 
 class Page(HTMLParser):

@@ -163,6 +163,8 @@ def test_without_an_arm_what_needs_it_is_unknown_and_the_rest_is_known():
     given_share = study_ceilings(negative=RatingHistogram.empty(), prevalence=0.5)
     assert given_share["propagation"].estimate.value is not None
     assert given_share["label_noise"].estimate.reason == "no rating in the negative arm"
+    nothing = study_ceilings(positive=RatingHistogram.empty(), negative=RatingHistogram.empty())
+    assert nothing["label_noise"].estimate.reason == "no rating in the positive and the negative arm"
 
 
 def test_without_forms_only_the_rating_models_are_known():

@@ -9,7 +9,7 @@ from scipy.stats import ttest_ind
 
 from engine.stats.ceiling import ceilings_from_counts
 from engine.stats.ceiling_means import ceiling_values
-from engine.stats.ceiling_models import label_noise_ceiling
+from engine.stats.ceiling_models import ASSUMES, CeilingName, label_noise_ceiling
 from engine.stats.counts import stack_cells
 from engine.stats.estimate import Estimate, known, unknown, without_interval
 from engine.stats.findings import (
@@ -277,6 +277,14 @@ def test_words_are_named_as_the_reason_only_where_they_too_beat_the_ceiling(word
     told = explain_excess(lenses, known(0.8, 0.75, 0.85, n=9, method="t"))
     assert told is not None
     assert ("words alone reach 0.90" in told) is blamed
+
+
+@pytest.mark.parametrize("model", ASSUMES)
+def test_an_excess_is_told_by_what_the_chosen_ceiling_rests_on(model: CeilingName) -> None:
+    lenses = summarise_lenses([a_lens(f1, 0.9) for f1 in (0.94, 0.95, 0.95, 0.96)])
+    told = explain_excess(lenses, known(0.8, 0.75, 0.85, n=9, method="t"), model=model)
+    assert told is not None
+    assert [name for name, words in ASSUMES.items() if f"this ceiling of 0.80, which {words}." in told] == [model]
 
 
 def test_a_study_without_lenses_has_no_excess_to_explain() -> None:
