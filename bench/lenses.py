@@ -1,6 +1,6 @@
 """Lenses a CPU second, and F1 beside them, on planted data: every family against one-by-one peers.
 
-    python -m bench lenses-512 lenses-4096; python -m bench.lenses --d 512 --n 40 prints a part
+    python -m bench lenses-512 lenses-4096 --n 40
 
 Rows share a mean, twenty nuisance directions of falling width that all concepts have in common, and noise; arms differ along
 a direction of the concept's own. So the shared covariance has something to find: how much of that real activations have is
@@ -8,7 +8,6 @@ the question of docs/lens-families.md. Peers fit the first few concepts one by o
 stack; F1 is on the same few for all, 400 fresh rows a concept with true labels. All ways take turns in one process.
 """
 
-import argparse
 import os
 import time
 
@@ -31,6 +30,10 @@ MANY = {512: {"ridge": 500, "lda": 500}, 4096: {"ridge": 200, "lda": 200}}
 FEW = {40: 32, 160: 8, 200: 8}
 """Concepts that peers fit, by rows: of fewer rows F1 is noisier and lenses are quicker."""
 N_SOME = 32
+HEAD = (
+    f"| d | n | way | lenses / CPU s | ÷ study's loop | F1 at {' | '.join(f'{noise:.0%}' for noise in NOISES)} |\n"
+    f"|--:|--:|---|--:|--:|{'--:|' * len(NOISES)}"
+)
 OURS = ("ridge", "lda", "logistic", "mlp", "mlp-norm", "mlp-study")
 Predict = Callable[[AnyFloats], FloatArray]
 
@@ -177,30 +180,11 @@ def _mean_f1(lenses: Sequence[Predict], concepts: Sequence[Concept]) -> float:
     return float(np.mean([f1_score(one.y, predict(one.X) >= 0.5) for predict, one in pairs]))
 
 
-def lens_rates(d: int, sizes: Sequence[int] = tuple(FEW)) -> str:
-    """A Markdown table of all ways at that width."""
-    lines = [
-        f"| d | n | way | lenses / CPU s | ÷ study's loop | F1 at {' | '.join(f'{noise:.0%}' for noise in NOISES)} |",
-        f"|--:|--:|---|--:|--:|{'--:|' * len(NOISES)}",
+def lens_rates(d: int, n: int) -> list[str]:
+    """Lines of a Markdown table: all ways at that width and number of rows."""
+    found = list(compare_ways(d=d, n=n, few=FEW[n]))
+    loop = next(rate for name, rate, _ in found if name == next(iter(PEERS)))
+    return [
+        f"| {d} | {n} | {name} | {rate:.1f} | {rate / loop:.1f} | {' | '.join(f'{value:.3f}' for value in f1)} |"
+        for name, rate, f1 in found
     ]
-    for n in sizes:
-        found = list(compare_ways(d=d, n=n, few=FEW[n]))
-        loop = next(rate for name, rate, _ in found if name == next(iter(PEERS)))
-        for name, rate, f1 in found:
-            scores = " | ".join(f"{value:.3f}" for value in f1)
-            lines.append(f"| {d} | {n} | {name} | {rate:.1f} | {rate / loop:.1f} | {scores} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Print the table of one width."""
-    torch.set_num_threads(1)
-    parser = argparse.ArgumentParser(prog="python -m bench.lenses", description=__doc__)
-    parser.add_argument("--d", type=int, choices=list(MANY), default=512)
-    parser.add_argument("--n", type=int, nargs="*", choices=list(FEW), default=tuple(FEW))
-    asked = parser.parse_args()
-    print(lens_rates(asked.d, asked.n))
-
-
-if __name__ == "__main__":
-    main()

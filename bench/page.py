@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -59,9 +58,20 @@ def _version(name: str) -> str | None:
 
 def put_table(page: Path, name: str, found: str) -> None:
     """Replace what stands between the marks of that name; ValueError when the page has no place for it."""
-    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    place = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
-    text = page.read_text(encoding="utf-8")
-    if not place.search(text):
-        raise ValueError(f"{page} has no place for {name}: it lacks {begin} and {end}.")
-    page.write_text(place.sub(lambda _: f"{begin}\n{found}\n{end}", text), encoding="utf-8")
+    before, _, after = _split(page, name)
+    page.write_text(f"{before}{found}\n{after}", encoding="utf-8")
+
+
+def read_table(page: Path, name: str) -> str:
+    """Return what stands between the marks of that name; ValueError when the page has no place for it."""
+    return _split(page, name)[1]
+
+
+def _split(page: Path, name: str) -> tuple[str, str, str]:
+    """Return what stands before the table, with its mark, the table, and what stands after it, with its mark."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, begun, rest = page.read_text(encoding="utf-8").partition(begin)
+    table, ended, after = rest.partition(end)
+    if not (begun and ended):
+        raise ValueError(f"{page} has no place for {name}: it lacks {begin.strip()} and {end}.")
+    return before + begun, table, ended + after
