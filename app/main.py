@@ -58,10 +58,10 @@ def main() -> None:
             sidebar.progress(folder, context.run.run_id)
             auth.leave()
         st.session_state["context"] = context
-        live.watch(folder)
         for sentence in context.not_found:
             notices.warning(sentence)
-        page.run()
+        with live.watch(folder):
+            page.run()
 
 
 main()

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote, unquote
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 GLOBAL: Final = ("run", "judge", "lens", "k", "s", "target", "ceiling", "form_rule")
 """Parameters that every screen keeps when one goes to another."""
@@ -62,6 +63,8 @@ def link(**changes: Any) -> dict[str, Any]:
 
 def change(**changes: Any) -> None:
     """Put parameters into the address, in one step of the browser's history; None and empty values take one out."""
+    if is_look():
+        return
     catch_up()
     before = _address()
     after = dict(before)
@@ -71,6 +74,16 @@ def change(**changes: Any) -> None:
             after[name] = [str(v) for v in value] if isinstance(value, tuple | list) else [str(value)]
     st.session_state[_ASKED] = Asked(before, after)
     st.query_params.from_dict(after)
+
+
+def is_look() -> bool:
+    """Whether nobody has pressed anything, and only a part of the screen is drawn again, by the clock.
+
+    A browser sends along what all widgets were when it asked for that. One that the script had set meanwhile seems to have been
+    changed by a person, and what answers to that would undo what the script did.
+    """
+    run = get_script_run_ctx()
+    return run is not None and bool(run.fragment_ids_this_run)
 
 
 def catch_up() -> None:
@@ -117,6 +130,9 @@ def bound(
         st.session_state[key] = value
 
     def keep() -> None:
+        if is_look():
+            st.session_state[key] = value
+            return
         chosen = st.session_state[key]
         change(**{name: None if chosen == default else chosen}, **dict.fromkeys(clears))
 

@@ -5,6 +5,8 @@ time, and charts that jump cannot be read.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,9 +29,16 @@ class Drawn(NamedTuple):
     at: float
 
 
-def watch(folder: Path) -> None:
-    """Draw this screen anew when somebody rates, or a stage has written; to be called before the screen reads."""
+@contextmanager
+def watch(folder: Path) -> Iterator[None]:
+    """Draw the screen within anew when somebody rates, or a stage has written.
+
+    The looks begin once it is drawn: a browser sends along with each what all widgets were at that moment, and in the middle of
+    a drawing some are not yet what the script has made of them.
+    """
     st.session_state[_DRAWN] = Drawn(data.file_state(folder), data.load_change(folder), time.monotonic())
+    yield
+    # Not where the drawing was broken off, for then another one begins.
     st.fragment(_look, run_every=LOOK_S)(folder)
 
 

@@ -1,6 +1,9 @@
 """The address that a quick hand asks for, pressing again before the browser has heard of the first change."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
+
+from app import state
 
 
 def screen() -> None:
@@ -12,6 +15,7 @@ def screen() -> None:
     for name in ("one", "two"):
         st.button(name, key=name, on_click=state.change, kwargs={name: "yes"})
     st.button("look", key="look", on_click=state.catch_up)
+    state.bound(st.text_input, "Text", name="q", value=state.given("q") or "")
 
 
 def shown(at: AppTest) -> set[str]:
@@ -54,3 +58,16 @@ def test_a_link_followed_since_is_where_the_next_change_begins() -> None:
     at.run()
     at.button(key="two").click().run()
     assert shown(at) == {"three", "two"}
+
+
+def test_what_widgets_were_when_the_clock_had_the_screen_looked_at_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = opened()
+    at.text_input[0].input("sought").run()
+    assert shown(at) == {"q"}
+    monkeypatch.setattr(state, "is_look", lambda: True)
+    at.text_input[0].input("").run()
+    assert at.text_input[0].value == "sought"
+    at.button(key="one").click().run()
+    assert shown(at) == {"q"}
