@@ -51,6 +51,10 @@ def draw(
                 alt=f"Chart: {name}. Its numbers are in the CSV beneath it.",
             )
         _downloads(key, table, file_name(name, at))
+        if box_px is not None:
+            # Else only a mouse could scroll it.
+            reach = f"document.querySelector('.st-key-{_class_of(key)}-box')?.setAttribute('tabindex', '0')"
+            st.html(f"<script>{reach}</script>", unsafe_allow_javascript=True)
     return picked
 
 
@@ -81,9 +85,13 @@ def _downloads(key: str, table: Callable[[], Table], file: str) -> None:
         st.html(f"<script>{_LISTEN}</script>", unsafe_allow_javascript=True)
 
 
+def _class_of(key: str) -> str:
+    """As Streamlit makes a class of a key."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "-", key.strip())
+
+
 def _buttons(key: str, file: str) -> str:
-    # As Streamlit makes a class of a key.
-    chart = re.sub(r"[^a-zA-Z0-9_-]", "-", key.strip())
+    chart = _class_of(key)
     buttons = "".join(
         f'<button type="button" data-lg-image="{form}" data-chart="st-key-{chart}" data-file="{markup.text(file)}">'
         f"{form.upper()}: {what}</button>"
