@@ -86,7 +86,7 @@ def _damaged(text: str) -> StudyUnreadable:
 
 
 def _first_line(error: duckdb.Error) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")
+    return str(error).strip().split("\n")[0].rstrip(".!")
 
 
 def _command(pid: int) -> str | None:
