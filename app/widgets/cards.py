@@ -58,7 +58,7 @@ def _under(gap: Estimate, over: str, *, weak: bool) -> str:
     if gap.value is None:
         return f"unknown: {gap.reason}"
     said = f"{interval(gap) or 'no interval'} {over}".rstrip()
-    return said + (", few: rough" if over and weak else " few concepts" if weak else "")
+    return said + (": rough" if over and weak else " few concepts" if weak else "")
 
 
 def _measured(f1: Estimate) -> str:

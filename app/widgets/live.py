@@ -1,4 +1,4 @@
-"""What anyone writes shows on every open screen: a look twice a second, which costs two file stats while nothing has changed.
+"""What anyone writes shows on every open screen: a look every 0.4 s, which costs two file stats while nothing has changed.
 
 A person's rating draws the screen anew at once. Work of the stages does so at most every few seconds, for a run writes all the
 time, and charts that jump cannot be read.
@@ -15,7 +15,7 @@ import streamlit as st
 from app import data
 from db.errors import ExpectedError
 
-LOOK_S: Final = 0.5
+LOOK_S: Final = 0.4
 WORK_S: Final = 15.0
 _DRAWN: Final = "drawn-as-of"
 _ANEW: Final = "drawn-anew"
