@@ -11,6 +11,8 @@ from engine.words import count, integer
 
 _PAUSE: Final = timedelta(minutes=5)
 """Longer between two ratings is a pause, and no work."""
+_KEY_PRESS: Final = timedelta(seconds=0.2)
+"""Ratings closer than this were not given one by one."""
 _FEWEST: Final = 4
 """Ratings in a row before a pace is told."""
 
@@ -40,7 +42,7 @@ def pace(rated_at: Sequence[datetime]) -> Pace | None:
     """The pace of ratings at these times; None where there are too few in a row to tell."""
     times = sorted(rated_at)
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    worked = [gap.total_seconds() for gap in gaps if timedelta(0) < gap <= _PAUSE]
+    worked = [gap.total_seconds() for gap in gaps if _KEY_PRESS <= gap <= _PAUSE]
     return Pace(median(worked)) if len(worked) >= _FEWEST - 1 else None
 
 
