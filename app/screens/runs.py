@@ -39,7 +39,7 @@ def _table(runs: tuple[data.Run, ...]) -> None:
     notices.heading(f"{count(len(runs), 'run')} of this study, latest first")
     head = markup.heads(_COLUMNS)
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(map(_row, runs))}</tbody></table></div>"
     )
     if len(runs) < 2:
@@ -55,7 +55,7 @@ def _table(runs: tuple[data.Run, ...]) -> None:
         for name, values in differ
     )
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table"><thead><tr><th></th>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table"><thead><tr><th></th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

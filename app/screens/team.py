@@ -89,7 +89,7 @@ def _people(people: Sequence[team.Reviewer], times: Mapping[str, Sequence[dateti
     now = datetime.now(UTC).replace(tzinfo=None)
     rows = "".join(_person(one, times.get(one.reviewer, ()), now) for one in people)
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -120,7 +120,7 @@ def _between(found: Sequence[team.Between]) -> None:
     head = markup.heads(_BETWEEN)
     rows = "".join(_two(one) for one in found)
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
     if any(one.weak for one in found):

@@ -45,7 +45,7 @@ def table(found: Sequence[Compared]) -> str:
     head = markup.heads((*_RATERS, *MEASURES.values()))
     body = "".join(_rows(one) for one in found)
     return (
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -87,7 +87,7 @@ def work(rows: Sequence[Work], labels: Mapping[str, str]) -> str:
     body = "".join(_work(row, labels) for row in rows)
     head = markup.heads(_WORK)
     return (
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

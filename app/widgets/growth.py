@@ -60,7 +60,7 @@ def steps(here: Context, found: Sequence[Step]) -> None:
     head = markup.heads(_COLUMNS)
     rows = "".join(_step(one) for one in found)
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table lg-steps"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-steps"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

@@ -131,7 +131,7 @@ def table(points: Sequence[LensPoint]) -> None:
     head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, hint in heads)
     body = "".join(_row(point) for point in points)
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers lg-lens-table"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers lg-lens-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -241,7 +241,7 @@ def comparisons(rows: Sequence[Row], colours: Palette, *, is_share: bool) -> Non
         body += f'<tr class="lg-kind"><th colspan="10" title="{markup.text(told.hint)}">{told.title}</th></tr>'
         body += "".join(_compared(row, colours, (low, high), reach) for row in rows if row.kind == kind)
     st.html(
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers lg-compared"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers lg-compared"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

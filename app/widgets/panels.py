@@ -134,7 +134,7 @@ def ceilings(finding: Finding, here: Context) -> None:
     st.html(
         f'<p class="lg-target" title="{markup.text(words.TARGET)}">Recommended F1 <b>{number(target.value)}</b> '
         f"<span>{tier}: you ask for {asked}, {markup.text(target.reason)}</span></p>"
-        f'<div class="lg-scroll"><table class="lg-table lg-ceilings"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-ceilings"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
     notices.note("Floor: the F1 of a classifier that always answers yes. A lens below it shows no learning.")

@@ -160,7 +160,7 @@ def quality_table(found: Json) -> str:
         for name, measures in _rows(found)
     )
     return (
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

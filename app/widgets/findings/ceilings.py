@@ -148,7 +148,7 @@ def table(rows: Sequence[Row], found: Sequence[Mapping[CeilingName, Ceiling]], *
     )
     body = "".join(_row(row, ceilings, deciding) for row, ceilings in zip(rows, found, strict=True))
     return (
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr><th></th>{head}'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr><th></th>{head}'
         '<th title="The F1 of always answering yes: no lens should be below it.">Floor</th>'
         f'<th title="{markup.text(TARGET)}">Recommended F1</th></tr></thead><tbody>{body}</tbody></table></div>'
     )

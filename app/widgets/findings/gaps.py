@@ -71,7 +71,7 @@ def table(rows: Sequence[Row]) -> str:
     head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, hint in heads)
     body = "".join(_row(row) for row in rows)
     return (
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -128,7 +128,7 @@ def table(found: Sequence[Json]) -> str:
             f"<td>{_p(one['p_adjusted'])}</td><td class=lg-words>{markup.text(one['says'])}</td></tr>"
         )
     return (
-        f'<div class="lg-scroll"><table class="lg-table lg-numbers"><thead><tr>{head}'
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr>{head}'
         '<th class="lg-words" title="The most that may be said from these numbers.">What that supports</th></tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
