@@ -149,7 +149,10 @@ def _concept(one: Json, measure: str) -> str:
 
 def _table(columns: Sequence[tuple[str, str]], rows: str) -> str:
     head = "".join(f'<th title="{text(hint)}">{name}</th>' for name, hint in columns)
-    return f'<div class="lg-scroll" tabindex="0"><table class="lg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return (
+        f'<div class="lg-scroll" tabindex="0"><table class="lg-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
 
 
 def comparison_csv(comparisons: Sequence[Json]) -> str:
