@@ -7,7 +7,7 @@ cut to the same size together, so that what a family shares is learnt from as li
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
@@ -25,20 +25,39 @@ MOST_SIZES = 6
 """The largest sizes tell where a curve leads; what lenses of very few pairs do says little of it, and misleads."""
 
 
+Step = Callable[[], list[BoolArray]]
+
+
 def measure_sizes(
-    family: LensFamily, concepts: Sequence[Prepared], wanted: Sequence[int], *, seed: int, lens: str = ""
+    family: LensFamily,
+    concepts: Sequence[Prepared],
+    wanted: Sequence[int],
+    *,
+    seed: int,
+    lens: str = "",
+    keep: Callable[[str, Step], list[BoolArray]] = lambda _, step: step(),
 ) -> list[LearningCurve]:
-    """Return the learning curves of the wanted concepts; the others only add to what the family shares."""
+    """Return the learning curves of the wanted concepts; the others only add to what the family shares.
+
+    ``keep`` is asked for each step by its name: where lenses of one size and draw fire, a concept after the other. It may know
+    the answer from before.
+    """
     sizes = [training_sizes(one) for one in concepts]
     fires: list[dict[int, list[BoolArray]]] = [{} for _ in concepts]
     for size in sorted({size for place in wanted for size in sizes[place]}):
         there = [place for place, own in enumerate(sizes) if size in own]
         asked = [place for place in there if place in set(wanted)]
         for draw in range(DRAWS):
-            rows = [_cut(concepts[place], size, draw, seed) for place in there]
-            held = out_of_fold(family, rows, seed=seed, wanted=[there.index(place) for place in asked])
-            for place, one in zip(asked, held, strict=True):
-                fires[place].setdefault(size, []).append(one.scores.fires)
+
+            def step(
+                size: int = size, draw: int = draw, there: list[int] = there, asked: list[int] = asked
+            ) -> list[BoolArray]:
+                rows = [_cut(concepts[place], size, draw, seed) for place in there]
+                held = out_of_fold(family, rows, seed=seed, wanted=[there.index(place) for place in asked])
+                return [one.scores.fires for one in held]
+
+            for place, found in zip(asked, keep(f"{size} pairs, draw {draw}", step), strict=True):
+                fires[place].setdefault(size, []).append(found)
     return [
         measure_curve(
             concepts[place].y,

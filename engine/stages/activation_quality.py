@@ -5,10 +5,13 @@ the samples where there are many, for it compares every sample with every other.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from db import connect, query
@@ -26,12 +29,14 @@ from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.lens_groups import CapturedPairs, lens_groups
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
+from engine.stages.unfinished import Arrays, Parts
 from engine.stats.activation_quality import N_PERMUTATIONS
 from engine.stats.form import FormRule
 from engine.stats.transfer import TransferScores
 
 VERSION = 1
 """Of the measures: earlier ones are taken anew."""
+_SCORES = tuple(field.name for field in fields(TransferScores) if field.name != "concept")
 MOST_SAMPLES = 2000
 """As many samples are compared with each other; of more a random part."""
 
@@ -99,7 +104,8 @@ def measure_quality(
     with connect(study) as cursor:
         if cursor.execute(query("activation_quality.measured"), {"quality_id": identity}).fetchone():
             return identity
-    scores, quadrants = _transfer(study, run_id, config, chosen, pools, bar)
+    parts = Parts(study, f"activations-{identity}", identity)
+    scores, quadrants = _transfer(study, run_id, config, chosen, pools, parts, bar)
     samples = load_samples(study, run_id, config, layer=chosen.layer, form_rule=chosen.form_rule, most=MOST_SAMPLES)
     top = ActivationQualityRow(
         identity,
@@ -114,6 +120,7 @@ def measure_quality(
     )
     moved = transfer_rows(identity, scores, quadrants)
     write_rows(study, [top, *moved, *alignment_rows(identity, samples, seed=config.seed, bar=bar)])
+    parts.forget()
     return identity
 
 
@@ -138,6 +145,7 @@ def _transfer(
     config: StudyConfig,
     chosen: QualityChoice,
     pools: Sequence[Sequence[str]],
+    parts: Parts,
     bar: Progress | None,
 ) -> tuple[dict[str, TransferScores | str], dict[str, str | None]]:
     """Scores of each concept, or why it has none, and the quadrant of each."""
@@ -147,15 +155,44 @@ def _transfer(
     quadrants = {row[0]: row[1] for row in profiles}
     task = bar.add_task("transfer", total=sum(map(len, pools)), note="") if bar else None
     for pool in pools:
-        both = load_both_phases(study, run_id, config, concepts=pool, layer=chosen.layer, form_rule=chosen.form_rule)
-        sets = [one.pairs for one in both.values()]
-        prepared = prepare(sets, n_folds=config.folds, repeats=1, seed=config.seed)
-        held = hold_out_transfer(FAMILIES[chosen.family], prepared, seed=config.seed)
-        for one in prepared:
-            found[one.name] = one.reason or _scores(both[one.name], held[one.name])
+        kept = parts.part(
+            json.dumps(pool),
+            lambda pool=pool: _as_arrays(pool, _transfer_of_pool(study, run_id, config, chosen, pool)),  # type: ignore[misc]
+        )
+        found |= _from_arrays(pool, kept)
         if bar and task is not None:
             bar.advance(task, len(pool))
     return {concept: found[concept] for concept in quadrants if concept in found}, quadrants
+
+
+def _transfer_of_pool(
+    study: Path, run_id: str, config: StudyConfig, chosen: QualityChoice, pool: Sequence[str]
+) -> dict[str, TransferScores | str]:
+    both = load_both_phases(study, run_id, config, concepts=pool, layer=chosen.layer, form_rule=chosen.form_rule)
+    prepared = prepare([one.pairs for one in both.values()], n_folds=config.folds, repeats=1, seed=config.seed)
+    held = hold_out_transfer(FAMILIES[chosen.family], prepared, seed=config.seed)
+    return {one.name: one.reason or _scores(both[one.name], held[one.name]) for one in prepared}
+
+
+def _as_arrays(pool: Sequence[str], found: Mapping[str, TransferScores | str]) -> dict[str, NDArray[Any]]:
+    """Scores as arrays to keep, under the place of the concept and the name of the score; a reason as a text."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for place, concept in enumerate(pool):
+        scores = found[concept]
+        if isinstance(scores, str):
+            arrays[f"{place}.reason"] = np.array(scores)
+        else:
+            arrays |= {f"{place}.{name}": getattr(scores, name) for name in _SCORES}
+    return arrays
+
+
+def _from_arrays(pool: Sequence[str], arrays: Arrays) -> dict[str, TransferScores | str]:
+    return {
+        concept: str(arrays[f"{place}.reason"])
+        if f"{place}.reason" in arrays
+        else TransferScores(concept, **{name: arrays[f"{place}.{name}"] for name in _SCORES})
+        for place, concept in enumerate(pool)
+    }
 
 
 def _scores(both: BothPhases, held: TransferHeld) -> TransferScores:

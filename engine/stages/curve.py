@@ -15,16 +15,18 @@ from db import connect, query
 from db.rows import LearningCurveRow, Row
 from engine.config import StudyConfig, change_config
 from engine.errors import ConfigError
-from engine.lenses.interface import LensFamily, Pools
+from engine.lenses.interface import BoolArray, LensFamily, Pools
 from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES
-from engine.lenses.sizes import measure_sizes
+from engine.lenses.sizes import Step, measure_sizes
+from engine.stages.imported import require_own
 from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
 from engine.stages.progress import now, progress_bars
 from engine.stages.stage import Stage, in_batches, run_stage
 from engine.stages.train import TOGETHER
 from engine.stages.training_sets import load_concepts
+from engine.stages.unfinished import Parts
 from engine.stats.layers import layers_name
 from engine.stats.learning_curve import LearningCurve
 
@@ -45,6 +47,7 @@ def measure_curves(study: Path, run_id: str, config: StudyConfig, *, family: str
     """Measure all curves of a family that are pending, at the deepest captured layer; returns how many that were."""
     if family not in FAMILIES:
         raise ConfigError(f'There is no lens family "{family}".', hint=f"Known families: {', '.join(FAMILIES)}.")
+    require_own(config)
     values = {"run_id": run_id, "mode": config.mode}
     with progress_bars(quiet=quiet) as bar:
         leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
@@ -54,7 +57,14 @@ def measure_curves(study: Path, run_id: str, config: StudyConfig, *, family: str
             raise ConfigError(
                 f"Activations have not been captured in mode {config.mode}.", hint="Capture first: lensgap capture."
             )
-        return run_stage(study, run_id, curves(study, run_id, config, family=family, layer=captured[-1][0]), bar)
+        n = run_stage(study, run_id, curves(study, run_id, config, family=family, layer=captured[-1][0]), bar)
+    unfinished(study, family, []).forget()
+    return n
+
+
+def unfinished(study: Path, family: str, curve_ids: Sequence[str]) -> Parts:
+    """What was found of curves of a family that are measured together."""
+    return Parts(study, f"curve-{family}", list(curve_ids))
 
 
 def curves(study: Path, run_id: str, config: StudyConfig, *, family: str, layer: int) -> Stage[PendingCurve]:
@@ -105,7 +115,18 @@ class _Measurer:
         self._load(group)
         wanted = [group.pool.index(item.concept) for item in batch]
         lens = f"{self._family.name}, {layers_name(group.layers)}"
-        found = measure_sizes(self._family, list(self._prepared.values()), wanted, seed=self._config.seed, lens=lens)
+        parts = unfinished(self._study, self._family.name, [item.curve_id for item in batch])
+
+        def keep(name: str, step: Step) -> list[BoolArray]:
+            # A few concepts are soon measured anew; a pool takes as long as all its concepts.
+            if not isinstance(self._family, Pools):
+                return step()
+            found = parts.part(name, lambda: {str(place): fires for place, fires in enumerate(step())})
+            return [found[str(place)] for place in range(len(found))]
+
+        found = measure_sizes(
+            self._family, list(self._prepared.values()), wanted, seed=self._config.seed, lens=lens, keep=keep
+        )
         return [self._row(item, curve) for item, curve in zip(batch, found, strict=True)]
 
     def _load(self, group: LensGroup) -> None:

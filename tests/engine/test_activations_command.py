@@ -13,8 +13,10 @@ import pytest
 
 from db import connect, insert, transaction
 from db.rows import RatingRow
+from engine.lenses.transfer import hold_out_transfer
 from engine.pipeline import run
-from engine.stages import activation_phases, training_sets
+from engine.stages import activation_phases, activation_quality, training_sets
+from engine.stages.unfinished import FOLDER
 from tests.support.command import Command
 from tests.support.hand_made import concept, write_pack
 from tests.support.lensed_study import study_config
@@ -177,6 +179,39 @@ def test_other_settings_are_measured_beside(study: Path, told: Any, lensgap: Com
     assert "no lda lens of outputs at layer 2" in other["outputs_against_activations"]["reason"]
     again = json.loads(lensgap("activations", study, "--json").stdout)
     assert again == told
+
+
+def test_what_was_interrupted_between_pools_is_gone_on_with(
+    study: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_pools, stop_at = 0, 2
+
+    def one_by_one(*arguments: Any) -> Any:
+        pools, fingerprint = whole_pools(*arguments)
+        return [(concept,) for pool in pools for concept in pool], fingerprint
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal n_pools
+        n_pools += 1
+        if n_pools == stop_at:
+            raise KeyboardInterrupt
+        return hold_out_transfer(*arguments, **options)
+
+    whole_pools = activation_quality._pools
+    monkeypatch.setattr(activation_quality, "_pools", one_by_one)
+    monkeypatch.setattr(activation_quality, "hold_out_transfer", counted)
+    ask = ("activations", study, "--family", "logistic", "--json")
+    assert lensgap(*ask).status == 130
+    assert len(list((study / FOLDER).glob("*/*.npz"))) == 1
+    n_pools, stop_at = 0, 0
+    gone_on = json.loads(lensgap(*ask).stdout)
+    assert n_pools == len(gone_on["concepts"]) - 1 > 1
+    assert not list((study / FOLDER).iterdir())
+    with connect(study) as cursor:
+        for table in ("activation_quality_results", "activation_quality"):
+            cursor.execute(f"delete from {table} where quality_id = ?", [gone_on["activation_quality"]])
+    at_once = json.loads(lensgap(*ask).stdout)
+    assert at_once | {"measured_at": gone_on["measured_at"]} == gone_on
 
 
 @pytest.mark.parametrize(

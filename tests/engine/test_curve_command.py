@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from db import connect
+from engine.lenses.crossval import out_of_fold
 from engine.pipeline import run
+from engine.stages.unfinished import FOLDER
 from tests.support.command import Command
 from tests.support.hand_made import concept, write_pack
 from tests.support.lensed_study import study_config
@@ -92,6 +94,31 @@ def test_curves_of_another_family_stand_beside_the_first(study: Path, lensgap: C
     own = json.loads(lensgap("report", study, "--json").stdout)["overall"]["learning_curve"]
     assert "ridge" in own["lens"]
     assert "logistic" in json.loads(other.stdout)["overall"]["lens"]
+
+
+def test_an_interrupted_pool_is_gone_on_with_where_it_was_and_leads_to_the_same_curves(
+    study: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_steps, stop_at = 0, 0
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal n_steps
+        n_steps += 1
+        if n_steps == stop_at:
+            raise KeyboardInterrupt
+        return out_of_fold(*arguments, **options)
+
+    monkeypatch.setattr("engine.lenses.sizes.out_of_fold", counted)
+    ask = ("curve", study, "--family", "lda", "--json")
+    whole = lensgap(*ask).stdout
+    n_whole, n_steps, stop_at = n_steps, 0, 3
+    with connect(study) as cursor:
+        cursor.execute("delete from learning_curves where family = 'lda'")
+    assert lensgap(*ask).status == 130
+    n_steps, stop_at = 0, 0
+    assert lensgap(*ask).stdout == whole
+    assert n_steps == n_whole - 2 > 0
+    assert not list((study / FOLDER).iterdir())
 
 
 @pytest.mark.parametrize(("options", "told"), [(("--family", "oracle"), "oracle"), (("--run", "nowhere"), "nowhere")])
