@@ -1,9 +1,9 @@
-"""How long reviewers wait for the dashboard's server: every screen, and what is done on it, on a million pairs while a run writes.
+"""How long reviewers wait for the dashboard's server: every screen and what is done on it, on a million pairs while a run writes.
 
-The server is the real one, in a process of its own. Reviewers are websockets that speak its protocol, each with a browser's clocks
-and a pause between two actions; another process adds votes to the study all the while, as a run does. Browsers, which draw what
-arrives, are no part of it. A pass of one reviewer goes first, so that what only the first visitor after a start waits for is told
-apart.
+The server is the real one, in a process of its own. Reviewers are websockets that speak its protocol, each with a browser's
+clocks and a pause between two actions; another process adds votes to the study all the while, as a run does. Browsers, which draw
+what arrives, are no part of it. A pass of one reviewer goes first, so that what only the first visitor after a start waits for is
+told apart.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""An engine at work beside the dashboard: a process that adds a judge's votes to a study, a batch at a time, until it is ended."""
+"""An engine at work beside the dashboard: a process that adds a judge's votes to a study, a batch at a time, until ended."""
 
 import sys
 import time

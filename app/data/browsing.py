@@ -122,9 +122,10 @@ def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **valu
     return answer
 
 
-def prepare(folder: Path, held: Asked) -> None:
-    """Have the index made before somebody waits for it, by a thread of its own."""
-    if (folder, held) not in _indexes:
+def prepare(folder: Path, run_id: str, judge_id: str) -> None:
+    """Have the index of a large study made before somebody waits for it, by a thread of its own."""
+    held = Asked(run_id, judge_id)
+    if (folder, held) not in _indexes and unchanged(folder, "n pairs", lambda: _n_pairs(folder)) >= _ALL_BELOW:
         threading.Thread(target=_prepare, args=(folder, held), daemon=True, name="lensgap-index").start()
 
 

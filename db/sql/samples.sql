@@ -106,7 +106,8 @@ insert into cells select * replace (n * $sign as n) from alike('said');
 
 -- name: keep_filtered
 -- In memory: the rows with their verdicts, and in `failing` a bit for each filter that they do not pass; a filter that is null
--- passes everything. Rating 0 stands for none, 'none' for what is not known. Of cells, each row stands for `n` pairs.
+-- passes everything. Rating 0 stands for none, 'none' for what is not known. Of cells, each row stands for `n` pairs. Where a text
+-- is searched for, only pairs that have it are there: to ask of each pair whether it does takes as long as all the rest.
 create or replace macro filtered(
     in_cells, form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, differs, topics, fires_is, finish, templates,
     layers, concept_is, origin_is, text_is
@@ -129,10 +130,7 @@ select
     + 2048 * (not coalesce(templates is null or list_contains(templates::text[], template), false))::integer
     + 4096 * (not coalesce(layers is null or list_contains(layers::integer[], pack_layer), false))::integer
     + 8192 * (not coalesce(concept_is is null or concept = concept_is, false))::integer
-    + 16384 * (not (
-        (origin_is is null or coalesce(origin = origin_is, false))
-        and (text_is is null or sample_id in (select f.sample_id from found f where f.text = text_is))
-    ))::integer as failing
+    + 16384 * (not coalesce(origin_is is null or origin = origin_is, false))::integer as failing
 from (
     select
         concept, sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating, judge_spread, n_chars,
@@ -150,7 +148,14 @@ from (
         coalesce(judge_spread >= 1, false) as votes_differ,
         coalesce(topic_match, 'none') as topic,
         case fires when true then 'on' when false then 'off' else 'none' end as activation
-    from query_table(if(in_cells, 'cells', 'indexed'))
+    from (
+        from query_table(if(in_cells, 'cells', 'indexed')) where text_is is null
+        union all
+        select i.*
+        from indexed i
+        semi join (select f.sample_id from found f where f.text = text_is) f on f.sample_id = i.sample_id
+        where text_is is not null
+    )
 ) v;
 
 -- name: page
@@ -270,21 +275,43 @@ join prompts q on q.sample_id = s.sample_id
 where s.sample_id in (select unnest($sample_ids::text[]));
 
 -- name: pair
--- One pair with its sample, form and verdict; `otherwise` is the rating in force were there no override, `judge_bin` its bin.
+-- One pair with its sample, form and verdict, which `verdicts` tells alike: looked up here, for all pairs take ten times as long.
+-- `otherwise` is the rating in force were there no override, `judge_bin` its bin.
+with one as (
+    from pairs where run_id = $run_id and concept = $concept and sample_id = $sample_id
+),
+judged as (
+    select mean_rating, spread, n_votes, n_unscored
+    from judge_ratings
+    where judge_id = $judge_id and concept = $concept and sample_id = $sample_id
+),
+said as (
+    select override_rating, audit_rating
+    from ratings_by_people($run_id)
+    where concept = $concept and sample_id = $sample_id
+)
 select
-    v.concept, v.sample_id, v.arm, v.negative_kind, c.quadrant, q.prompt, q.prompt_concept, q.template,
-    s.output, if(is_imported($run_id), null, s.finish_reason) as finish_reason,
+    p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, c.quadrant, q.prompt,
+    q.prompt_concept, q.template, s.output, if(is_imported($run_id), null, s.finish_reason) as finish_reason,
     if(is_imported($run_id), null, s.generated_at) as generated_at,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
     f.n_chars, f.n_words, f.tail_loop_share, f.repeated_4gram_share, f.distinct_2, f.zlib_ratio, f.first30_count,
-    v.verdict, v.bin, v.verdict_source, v.judge_rating, v.judge_spread, v.n_votes, v.n_unscored,
-    coalesce(v.audit_rating, v.judge_rating) as otherwise, cast(round_even(otherwise, 0) as integer) as judge_bin
-from verdicts($run_id, $judge_id) v
-join samples s on s.sample_id = v.sample_id
-join prompts q on q.sample_id = v.sample_id
-join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
-left join forms f on f.sample_id = v.sample_id
-where v.concept = $concept and v.sample_id = $sample_id;
+    coalesce(h.override_rating, h.audit_rating, j.mean_rating) as verdict, cast(round_even(verdict, 0) as integer) as bin,
+    case
+        when h.override_rating is not null then 'override'
+        when h.audit_rating is not null then 'audit'
+        when j.mean_rating is not null then 'judge'
+    end as verdict_source,
+    j.mean_rating as judge_rating, j.spread as judge_spread,
+    coalesce(j.n_votes, 0) as n_votes, coalesce(j.n_unscored, 0) as n_unscored,
+    coalesce(h.audit_rating, j.mean_rating) as otherwise, cast(round_even(otherwise, 0) as integer) as judge_bin
+from one p
+left join judged j on true
+left join said h on true
+join (from samples where sample_id = $sample_id) s on true
+join (from prompts where sample_id = $sample_id) q on true
+join (from run_concepts where run_id = $run_id and concept = $concept) c on true
+left join (from forms where sample_id = $sample_id) f on true;
 
 -- name: topics
 -- What the judge took a sample to be about, vote by vote.
