@@ -20,6 +20,7 @@ from engine.commands import (
 )
 from engine.errors import ExpectedError
 from engine.options import SettingsCommand, with_settings
+from engine.terminal import visible
 
 if TYPE_CHECKING:
     from engine.stages.compare import Comparison
@@ -29,6 +30,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", help="Also draw the differences: a .html file, or a .svg or .png by kaleido.")
+]
 JudgeOption = Annotated[
     str | None, typer.Option("--judge", help="Judge id; the first that rated all runs, else both of each two.")
 ]
@@ -46,6 +50,7 @@ def runs(
     judge: JudgeOption = None,
     family: Annotated[str | None, typer.Option(help="Lens family; the first that both runs have.")] = None,
     layer: Annotated[int | None, typer.Option(help="Layer; the deepest that both runs have.", min=0)] = None,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two or more runs that differ in any settings, of one study or several: the first with each other one.
@@ -55,9 +60,12 @@ def runs(
     from dataclasses import replace
 
     from engine.comparing import choose_runs
+    from engine.exchange.comparison_plot import require_plot_file
     from engine.exchange.comparison_sides import judge_of_all, wish_of
     from engine.exchange.run_comparison import compare_runs
 
+    if plot:
+        require_plot_file(plot)
     first, others = choose_runs(study, run or [])
     judge = judge or judge_of_all(first, others)
     found: list[Comparison] = []
@@ -69,7 +77,7 @@ def runs(
             if run or (other is others[-1] and not found):
                 raise
             typer.echo(f"Left out: {error}", err=True)
-    _tell(study, found, as_json=as_json)
+    _tell(study, found, as_json=as_json, plot=plot)
 
 
 @app.command()
@@ -192,13 +200,17 @@ def _compare_packs(
     _tell(study, [compare_packs(study, config, derive, kind=kind, asking=AskOptions(yes=yes))], as_json=as_json)
 
 
-def _tell(study: Path, found: "list[Comparison]", *, as_json: bool) -> None:
-    """Keep the comparisons and print them; JSON is a list of them."""
+def _tell(study: Path, found: "list[Comparison]", *, as_json: bool, plot: Path | None = None) -> None:
+    """Keep the comparisons and print them; JSON is a list of them. The plot's file is told on stderr."""
     from engine.exchange.comparison_json import comparison_json
     from engine.exchange.comparison_table import comparison_tables, overview_table
     from engine.exchange.run_comparison import summarise_comparison
     from engine.stages.compare import keep_comparison
 
+    if plot:
+        from engine.exchange.comparison_plot import write_plot
+
+        typer.echo(f"Plot: {visible(str(write_plot(plot, found)))}", err=True)
     told = [(keep_comparison(study, one), one, summarise_comparison(one)) for one in found]
     if as_json:
         typer.echo(json.dumps([comparison_json(*each) for each in told], indent=2))

@@ -29,9 +29,12 @@ order by rc.position;
 -- The lenses of a run that read one layer, in one phase, mode and pool, one of each concept, family and layer: of the settings,
 -- whose lenses' ids are given, where any of that family and layer are; else the latest.
 with own as (select unnest($lens_ids::text[]) as lens_id)
-select concept, family, layer, f1, auc, text_only_f1, n_positive + n_negative as n, reason
+select
+    concept, family, layer, f1, auc, text_only_f1, n_positive + n_negative as n, lens_results.reason, n_groups,
+    f1_low, f1_high, words.low as text_only_low, words.high as text_only_high
 from lens_results
 left join own using (lens_id)
+left join lens_measures words on words.lens_id = lens_results.lens_id and words.measure = 'text_only_f1'
 where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool and layer is not null
 qualify
     ((own.lens_id is not null) or not bool_or(own.lens_id is not null) over (partition by family, layer))

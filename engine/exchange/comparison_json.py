@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.exchange.run_comparison import Summary, gap_changes, is_changed
+from engine.exchange.run_comparison import Summary, concept_changes, is_changed
 from engine.stages.compare import Comparison, Pair, Side, Value, explain_missing
 
 Json = dict[str, Any]
@@ -21,21 +21,18 @@ def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[S
         "n_matched": len(comparison.pairs),
         "unmatched": dict(comparison.unmatched),
         "measures": [_summary(summary) for summary in summaries],
-        "concepts": [
-            _concept(comparison, *each) for each in zip(comparison.pairs, _gap_tests(comparison), strict=True)
-        ],
+        "concepts": [_concept(comparison, *each) for each in zip(comparison.pairs, _tests(comparison), strict=True)],
     }
 
 
-def _gap_tests(comparison: Comparison) -> list[Json | None]:
-    """Interval and p of each concept's own change of the gap; None for a comparison of another kind."""
-    if "gap" not in comparison.pairs[0].measures:
-        return [None] * len(comparison.pairs)
-    return [
-        {"low": change.estimate.low, "high": change.estimate.high, "p": change.p, "adjusted_p": adjusted}
-        | {"method": change.estimate.method}
-        for change, adjusted in gap_changes(comparison.pairs)
-    ]
+def _tests(comparison: Comparison) -> list[Json]:
+    """Of each concept, interval and p of its own change of every measure, by measure; null where it cannot be tested."""
+    found: list[Json] = [{} for _ in comparison.pairs]
+    for measure in comparison.pairs[0].measures:
+        for tests, (change, adjusted) in zip(found, concept_changes(comparison.pairs, measure), strict=True):
+            ends = {"low": change.estimate.low, "high": change.estimate.high}
+            tests[measure] = {**ends, "p": change.p, "adjusted_p": adjusted, "method": change.estimate.method}
+    return found
 
 
 def _side(side: Side) -> Json:
@@ -68,7 +65,7 @@ def _summary(summary: Summary) -> Json:
     }
 
 
-def _concept(comparison: Comparison, pair: Pair, gap_test: Json | None) -> Json:
+def _concept(comparison: Comparison, pair: Pair, tests: Json) -> Json:
     match = pair.match
     return {
         "concept": match.concept,
@@ -77,7 +74,8 @@ def _concept(comparison: Comparison, pair: Pair, gap_test: Json | None) -> Json:
         "quadrant_before": match.quadrant_before,
         "quadrant_after": match.quadrant_after,
         "measures": {name: _values(before, after) for name, (before, after) in pair.measures.items()},
-        "gap_test": gap_test,
+        "tests": tests,
+        "gap_test": tests.get("gap"),
     }
 
 

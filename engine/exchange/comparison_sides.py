@@ -23,6 +23,7 @@ from engine.stats.ceiling_means import ceiling_values
 from engine.stats.counts import stack_cells
 from engine.stats.findings import ConceptCounts, Settings, count_concepts, summarise
 from engine.stats.gap_change import gap_error
+from engine.stats.value_change import Spread, share_spread, spread_of
 
 NO_LENS = Value(None, 0, "no lens has been trained")
 CONTENTS = {"model_fingerprint": "model", "pack_hash": "pack", "template_hash": "template_set"}
@@ -199,15 +200,35 @@ def _text_values(counted: ConceptCounts, *, has_judge: bool) -> dict[Measure, Va
     limits = ceiling_values(stack_cells((counted,)), k=settings.k, stability=settings.stability)[settings.model]
     return {
         "gap": Value(known_gap, gap.n, reason, gap_error(*arms)),
-        "good": Value(good, finding.positive.n_measured, None if good is not None else "no positive has a known form"),
-        "ceiling": Value(None if known_gap is None else float(limits[0]), gap.n, reason),
+        "good": _good_value(good, finding.positive.n_measured),
+        "ceiling": Value(
+            None if known_gap is None else float(limits[0]),
+            gap.n,
+            reason,
+            spread_of(finding.ceilings[settings.model].estimate),
+        ),
     }
+
+
+def _good_value(good: float | None, n: int) -> Value:
+    if good is None:
+        return Value(None, n, "no positive has a known form")
+    return Value(good, n, None, share_spread(good, n))
 
 
 def _lens_values(row: tuple[Any, ...] | None) -> dict[Measure, Value]:
     if row is None:
         return {"f1": NO_LENS, "auc": NO_LENS, "text_only_f1": NO_LENS}
-    f1, auc, text_only_f1, n, reason = row
+    f1, auc, text_only_f1, n, reason, n_groups, *ends = row
+    spreads = {"f1": _spread(ends[:2], n, n_groups), "text_only_f1": _spread(ends[2:], n, n_groups)}
     values: dict[Measure, float | None] = {"f1": f1, "auc": auc, "text_only_f1": text_only_f1}
     because = reason or "it was not measured"
-    return {name: Value(value, n, because if value is None else None) for name, value in values.items()}
+    return {
+        name: Value(value, n, because if value is None else None, spreads.get(name)) for name, value in values.items()
+    }
+
+
+def _spread(ends: Sequence[float | None], n: int, n_groups: int) -> Spread | None:
+    """The interval of a lens's measure, which is Student's t over its groups."""
+    low, high = ends
+    return None if low is None or high is None or n_groups < 2 else Spread(low, high, n, n_groups - 1)

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.exchange.run_comparison import FALSE_FINDS, Summary, gap_changes, is_changed, overview, side_names
+from engine.exchange.run_comparison import FALSE_FINDS, Summary, concept_changes, is_changed, overview, side_names
 from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side
 from engine.stats.estimate import Estimate
 from engine.stats.paired import PairedComparison
@@ -22,6 +22,14 @@ TITLES: dict[str, str] = {
     "f1": "F1",
     "auc": "AUC",
     "text_only_f1": "text",
+}
+CHANGE_TITLES: dict[Measure, str] = {
+    "gap": "Change of the gap (rating points)",
+    "good": "Change of the share of positives in good form",
+    "ceiling": "Change of the label-noise ceiling",
+    "f1": "Change of F1",
+    "auc": "Change of AUC",
+    "text_only_f1": "Change of the F1 of words alone",
 }
 MEANING: dict[Measure, str] = {
     "gap": "gap: mean rating of positives less negatives. ",
@@ -113,7 +121,7 @@ def _legend(comparison: Comparison) -> Text:
     meaning = "".join(MEANING.get(measure, "") for measure in comparison.pairs[0].measures)
     lines = [f"{meaning}{CHANGE}", *filter(None, [CHANGED.get(comparison.kind)])]
     lines += [f"{name}: {_sides_told(side)}" for name, side in _sides(comparison)]
-    if tested := _gaps_told(comparison):
+    if tested := _tests_told(comparison):
         lines.append(tested)
     if comparison.unmatched:
         first = [f"{concept} ({reason})" for concept, reason in list(comparison.unmatched.items())[:5]]
@@ -122,17 +130,18 @@ def _legend(comparison: Comparison) -> Text:
     return Text("\n".join(["", *map(visible, lines)]), style="dim")
 
 
-def _gaps_told(comparison: Comparison) -> str | None:
-    """How many concepts' gaps changed, each tested by itself."""
-    if "gap" not in comparison.pairs[0].measures:
+def _tests_told(comparison: Comparison) -> str | None:
+    """How many concepts changed in each measure, each tested by itself."""
+    told = []
+    for measure in comparison.pairs[0].measures:
+        adjusted = [p for _, p in concept_changes(comparison.pairs, measure) if p is not None]
+        if adjusted:
+            told.append(f"{TITLES[measure]} of {sum(p < FALSE_FINDS for p in adjusted)} of {len(adjusted)}")
+    if not told:
         return None
-    adjusted = [p for _, p in gap_changes(comparison.pairs) if p is not None]
-    if not adjusted:
-        return None
-    n_found = sum(p < FALSE_FINDS for p in adjusted)
     return (
-        f"Tested one by one (Welch's t over ratings), the gap of {n_found} of {len(adjusted)} concepts changed, of which at "
-        f"most {FALSE_FINDS:.0%} are expected to be false finds (Benjamini and Hochberg)."
+        f"Concepts that changed, each tested by itself: {', '.join(told)}; at most {FALSE_FINDS:.0%} of those of a measure are "
+        "expected to be false finds (Benjamini and Hochberg)."
     )
 
 

@@ -4,6 +4,7 @@ Kaleido is called without plotly in between, which would have its browser fetch 
 """
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,15 @@ def write_plots(document: Document, folder: Path) -> list[Path]:
 
     PlotsError when kaleido or a browser is missing, or the folder cannot be written.
     """
+    files = {folder / f"{chart.name}.{form}": _printed(chart) for chart in document.charts for form in FORMATS}
+    return write_images(files)
+
+
+def write_images(figures: Mapping[Path, go.Figure]) -> list[Path]:
+    """Write figures as images of the kind that each file's ending names; files of the same names are replaced.
+
+    PlotsError when kaleido or a browser is missing, or a folder cannot be written.
+    """
     if importlib.util.find_spec("kaleido") is None:
         raise PlotsError(
             "kaleido, which draws the images, is not installed.", hint="Install it with: pip install kaleido"
@@ -30,19 +40,17 @@ def write_plots(document: Document, folder: Path) -> list[Path]:
     import kaleido
     from kaleido.errors import ChromeNotFoundError
 
-    files = {folder / f"{chart.name}.{form}": (chart, form) for chart in document.charts for form in FORMATS}
+    specs = [{"fig": made, "path": file, "opts": _options(made, file)} for file, made in figures.items()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        specs = [
-            {"fig": _printed(chart), "path": file, "opts": _options(chart, form)}
-            for file, (chart, form) in files.items()
-        ]
+        for file in figures:
+            file.parent.mkdir(parents=True, exist_ok=True)
         kaleido.write_fig_from_object_sync(specs, kopts={"mathjax": False})
     except OSError as error:
-        raise PlotsError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        place = next(iter(figures)).parent
+        raise PlotsError(f"{place} cannot be written: {error.strerror or error}.") from error
     except ChromeNotFoundError as error:
         raise PlotsError("There is no browser to draw the images with.", hint="Install chromium or Chrome.") from error
-    return list(files)
+    return list(figures)
 
 
 def _printed(chart: Chart) -> go.Figure:
@@ -50,10 +58,6 @@ def _printed(chart: Chart) -> go.Figure:
     return go.Figure(chart.light).update_layout(paper_bgcolor="white")
 
 
-def _options(chart: Chart, form: str) -> dict[str, object]:
-    return {
-        "format": form,
-        "width": _WIDTH,
-        "height": chart.light.layout.height,
-        "scale": _SCALE if form == "png" else 1,
-    }
+def _options(made: go.Figure, file: Path) -> dict[str, object]:
+    form = file.suffix.lower().removeprefix(".")
+    return {"format": form, "width": _WIDTH, "height": made.layout.height, "scale": _SCALE if form == "png" else 1}

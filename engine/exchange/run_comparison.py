@@ -30,18 +30,20 @@ from engine.stages.compare import (
     Setting,
     Side,
     SideJudge,
+    Value,
     compare_sides,
     explain_missing,
 )
 from engine.stats.estimate import unknown
-from engine.stats.gap_change import gap_change
+from engine.stats.gap_change import GapError, gap_change
 from engine.stats.paired import Change, PairedComparison, adjusted_p
 from engine.stats.several import SideChange, changes_of_pairs, compare_measure
+from engine.stats.value_change import Spread, value_change
 
 RUN_MEASURES: tuple[Measure, ...] = ("gap", "good", "ceiling", "f1", "text_only_f1")
 LENS_MEASURES: tuple[Measure, ...] = ("f1", "auc", "text_only_f1")
 FALSE_FINDS: Final = 0.05
-"""Expected share of false finds among the concepts whose gap is said to have changed."""
+"""Expected share of false finds among the concepts of which a measure is said to have changed."""
 JUDGE_MEASURES: tuple[Measure, ...] = ("gap", "ceiling")
 
 _APART: Final = frozenset({"lenses", "layers", "join_layers", "phase", "mode", "pool"})
@@ -128,7 +130,7 @@ def _judge_fact(row: tuple[Any, ...], name: str) -> object:
 
 
 def _without_errors(side: Side) -> Side:
-    """The side with gaps that cannot be tested one by one: both judges read the same texts, so that their errors go together."""
+    """The side with values that cannot be tested one by one: both sides read the same texts, so that their errors go together."""
     values = {
         concept: {measure: replace(value, error=None) for measure, value in measures.items()}
         for concept, measures in side.values.items()
@@ -147,7 +149,10 @@ def compare_lenses(study: Path, run: StoredRun, before: LensWish, after: LensWis
                     f"Run {run.run_id} has no such lenses for the side {name}: {_shown(wish)}.",
                     hint="Train them first: lensgap train.",
                 )
-        sides = [read_side(cursor, run, None, choice, rows) for choice, rows in zip(choices, lenses, strict=True)]
+        sides = [
+            _without_errors(read_side(cursor, run, None, choice, rows))
+            for choice, rows in zip(choices, lenses, strict=True)
+        ]
     settings = _differing_choices(*choices)
     if not settings:
         raise ConfigError("Both sides are the same lenses.", hint="Name what shall differ, such as --mode output_only.")
@@ -240,15 +245,18 @@ def measure_pairs(pairs: Sequence[Pair], measure: Measure) -> list[tuple[float |
     return [(before.value, after.value) for before, after in sides]
 
 
-def gap_changes(pairs: Sequence[Pair]) -> tuple[tuple[Change, float | None], ...]:
-    """Each concept's change of the gap with its p adjusted over the concepts that are tested; unknown where a side is."""
-    found = [_gap_change(pair) for pair in pairs]
+def concept_changes(pairs: Sequence[Pair], measure: Measure) -> tuple[tuple[Change, float | None], ...]:
+    """Each concept's change of a measure with its p adjusted over the concepts that are tested; unknown where a side is."""
+    found = [_change(measure, *pair.measures[measure]) for pair in pairs]
     return tuple(zip(found, adjusted_p([change.p for change in found]), strict=True))
 
 
-def _gap_change(pair: Pair) -> Change:
-    before, after = pair.measures["gap"]
+def _change(measure: Measure, before: Value, after: Value) -> Change:
     if before.value is None or after.value is None:
         reason = explain_missing(before, after) or "a side is unknown"
-        return Change(unknown(reason, method="difference of two gaps"), None)
-    return gap_change(before.value, after.value, (before.error, after.error))
+        return Change(unknown(reason, method="difference of two values"), None)
+    if measure == "gap":
+        first, second = (side.error if isinstance(side.error, GapError) else None for side in (before, after))
+        return gap_change(before.value, after.value, (first, second))
+    one, other = (side.error if isinstance(side.error, Spread) else None for side in (before, after))
+    return value_change(before.value, after.value, (one, other))

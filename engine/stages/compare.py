@@ -18,6 +18,7 @@ from engine.errors import ConfigError
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
 from engine.stats.gap_change import GapError
+from engine.stats.value_change import Spread
 
 Measure = Literal["gap", "good", "ceiling", "f1", "auc", "text_only_f1"]
 
@@ -26,13 +27,13 @@ Measure = Literal["gap", "good", "ceiling", "f1", "auc", "text_only_f1"]
 class Value:
     """What was measured of a concept on one side, over `n` ratings, samples or pairs; or the reason why it is unknown.
 
-    `error` is how sure a gap is, where texts of its own gave it.
+    `error` is how sure a gap is, or the interval of another value, where texts of its own gave it.
     """
 
     value: float | None
     n: int
     reason: str | None = None
-    error: GapError | None = None
+    error: GapError | Spread | None = None
 
 
 @dataclass(frozen=True, slots=True)

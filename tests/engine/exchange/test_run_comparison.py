@@ -17,10 +17,12 @@ from engine.comparing import choose_judges, choose_runs
 from engine.config import StudyConfig
 from engine.errors import ConfigError, RunMissing
 from engine.exchange.comparison_json import comparison_json
+from engine.exchange.comparison_plot import comparison_panels
 from engine.exchange.comparison_sides import LensWish, judge_of_all, stored_runs
 from engine.exchange.comparison_table import comparison_tables, overview_table
 from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs, overview, summarise_comparison
 from engine.stages.compare import Comparison, keep_comparison
+from tests.support.command import Command
 from tests.support.planted_runs import LOGISTIC, Planted, PlantedRun, build_runs
 
 RNG = np.random.default_rng(5)
@@ -322,9 +324,20 @@ def test_each_concept_is_tested_by_itself_and_false_finds_are_held_down(tmp_path
         PlantedRun("x", {"lost": clear, "same": clear, "few": Planted(positive=(4,))}),
         PlantedRun("y", {"lost": none, "same": clear, "few": Planted(positive=(5,))}),
     ]
-    comparison = compared(build_runs(tmp_path / "study", runs), "x", "y")
+    study = build_runs(tmp_path / "study", runs)
+    with transaction(study) as cursor:
+        cursor.execute("update lens_measures set low = value - 0.1, high = value + 0.1 where measure = 'f1'")
+    comparison = compared(study, "x", "y")
     told = comparison_json("id", comparison, summarise_comparison(comparison))
-    tests = {one["concept"]: one["gap_test"] for one in told["concepts"]}
+    found = {one["concept"]: one["tests"] for one in told["concepts"]}
+    assert set(found["lost"]) == {"gap", "good", "ceiling", "f1", "text_only_f1"}
+    # Lenses of two groups have one degree of freedom each, and half an interval is the critical value times the error.
+    half = 0.1 * 2**0.5
+    assert (found["lost"]["f1"]["low"], found["lost"]["f1"]["high"]) == pytest.approx((-half, half))
+    assert found["lost"]["f1"]["p"] == pytest.approx(1.0)
+    assert found["lost"]["good"]["adjusted_p"] == pytest.approx(1.0)
+    assert found["lost"]["text_only_f1"]["p"] is None
+    tests = {concept: one["gap"] for concept, one in found.items()}
     assert tests["few"]["p"] is None
     assert "fewer than two ratings" in tests["few"]["method"]
     # Four arms of six ratings with the variance 0.3 each: Welch's t has the 4 * (6 - 1) degrees of freedom of a pooled test.
@@ -332,7 +345,7 @@ def test_each_concept_is_tested_by_itself_and_false_finds_are_held_down(tmp_path
     assert [tests[one]["adjusted_p"] for one in ("lost", "same")] == pytest.approx(
         false_discovery_control([tests[one]["p"] for one in ("lost", "same")])
     )
-    assert "the gap of 1 of 2 concepts changed" in printed(comparison)
+    assert "each tested by itself: gap of 1 of 2, good of 0 of 3" in printed(comparison)
 
 
 def test_several_runs_stand_in_one_table_with_all_p_adjusted_together(tmp_path: Path) -> None:
@@ -352,10 +365,30 @@ def test_several_runs_stand_in_one_table_with_all_p_adjusted_together(tmp_path: 
     console = Console(file=StringIO(), width=80)
     console.print(overview_table(comparisons))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
+    panels = comparison_panels(comparisons)
+    assert [panel.sides for panel in panels] == [("after", "third")] * 5
+    drawn_means = [mean for panel in panels for mean in panel.means]
+    assert sorted(map(str, drawn_means)) == sorted(str(row.paired.difference) for row in rows)
+    assert [len(some) for panel in panels for some in panel.concepts] == [mean.n for mean in drawn_means]
     assert shown.startswith("All against before")
     assert shown.index("third: temperature: 0.7 → 1.5") < shown.index("measure")
     assert shown.count(" third ") == 5
     assert "temperature: 0.7 → 1.5" in printed(comparisons[1])
+
+
+def test_the_plot_is_one_page_without_a_network_in_which_names_are_only_text(tmp_path: Path, lensgap: Command) -> None:
+    runs = [PlantedRun("<b>x", {"<script>gin": Planted()}), PlantedRun("y", {"<script>gin": Planted(positive=(3, 3))})]
+    study, plot = build_runs(tmp_path / "study", runs), tmp_path / "new" / "plot.html"
+    told = lensgap("compare", "runs", study, "--plot", plot, "--json")
+    assert told.status == 0, told.stderr
+    assert f"Plot: {plot}" in told.stderr
+    assert len(json.loads(told.stdout)) == 1
+    page = plot.read_text()
+    assert "<h1>Differences from &lt;b&gt;x</h1>" in page
+    assert "<script>gin" not in page
+    assert '<script src="http' not in page
+    wrong = lensgap("compare", "runs", study, "--plot", tmp_path / "plot.pdf")
+    assert (wrong.status, "names no kind of plot" in wrong.stderr) == (1, True)
 
 
 def test_several_runs_are_read_with_a_judge_that_rated_them_all(tmp_path: Path) -> None:
