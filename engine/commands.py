@@ -1,5 +1,6 @@
 """What the modules of the command line share: arguments, consoles, and the settings that a command works with."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 if TYPE_CHECKING:
     from engine.packs.synsets import Synsets
@@ -58,15 +59,23 @@ def _described(stage: str, n: int, tally: "Tally | None") -> str:
     return f"{stage} {n:,}, of which {tally.n_unscored:,} unscored (commonest reason: {reason})"
 
 
-def run_stages(study: Path, config: Path | None, settings: dict[str, Any], *, only: Any, asking: Any = None) -> None:
-    """Run stages with the chosen settings; what was done goes to stderr, the run's id to stdout."""
+def run_stages(
+    study: Path,
+    config: Path | None,
+    settings: dict[str, Any],
+    *,
+    only: Any,
+    asking: Any = None,
+    as_json: bool = False,
+) -> None:
+    """Run stages with the chosen settings; what was done goes to stderr, the run's id to stdout, or both as JSON."""
     from engine import pipeline
 
     summary = pipeline.run(study, chosen_settings(study, config, settings), only=only, asking=asking)
     console = Console(stderr=True)
     done = [_described(stage, n, summary.judged.get(stage)) for stage, n in summary.n_done.items() if n]
     said = ", ".join(done) or "nothing was left to do"
-    line = f"Run {summary.run_id} with {summary.n_concepts} concepts: {said}."
+    line = f"Run {summary.run_id} with {counted(summary.n_concepts, 'concept')}: {said}."
     console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     if much := [kind for kind, tally in summary.judged.items() if tally.n_unscored > MUCH * tally.n]:
         console.print(
@@ -76,7 +85,8 @@ def run_stages(study: Path, config: Path | None, settings: dict[str, Any], *, on
             highlight=False,
             soft_wrap=True,
         )
-    typer.echo(summary.run_id)
+    found = {"run": summary.run_id, "n_concepts": summary.n_concepts, "n_done": summary.n_done}
+    typer.echo(json.dumps(found, indent=2) if as_json else summary.run_id)
 
 
 def installed_synsets() -> "tuple[Synsets | None, str]":

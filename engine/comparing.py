@@ -21,6 +21,7 @@ from engine.packs.pickers import choose_configured
 from engine.packs.write import write_pack
 from engine.pipeline import run
 from engine.stages.compare import Comparison
+from engine.stages.imported import PREFIX, require_own
 from engine.stages.judge_run import AskOptions
 from engine.stages.select import prepare_run
 from engine.stages.subject import stored_subject
@@ -104,13 +105,19 @@ def choose_runs(study: Path, asked: Sequence[str]) -> tuple[StoredRun, list[Stor
     named = [runs[name] if name in runs else _run_elsewhere(study, name) for name in dict.fromkeys(asked)]
     chosen = named or [one for one in runs.values() if one.has_samples]
     if len(chosen) < 2:
+        there = "one run" if chosen else "no run"
         raise ConfigError(
-            f"{study} holds {len(chosen)} run with samples, and a comparison takes two."
-            if not asked
-            else "A comparison takes two runs.",
-            hint="Start another with other settings, such as lensgap run --sibling-share 0.",
+            "A comparison takes two runs." if asked else f"{study} holds {there} with samples; a comparison takes two.",
+            hint=_another(chosen),
         )
     return chosen[0], chosen[1:]
+
+
+def _another(chosen: Sequence[StoredRun]) -> str:
+    """Where a second run may come from: texts that were imported have no settings that could be others."""
+    if chosen and all(str(one.settings["model"]).startswith(PREFIX) for one in chosen):
+        return "Import another one into the study, or name a run of another study as FOLDER:RUN."
+    return "Start another with other settings, such as lensgap run --sibling-share 0."
 
 
 def _run_elsewhere(study: Path, name: str) -> StoredRun:
@@ -183,6 +190,7 @@ def _complete(study: Path, stored: StoredRun, wish: LensWish) -> LensWish:
     family = wish.family or next((name for name in stored.settings["lenses"] if name in {f for f, _ in trained}), None)
     layer = wish.layer if wish.layer is not None else max((n for name, n in trained if name == family), default=None)
     if family is None or layer is None:
+        require_own(read_stored_config(json.dumps(dict(stored.settings))))
         raise ConfigError(
             f"Run {stored.run_id} has no lenses to compare with yet.", hint="Train them first: lensgap train."
         )

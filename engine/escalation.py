@@ -38,7 +38,7 @@ from engine.stages.progress import StageProgress, progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage, write_rows
 from engine.stages.train import choose_families, present_lens_ids, training
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 STEPS = (40, 80, 120, 160, 200)
 """Steps where the settings name none: pairs of a concept, both arms together."""
@@ -78,7 +78,9 @@ def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Gradua
             if refused:
                 escalation.decide(step, refused, progress, end="budget")
             if open_now:
-                tell(f"Step {step + 1} of {len(config.steps)}: {n_pairs} pairs a concept, {len(open_now):,} open.")
+                tell(
+                    f"Step {step + 1} of {len(config.steps)}: {counted(n_pairs, 'pair')} a concept, {len(open_now):,} open."
+                )
                 write_pairs(study, prepared, escalation.planned, dict.fromkeys(open_now, n_pairs))
                 work_with_model(study, prepared, subject, ("generate", "capture"), bar)
                 escalation.train(open_now, bar)
@@ -261,7 +263,7 @@ def tell_steps(rows: Sequence[GraduationStepRow], tell: Tell) -> None:
     for row in rows:
         if row.decision != "more":
             at = f" at {row.reached:.2f}" if row.reached is not None else ""
-            tell(f"{visible(row.concept)}: {row.decision}{at} with {row.n_pairs} pairs: {visible(row.why)}.")
+            tell(f"{visible(row.concept)}: {row.decision}{at} with {counted(row.n_pairs, 'pair')}: {visible(row.why)}.")
     n_more = sum(row.decision == "more" for row in rows)
     if n_more:
         tell(f"{n_more:,} {'concept gets' if n_more == 1 else 'concepts get'} more pairs.")

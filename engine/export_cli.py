@@ -11,6 +11,7 @@ import typer
 from engine.commands import DEFAULT_STUDY, StudyArgument
 from engine.lists import SEVERAL, parted
 from engine.options import whole_numbers
+from engine.terminal import counted
 
 app = typer.Typer(
     help="Write what a study has made for other tools: lens-pack, artifacts, dataset.", no_args_is_help=True
@@ -54,7 +55,9 @@ def lens_pack(
     n_concepts = len({lens.concept for lens in made.lenses})
     read = sorted({lens.layers for lens in made.lenses}, key=lambda layers: (len(layers), layers))
     places = ", ".join("+".join(map(str, one)) for one in read)
-    told = f"{len(made.lenses):,} {made.lenses[0].family} lenses of {n_concepts:,} concepts, layers {places}"
+    family, n = made.lenses[0].family, len(made.lenses)
+    lenses = counted(n, f"{family} lens", f"{family} lenses")
+    told = f"{lenses} of {counted(n_concepts, 'concept')}, {'layer' if len(read) == 1 else 'layers'} {places}"
     typer.echo(f"{told}; {len(made.left_out):,} left out.", err=True)
     typer.echo(str(out))
 
@@ -79,7 +82,7 @@ def artifacts(
 
     made = export_artifacts(study, out, run_id=run_id, judge_id=judge_id, family=family, in_force=verdicts)
     judged = f"rated by judge {made.judge_id}" if made.judge_id else "which nobody has judged"
-    typer.echo(f"Run {made.run_id}: {made.n_rows:,} rows, {judged}.", err=True)
+    typer.echo(f"Run {made.run_id}: {counted(made.n_rows, 'row')}, {judged}.", err=True)
     typer.echo(str(out))
 
 

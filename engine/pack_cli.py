@@ -12,6 +12,7 @@ import typer
 
 from engine.commands import JsonOption, installed_synsets, wide_console
 from engine.options import SettingsCommand, with_settings
+from engine.terminal import counted
 
 if TYPE_CHECKING:
     from engine.packs.pack import Pack
@@ -38,7 +39,10 @@ def list_packs(
         typer.echo(json.dumps(found, indent=2))
         return
     for one in found:
-        told = one["problem"] or f"{one['n_concepts']:,} concepts in {one['n_layers']} pack layers, {one['layout']}"
+        told = (
+            one["problem"]
+            or f"{counted(one['n_concepts'], 'concept')} in {counted(one['n_layers'], 'pack layer')}, {one['layout']}"
+        )
         typer.echo(f"{one['pack']}: {told}")
 
 
@@ -83,7 +87,7 @@ def validate(pack: PackArgument, as_json: JsonOption = False) -> None:
     else:
         for problem in found.problems:
             typer.echo(str(problem))
-    _say(f"{len(found.problems):,} problems; {n_sound:,} concepts are sound.")
+    _say(f"{counted(len(found.problems), 'problem')}; {counted(n_sound, 'concept is', 'concepts are')} sound.")
     if found.problems:
         raise typer.Exit(1)
 
@@ -214,7 +218,7 @@ def _write(pack: "Pack", out: Path, *, origin: "Pack | None" = None) -> None:
 
     write_pack(pack, out, origin=origin)
     layers = {concept.pack_layer for concept in pack.concepts}
-    _say(f"{pack.name}: {len(pack.concepts):,} concepts in {len(layers)} pack layers.")
+    _say(f"{pack.name}: {counted(len(pack.concepts), 'concept')} in {counted(len(layers), 'pack layer')}.")
     typer.echo(str(out))
 
 

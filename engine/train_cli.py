@@ -33,11 +33,7 @@ def train(
     chosen = chosen_settings(study, config, settings)
     require_study(study)
     if chosen.targets is None:
-        if as_json:
-            raise typer.BadParameter(
-                "tells which concepts reach their targets: name these with --targets", param_hint="--json"
-            )
-        run_stages(study, config, settings, only=("train",))
+        run_stages(study, config, settings, only=("train",), as_json=as_json)
     else:
         _show(study, train_to_targets(study, chosen), as_json=as_json)
 

@@ -33,6 +33,7 @@ from engine.stats.audit_plan import (
     expected_ratings,
 )
 from engine.stats.findings import Arm
+from engine.terminal import counted
 
 Json = dict[str, Any]
 WIDEST = 4.0
@@ -118,7 +119,7 @@ def _wished(strata: Sequence[Stratum], wish: Wish, spreads: Mapping[Arm, float])
             )
         if wish.n_ratings > n_rest:
             raise AuditError(
-                f"The run has {n_rest:,} pairs to audit, so {wish.n_ratings:,} ratings cannot be had.",
+                f"The run has {counted(n_rest, 'pair')} to audit, so {wish.n_ratings:,} ratings cannot be had.",
                 hint=f"Ask for --ratings {n_rest} to have all of them rated.",
             )
         return allocate(strata, wish.n_ratings, floor=wish.floor)

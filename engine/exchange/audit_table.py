@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.stats.audit import TARGET_NAMES, TARGETS, WEAK_BELOW_AUDITED
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 Json = dict[str, Any]
 GAP_TITLES = tuple(f"gap, {target}" for target in TARGETS)
@@ -49,7 +49,8 @@ def _plan_summary(plan: Json) -> str:
         for target, width in plan["half_width_expected"].items()
         if width is not None
     ]
-    drawn = f"{plan['n_drawn']:,} pairs are drawn, {plan['n_rated']:,} of them are rated."
+    n_drawn, n_rated = counted(plan["n_drawn"], "pair is", "pairs are"), counted(plan["n_rated"], "is", "are")
+    drawn = f"{n_drawn} drawn, of which {n_rated} rated."
     if not plan["stored"]:
         drawn = "Nothing was stored, so no pair is drawn by this plan."
     expected = f"About {plan['n_ratings_expected']:,.0f} ratings are planned in all"
@@ -117,9 +118,10 @@ def _remarks(found: Json) -> list[RenderableType]:
             "to be like the others."
         )
     if found["n_late_overrides"]:
+        late = counted(found["n_late_overrides"], "pair was", "pairs were")
         lines.append(
-            f"{found['n_late_overrides']:,} pairs were overridden after the audit began; they count as pairs that nobody "
-            "rated, for the like of them in the audit were put right before."
+            f"{late} overridden after the audit began: counted as not rated, for the like of them in the audit were put "
+            "right before."
         )
     if found["n_undrawn_audits"]:
         lines.append(

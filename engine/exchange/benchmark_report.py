@@ -13,7 +13,7 @@ from rich.text import Text
 from engine.exchange.benchmark_targets import BASELINE, Cell, Line
 from engine.exchange.targets import Level, Targets
 from engine.stats.estimate import Estimate
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 SOURCES: dict[Level, str] = {
     "concept": "its own",
@@ -82,7 +82,7 @@ def _facts(found: Benchmark) -> Iterator[str]:
     yield f"Run {found.run_id}, subject model {_escaped(found.model)}"
     yield f"Judge: {_escaped(_judge(targets))}"
     yield f"Asked for: F1 {_number(targets.asked)}"
-    yield f"Drawn: {n_drawn:,} concepts, at random from each quadrant in each pack layer"
+    yield f"Drawn: {counted(n_drawn, 'concept')}, at random from each quadrant in each pack layer"
     if empty := empty_cells(found.cells):
         yield f"Without any concept, so unknown: {empty}"
     yield (

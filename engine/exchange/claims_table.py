@@ -10,7 +10,7 @@ from rich.text import Text
 from engine.exchange.claims import StudyClaims
 from engine.stats.claim_evidence import Evidence
 from engine.stats.claims import Claim, Ledger, Verdict
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 _STYLES: dict[Verdict, str] = {"holds": "bold green", "does not hold": "bold red", "cannot tell": "bold yellow"}
 _INDENT: Final = (0, 0, 0, 6)
@@ -41,7 +41,7 @@ def _head(found: StudyClaims) -> Text:
     ledger = found.ledger
     text = Text(f"Claims of the report, on run {visible(found.run)}\n", style="italic")
     text.append(
-        f"{found.n_concepts:,} concepts. {ledger.n_tested} of {len(ledger.claims)} statements could be tested and were "
+        f"{counted(found.n_concepts, 'concept')}. {ledger.n_tested} of {len(ledger.claims)} statements could be tested and were "
         f"adjusted together. Judge: {visible(name)}{caution}. {lenses}.",
         style="dim",
     )

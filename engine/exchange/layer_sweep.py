@@ -18,6 +18,7 @@ from db.rows import ComparisonResultRow, ComparisonRow, Row
 from engine.config import StudyConfig, read_stored_config
 from engine.errors import ConfigError
 from engine.exchange.report import find_run
+from engine.stages.imported import require_own
 from engine.stages.own_lenses import own_lens_ids
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
@@ -60,11 +61,13 @@ def sweep_run(study: Path, *, run_id: str | None = None, family: str | None = No
     families = sorted({lens.family for lens in lenses if family in (None, lens.family)})
     of_family = {name: [lens for lens in lenses if lens.family == name] for name in families}
     able = {name: own for name, own in of_family.items() if len(_singles(own)) > 1}
+    if not lenses:
+        require_own(config)
     if not able:
         what = f"{family} lenses" if family else "lenses"
         raise ConfigError(
             f"Run {run} has no {what} at two layers or more, so there is nothing to sweep.",
-            hint="Train them, such as: lensgap run --layers 0.25 --layers 0.5 --layers -1 --join-layers",
+            hint="Train them, such as: lensgap run --layers 0.25,0.5,-1 --join-layers",
         )
     return {**where, "families": [_sweep(study, run, config, name, own) for name, own in able.items()]}
 

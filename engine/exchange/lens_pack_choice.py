@@ -12,6 +12,7 @@ from engine.exchange.lens_pack import LeftOut
 from engine.lenses.crossval import NEUTRAL, THRESHOLD_ROWS, best_threshold
 from engine.lenses.registry import FAMILIES
 from engine.lists import parted_names
+from engine.stages.imported import require_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,10 @@ def _reads(layers: tuple[int, ...], choice: Choice) -> bool:
 
 def _of_one_kind(candidates: Iterable[Candidate], choice: Choice, settings: StudyConfig) -> list[Candidate]:
     wanted = (choice.family, choice.phase, choice.mode, choice.pool)
-    fitting = [c for c in candidates if all(w in (None, had) for w, had in zip(wanted, c.kind, strict=True))]
+    there = list(candidates)
+    if not there:
+        require_own(settings)
+    fitting = [c for c in there if all(w in (None, had) for w, had in zip(wanted, c.kind, strict=True))]
     if not fitting:
         asked = " ".join(word for word in wanted if word)
         raise ConfigError(f"The run has no {asked + ' ' if asked else ''}lenses.", hint="Train them: lensgap train.")

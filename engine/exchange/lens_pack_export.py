@@ -37,6 +37,7 @@ from engine.exchange.new_folder import new_folder
 from engine.stages.lens_rows import lens_file
 from engine.stages.progress import now
 from engine.stats.layers import layers_name
+from engine.terminal import counted
 
 Json = dict[str, Any]
 _ALIKE = tuple({f.name for f in fields(PackedLens)} & {f.name for f in fields(StudyLens)} - {"trained_at", "threshold"})
@@ -64,7 +65,7 @@ def export_lens_pack(
         chosen, left_out = choose_lenses(_candidates(cursor, run), choice, settings=config)
         if not chosen:
             raise LensPackError(
-                f"None of {len(left_out)} lenses can go into the pack: {left_out[0].concept} at "
+                f"None of {counted(len(left_out), 'lens', 'lenses')} can go into the pack: {left_out[0].concept} at "
                 f"{layers_name(left_out[0].layers)}, for one: {left_out[0].reason}."
             )
         if layout == "hatcat":

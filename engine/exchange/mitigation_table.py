@@ -19,7 +19,7 @@ from rich.text import Text
 from db import connect, query
 from engine.stats.estimate import Estimate
 from engine.stats.paired import compare_paired
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 Json = dict[str, Any]
 Value = float | None
@@ -148,7 +148,7 @@ def _cells(measure: Json) -> list[str]:
 def _told(one: Json) -> Iterable[str]:
     if one["rows"] and one["rows"]["all"]:
         dropped = one["rows"]["all"] - one["rows"]["kept"]
-        pairs = f"{dropped:,} of {one['rows']['all']:,} pairs of {one['n_measured']:,} concepts"
+        pairs = f"{dropped:,} of {one['rows']['all']:,} pairs of {counted(one['n_measured'], 'concept')}"
         yield f"{visible(one['variant'])}: {pairs} train no lens; all are scored."
     elif one["n_kept"] is not None:
         yield (

@@ -21,6 +21,7 @@ from engine.stages.progress import progress_bars
 from engine.subject.capture import Captured, Mode, Phase, Replay, capture
 from engine.subject.encode import encode_prompt, opening_tokens
 from engine.subject.load import Subject
+from engine.terminal import counted
 
 Json = dict[str, Any]
 Vectors = Mapping[int, NDArray[np.float32]]
@@ -151,7 +152,7 @@ def _read(subject: Subject, text: str, *, phase: Phase, prompt: str | None) -> R
 def _capture(subject: Subject, replays: Sequence[Replay], layers: Sequence[int], *, quiet: bool) -> list[Captured]:
     """Residuals of each text, in the order given."""
     found: list[Captured] = []
-    with progress_bars(quiet=quiet) as bar:
+    with progress_bars(quiet=quiet or not replays) as bar:
         task = bar.add_task("score", total=len(replays), note="")
         for start in range(0, len(replays), CHUNK):
             found += capture(subject, replays[start : start + CHUNK], layers=layers)
@@ -197,7 +198,9 @@ def _cautions(pack: LensPack, subject: Subject, mode: Mode, readings: Sequence[R
     if told.phase is None or told.pool is None:
         found.append("The pack does not say which tokens its lenses read; they are given the mean over the text's.")
     if n_cut:
-        found.append(f"{n_cut:,} of {len(readings):,} texts are longer than the model's context, and were cut.")
+        found.append(
+            f"{n_cut:,} of {counted(len(readings), 'text')} did not fit into the model's context, and the rest was cut off."
+        )
     return [caution for caution in found if caution]
 
 

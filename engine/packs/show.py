@@ -14,6 +14,7 @@ from engine.packs.pack import Pack, SiblingCount
 from engine.packs.quadrants import QUADRANTS, Bands, Profile, profile_pack
 from engine.packs.senses import plan_splits
 from engine.packs.synsets import Synsets
+from engine.terminal import counted
 
 N_EXAMPLES = 3
 N_NAMES = 6
@@ -125,7 +126,9 @@ def _kind_of_reason(profile: Profile, bands: Bands) -> str:
 
 def pack_tables(found: dict[str, Any]) -> Group:
     """What `describe_pack` found, for a terminal."""
-    head = Text(f"{found['name']} {found['version']} · {found['n_concepts']:,} concepts · hash {found['hash']}")
+    head = Text(
+        f"{found['name']} {found['version']} · {counted(found['n_concepts'], 'concept')} · hash {found['hash']}"
+    )
     facts = Text(
         f"Senses: {found['senses_mean']}. Siblings: {found['sibling_count']}. "
         f"{found['n_without_definition']:,} without a definition."
@@ -150,11 +153,12 @@ def _outlook_lines(found: dict[str, Any]) -> Iterator[Text]:
             yield Text(f"Splitting by sense: unknown, {split['reason']}")
         else:
             examples = " ".join(f"{e['concept']}: {_some(e['groups'])}." for e in split["examples"])
-            told = f"{split['n_concepts']:,} concepts would become {split['n_groups']:,}"
+            told = f"{counted(split['n_concepts'], 'concept')} would become {split['n_groups']:,}"
             yield Text(f"Splitting by sense: {told}. {examples}")
     if bucket := found.get("bucket"):
         examples = " ".join(f"{e['parent']}: {_some(e['buckets'])}." for e in bucket["examples"])
-        told = f"{bucket['n_concepts']:,} concepts of {bucket['n_groups']:,} sibling groups in {bucket['n_buckets']:,} buckets"
+        groups, buckets = counted(bucket["n_groups"], "sibling group"), counted(bucket["n_buckets"], "bucket")
+        told = f"{counted(bucket['n_concepts'], 'concept')} of {groups} in {buckets}"
         yield Text(f"Bucketing siblings: {told}. {examples}")
 
 

@@ -12,6 +12,7 @@ from engine.errors import ConfigError
 from engine.lenses.evaluate import Validation
 from engine.lenses.interface import LeavesOut
 from engine.lenses.registry import FAMILIES
+from engine.stages.imported import require_own
 from engine.stages.own_lenses import own_lens_ids
 from engine.stages.pair_facts import PairFact
 
@@ -31,6 +32,8 @@ def choose_lenses(
     with connect(study) as cursor:
         trained = cursor.execute(query("refinement.trained"), where_lenses(run_id, config)).fetchall()
     fitting = [LensChoice(name, at) for name, at in trained if family in (None, name) and layer in (None, at)]
+    if not trained:
+        require_own(config)
     if not fitting:
         asked = f"{family or ''} lenses{'' if layer is None else f' at layer {layer}'}".strip()
         raise ConfigError(f"The run has no {asked}.", hint=_there(trained))

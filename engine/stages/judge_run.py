@@ -31,7 +31,7 @@ from engine.stages.pricing import budget_of, price_free_judge, price_judging, re
 from engine.stages.progress import now
 from engine.stages.reply_log import ReplyLog
 from engine.stages.stage import write_rows
-from engine.terminal import visible
+from engine.terminal import counted, visible
 
 CRUMB_USD = 1e-9
 """Less than any call costs; sums of floats leave such."""
@@ -101,7 +101,7 @@ def _ask_for_money(
             log.release(log.token)
     if n_left := judge.traffic.n_left:
         raise JudgeError(
-            f"{n_left:,} questions got no answer. {judge.traffic.last_fault}",
+            f"{counted(n_left, 'question')} got no answer. {judge.traffic.last_fault}",
             hint="What was answered is kept; run the same command again to ask the rest.",
         )
     return done

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from engine.config import StudyConfig
 from engine.lenses.crossval import POOL_ROWS
 from engine.lenses.interface import LensFamily, Pools
+from engine.lenses.joined import WITH_INPUT_NORM
 
 MEASURES_VERSION = 2
 """Of folds and measures: lenses of an earlier one are trained anew."""
@@ -53,11 +54,16 @@ def lens_groups(
     width: int,
     concepts: frozenset[str] | None,
 ) -> Iterator[LensGroup]:
-    """Deal the captured pairs to groups, all families of a pool after another; `concepts` are asked for, all where None."""
+    """Deal the captured pairs to groups, all families of a pool after another; `concepts` are asked for, all where None.
+
+    Lenses that normalise their input read no layers joined.
+    """
     for layers, pool in _pools(captured, config, width):
         pool_hash = _hash([[each.concept, each.pairs_hash] for each in pool])
         asked = [each for each in pool if concepts is None or each.concept in concepts]
         for name, family in families.items():
+            if len(layers) > 1 and name == WITH_INPUT_NORM:
+                continue  # its lenses read layers alone
             shared = pool_hash if isinstance(family, Pools) else None
             named = {each.concept: lens_id(run_id, config, each, name, shared) for each in asked}
             yield LensGroup(name, layers, tuple(each.concept for each in pool), named)

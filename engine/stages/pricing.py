@@ -15,6 +15,7 @@ from engine.judges.costs.preflight import Example, Preflight, ToAsk, describe_co
 from engine.judges.judge import KINDS, Judge, Kind, Question, Usage
 from engine.stages.generate import count
 from engine.stages.judge import Inquiry, PendingQuestions, judge_id, left_to_ask
+from engine.terminal import counted
 
 N_EXAMPLES = 20
 """Questions of each kind whose length stands for all."""
@@ -93,7 +94,8 @@ def require_consent(
     said = describe_cost(preflight).removeprefix("Cost: ")
     if ask is None:
         raise ConsentMissing(
-            f"{preflight.n_calls:,} calls cost money: {said}", hint="Set a limit with --budget, or spend it with --yes."
+            f"{counted(preflight.n_calls, 'call costs', 'calls cost')} money: {said}",
+            hint="Set a limit with --budget, or spend it with --yes.",
         )
     if not ask("Go on?"):
         raise ConsentMissing(

@@ -117,17 +117,24 @@ def choose_families(config: StudyConfig) -> dict[str, LensFamily]:
 
 
 def _require_joinable(config: StudyConfig) -> None:
-    if WITH_INPUT_NORM in config.lenses:
+    if set(config.lenses) == {WITH_INPUT_NORM}:
         raise ConfigError(
             f"{WITH_INPUT_NORM} cannot read layers joined: it normalises an activation as a whole, so that the layer of the "
             "largest norm would drown the others.",
-            hint="Leave it out of lenses, or join_layers off.",
+            hint="Name another family beside it, or leave join_layers off.",
         )
     if config.validation != "folds":
         raise ConfigError(
             "Layers joined are scaled by their training rows, so leaving a group out takes refits.",
             hint="Set validation to folds, or join_layers off.",
         )
+
+
+def not_joined_sentence(config: StudyConfig) -> str | None:
+    """Say that a family's lenses read each layer alone, where others read them joined; None where all do as asked."""
+    if not (config.join_layers and WITH_INPUT_NORM in config.lenses):
+        return None
+    return f"{WITH_INPUT_NORM} reads each layer alone, for it normalises an activation as a whole."
 
 
 class _Trainer:
@@ -160,8 +167,12 @@ class _Trainer:
         return list(chain.from_iterable(self._measure(item, family, held, beside) for item in batch))
 
     def last_word(self) -> str | None:
-        """Say which samples were left out of the lenses measured so far because an activation of theirs is not finite."""
-        return left_out_sentence(self._not_finite)
+        """Say which samples were left out of the lenses measured so far because an activation of theirs is not finite.
+
+        And which family has no lenses over joined layers.
+        """
+        said = (left_out_sentence(self._not_finite), not_joined_sentence(self._config))
+        return "\n".join(filter(None, said)) or None
 
     def _load(self, group: LensGroup) -> None:
         if self._pool == (group.layers, group.pool):

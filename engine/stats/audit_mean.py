@@ -134,7 +134,11 @@ def _why_unknown(arm: AuditArm, name: Arm) -> str | None:
     if arm.n_audited < 2:
         return f"{'only one pair' if arm.n_audited else 'no pair'} {where} is audited; two are the least"
     if arm.n_unanswered:
-        return f"none of the {arm.n_unanswered:,} pairs that were drawn from some quadrant {where} is rated yet"
+        drawn = (
+            "the one pair that was" if arm.n_unanswered == 1 else f"none of the {arm.n_unanswered:,} pairs that were"
+        )
+        is_rated = "is not rated yet" if arm.n_unanswered == 1 else "is rated yet"
+        return f"{drawn} drawn from some quadrant {where} {is_rated}"
     ratings = {cell.human for cell in arm.audited}
     if len(ratings) == 1:
         return (

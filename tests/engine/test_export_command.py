@@ -50,7 +50,7 @@ def probabilities(text: dict[str, Any]) -> dict[tuple[str, int], float]:
 def test_a_pack_is_written_and_named(study: Path, tmp_path: Path, lensgap: Command) -> None:
     for layout, layers, told, file in (
         ("native", [], "10 logistic lenses of 5 concepts, layers 0, 2; 0 left out", "layer0/Gin"),
-        ("hatcat", ["--layer", "2"], "5 logistic lenses of 5 concepts, layers 2; 0 left out", "layer1/"),
+        ("hatcat", ["--layer", "2"], "5 logistic lenses of 5 concepts, layer 2; 0 left out", "layer1/"),
     ):
         found = lensgap("export", "lens-pack", study, "--out", tmp_path / layout, "--layout", layout, *layers)
         assert found.status == 0, found.stderr

@@ -38,9 +38,10 @@ def summary_section(report: Json) -> Section:
 def _sentences(report: Json) -> Iterator[str]:
     overall = report["overall"]
     n_pairs = overall["n_positive"] + overall["n_negative"]
+    n_rated = overall["n_positive_rated"] + overall["n_negative_rated"]
     yield (
         f"{short_answer(report)}. This rests on {count(overall['n_concepts'], 'concept')} and {count(n_pairs, 'pair')} of a "
-        f"text and a concept, of which {integer(overall['n_positive_rated'] + overall['n_negative_rated'])} are rated."
+        f"text and a concept, of which {count(n_rated, 'is', 'are')} rated."
     )
     yield _gap_sentence(overall)
     yield _form_sentence(overall)

@@ -10,7 +10,7 @@ from engine.lenses.interface import Part, Pools, predict_logit
 from engine.lenses.joined import fold_scale, joined, layer_scales
 from engine.lenses.registry import FAMILIES
 from engine.stages.lens_groups import CapturedPairs, join_captured, lens_groups
-from engine.stages.train import choose_families
+from engine.stages.train import choose_families, not_joined_sentence
 
 D, N = 6, 48
 JOINABLE = [name for name in FAMILIES if name != "mlp-norm"]
@@ -96,6 +96,10 @@ def test_a_lens_that_normalises_its_input_is_refused() -> None:
         fold_scale(lens.state(), np.ones(2 * D))
     with pytest.raises(ConfigError, match="mlp-norm cannot read layers joined"):
         choose_families(StudyConfig(lenses=("mlp-norm",), join_layers=True))
+    beside = StudyConfig(lenses=("mlp-norm", "ridge"), join_layers=True)
+    assert list(choose_families(beside)) == ["mlp-norm", "ridge"]
+    assert "mlp-norm reads each layer alone" in (not_joined_sentence(beside) or "")
+    assert not_joined_sentence(StudyConfig(lenses=("mlp-norm",))) is None
     with pytest.raises(ConfigError, match="takes refits"):
         choose_families(StudyConfig(lenses=("ridge",), join_layers=True, validation="leave-one-group-out"))
 
@@ -112,6 +116,9 @@ def test_joining_adds_a_lens_a_concept_and_renames_none() -> None:
         groups = lens_groups("run", config, families, pairs, width=8, concepts=None)
         return {(group.layers, concept): name for group in groups for concept, name in group.lens_ids.items()}
 
+    with_norm = {"lda": FAMILIES["lda"], "mlp-norm": FAMILIES["mlp-norm"]}
+    both = lens_groups("run", StudyConfig(join_layers=True), with_norm, pairs, width=8, concepts=None)
+    assert {group.family for group in both if len(group.layers) > 1} == {"lda"}
     alone, beside = names(), names(join_layers=True)
     assert alone.items() < beside.items()
     assert set(beside) - set(alone) == {((1, 4), "gin"), ((1, 4), "rum")}
