@@ -3,7 +3,6 @@
 import ast
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +32,7 @@ from engine.figures.dots import Series, interval_dots
 from engine.figures.palette import LIGHT
 from engine.stats.estimate import known, unknown
 from tests.app.test_screens import open_screen
+from tests.support.drawn_charts import agrees, faults, note_charts
 
 SOME, NONE = known(0.4, -0.1, 0.9, n=7, method="t"), unknown("nobody rated it", method="t")
 
@@ -48,50 +48,17 @@ def test_every_chart_comes_to_its_screen_by_the_same_way() -> None:
     assert calls == {"widgets/plots.py"}
 
 
-def agrees(made: go.Figure, found: Table) -> bool:
-    """Whether what every trace shows is in the table: its values on one axis, or the concepts or places of its dots."""
-    there = {round(cell, 9) if isinstance(cell, float | int) else cell for row in found.rows for cell in row}
-    there |= {f"{row[0]}x{row[1]}" for row in found.rows}
-
-    def holds(values: Any) -> bool:
-        told = [value for value in values if value is not None]
-        return all((round(value, 9) if isinstance(value, float | int) else value) in there for value in told)
-
-    return all(
-        holds(trace.x) or holds(trace.y) or holds([value for at in trace.customdata or [[""]] for value in at[:1]])
-        for trace in made.data
-        if trace.hoverinfo != "skip"
-    )
-
-
 @pytest.mark.parametrize(
-    ("screen", "query"),
-    [
-        ("overview", {}),
-        ("pack", {}),
-        ("concept", {}),
-        ("lenses", {}),
-        ("findings", {}),
-        ("findings", {"section": "ceilings"}),
-        ("findings", {"section": "predictors"}),
-    ],
+    ("screen", "section", "n_charts"), [("findings", "ceilings", 4), ("findings", "predictors", 1), ("lenses", "", 3)]
 )
 def test_what_a_screen_draws_is_in_the_table_of_each_chart(
-    small_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str, query: dict[str, str]
+    small_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str, section: str, n_charts: int
 ) -> None:
-    drawn: dict[str, tuple[go.Figure, Table]] = {}
-    draw = plots.draw
-
-    def note(made: go.Figure, *, table: Callable[[], Table], name: str, **others: Any) -> Any:
-        drawn[name] = (made, table())
-        return draw(made, table=table, name=name, **others)
-
-    monkeypatch.setattr(plots, "draw", note)
-    shown = open_screen(small_study, monkeypatch, screen, **query)
-    of_screen = {name: both for name, both in drawn.items() if name.startswith(screen)}
-    assert of_screen
-    assert len(shown.get("plotly_chart")) == len(of_screen)
-    assert [name for name, (made, found) in of_screen.items() if not found.rows or not agrees(made, found)] == []
+    drawn = note_charts(monkeypatch)
+    shown = open_screen(small_study, monkeypatch, screen, section=section)
+    own = {name: chart for name, chart in drawn.items() if name.startswith(screen)}
+    assert len(own) == n_charts == len(shown.get("plotly_chart"))
+    assert faults(own) == []
 
 
 def pair(i: int, *ratings: Any) -> TriedPair:

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import data, state
 from db import transaction
+from tests.support.drawn_charts import faults, note_charts
 from tests.support.explained import unexplained
 from tests.support.synthetic_study import JUDGE, RUN, build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
@@ -53,8 +54,12 @@ def html_of(app: AppTest) -> str:
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_screen_draws_a_full_study(full_study: Path, monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
+    drawn = note_charts(monkeypatch)
     app = open_screen(full_study, monkeypatch, screen)
     assert "Offline baseline judge" in html_of(app)
+    own = {name: chart for name, chart in drawn.items() if name.startswith(screen)}
+    assert len(app.get("plotly_chart")) == len(own)
+    assert faults(own) == []
     assert unexplained(app) == []
 
 
