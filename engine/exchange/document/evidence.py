@@ -6,6 +6,7 @@ What has not been worked out for the study leaves a sentence that says so, and t
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from engine.exchange.document.drift import drift_tables
 from engine.exchange.document.model import (
     Block,
     Cell,
@@ -150,6 +151,7 @@ def _audited(found: Json) -> Iterator[Block]:
     )
     names = judge_names(found["judges"])
     yield from (_agreement_table(one, names) for one in found["comparisons"])
+    yield from drift_tables(found, names)
 
 
 def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:

@@ -24,6 +24,7 @@ from engine.exchange.document import facts as facts_module
 from engine.exchange.document import gaps
 from engine.exchange.document.activations import activation_section
 from engine.exchange.document.build import build_document, numbers_hash
+from engine.exchange.document.drift import drift_tables
 from engine.exchange.document.facts import StudyFacts, read_facts
 from engine.exchange.document.model import Cell, Command, Document, Row, Section, Table, letters
 from engine.exchange.document.shares import share_over_concepts
@@ -311,6 +312,10 @@ def test_audited_pairs_stand_apart_from_those_that_people_came_across(tmp_path: 
     judge = next(title for title in counts if title.startswith("offline") and title.endswith(" and people"))
     for title in (judge, "ann and bob"):
         assert counts[title] == {arm: str(n_audited[arm]) for arm in ("positive", "negative")}
+    # Twelve pairs are too few to tell of drift, and the page says so.
+    drift = next(block for block in section.blocks if isinstance(block, Table) and block.title.startswith("Drift of"))
+    assert [row.cells[1].value for row in drift.rows] == ["by when it judged"] * 2 + ["by when people rated"] * 2
+    assert all("too few" in row.cells[2].why for row in drift.rows)
     across = next(title for title in counts if title.endswith("people who came across pairs"))
     assert counts[across] == {arm: str(n_met[arm]) for arm in ("positive", "negative")}
 
@@ -325,6 +330,28 @@ def estimate(value: float | None, **others: Any) -> dict[str, Any]:
         **spread,
         **others,
     }
+
+
+def test_drift_is_told_by_its_change_with_interval_and_p_over_time_and_from_rubric_to_rubric() -> None:
+    trend = {
+        "quantity": "bias",
+        "change": estimate(0.4),
+        "p": 0.01,
+        "p_adjusted": 0.02,
+        "sentence": "It became kinder.",
+    }
+    trends = {"trends": [trend], "batches": []}
+    audited = {
+        "drift": [{"judge": "j", "judged": trends, "rated": trends}],
+        "rubrics": [{"backend": "anthropic", "model": "m", "n_pairs": 24, "trends": [trend], "versions": []}],
+    }
+    over_time, rubrics = (block for block in drift_tables(audited, {"j": "mine"}) if isinstance(block, Table))
+    assert over_time.title == "Drift of mine"
+    assert [row.cells[1].value for row in over_time.rows] == ["by when it judged", "by when people rated"]
+    assert rubrics.title == "From rubric to rubric: anthropic: m"
+    assert rubrics.rows[0].cells[1].value == "24 pairs rated with all"
+    cells = rubrics.rows[0].cells
+    assert (cells[2].value, cells[3].value, cells[4].value) == ("0.40", "0.020", "It became kinder.")
 
 
 def test_activations_are_told_by_their_measures_and_what_is_missing_by_its_command() -> None:
