@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from app import context, data, state
-from app.viewmodels.runs import differing_settings
+from app.viewmodels.runs import differing_settings, setting_hint
 from app.widgets import markup, notices, run_form, run_work
 from engine.words import PAIR, count, integer
 
@@ -51,7 +51,8 @@ def _table(runs: tuple[data.Run, ...]) -> None:
         return
     head = markup.heads((markup.text(run.run_id), run.name) for run in runs)
     rows = "".join(
-        f"<tr><th>{markup.text(name)}</th>{''.join(f'<td>{markup.text(value)}</td>' for value in values)}</tr>"
+        f'<tr><th title="{markup.text(setting_hint(name))}">{markup.text(name)}</th>'
+        f"{''.join(f'<td>{markup.text(value)}</td>' for value in values)}</tr>"
         for name, values in differ
     )
     st.html(

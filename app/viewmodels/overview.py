@@ -78,7 +78,8 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
     """The answer to the page's question in a word or two, and the reason."""
     if card.ceiling.value is None:
         return "Not known yet", f"there is no ceiling, for {card.ceiling.reason}."
-    ceiling = f"the {CEILINGS[model].lower()} ceiling is {number(card.ceiling.value)} {interval(card.ceiling)}".rstrip()
+    best = f"{number(card.ceiling.value)} {interval(card.ceiling)}".rstrip()
+    ceiling = f"these texts permit an F1 of {best} at best ({CEILINGS[model].lower()} ceiling)"
     if card.target is None:
         return f"Not {number(asked)}, nor any lower tier", f"{ceiling}, and its lower end supports none."
     if card.target >= asked:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.viewmodels.runs import setting_hint
 from app.widgets.markup import text
 from engine.stats.paired import adjusted_p
 from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, number, signed
@@ -82,7 +83,8 @@ def dumbbells(comparison: Json, measure: str) -> list[Dumbbell]:
 def settings_html(comparison: Json) -> str:
     """The settings that differ, as a table."""
     rows = "".join(
-        f"<tr><th>{text(one['name'])}</th><td>{text(str(one['before']))}</td><td>{text(str(one['after']))}</td></tr>"
+        f'<tr><th title="{text(setting_hint(str(one["name"])))}">{text(str(one["name"]))}</th>'
+        f"<td>{text(str(one['before']))}</td><td>{text(str(one['after']))}</td></tr>"
         for one in comparison["differ"]
     )
     return _table((("Setting", "Settings that are alike are left out."), ("Before", ""), ("After", "")), rows)

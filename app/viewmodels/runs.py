@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.data.study import Run, Stage
+from engine.config import StudyConfig
 from engine.words import UNKNOWN, count, dollars, integer
 
 Json = Mapping[str, Any]
@@ -82,6 +83,12 @@ def differing_settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     names = sorted({name for one in told for name in one if name not in _HIDDEN})
     rows = [(name, [_shown(one.get(name)) for one in told]) for name in names]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
+
+
+def setting_hint(name: str) -> str:
+    """What a setting is, as the command line explains it; empty for one that is none of ours."""
+    field = StudyConfig.__dataclass_fields__.get(name)
+    return str(field.metadata.get("help", "")) if field else ""
 
 
 def _shown(value: Any) -> str:

@@ -52,6 +52,7 @@ def test_next_and_previous_turn_the_page_in_the_address(
 ) -> None:
     app = open_screen(frozen[0], monkeypatch, "present", snapshot=frozen[1])
     assert app.button(key="story-Previous-None").disabled
+    assert 'class="lg-full"' in html_of(app)
     app.button(key="story-Next-answer").click().run()
     assert app.query_params["slide"] in ("answer", ["answer"])
     app.button(key="story-Next-map").click().run()
