@@ -240,10 +240,12 @@ def test_an_imported_run_is_judged_again_and_never_trained(tmp_path: Path, lensg
         kinds = cursor.execute(f"select distinct negative_kind from verdicts('{run.strip()}', null)").fetchall()
         assert kinds == [(None,)]
         assert cursor.execute("select count(*) from forms").fetchone() == (40,)
-    for command in ("train", "capture"):
-        refused = lensgap(command, study)
-        assert refused.status == 1
-        assert "were imported" in refused.stderr
+    for command in ("train", "capture", "curve", "layers", "activations", "filter", "refine", "compare settings"):
+        refused = lensgap(*command.split(), study)
+        assert (refused.status, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"A setting is wrong. The texts of run {run.strip()} were imported"), command
+    alone = lensgap("compare", "runs", study)
+    assert "holds one run with samples; a comparison takes two. Import another one" in alone.stderr.replace("\n", " ")
     assert lensgap("report", study, "--json").status == 0
 
 
