@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from app.charts.table import Table, table
 from app.data.team import Day
 from engine.figures.base import figure, plain
-from engine.figures.palette import Palette
+from engine.figures.palette import Palette, series
 from engine.words import count
 
 _NAMED: Final = 4
@@ -24,7 +24,7 @@ def activity(days: Sequence[Day], *, colours: Palette, height: int = 240) -> go.
     # With one person too many for the colours, two share the last one.
     named = ranked if len(ranked) <= _NAMED + 1 else ranked[:_NAMED]
     made = figure(colours, height=height, showlegend=len(ranked) > 1)
-    hues = [colours.accent, *colours.quadrants.values()]
+    hues = series(colours)
     for place, name in enumerate([*named, *([OTHERS] if len(named) < len(ranked) else [])]):
         own = _by_day(days, {name} if name in named else set(ranked) - set(named))
         label = plain(name, at_most=30)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from app.charts.table import Table, table
 from app.viewmodels.concept import LayerLine
 from engine.figures.base import figure, plain
-from engine.figures.palette import Palette
+from engine.figures.palette import Palette, series
 from engine.stats.layers import layers_name
 from engine.words import number
 
@@ -23,7 +23,7 @@ def concept_layers(lines: Sequence[LayerLine], *, colours: Palette) -> go.Figure
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
     read = sorted({dot.layers for line in lines for dot in line.dots}, key=lambda layers: (len(layers), layers))
     names = list(map(layers_name, read))
-    hues = (colours.accent, *colours.quadrants.values())
+    hues = series(colours)
     for i, line in enumerate(lines):
         shift = (i - (len(lines) - 1) / 2) * _ASIDE
         made.add_trace(_line(line, names, shift, hues[i % len(hues)], _SYMBOLS[i % len(_SYMBOLS)]))

@@ -64,6 +64,11 @@ def hue(quadrant: str | None, colours: Palette) -> str:
     return colours.quadrants.get(quadrant or "", colours.none)
 
 
+def series(colours: Palette) -> tuple[str, ...]:
+    """Hues of lines and bars beside each other, the first ones furthest apart; markers tell those of lines apart too."""
+    return colours.accent, *(colours.quadrants[letter] for letter in "CBDA")
+
+
 def blended(colour: str, ground: str, opacity: float) -> str:
     """What a translucent #rrggbb colour looks like on a ground of one."""
     over, under = _channels(colour), _channels(ground)

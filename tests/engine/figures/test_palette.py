@@ -64,6 +64,7 @@ def test_colours_that_are_told_apart_stay_apart_for_those_who_see_fewer(colours:
         *combinations(colours.quadrants.values(), 2),
         (colours.positive, colours.negative),
         (colours.accent, colours.warning),
+        *combinations(palette.series(colours)[:4], 2),
         (colours.gap_scale[0][1], colours.gap_scale[2][1]),
         (colours.gap_scale[2][1], colours.gap_scale[-1][1]),
     ]
