@@ -56,17 +56,17 @@ def main() -> None:
     torch.set_num_threads(1)
     asked = _arguments()
     for name in asked.names or [*COMPARISONS, *PIECES]:
-        for found in _pieces(name, asked) if name in PIECES else [_whole(name, asked.pack)]:
+        for found in _pieces(name, asked) if name in PIECES else [_whole(name, asked)]:
             print(f"## {name}\n{found}\n", flush=True)
             if asked.write:
                 put_table(PAGE, name, found)
 
 
-def _whole(name: str, pack: Path | None) -> str:
+def _whole(name: str, asked: argparse.Namespace) -> str:
     measure = COMPARISONS[name]
-    if "pack" in inspect.signature(measure).parameters:
-        measure = partial(measure, pack=pack)
-    measured = measure()
+    known = inspect.signature(measure).parameters
+    chosen = {option: value for option, value in vars(asked).items() if option in known and value is not None}
+    measured = measure(**chosen)
     return f"{measured if isinstance(measured, str) else table(measured)}\n\n{describe_machine()}"
 
 
