@@ -375,14 +375,19 @@ def _legend(report: Json) -> Text:
     name = visible(f"{judge['backend']} ({judge['model']})") if judge else "none yet"
     caution = " – a baseline, no language model" if judge and judge["is_baseline"] else ""
     family, layer = visible(report["lens"]["family"]), report["lens"]["layer"]
+    lens = (
+        "F1: no lens has been trained." if layer is None else f"F1: measured out of fold, {family} lens, layer {layer}."
+    )
+    reason = report["overall"]["gap_reason"]
+    gap = f"\nThe overall gap is unknown: {visible(reason)}." if reason else ""
     groups = (report["overall"], *report["quadrants"].values(), *report["pack_layers"].values())
     few = (
         f" *: under {UNSEEN_BELOW} concepts, which may lack a rare kind that fails." if any(map(_mark, groups)) else ""
     )
     return Text(
         f"\npos, neg: mean rating of the arms. good: share of positives in good form. ceil: the label-noise "
-        f"ceiling, of several concepts their mean. ask: recommended target. F1: measured out of fold, {family} lens, layer "
-        f"{layer if layer is not None else '–'}. base: F1 of always saying yes.{few}\nJudge: {name}{caution}.",
+        f"ceiling, of several concepts their mean. ask: recommended target. {lens} base: F1 of always saying "
+        f"yes.{few}{gap}\nJudge: {name}{caution}.",
         style="dim",
     )
 
