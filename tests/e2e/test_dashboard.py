@@ -3,51 +3,18 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from db import connect
-from tests.support.dashboard import ROOT, open_browser, serve, settle
-from tests.support.synthetic_study import RUN, build_study
+from tests.support.dashboard import ROOT, settle
+from tests.support.synthetic_study import RUN
 from tests.support.synthetic_texts import HOSTILE_CONCEPT, SCRIPT
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_study(tmp_path_factory.mktemp("study") / "study")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def address(study: Path) -> Iterator[str]:
-    log = study.parent / "dashboard.log"
-    with serve(study, log=log) as address:
-        yield address
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture
-def tab(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    tab = context.new_page()
-    faults: list[str] = []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.on("dialog", lambda dialog: (faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    tab.on("requestfailed", lambda request: faults.append(request.url) if "127.0.0.1" not in request.url else None)
-    tab.set_default_timeout(8_000)
-    yield tab
-    context.close()
-    assert faults == []
 
 
 def visit(tab: Page, address: str) -> None:
@@ -191,7 +158,11 @@ def test_a_digit_right_after_a_step_never_rates_another_sample(
         tab.keyboard.press("n")
         tab.wait_for_timeout(delay_ms)
         tab.keyboard.press("5")
-        tab.wait_for_timeout(1_500)
+        stored: list[str] = []
+        end = time.monotonic() + 20
+        while not (stored or tab.locator(".lg-warning").count()) and time.monotonic() < end:
+            tab.wait_for_timeout(50)
+            stored = ratings_by(study, f"Kim {delay_ms}")[n_before:]
         settle(tab)
         stored = ratings_by(study, f"Kim {delay_ms}")[n_before:]
         assert stored in ([], [tab.evaluate("window.pressedOn")])
@@ -212,8 +183,10 @@ def test_one_step_back_undoes_a_preset(tab: Page, address: str) -> None:
     tab.get_by_role("button", name="Off-topic positives").click()
     tab.wait_for_url("**sort=lowest*")
     settle(tab)
+    expect(tab.locator(".lg-count")).not_to_have_text(before)
     tab.go_back()
     tab.wait_for_url(re.compile(r"/samples\?.*quadrant=A(?!.*sort=)"))
+    settle(tab)
     expect(tab.locator(".lg-count")).to_have_text(before)
 
 

@@ -1,4 +1,7 @@
-"""A team's study in which all that anybody could write is hostile: on no screen does any of it run, fetch, or become markup."""
+"""A team's study in which all that anybody could write is hostile: on no screen does any of it run, fetch, or become markup.
+
+One walk over the screens sees that, and that axe finds nothing serious or critical on any, light or dark.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,13 +9,15 @@ from pathlib import Path
 from urllib.parse import quote_plus, urlencode
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from app.widgets.sidebar import PAGES
 from engine.exchange.snapshots import list_snapshots, render_snapshot
-from tests.support.dashboard import open_browser, serve, settle
-from tests.support.hostile_people import WRITTEN, build_hostile_team, busiest_pair
+from tests.support.accessibility import grave_faults
+from tests.support.dashboard import SETTLE_MS, serve, settle
+from tests.support.hostile_people import FILE_NAME, WRITTEN, add_hostile_team, busiest_pair
 from tests.support.hostile_report import HOSTILE
+from tests.support.planted import copy_study
 
 pytestmark = pytest.mark.e2e
 
@@ -51,8 +56,9 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_hostile_team(tmp_path_factory.mktemp("hostile") / "study")
+def study(hostile_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hostile team has worked on it, too; a fixture that takes the place of the other stories' study."""
+    return add_hostile_team(copy_study(hostile_study, tmp_path_factory.mktemp("team") / FILE_NAME))
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +70,12 @@ def address(study: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def opened(chromium: Browser, address: str) -> Opened:
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": "lensgap_reviewer", "value": quote_plus(WRITTEN[9]), "url": address}])
     page = context.new_page()
     found = Opened(page)
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(20_000)
     page.on("pageerror", lambda error: found.faults.append(f"error {error}"))
     page.on("console", found.said)
     page.on("dialog", lambda dialog: (found.faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
@@ -102,6 +102,9 @@ def look_over(opened: Opened, address: str) -> None:
         page.wait_for_timeout(150)
         assert page.evaluate(FOREIGN) == []
         page.keyboard.press("Escape")
+    # What was hovered over fades out, and what is faint is no fault of ours.
+    page.mouse.move(1, 1)
+    expect(page.locator("[data-testid=stPopoverBody]:visible, [data-testid=stTooltipContent]:visible")).to_have_count(0)
     settle(page)
     assert page.evaluate(FOREIGN) == []
     assert page.locator("[data-testid=stException]").count() == 0
@@ -109,9 +112,22 @@ def look_over(opened: Opened, address: str) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_no_text_of_a_study_or_of_a_link_runs_on(screen: str, opened: Opened, address: str) -> None:
+def test_no_text_of_a_study_or_of_a_link_runs_and_nothing_is_out_of_reach_on(
+    screen: str, opened: Opened, address: str
+) -> None:
     asked = {name: HOSTILE[i] for i, name in enumerate(("run", "judge", "lens", "concept", "open", "snapshot", "view"))}
+    page = opened.page
+    page.emulate_media(color_scheme="light")
     look_over(opened, f"{address}/{SCREENS[screen]}?{urlencode(asked)}")
+    # Our colours follow a moment after Streamlit's.
+    name = page.locator(".lg-study")
+    light = str(name.evaluate("element => getComputedStyle(element).color"))
+    assert grave_faults(page) == []
+    page.emulate_media(color_scheme="dark")
+    expect(name).not_to_have_css("color", light, timeout=SETTLE_MS)
+    settle(page)
+    assert grave_faults(page) == []
+    assert opened.faults == []
 
 
 def test_no_history_or_reason_runs_beside_a_sample(opened: Opened, address: str, study: Path) -> None:
@@ -125,7 +141,21 @@ def test_no_history_or_reason_runs_beside_a_sample(opened: Opened, address: str,
 def test_no_sense_sibling_or_name_runs_on_a_concept(opened: Opened, address: str, study: Path) -> None:
     concept, _ = busiest_pair(study)
     look_over(opened, f"{address}/concept?{urlencode({'concept': concept})}")
+    main = opened.page.locator("[data-testid=stMain]").inner_text()
     assert HOSTILE[0] in opened.page.locator(".lg-senses").inner_text()
+    assert HOSTILE[9] in main[main.index("Reported, not ours") :]
+
+
+def test_no_rubric_runs_that_lies_in_a_study(opened: Opened, address: str) -> None:
+    look_over(opened, f"{address}/rubric_lab?{urlencode({'base': f'saved:{FILE_NAME}-1'})}")
+    assert FILE_NAME in opened.page.locator("[data-testid=stMain]").inner_text()
+
+
+def test_no_name_of_a_study_or_of_a_stage_runs_beside_the_screens(opened: Opened, address: str) -> None:
+    look_over(opened, f"{address}/team")
+    sidebar = opened.page.locator("[data-testid=stSidebar]").inner_text()
+    assert FILE_NAME in sidebar
+    assert HOSTILE[9] in sidebar
 
 
 @pytest.mark.parametrize("queue", ["audit", "adjudicate", "flagged"])

@@ -1,7 +1,6 @@
 """The report's page in a real browser, opened as a file: nothing that was written into a study runs, and nothing is fetched."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +15,7 @@ from engine.exchange.report import build_report
 from engine.exchange.report_files import write_report
 from engine.figures.palette import DARK, LIGHT, Palette
 from engine.markup import CONTROLS
-from tests.support.dashboard import open_browser
-from tests.support.hostile_report import HOSTILE, build_hostile_study
+from tests.support.hostile_report import HOSTILE
 
 pytestmark = pytest.mark.e2e
 
@@ -31,17 +29,10 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("report")
-    study = build_hostile_study(folder / "study")
-    write_report(build_document(study, build_report(study)), html=folder / "report.html")
-    return folder / "report.html"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
+def file(hostile_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    page = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(build_document(hostile_study, build_report(hostile_study)), html=page)
+    return page
 
 
 @pytest.fixture(scope="module")

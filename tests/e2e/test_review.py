@@ -5,44 +5,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from app.data import review
 from db import connect
-from tests.support.dashboard import ROOT, open_browser, serve, settle, wait_for
-from tests.support.synthetic_study import JUDGE, RUN, build_study
+from tests.e2e.conftest import OpenTab
+from tests.support.dashboard import ROOT, settle, wait_for
 
 pytestmark = pytest.mark.e2e
 
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    study = build_study(tmp_path_factory.mktemp("study") / "study", n_concepts=6, n_pairs=30, n_between=1)
-    review.plan_audit(study, RUN, JUDGE, n_ratings=60)
-    return study
+N_COMPARED = 6
+"""Of twenty pairs, those before which the reviewer looks at what the judge said, and then turns that off."""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def address(study: Path) -> Iterator[str]:
-    with serve(study, log=study.parent / "dashboard.log") as address:
-        yield address
-
-
-def sit_down(browser: Browser, address: str, name: str, *, after: str = "look") -> Page:
-    context = browser.new_context(viewport={"width": 1100, "height": 720})
-    context.add_cookies([{"name": "lensgap_reviewer", "value": name, "url": address}])
-    page = context.new_page()
-    page.set_default_timeout(30_000)
+def sit_down(open_tab: OpenTab, address: str, name: str, *, after: str = "look") -> Page:
+    page = open_tab(name, width=1100, height=720)
     page.goto(f"{address}/review?after={after}")
     page.wait_for_selector(".lg-reading")
     settle(page)
@@ -64,27 +43,30 @@ def ratings(study: Path, reviewer: str) -> list[tuple[object, ...]]:
         return found.fetchall()
 
 
-def test_twenty_pairs_are_audited_blind_by_keyboard_alone(chromium: Browser, study: Path, address: str) -> None:
-    page = sit_down(chromium, address, "Ada")
+def test_twenty_pairs_are_audited_blind_by_keyboard_alone(open_tab: OpenTab, study: Path, address: str) -> None:
+    page = sit_down(open_tab, address, "Ada")
     desks = []
     for i in range(20):
         desks.append(on_desk(page))
         hidden = page.locator(".stMain").inner_html()
         assert not [mark for mark in ("lg-letter", "lg-badge", "lg-rating", "lg-scores") if mark in hidden]
         page.keyboard.press(str(i % 5 + 1))
-        expect(page.locator(".lg-said-both")).to_contain_text(f"You said {i % 5 + 1}")
+        if i < N_COMPARED:
+            expect(page.locator(".lg-said-both")).to_contain_text(f"You said {i % 5 + 1}")
+            settle(page)
+            page.keyboard.press("ArrowRight")
+        expect(page.locator(f".{desks[-1]}")).to_have_count(0)
         settle(page)
-        page.keyboard.press("ArrowRight")
-        expect(page.locator(".lg-said-both")).to_have_count(0)
-        settle(page)
+        if i == N_COMPARED - 1:
+            page.get_by_role("radio", name="Straight on").click()
     assert len(set(desks)) == 20
     stored = ratings(study, "Ada")
     assert [row[2] for row in stored] == [i % 5 + 1 for i in range(20)]
     assert {row[3:] for row in stored} == {(True, "audit", True)}
 
 
-def test_two_reviewers_at_one_queue_never_rate_the_same_pair(chromium: Browser, study: Path, address: str) -> None:
-    pages = {name: sit_down(chromium, address, name, after="on") for name in ("Bob", "Eve")}
+def test_two_reviewers_at_one_queue_never_rate_the_same_pair(open_tab: OpenTab, study: Path, address: str) -> None:
+    pages = {name: sit_down(open_tab, address, name, after="on") for name in ("Bob", "Eve")}
     for _ in range(4):
         before = {name: on_desk(page) for name, page in pages.items()}
         assert len(set(before.values())) == 2
@@ -98,8 +80,8 @@ def test_two_reviewers_at_one_queue_never_rate_the_same_pair(chromium: Browser, 
     assert not given["Bob"] & given["Eve"]
 
 
-def test_a_reload_in_the_middle_brings_back_the_same_text(chromium: Browser, study: Path, address: str) -> None:
-    page = sit_down(chromium, address, "Kim")
+def test_a_reload_in_the_middle_brings_back_the_same_text(open_tab: OpenTab, study: Path, address: str) -> None:
+    page = sit_down(open_tab, address, "Kim")
     page.keyboard.press("2")
     expect(page.locator(".lg-said-both")).to_be_visible()
     settle(page)
@@ -116,7 +98,7 @@ def test_a_reload_in_the_middle_brings_back_the_same_text(chromium: Browser, stu
     assert len(ratings(study, "Kim")) == 1
 
 
-def test_a_killed_server_loses_no_rating_and_the_review_goes_on(chromium: Browser, study: Path) -> None:
+def test_a_killed_server_loses_no_rating_and_the_review_goes_on(open_tab: OpenTab, study: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -131,7 +113,7 @@ def test_a_killed_server_loses_no_rating_and_the_review_goes_on(chromium: Browse
 
     process = start()
     try:
-        page = sit_down(chromium, address, "Max")
+        page = sit_down(open_tab, address, "Max")
         page.keyboard.press("4")
         expect(page.locator(".lg-said-both")).to_be_visible()
         process.send_signal(signal.SIGKILL)

@@ -19,6 +19,17 @@ SETTLE_MS = 45_000
 # A busy machine takes longer than the five seconds that a browser is given otherwise.
 expect.set_options(timeout=15_000)
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu"]
+_open: list[Browser] = []
+# A script that is about to run again says so within a frame or two, so that a few in a row without work are waited for.
+_HAS_SETTLED = """() => {
+  const isQuiet = document.querySelector("[data-testid=stMainBlockContainer]")
+    && document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
+    && !document.querySelector("[data-testid=stSkeleton]");
+  window.quietFrames = isQuiet ? (window.quietFrames ?? 0) + 1 : 0;
+  const hasSettled = window.quietFrames > 4;
+  if (hasSettled) window.quietFrames = 0;
+  return hasSettled;
+}"""
 
 
 def find_browser() -> str | None:
@@ -48,21 +59,23 @@ def serve(study: Path, *, log: Path) -> Iterator[str]:
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A headless chromium."""
+    """A headless chromium; one that is open already is shared, for a process can drive only one."""
+    if _open:
+        yield _open[0]
+        return
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_FLAGS)
+        _open.append(browser)
         try:
             yield browser
         finally:
+            _open.clear()
             browser.close()
 
 
 def settle(page: Page) -> None:
     """Wait until the script has run and charts are drawn."""
-    page.wait_for_selector("[data-testid=stMainBlockContainer]")
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=SETTLE_MS)
-    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=SETTLE_MS)
-    page.wait_for_timeout(150)
+    page.wait_for_function(_HAS_SETTLED, timeout=SETTLE_MS)
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

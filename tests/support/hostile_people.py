@@ -4,21 +4,36 @@ One pair and one concept get every text, so that one look at their screens shows
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app import data
 from app.data import review, saved_views
 from app.data.bulk import rate_all
+from app.data.rubrics import FIELDS
 from db import connect, insert, transaction
-from db.rows import ComparisonResultRow, ComparisonRow, GraduationStepRow, MarkRow, RatingRow, Row, SenseRow
+from db.queries import query
+from db.rows import (
+    ComparisonResultRow,
+    ComparisonRow,
+    GraduationStepRow,
+    ImportRow,
+    MarkRow,
+    RatingRow,
+    ReportedMeasureRow,
+    Row,
+    SenseRow,
+)
 from engine.exchange.snapshots import Wish, freeze
-from tests.support.hostile_report import HOSTILE, build_hostile_study
+from engine.prompts.rubrics import build_rubric, load_rubric, rubric_toml
+from tests.support.hostile_report import HOSTILE
 from tests.support.synthetic_study import JUDGE, PACK, RUN
 
 NOW = datetime(2026, 11, 21, 9, 30)
 WRITTEN = tuple(text.replace("\x00", "") for text in HOSTILE)
 """A name or reason cannot hold NUL: no field of a browser sends it."""
+FILE_NAME = "<img src=x onerror=window.taken=1;alert(1)>"
+"""What can be the name of a file or folder, too."""
 
 
 def _any(*seeds: str) -> str:
@@ -37,22 +52,25 @@ _UPDATES = (
 )
 
 
-def build_hostile_team(folder: Path) -> Path:
-    """Make a hostile study in which hostile people have rated, flagged, kept lists, compared and frozen findings."""
-    study = build_hostile_study(folder)
+def add_hostile_team(study: Path) -> Path:
+    """Have hostile people rate, flag, keep lists, compare and freeze findings in a hostile study; returns it."""
     with transaction(study) as cursor:
         for statement in _UPDATES:
             cursor.execute(statement, {"texts": list(HOSTILE)})
+        # A stage that is at work: its name and what it says.
+        about = {"run_id": RUN, "stage": HOSTILE[9], "message": HOSTILE[0], "updated_at": datetime.now(UTC)}
+        cursor.execute(query("stages.record_progress"), {"n_done": 1, "n_total": 2, "seconds": 5.0, **about})
     pairs = _pairs(study)
     review.plan_audit(study, RUN, JUDGE, n_ratings=60)
     with transaction(study) as cursor:
-        rows = [*_senses(pairs[0][0]), *_ratings(pairs), *_marks(pairs), *_lens_work()]
+        rows = [*_senses(pairs[0][0]), *_ratings(pairs), *_marks(pairs), *_lens_work(), *_reported(pairs[0][0])]
         for kind in dict.fromkeys(type(row) for row in rows):
             insert(cursor, [row for row in rows if type(row) is kind])
     for i, text in enumerate(WRITTEN):
         saved_views.save_view(study, RUN, name=text, choices={"q": [text]}, reviewer=WRITTEN[-i])
     for i in range(3):
         _rate_at_once(study, pairs[8 * i + 8 : 8 * i + 16], text=WRITTEN[i])
+    _rubrics(study / "rubrics")
     freeze(study, Wish(run_id=RUN), name=WRITTEN[0], by=WRITTEN[10], now=NOW)
     return study
 
@@ -84,6 +102,21 @@ def _ratings(pairs: list[tuple[str, str]]) -> list[Row]:
     return [rating(i, text, *busy, "override") for i, text in enumerate(WRITTEN)] + [
         rating(i, text, *pair, "audit") for i, (text, pair) in enumerate(zip(WRITTEN, audited, strict=True))
     ]
+
+
+def _reported(concept: str) -> list[Row]:
+    read = ImportRow(RUN, "artifacts", FILE_NAME, "0", NOW)
+    return [read, *(ReportedMeasureRow(RUN, concept, text, i / len(WRITTEN)) for i, text in enumerate(WRITTEN))]
+
+
+def _rubrics(folder: Path) -> None:
+    """One that can be used, whose every text holds what may stand in a rubric, and one that cannot."""
+    folder.mkdir()
+    base = load_rubric("standard")
+    held = "\n".join(text for text in WRITTEN if not set(text) & set("{}") and text.isprintable())
+    texts = {field: f"{held}\n{getattr(base, field)}" for field in FIELDS}
+    (folder / f"{FILE_NAME}-1.toml").write_text(rubric_toml(build_rubric(WRITTEN[0], 1, **texts)), "utf-8")
+    (folder / f"{FILE_NAME}-2.toml").write_text(f"name = {WRITTEN[9]}", "utf-8")
 
 
 def _marks(pairs: list[tuple[str, str]]) -> list[Row]:
