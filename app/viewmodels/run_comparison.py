@@ -2,11 +2,12 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.viewmodels.runs import setting_hint
+from app.viewmodels.runs import HIDDEN, setting_hint
 from app.widgets.markup import text
 from engine.stats.paired import adjusted_p
 from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, number, signed
@@ -84,10 +85,21 @@ def settings_html(comparison: Json) -> str:
     """The settings that differ, as a table."""
     rows = "".join(
         f'<tr><th title="{text(setting_hint(str(one["name"])))}">{text(str(one["name"]))}</th>'
-        f"<td>{text(str(one['before']))}</td><td>{text(str(one['after']))}</td></tr>"
+        f"<td>{text(_setting(one['before']))}</td><td>{text(_setting(one['after']))}</td></tr>"
         for one in comparison["differ"]
     )
     return _table((("Setting", "Settings that are alike are left out."), ("Before", ""), ("After", "")), rows)
+
+
+def _setting(value: object) -> str:
+    """A setting's value in words; a judge's parameters one by one, without what may not be for every eye."""
+    try:
+        told = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)
+    if not isinstance(told, dict):
+        return str(value)
+    return ", ".join(f"{name} {_setting(each)}" for name, each in told.items() if name not in HIDDEN)
 
 
 def measures_html(comparison: Json) -> str:

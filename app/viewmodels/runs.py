@@ -10,7 +10,7 @@ from engine.config import StudyConfig
 from engine.words import UNKNOWN, count, dollars, integer
 
 Json = Mapping[str, Any]
-_HIDDEN: Final = ("base_url",)
+HIDDEN: Final = ("base_url",)
 """Settings that may hold what is not for every eye, such as a password in an address."""
 
 
@@ -80,7 +80,7 @@ def cost(judging: Json) -> str:
 def differing_settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """The settings in which the runs are not all alike, each with every run's value in their order."""
     told = [json.loads(run.config) for run in runs]
-    names = sorted({name for one in told for name in one if name not in _HIDDEN})
+    names = sorted({name for one in told for name in one if name not in HIDDEN})
     rows = [(name, [_shown(one.get(name)) for one in told]) for name in names]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
 

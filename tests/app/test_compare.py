@@ -10,7 +10,14 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from app.data import command
-from app.viewmodels.run_comparison import adjusted_together, comparison_csv, concepts_html, dumbbells, measures_html
+from app.viewmodels.run_comparison import (
+    adjusted_together,
+    comparison_csv,
+    concepts_html,
+    dumbbells,
+    measures_html,
+    settings_html,
+)
 from db import transaction
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import RUN
@@ -62,6 +69,14 @@ def test_tables_hold_intervals_counts_reasons_and_no_markup_of_a_study() -> None
     assert "=&lt;img" in concepts
     assert "0.031" in concepts
     assert "lost" not in concepts
+
+
+def test_parameters_of_a_judge_are_told_without_its_address() -> None:
+    both = {"before": '{"base_url": "http://ann:pw@host", "max_tokens": 9, "thinking": {"type": "off"}}', "after": "{x"}
+    shown = settings_html({"differ": [{"name": "judge's parameters", **both}]})
+    assert "max_tokens 9, thinking type off" in shown
+    assert "pw@host" not in shown
+    assert "{x" in shown
 
 
 def test_p_is_adjusted_over_all_sides_that_are_shown() -> None:
