@@ -79,16 +79,19 @@ def lens_id(run_id: str, config: StudyConfig, pairs: CapturedPairs, family: str,
 
 def _pools(
     captured: Sequence[CapturedPairs], config: StudyConfig, width: int
-) -> Iterator[tuple[tuple[int, ...], list[CapturedPairs]]]:
+) -> list[tuple[tuple[int, ...], list[CapturedPairs]]]:
     by_layers: defaultdict[tuple[int, ...], list[CapturedPairs]] = defaultdict(list)
     for each in sorted(captured, key=lambda each: (each.layers, each.concept)):
         by_layers[each.layers].append(each)
     if config.join_layers and len(by_layers) > 1 and (together := join_captured(captured)):
         by_layers[together[0].layers] = together
+    dealt: list[tuple[tuple[int, ...], list[CapturedPairs]]] = []
     for layers, there in by_layers.items():
         n_pairs = sum(each.n_pairs for each in there)
         n_pools = min(len(there), count_pools(n_pairs, width=width * len(layers), memory_mib=config.memory_mib))
-        yield from ((layers, there[first::n_pools]) for first in range(n_pools))
+        dealt += ((layers, there[first::n_pools]) for first in range(n_pools))
+    # All layers of a pool after another, so that what its texts give is held for one pool at a time.
+    return sorted(dealt, key=lambda one: one[1][0].concept)
 
 
 def count_pools(n_pairs: int, *, width: int, memory_mib: int) -> int:

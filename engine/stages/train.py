@@ -50,8 +50,8 @@ def training(
     asked = None if concepts is None else frozenset(concepts)
     trainer = _Trainer(study, run_id, config, families)
 
-    def groups(cursor: duckdb.DuckDBPyConnection) -> list[LensGroup]:
-        return present_groups(cursor, run_id, config, families, layers=layers, concepts=asked)
+    def groups(cursor: duckdb.DuckDBPyConnection) -> Iterator[LensGroup]:
+        return _iter_groups(cursor, run_id, config, families, layers=layers, concepts=asked)
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingLens]]:
         there = {row[0] for row in cursor.execute(query("stages.lens_ids"), {"run_id": run_id}).fetchall()}
@@ -73,13 +73,25 @@ def present_groups(
     concepts: frozenset[str] | None = None,
 ) -> list[LensGroup]:
     """The lenses that these settings give on the pairs that are captured now, trained or not; of some concepts, else of all."""
+    return list(_iter_groups(cursor, run_id, config, families, layers=layers, concepts=concepts))
+
+
+def _iter_groups(
+    cursor: duckdb.DuckDBPyConnection,
+    run_id: str,
+    config: StudyConfig,
+    families: Mapping[str, LensFamily],
+    *,
+    layers: Sequence[int],
+    concepts: frozenset[str] | None,
+) -> Iterator[LensGroup]:
     values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
     captured = [
         CapturedPairs(concept, (layer,), n, pairs)
         for concept, layer, n, pairs in cursor.execute(query("stages.pair_sets"), values).fetchall()
     ]
     width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
-    return list(lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=concepts))
+    return lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=concepts)
 
 
 def present_lens_ids(
@@ -177,7 +189,9 @@ class _Trainer:
     def _load(self, group: LensGroup) -> None:
         if self._pool == (group.layers, group.pool):
             return
-        # What belongs to a pool is given back before the next is read.
+        # What belongs to a pool is given back before the next is read; its texts are the same at every layer.
+        if self._pool and self._pool[1] != group.pool:
+            self._texts = {}
         self._pool, self._group = None, None
         self._pairs, self._prepared, self._held = {}, {}, {}
         self._pairs = load_concepts(self._study, self._run_id, self._config, concepts=group.pool, layers=group.layers)

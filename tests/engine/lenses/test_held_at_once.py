@@ -1,6 +1,7 @@
 """What large inputs may not cost: memory that grows with the concepts, or digits that rows have in common."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from engine.config import StudyConfig
 from engine.lenses import crossval
 from engine.lenses.evaluate import evaluate_pack
 from engine.lenses.interface import Part, StateLens
+from engine.lenses.lda import Lda
 from engine.lenses.logistic import Logistic
 from engine.lenses.pairs import PairSet
 from engine.lenses.ridge import Ridge
@@ -81,3 +83,11 @@ def test_no_pool_has_more_pairs_than_teach_what_concepts_share(n_concepts):
     sizes = [40 * len(group.pool) for group in groups]
     assert max(sizes) <= POOL_PAIRS
     assert min(sizes) > POOL_PAIRS / 2 - 40 or n_concepts < 1000
+
+
+def test_all_layers_and_families_of_a_pool_come_after_another():
+    pairs = [CapturedPairs(f"concept {i:04d}", (layer,), 40, str(i)) for layer in (3, 5) for i in range(2500)]
+    families = {"ridge": Ridge(), "lda": Lda()}
+    groups = list(lens_groups("run", StudyConfig(), families, pairs, width=8, concepts=None))
+    seen = [[(group.family, group.layers) for group in same] for _, same in groupby(groups, key=lambda one: one.pool)]
+    assert seen == 3 * [[(family, (layer,)) for layer in (3, 5) for family in families]]
