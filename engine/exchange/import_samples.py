@@ -146,7 +146,11 @@ def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
     name = source.removeprefix(HUB).removeprefix("datasets/")
     try:
         return datasets.load_dataset(name, config, cache_dir=str(scratch))
-    except (OfflineModeIsEnabled, ConnectionError, HfHubHTTPError) as error:
+    except HfHubHTTPError as error:
+        said = error.server_message or str(error).strip().partition("\n")[0]
+        hint = "A private dataset needs a token that may read it, in HF_TOKEN; after many requests the hub wants you to wait."
+        raise SamplesError(f"The hub refused {name}: {said}", hint=hint) from error
+    except (OfflineModeIsEnabled, ConnectionError) as error:
         raise SamplesError(
             f"The hub could not be asked for {name}.", hint="Without a network, name a file or a folder."
         ) from error

@@ -16,6 +16,7 @@ class Hub:
 
     endpoint: str = ""
     refuses: str | None = None
+    status: int = 403
     created: list[dict[str, Any]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -39,7 +40,7 @@ def hub_server(*, there: tuple[str, ...] = ()) -> Iterator[Hub]:
             asked = self.rfile.read(int(self.headers["content-length"])).decode()
             hub.tokens.add(self.headers["authorization"])
             if hub.refuses:
-                self._answer({"error": hub.refuses}, status=403)
+                self._answer({"error": hub.refuses}, status=hub.status)
             elif self.path.endswith("/repos/create"):
                 hub.created.append(json.loads(asked))
                 self._answer({"url": f"{hub.endpoint}/datasets/ann/texts"})

@@ -293,8 +293,9 @@ def test_a_push_puts_all_files_in_a_private_repository_and_takes_the_earlier_one
     assert (hub.deleted, hub.messages) == (["data/samples/train-00009.parquet"], ["m"])
 
 
-def test_a_push_that_is_refused_is_told_and_the_dataset_stays(exported: Path, hub: Hub) -> None:
-    hub.refuses = "You may not write here"
+@pytest.mark.parametrize("status", [401, 403, 404, 413])
+def test_a_push_that_is_refused_is_told_and_the_dataset_stays(exported: Path, hub: Hub, status: int) -> None:
+    hub.refuses, hub.status = "You may not write here", status
     with pytest.raises(ArtifactsError, match=r"hub refused ann/texts: .*You may not write here.*The dataset is in"):
         push_dataset(exported, "ann/texts", hub_for("ann/texts"), message="m")
 

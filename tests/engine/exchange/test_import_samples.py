@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import datasets
+import httpx2
 import pytest
+from huggingface_hub.errors import HfHubHTTPError
 
 from db import connect
 from engine.errors import ArtifactsError
@@ -179,6 +181,17 @@ def test_a_dataset_of_the_hub_is_asked_for_only_by_its_whole_name_and_told_where
     mistyped = lensgap("import", "samples", "ann/texts", "--into", tmp_path / "study")
     assert "there is no such file; a dataset of the hub is named hf://owner/name" in mistyped.stderr
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_what_the_hub_refuses_is_told_with_its_words(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        response = httpx2.Response(status, request=httpx2.Request("GET", "http://hub"))
+        raise HfHubHTTPError(f"{status} Client Error", response=response, server_message="not for you")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(ArtifactsError, match=r"The hub refused ann/texts: .*not for you.*HF_TOKEN"):
+        read_samples("hf://ann/texts", Columns())
 
 
 def test_a_dataset_of_the_hub_goes_in_like_a_folder(
