@@ -32,10 +32,10 @@ from tests.support.planted import close_databases
 # First, for it measures waiting times, and fewest other things are under way as the tests begin.
 @pytest.mark.slow
 def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) -> None:
-    seconds = 60.0
+    seconds, pause_s = 30.0, 1.0
     with (
-        child(run_engine, big_study, seconds, 1.0) as (_, engine_pipe),
-        child(run_app, big_study, seconds, 1.0) as (_, app_pipe),
+        child(run_engine, big_study, seconds, pause_s) as (_, engine_pipe),
+        child(run_app, big_study, seconds, pause_s) as (_, app_pipe),
     ):
         app: Report = app_pipe.recv()
         engine: Report = engine_pipe.recv()
@@ -43,7 +43,7 @@ def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) ->
         p50, p95 = np.percentile(times, [50, 95])
         print(f"{what}: n = {len(times)}, p50 {p50:.3f} s, p95 {p95:.3f} s, longest {max(times):.3f} s")
     assert app.errors == engine.errors == []
-    assert len(app.keys) > 300
+    assert len(app.keys) > 150
     assert len(engine.keys) > 300
     with connect(big_study) as cursor:
         ratings = {key for (key,) in cursor.execute("select rating_id from ratings").fetchall()}
@@ -67,7 +67,7 @@ def rows_by_batch(folder: Path) -> dict[str, int]:
 def test_kills_in_mid_write_lose_nothing_acknowledged_and_leave_nothing_partial(study: Path) -> None:
     draw = random.Random(1)
     acknowledged: set[str] = set()
-    for i in range(30):
+    for i in range(20):
         with child(write_batches, study, 1_000 * i) as (process, pipe):
             assert pipe.poll(20)
             end = time.monotonic() + draw.uniform(0.0, 0.25)
@@ -84,7 +84,7 @@ def test_kills_in_mid_write_lose_nothing_acknowledged_and_leave_nothing_partial(
         found = rows_by_batch(study)
         assert set(found.values()) == {BATCH}
         assert acknowledged <= set(found)
-    assert len(acknowledged) > 60, "the kills came too early to prove anything"
+    assert len(acknowledged) > 40, "the kills came too early to prove anything"
 
 
 def test_two_processes_that_add_the_same_rows_add_them_once(study: Path) -> None:

@@ -36,13 +36,13 @@ from tests.support.messages_server import (
 
 FAULTY = Settings(
     share_429=0.05,
-    retry_after_s=0.05,
+    retry_after_s=0.02,
     share_529=0.02,
     share_dropped_before=0.005,
     share_dropped_after=0.005,
     share_malformed=0.01,
     share_refusals=0.01,
-    latency_s=(0.01, 0.15),
+    latency_s=(0.002, 0.04),
 )
 N_VOTES, VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 4, 700, 2_000
 
