@@ -27,6 +27,7 @@ from bench.page import PAGE, describe_machine, put_table, read_table, table
 from bench.planning import planning_of_a_whole_pack
 from bench.refinement import refinement_against_pairs
 from bench.statistics import bootstrap_against_index, histograms_against_pandas
+from bench.train_memory import memory_of_training
 
 COMPARISONS: dict[str, Callable[..., Comparison | str]] = {
     "capture": capture_against_peers,
@@ -42,6 +43,7 @@ COMPARISONS: dict[str, Callable[..., Comparison | str]] = {
     "clusters": clusters_of_ten_thousand_concepts,
     "judge": throughput_against_client,
     "lens-memory": memory_of_packs,
+    "train-memory": memory_of_training,
     "refinement": partial(refinement_against_pairs, "three layers", 512),
     "refinement-linear": partial(refinement_against_pairs, "linear", 4096),
 }

@@ -71,7 +71,7 @@ def peak_memory(way: Callable[[], object]) -> float:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        before = _resident_mib()
+        before = resident_mib()
         way()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         os.write(writer, str(max(0.0, peak - before)).encode())
@@ -83,6 +83,12 @@ def peak_memory(way: Callable[[], object]) -> float:
     return float(said)
 
 
+def highest_resident_mib() -> float:
+    """MiB that this process held at its highest; what getrusage tells may be its parent's."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
 def _give_back_free_memory() -> None:
     """What the allocator keeps of earlier work would hide what the way needs."""
     gc.collect()
@@ -90,7 +96,8 @@ def _give_back_free_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _resident_mib() -> float:
+def resident_mib() -> float:
+    """MiB that this process holds."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from app import data
-from bench.compare import Comparison, compare
+from bench.compare import Comparison, compare, highest_resident_mib
 from bench.statistics import CORRECTIONS, read_frames, verdict_frame
 from db import connect, query
 from engine.stats.counts import count_concepts
@@ -126,12 +126,6 @@ def peak_of_a_process(study: Path) -> float:
     """MiB that a process of its own needs at its highest to make all findings."""
     done = subprocess.run([sys.executable, "-m", __name__, str(study)], check=True, capture_output=True, text=True)
     return float(done.stdout)
-
-
-def highest_resident_mib() -> float:
-    """MiB that this process held at its highest; what getrusage tells may be its parent's."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def clusters_of_ten_thousand_concepts() -> Comparison:
