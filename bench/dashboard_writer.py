@@ -11,6 +11,8 @@ from db.rows import JudgmentRow
 
 BATCH: Final = 40
 PAUSE_S: Final = 1.0
+_PATIENCE_S: Final = 300.0
+"""A run gives up after fifteen seconds; here that would end the measurement of what made it wait."""
 
 _PENDING: Final = """
 select p.concept, p.sample_id
@@ -26,7 +28,7 @@ def write(study: Path, run_id: str, judge_id: str) -> None:
     with connect(study) as cursor:
         pending = cursor.execute(_PENDING, {"run_id": run_id, "judge_id": judge_id}).fetchall()
     for number, first in enumerate(range(0, len(pending), BATCH)):
-        with transaction(study) as cursor:
+        with transaction(study, wait_s=_PATIENCE_S) as cursor:
             insert(cursor, [_vote(judge_id, *pair, rating=1 + number % 5) for pair in pending[first : first + BATCH]])
         time.sleep(PAUSE_S)
 
