@@ -156,7 +156,8 @@ def _run_rows(chosen: list[Subject], seed: int) -> list[Row]:
     versions = json.dumps({"lensgap": "0.1.0"})
     run = RunRow(RUN, "synthetic", START, config, "tiny-writer", "f" * 16, PACK, "standard", "t" * 16, seed, versions)
     reason = "{0.n_senses} senses lie between the bands (at most 2, at least 5)"
-    return [run] + [
+    rows: list[Row] = [run]
+    rows += [
         RunConceptRow(
             RUN,
             s.concept,
@@ -169,12 +170,16 @@ def _run_rows(chosen: list[Subject], seed: int) -> list[Row]:
         )
         for i, s in enumerate(chosen)
     ]
+    return rows
 
 
 def _sample_rows(
     chosen: list[Subject], n_each: int, rng: random.Random, hostile: bool, degenerate_share: float | None
 ) -> tuple[list[PromptRow], list[SampleRow], list[FormRow], list[Text]]:
-    prompts, samples, forms, texts = [], [], [], []
+    prompts: list[PromptRow] = []
+    samples: list[SampleRow] = []
+    forms: list[FormRow] = []
+    texts: list[Text] = []
     outputs = list(HOSTILE_OUTPUTS) if hostile else []
     for c, subject in enumerate(chosen):
         good = GOOD_SHARE[subject.quadrant] if degenerate_share is None else 1 - degenerate_share
