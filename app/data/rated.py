@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from app.data.memory import remembered
+from app.data.memory import load_last_rating, remembered, unchanged
 from db import connect, query
 from engine.exchange.ask import Ask, Rows, asking
 
@@ -24,6 +24,8 @@ BY_CONCEPT: Final = frozenset(
         "agreement.with_overrides",
         "claims.firing",
         "findings.counts",
+        "ratings.corrected",
+        "review.known",
     }
 )
 """Queries whose first column is the concept, and which a rating moves in its concept alone."""
@@ -63,15 +65,25 @@ def _key(values: Mapping[str, Any]) -> Hashable:
 
 
 def _by_concept(folder: Path, name: str, values: Mapping[str, Any]) -> Rows:
-    with connect(folder) as cursor:
-        # A plan gives pairs of every concept another probability.
-        n_plans = _number(cursor.execute(query("audit.n_plans"), {"run_id": values["run_id"]}).fetchone())
-        last = _number(cursor.execute(query("changes.last_rating")).fetchone())
-    kept = remembered(folder, (name, n_plans, _key(values)), lambda: _count_all(folder, name, values))
+    # Looked up before the rows: a rating that comes in between is counted now and once more next time.
+    last = load_last_rating(folder)
+    # A plan gives pairs of every concept another probability.
+    made = (name, load_n_plans(folder, values["run_id"]), _key(values))
+    kept = remembered(folder, made, lambda: _count_all(folder, name, values))
     with kept.lock:
         if last > kept.last_rating:
             _count_rated(folder, kept, last, name, values)
         return list(chain.from_iterable(kept.rows.values()))
+
+
+def load_n_plans(folder: Path, run_id: str) -> int:
+    """How often an audit of the run was planned, which with the stages' work decides what is drawn."""
+
+    def number() -> int:
+        with connect(folder) as cursor:
+            return _number(cursor.execute(query("audit.n_plans"), {"run_id": run_id}).fetchone())
+
+    return unchanged(folder, ("n plans", run_id), number)
 
 
 def _count_all(folder: Path, name: str, values: Mapping[str, Any]) -> _Kept:

@@ -2,12 +2,15 @@
 that fires twice adds one row; an undoing is a row too."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.data.memory import load_last_rating, remembered
+from app.data.rated import asker
 from app.data.rows import fetch, read
-from db import insert, transaction
+from db import connect, insert, query, transaction
 from db.rows import RatingRow, RatingSource
 
 
@@ -27,7 +30,7 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A pair whose verdict is an override, beside the rating that would stand without it."""
+    """A pair whose verdict is an override; `judge_bin` is the rating that would stand without it."""
 
     concept: str
     sample_id: str
@@ -37,10 +40,29 @@ class Correction:
     reviewer: str
     reason: str | None
     rated_at: datetime
-    otherwise: float | None
     judge_bin: int | None
-    form: str | None
     excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """By how much overrides move the counts of an arm and form of a concept: five counts, and what sums lie off their bins."""
+
+    concept: str
+    arm: str
+    form: str | None
+    n_1: int
+    n_2: int
+    n_3: int
+    n_4: int
+    n_5: int
+    off_total: float
+    off_squares: float
+
+    @property
+    def counts(self) -> tuple[int, int, int, int, int]:
+        """Of the ratings 1 to 5."""
+        return self.n_1, self.n_2, self.n_3, self.n_4, self.n_5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +76,30 @@ def load_history(folder: Path, run_id: str, *, concept: str, sample_id: str) -> 
     return read(folder, "ratings.history", Saying, run_id=run_id, concept=concept, sample_id=sample_id)
 
 
-def load_corrections(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[Correction, ...]:
-    """Overrides in force, latest first."""
-    return read(folder, "ratings.corrections", Correction, run_id=run_id, judge_id=judge_id, form_rule=form_rule)
+def load_corrections(folder: Path, run_id: str, judge_id: str, *, n_rows: int) -> tuple[Correction, ...]:
+    """The latest overrides in force, the last one first."""
+    asked = {"run_id": run_id, "judge_id": judge_id, "n_rows": n_rows}
+
+    def latest() -> tuple[Correction, ...]:
+        return read(folder, "ratings.corrections", Correction, **asked)
+
+    return remembered(folder, ("corrections", *asked.values()), latest, also=load_last_rating(folder))
+
+
+def load_correctors(folder: Path, run_id: str) -> Mapping[str, int]:
+    """How many overrides of each reviewer are in force."""
+
+    def counted() -> dict[str, int]:
+        with connect(folder) as cursor:
+            return dict(cursor.execute(query("ratings.correctors"), {"run_id": run_id}).fetchall())
+
+    return remembered(folder, ("correctors", run_id), counted, also=load_last_rating(folder))
+
+
+def load_moved(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[Moved, ...]:
+    """By how much all overrides in force move the counts that findings are computed from."""
+    asked = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule, "concept": None}
+    return tuple(Moved(*row) for row in asker(folder)("ratings.corrected", asked))
 
 
 def add_override(

@@ -6,7 +6,7 @@ one, whatever browser or server they sit at. Leases are taken in the transaction
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 import duckdb
 
 from app.data.memory import remembered, unchanged
+from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
 from app.data.samples import Filters, Sort, load_page
@@ -112,12 +113,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """The pairs that plans have drawn, by stratum and by key, and what is known of the strata."""
+    """The pairs that plans have drawn, by stratum and by key, and what is known of the strata; `known` ones are not audited."""
 
     strata: Mapping[StratumKey, tuple[Item, ...]]
     shares: Mapping[StratumKey, tuple[float, float]]
     items: Mapping[Key, Item]
     stratum_of: Mapping[Key, StratumKey]
+    known: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +141,9 @@ class _State:
         return self.raters.get(key, 0) + self.leased.get(key, 0)
 
 
-def audit_state(folder: Path, run_id: str) -> tuple[int, int]:
-    """What decides which pairs are drawn: how many plans there are, and overrides from before the first audit rating."""
-
-    def state() -> tuple[int, int]:
-        with connect(folder) as cursor:
-            return cursor.execute(query("review.audit_state"), {"run_id": run_id}).fetchone() or (0, 0)
-
-    return unchanged(folder, ("audit state", run_id), state)
-
-
 def has_plan(folder: Path, run_id: str) -> bool:
     """Whether any audit was planned for the run."""
-    return bool(audit_state(folder, run_id)[0])
+    return load_n_plans(folder, run_id) > 0
 
 
 def plan_audit(folder: Path, run_id: str, judge_id: str, *, n_ratings: int) -> None:
@@ -184,14 +176,15 @@ def load_standing(desk: Desk) -> Standing:
     candidates = _candidates(desk)
     with connect(desk.folder) as cursor:
         state = _state(cursor, desk)
-    items = _items_of(candidates)
+    items, known = _items_of(candidates), _known_of(candidates)
+    n_all = len(items) - len(known)
     if desk.queue in ("adjudicate", "flagged"):
         # What is settled leaves these queues, so that nothing in them is done.
-        return Standing(len(items), 0, len(items))
+        return Standing(n_all, 0, n_all)
     # Far fewer pairs are rated than drawn.
-    done = {key for key, n in state.raters.items() if n >= desk.n_raters and key in items}
-    n_mine = sum(key in items and key not in done for key in state.mine)
-    return Standing(len(items), len(done), len(items) - len(done) - n_mine)
+    done = {key for key, n in state.raters.items() if n >= desk.n_raters and key in items and key not in known}
+    n_mine = sum(key in items and key not in done and key not in known for key in state.mine)
+    return Standing(n_all, len(done), n_all - len(done) - n_mine)
 
 
 def load_text(desk: Desk, key: Key) -> Text | None:
@@ -285,9 +278,11 @@ def _filtered(desk: Desk) -> tuple[Item, ...]:
 
 
 def _drawn(desk: Desk) -> _Drawn:
-    """The drawn pairs, read again only when a plan or the study's work changes them."""
-    state = audit_state(desk.folder, desk.run_id)
-    return remembered(desk.folder, ("drawn", desk.run_id), lambda: _read_drawn(desk), also=state)
+    """The drawn pairs, read again only when a plan or the study's work changes them, and which of them are known by now."""
+    made = ("drawn", desk.run_id, load_n_plans(desk.folder, desk.run_id))
+    drawn = remembered(desk.folder, made, lambda: _read_drawn(desk))
+    known = asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None})
+    return replace(drawn, known=frozenset(key for key in known if key in drawn.items))
 
 
 def _read_drawn(desk: Desk) -> _Drawn:
@@ -312,12 +307,16 @@ def _items_of(candidates: _Drawn | tuple[Item, ...]) -> Mapping[Key, Item]:
     return candidates.items if isinstance(candidates, _Drawn) else {item.key: item for item in candidates}
 
 
+def _known_of(candidates: _Drawn | tuple[Item, ...]) -> frozenset[Key]:
+    return candidates.known if isinstance(candidates, _Drawn) else frozenset()
+
+
 def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
     who = {"run_id": desk.run_id, "reviewer": desk.reviewer}
-    rated = cursor.execute(query("review.raters"), {**who, "source": desk.source}).fetchall()
-    if desk.queue in ("adjudicate", "flagged"):
-        # Whoever settles a pair may have rated it before.
-        rated = []
+    rated: list[Any] = []
+    # Whoever settles a pair may have rated it before.
+    if desk.queue not in ("adjudicate", "flagged"):
+        rated = cursor.execute(query("review.raters"), {**who, "source": desk.source}).fetchall()
     leases = cursor.execute(query("review.leases"), {"run_id": desk.run_id, "now": _now()}).fetchall()
     skipped = cursor.execute(query("review.skipped"), who).fetchall()
     leased: dict[Key, int] = {}
@@ -334,7 +333,7 @@ def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
 
 def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) -> Iterator[Item]:
     """Open pairs: those on the reviewer's desk, then the queue's, then those that they put off, the longest ago first."""
-    items, closed = _items_of(candidates), state.closed(desk.n_raters)
+    items, closed = _items_of(candidates), state.closed(desk.n_raters) | _known_of(candidates)
     late = set(state.skipped)
     held = {key: None for key in state.my_leases if key not in late}
     yield from (items[key] for key in held if key in items and key not in closed)
@@ -347,7 +346,8 @@ def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) 
 def _fresh(candidates: _Drawn | tuple[Item, ...], closed: set[Key], state: _State, desk: Desk) -> Iterator[Item]:
     if not isinstance(candidates, _Drawn):
         return (item for item in candidates if item.key not in closed)
-    n_rated = Counter(candidates.stratum_of[key] for key in state.raters if key in candidates.items)
+    audited = (key for key in state.raters if key in candidates.items and key not in candidates.known)
+    n_rated = Counter(candidates.stratum_of[key] for key in audited)
     worth = {key: StratumWorth(*candidates.shares.get(key, (0.0, 0.0)), n_rated[key]) for key in candidates.strata}
     left = {key: _open(items, closed) for key, items in candidates.strata.items()}
     return audit_order(left, worth, seed=f"{desk.run_id} {desk.reviewer} {n_rated.total()}")

@@ -3,7 +3,6 @@
 What others said of a pair that lies before who looks is kept back until they have rated it themselves.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -11,7 +10,7 @@ import streamlit as st
 from app import context, data, state
 from app.context import Context
 from app.data.team import Key, load_to_rate_blind
-from app.viewmodels.effect import Override, effects, without
+from app.viewmodels.effect import effects, without
 from app.widgets import markup, notices
 from app.widgets.override import effect_table
 from engine.words import UNKNOWN, count, integer
@@ -22,26 +21,26 @@ _SHOWN: Final = 100
 def show(here: Context) -> None:
     """Draw the sum of all overrides, then each of them."""
     st.html('<h1 class="lg-title">What people corrected</h1>')
-    corrections = data.load_corrections(here.folder, here.run.run_id, here.judge_id, form_rule=here.form_rule)
-    if not corrections:
+    people = data.load_correctors(here.folder, here.run.run_id)
+    if not people:
         notices.empty(
             "No overrides yet",
             "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.",
         )
         return
-    n_reviewers = len({correction.reviewer for correction in corrections})
+    n_overrides = sum(people.values())
     notices.note(
-        f"{count(len(corrections), 'override')} by {count(n_reviewers, 'reviewer')}, beside the judge alone. People look "
+        f"{count(n_overrides, 'override')} by {count(len(people), 'reviewer')}, beside the judge alone. People look "
         "at suspicious samples first, so overrides correct these samples and say nothing about the ones nobody opened."
     )
-    _sum(here, corrections)
-    _table(here, corrections)
+    _sum(here)
+    _table(here, n_overrides)
 
 
-def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
+def _sum(here: Context) -> None:
     counts = here.counts()
-    overrides = [Override(c.concept, c.arm, c.form, c.override_rating, c.otherwise) for c in corrections]
-    after, before = here.find(counts), here.find(without(counts, overrides))
+    moved = data.load_moved(here.folder, here.run.run_id, here.judge_id, form_rule=here.form_rule)
+    after, before = here.find(counts), here.find(without(counts, moved))
     rows = [
         effect
         for quadrant in after.quadrants
@@ -54,12 +53,13 @@ def _sum(here: Context, corrections: Sequence[data.Correction]) -> None:
         st.html(effect_table(rows, moved=True))
 
 
-def _table(here: Context, corrections: Sequence[data.Correction]) -> None:
+def _table(here: Context, n_overrides: int) -> None:
     notices.heading("Overrides, latest first")
     name = state.reviewer()
     hidden: frozenset[Key] = load_to_rate_blind(here.folder, here.run.run_id, name) if name else frozenset()
+    corrections = data.load_corrections(here.folder, here.run.run_id, here.judge_id, n_rows=_SHOWN)
     with st.container(key="list", gap=None):
-        for i, correction in enumerate(corrections[:_SHOWN]):
+        for i, correction in enumerate(corrections):
             with st.container(key=f"row-{i}-shut"):
                 is_hidden = (correction.concept, correction.sample_id) in hidden
                 st.html(_row(correction, here.name(correction.concept), is_hidden=is_hidden))
@@ -67,8 +67,8 @@ def _table(here: Context, corrections: Sequence[data.Correction]) -> None:
                 if st.button(label, key=f"pick-{i}", width="stretch"):
                     opened = state.link(by="override", open=f"{correction.concept}:{correction.sample_id}")
                     st.switch_page("screens/samples.py", query_params=opened)
-    if len(corrections) > _SHOWN:
-        notices.note(f"The latest {_SHOWN} of {integer(len(corrections))}; the rest are on Samples under Overridden.")
+    if n_overrides > _SHOWN:
+        notices.note(f"The latest {_SHOWN} of {integer(n_overrides)}; the rest are on Samples under Overridden.")
 
 
 def _row(correction: data.Correction, name: str, *, is_hidden: bool) -> str:

@@ -7,7 +7,7 @@ screen and is the same after a reload and for every reviewer.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from app.data import ConceptCounts
+from app.data import ConceptCounts, Moved
 from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate
 from engine.stats.findings import ArmCounts, Finding, Findings
@@ -25,6 +25,16 @@ class Override:
     form: str | None
     rating: int
     otherwise: float | None
+
+    @property
+    def moved(self) -> Moved:
+        """By how much it moves the counts."""
+        nearest = None if self.otherwise is None else round(self.otherwise)
+        n_1, n_2, n_3, n_4, n_5 = ((self.rating == i) - (nearest == i) for i in range(1, 6))
+        off_total = off_squares = 0.0
+        if self.otherwise is not None and nearest is not None:
+            off_total, off_squares = nearest - self.otherwise, nearest**2 - self.otherwise**2
+        return Moved(self.concept, self.arm, self.form, n_1, n_2, n_3, n_4, n_5, off_total, off_squares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,11 @@ class Effect:
     changes: tuple[Change, ...]
 
 
-def without(counts: Sequence[ConceptCounts], overrides: Iterable[Override]) -> tuple[ConceptCounts, ...]:
+def without(counts: Sequence[ConceptCounts], overrides: Iterable[Moved]) -> tuple[ConceptCounts, ...]:
     """The counts as they would be without these overrides."""
-    by_concept: dict[str, list[Override]] = {}
-    for override in overrides:
-        by_concept.setdefault(override.concept, []).append(override)
+    by_concept: dict[str, list[Moved]] = {}
+    for moved in overrides:
+        by_concept.setdefault(moved.concept, []).append(moved)
     return tuple(_undone(concept, by_concept.get(concept.concept, [])) for concept in counts)
 
 
@@ -119,29 +129,23 @@ def _written(value: float) -> float:
     return float(f"{value:.2f}")
 
 
-def _undone(concept: ConceptCounts, overrides: Sequence[Override]) -> ConceptCounts:
-    for override in overrides:
-        if override.arm == "positive":
-            concept = replace(concept, positive=_moved(concept.positive, override))
+def _undone(concept: ConceptCounts, overrides: Sequence[Moved]) -> ConceptCounts:
+    for moved in overrides:
+        if moved.arm == "positive":
+            concept = replace(concept, positive=_moved_back(concept.positive, moved))
         else:
-            concept = replace(concept, negative=_moved(concept.negative, override))
+            concept = replace(concept, negative=_moved_back(concept.negative, moved))
     return concept
 
 
-def _moved(arm: ArmCounts, override: Override) -> ArmCounts:
-    moved = tuple(
-        (form, _take_back(histogram, override) if form == override.form else histogram)
-        for form, histogram in arm.verdicts
+def _moved_back(arm: ArmCounts, moved: Moved) -> ArmCounts:
+    verdicts = tuple(
+        (form, _take_back(histogram, moved) if form == moved.form else histogram) for form, histogram in arm.verdicts
     )
-    return replace(arm, verdicts=moved)
+    return replace(arm, verdicts=verdicts)
 
 
-def _take_back(histogram: RatingHistogram, override: Override) -> RatingHistogram:
-    counts, off_total, off_squares = list(histogram.counts), histogram.off_total, histogram.off_squares
-    counts[override.rating - 1] -= 1
-    if override.otherwise is not None:
-        nearest = round(override.otherwise)
-        counts[nearest - 1] += 1
-        off_total += override.otherwise - nearest
-        off_squares += override.otherwise**2 - nearest**2
-    return RatingHistogram((counts[0], counts[1], counts[2], counts[3], counts[4]), off_total, off_squares)
+def _take_back(histogram: RatingHistogram, moved: Moved) -> RatingHistogram:
+    n_1, n_2, n_3, n_4, n_5 = (n - by for n, by in zip(histogram.counts, moved.counts, strict=True))
+    off_total, off_squares = histogram.off_total - moved.off_total, histogram.off_squares - moved.off_squares
+    return RatingHistogram((n_1, n_2, n_3, n_4, n_5), off_total, off_squares)

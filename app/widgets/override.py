@@ -256,7 +256,7 @@ def _effect(context: Context, pair: data.PairDetail) -> None:
     overridden = pair.verdict_source == "override" and pair.bin is not None
     if overridden and pair.bin is not None:
         undone = Override(pair.concept, pair.arm, pair.form, pair.bin, pair.otherwise)
-        before = context.find(without(counts, [undone]))
+        before = context.find(without(counts, [undone.moved]))
         judge = f"rated {pair.judge_bin}" if pair.judge_bin else "unrated"
         notices.note(f"What changing it from {judge} to {pair.bin} moved:")
     else:

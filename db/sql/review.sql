@@ -1,23 +1,37 @@
--- name: audit_state
--- What decides which pairs are drawn, so that equal rows mean equal lists: plans, and overrides from before the first audit rating.
-with began as (
-    select min(order_number) as first_audit from ratings where run_id = $run_id and source = 'audit'
-)
-select
-    (select count(*) from audit_plans where run_id = $run_id) as n_plans,
-    (
-        select count(*)
-        from ratings
-        where run_id = $run_id and source = 'override'
-            and order_number < coalesce((select first_audit from began), order_number + 1)
-    ) as n_early;
-
 -- name: drawn
--- Pairs that the plans in force have drawn, in an order that says nothing of them.
-select concept, sample_id, quadrant, arm, probability
-from audit_pairs($run_id)
-where is_drawn
+-- Pairs that chance has drawn: by the plans in force or, where none covers them, as their audit ratings say. Those whose ratings
+-- are known are among them, though they are not audited. In an order that says nothing of them.
+with chosen as (
+    select
+        p.concept, p.sample_id, coalesce(c.quadrant, 'none') as quadrant, p.arm,
+        coalesce(a.probability, h.inclusion_probability) as probability
+    from pairs p
+    semi join samples s on s.sample_id = p.sample_id
+    join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+    left join audit_probabilities a on a.run_id = p.run_id and a.quadrant = coalesce(c.quadrant, 'none') and a.arm = p.arm
+    left join ratings_by_people($run_id) h on h.concept = p.concept and h.sample_id = p.sample_id
+    where p.run_id = $run_id and coalesce(p.u < a.probability, h.audit_rating is not null)
+)
+from chosen
 order by md5(concept || ' ' || sample_id), concept, sample_id;
+
+-- name: known
+-- Pairs of a run, or of one of its concepts, whose ratings are known: overridden before the first audit rating, as `audit_pairs`
+-- has it. They are not audited.
+with early as (
+    select distinct concept, sample_id
+    from ratings
+    where
+        run_id = $run_id and source = 'override' and undoes is null and ($concept is null or concept = $concept)
+        and order_number < coalesce(
+            (select min(order_number) from ratings where run_id = $run_id and source = 'audit'), order_number + 1
+        )
+)
+select r.concept, r.sample_id
+from ratings_in_force r
+semi join early e on e.concept = r.concept and e.sample_id = r.sample_id
+where r.run_id = $run_id and r.source = 'override' and ($concept is null or r.concept = $concept)
+order by all;
 
 -- name: strata
 -- How many pairs each quadrant and arm has, and how far people were expected to differ from the judge there.
@@ -28,9 +42,12 @@ with latest as (
     where p.run_id = $run_id
     qualify row_number() over (partition by s.quadrant, s.arm order by p.planned_at desc, p.plan_id) = 1
 )
-select p.quadrant, p.arm, count(*) as n, any_value(l.variance) as variance
-from audit_pairs($run_id) p
-join latest l on l.quadrant = p.quadrant and l.arm = p.arm
+select l.quadrant, l.arm, count(*) as n, any_value(l.variance) as variance
+from pairs p
+semi join samples s on s.sample_id = p.sample_id
+join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+join latest l on l.quadrant = coalesce(c.quadrant, 'none') and l.arm = p.arm
+where p.run_id = $run_id
 group by all
 order by all;
 

@@ -154,7 +154,7 @@ def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
         reason="why",
         rating_id="one",
     )
-    (correction,) = data.load_corrections(study, RUN, JUDGE, form_rule="loop")
+    (correction,) = data.load_corrections(study, RUN, JUDGE, n_rows=5)
     assert (correction.judge_bin, correction.override_rating, correction.reason) == (1, 5, "why")
 
 

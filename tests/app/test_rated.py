@@ -29,6 +29,8 @@ def questions(study: Path) -> dict[str, Mapping[str, Any]]:
         "agreement.with_overrides": {**run, "concept": None},
         "claims.firing": {**judged, "lens_ids": lenses},
         "findings.counts": judged,
+        "ratings.corrected": judged,
+        "review.known": {**run, "concept": None},
         "agreement.between_judges": {**run, "first": JUDGE, "second": JUDGE},
         "agreement.rubric_versions": run,
         "findings.judges": run,

@@ -50,6 +50,38 @@ def test_an_audit_brings_every_drawn_pair_once_and_no_other(planned: Path) -> No
     assert (standing.n_done, standing.n_left) == (len(seen), 0)
 
 
+def test_what_is_drawn_follows_overrides_before_the_first_audit_rating_and_no_later_one(planned: Path) -> None:
+    at = desk(planned)
+    first, second, third, *_ = sorted(drawn(planned))
+
+    def override(key: Key, rating_id: str) -> None:
+        about = {"concept": key[0], "sample_id": key[1], "rating": 5, "reviewer": "Bo", "reason": None}
+        data.add_override(planned, RUN, **about, rating_id=rating_id)
+
+    def undo(key: Key, rating_id: str) -> None:
+        about = {"concept": key[0], "sample_id": key[1], "reviewer": "Bo", "rating_id": rating_id}
+        assert data.undo_override(planned, RUN, **about)
+
+    def queued() -> set[Key]:
+        found = {item.key for item in review.take(at, n=1000)}
+        assert review.load_standing(at).n_left == len(found)
+        return found
+
+    assert queued() == drawn(planned)
+    override(first, "one")
+    override(second, "two")
+    assert queued() == drawn(planned) == queued() - {first, second}
+    undo(second, "two")
+    assert second in queued()
+    assert queued() == drawn(planned)
+    rated = next(item for item in review.take(at, n=1000) if item.key not in (second, third))
+    rate(at, rated)
+    override(third, "three")
+    undo(first, "one")
+    assert queued() == drawn(planned) - {rated.key}
+    assert {first, third} <= queued()
+
+
 def test_ratings_are_stored_as_blind_audits_with_the_probability_of_the_draw(planned: Path) -> None:
     at = desk(planned)
     item = review.take(at)[0]

@@ -88,7 +88,8 @@ def test_without_an_override_counts_are_what_they_were_before_it(study: Path, ot
     override(study, row, new)
     moved = effect.Override(row.concept, row.arm, row.form, new, row.bin)
     assert counts_of(study) != before
-    assert find(effect.without(counts_of(study), [moved]), settings=Settings(n_resamples=50)) == find(
+    assert data.load_moved(study, RUN, JUDGE, form_rule="loop") == (moved.moved,)
+    assert find(effect.without(counts_of(study), [moved.moved]), settings=Settings(n_resamples=50)) == find(
         before, settings=Settings(n_resamples=50)
     )
 
@@ -97,7 +98,7 @@ def test_an_override_taken_back_leaves_the_mean_that_would_stand_and_not_its_bin
     rows = [("gin", "positive", "good", 2, 0, 0, 0, 2, 0, -0.4, 3.6**2 + 4**2 - 2 * 4**2)]
     overridden = [("gin", "positive", "good", 2, 0, 0, 0, 1, 1, 0.0, 0.0)]
     before, after = (count_concepts(given, quadrants={"gin": "A"}) for given in (rows, overridden))
-    [counts] = effect.without(after, [effect.Override("gin", "positive", "good", 5, 3.6)])
+    [counts] = effect.without(after, [effect.Override("gin", "positive", "good", 5, 3.6).moved])
     assert counts.positive.histogram.counts == before[0].positive.histogram.counts
     assert counts.positive.histogram.mean == pytest.approx(3.8)
     assert counts.positive.histogram.variance == pytest.approx(0.08)
