@@ -3,7 +3,8 @@
 A statement names what it rests on, each an estimate with a bar that it must pass. It holds when all of that passes its bar
 and does not hold when any of it fails its own. Bounds decide, never values: the end of the 95 % interval that is nearer the
 bar must be beyond it. A study tests many statements at once, so their p, read off the same intervals, are adjusted by Holm's
-method, and a verdict needs an adjusted p of at most .05: anything at all is decided wrongly in at most 5 % of studies.
+method, and a verdict needs an adjusted p of at most .05: anything at all is decided wrongly in at most 5 % of studies,
+as far as Student's t suits the values: of very skewed ones it finds too much on the side of the short tail.
 
 Parts of a statement that must all pass need no adjustment among themselves (an intersection-union test: the largest p counts);
 for a statement to fail by any of its parts, the smallest counts times their number (Bonferroni).
@@ -25,7 +26,7 @@ _BEYOND_REACH = 0.05
 RULE = (
     "Bound against bound: a statement holds when the 95 % interval of each thing it rests on lies wholly beyond its bar, and "
     "does not hold when one lies wholly on the other side; all else cannot be told. Concepts are the units. p is read off "
-    "the same intervals, adjusted by Holm's method for all statements tested, and must be at most .05 for either verdict."
+    "the same intervals, adjusted by Holm's method for all statements tested, and must be at most 0.05 for either verdict."
 )
 
 

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr, ttest_1samp, ttest_ind
 
+from bench.claims import LAWS, PAGE, SIZES, Errors, measure, table
+from bench.page import read_table
 from engine.stats.agreement import agree
 from engine.stats.claim_data_statements import data_statements
 from engine.stats.claim_evidence import Evidence, contrast_evidence, mean_evidence, rank_evidence, read_off
 from engine.stats.claim_facts import ConceptFacts, StudyFacts
 from engine.stats.claim_lens_statements import UNTESTABLE, lens_statements
-from engine.stats.claims import LEVEL, Statement, decide, holm, units_needed
+from engine.stats.claims import Statement, decide, holm, units_needed
 from engine.stats.estimate import known, unknown, without_interval
 
 N_EACH = 12
@@ -173,61 +175,22 @@ def test_every_statement_has_an_id_of_its_own_and_a_place_in_the_report(holding)
     assert all(claim.stated_in and claim.evidence for claim in claims)
 
 
-def null_study(rng):
-    """Nothing is true: quadrants are alike, and what must pass a bar lies at it."""
-    concepts = []
-    for quadrant in QUADRANTS:
-        for i in range(6):
-            x = rng.normal(size=15)
-            concepts.append(
-                ConceptFacts(
-                    f"{quadrant}{i}",
-                    quadrant,
-                    n_senses=x[0],
-                    n_siblings=x[1],
-                    gap=x[2],
-                    good_gap=x[3],
-                    positive_mean=4 + x[4],
-                    good_positive=0.8 + x[5],
-                    good_negative=0.8 + x[5] + x[6],
-                    ceiling=0.95 + x[7],
-                    f1=0.95 + x[8],
-                    text_only_f1=0.95 + x[8] + x[9],
-                    always_positive_f1=0.0,
-                    good_lead=x[10],
-                    degenerate_lead=0.75 * x[10] + x[11],
-                    off_topic_lead=x[12],
-                    sibling_alarm=x[13],
-                    graduated=0.5 + x[14],
-                )
-            )
-    return StudyFacts(
-        tuple(concepts),
-        changes={k: list(rng.normal(size=12)) for k in ("filter", "refinement")},
-        learning=rng.normal(size=12),
-    )
-
-
-# Statements with a bar elsewhere than at the null study's values.
-NOT_AT_THE_BAR = {"primary-reached", "c-needs-less"}
-
-
 def test_under_the_null_a_statement_holds_in_at_most_five_percent_of_studies():
-    rng = np.random.default_rng(20)
-    n = 250
-    alone, together = {}, 0
-    for _ in range(n):
-        found = ledger(null_study(rng)).claims
-        for claim in found:
-            favours = claim.p is not None and claim.p <= LEVEL and all((e.p_for or 1) < 0.5 for e in claim.evidence)
-            alone[claim.id] = alone.get(claim.id, 0) + favours
-        together += any(c.verdict != "cannot tell" for c in found if c.id not in NOT_AT_THE_BAR)
-    # At most .025 of the level is for holding; 12 of 250 is the .99 quantile of that.
-    at_bar = {name: count for name, count in alone.items() if name not in NOT_AT_THE_BAR}
-    assert max(at_bar.values()) <= 14, at_bar
-    assert sum(at_bar.values()) / len(at_bar) / n <= 0.03
+    found = measure(6, n_studies=250, seed=20)
+    # At most .025 of the level is for holding; 12 of 250 is the .99 quantile of that, and many statements are looked at.
+    assert found.alone_worst <= 14 / 250
+    assert found.alone_mean <= 0.03
     # Anything at all is decided in at most 5 % of studies: 20 of 250 is the .99 quantile.
-    assert together <= 20
+    assert found.any_told <= found.any_decided <= 20 / 250
+    assert found.told_worst <= min(found.any_told, found.alone_worst)
+    assert found.n_statements == 22
+
+
+def test_the_page_has_the_table_of_errors():
+    shown = read_table(PAGE, "claims")
+    found = table({(law, n): Errors(22, 0.0, 0.0, 0.0, 0.0, 0.0) for law in LAWS for n in SIZES})
+    for line in found.splitlines():
+        assert line.partition("| 0.000")[0] in shown
 
 
 VALUES = st.lists(st.integers(-40, 40).map(lambda x: x / 10), min_size=3, max_size=20)
