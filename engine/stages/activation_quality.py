@@ -99,12 +99,13 @@ def measure_quality(
         "n_permutations": N_PERMUTATIONS,
         "version": VERSION,
     }
-    decided = [run_id, chosen.family, chosen.layer, chosen.form_rule, config.mode, config.pool, settings]
-    identity = hash_of(["activation quality", *decided])
+    asked = [run_id, chosen.family, chosen.layer, chosen.form_rule, config.mode, config.pool]
+    identity = hash_of(["activation quality", *asked, settings])
     with connect(study) as cursor:
         if cursor.execute(query("activation_quality.measured"), {"quality_id": identity}).fetchone():
             return identity
-    parts = Parts(study, f"activations-{identity}", identity)
+    # Under what is asked for, so that parts found with other pairs or folds, and never finished, go with these.
+    parts = Parts(study, f"activations-{hash_of(asked)}", identity)
     scores, quadrants = _transfer(study, run_id, config, chosen, pools, parts, bar)
     samples = load_samples(study, run_id, config, layer=chosen.layer, form_rule=chosen.form_rule, most=MOST_SAMPLES)
     top = ActivationQualityRow(

@@ -19,6 +19,7 @@ from engine.lenses.interface import BoolArray, LensFamily, Pools
 from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES
 from engine.lenses.sizes import Step, measure_sizes
+from engine.stages.before_after import hash_of
 from engine.stages.imported import require_own
 from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
@@ -58,13 +59,13 @@ def measure_curves(study: Path, run_id: str, config: StudyConfig, *, family: str
                 f"Activations have not been captured in mode {config.mode}.", hint="Capture first: lensgap capture."
             )
         n = run_stage(study, run_id, curves(study, run_id, config, family=family, layer=captured[-1][0]), bar)
-    unfinished(study, family, []).forget()
+    unfinished(study, run_id, family, []).forget()
     return n
 
 
-def unfinished(study: Path, family: str, curve_ids: Sequence[str]) -> Parts:
-    """What was found of curves of a family that are measured together."""
-    return Parts(study, f"curve-{family}", list(curve_ids))
+def unfinished(study: Path, run_id: str, family: str, curve_ids: Sequence[str]) -> Parts:
+    """What was found of curves of a run's family that are measured together."""
+    return Parts(study, f"curve-{hash_of([run_id, family])}", list(curve_ids))
 
 
 def curves(study: Path, run_id: str, config: StudyConfig, *, family: str, layer: int) -> Stage[PendingCurve]:
@@ -115,7 +116,7 @@ class _Measurer:
         self._load(group)
         wanted = [group.pool.index(item.concept) for item in batch]
         lens = f"{self._family.name}, {layers_name(group.layers)}"
-        parts = unfinished(self._study, self._family.name, [item.curve_id for item in batch])
+        parts = unfinished(self._study, self._run_id, self._family.name, [item.curve_id for item in batch])
 
         def keep(name: str, step: Step) -> list[BoolArray]:
             # A few concepts are soon measured anew; a pool takes as long as all its concepts.
