@@ -80,7 +80,7 @@ def evidence_line(evidence: Evidence) -> str:
 
 def p_words(p: float) -> str:
     """A p as it is written: three decimals, and nothing finer."""
-    return "under .001" if p < 0.001 else "1" if p >= 0.9995 else f"{p:.3f}".removeprefix("0")
+    return "under 0.001" if p < 0.001 else "1" if p >= 0.9995 else f"{p:.3f}"
 
 
 def _untestable(ledger: Ledger) -> Iterable[RenderableType]:

@@ -157,7 +157,7 @@ def _sentence(quantity: Quantity, change: Estimate, p_adjusted: float | None) ->
     what = {"bias": "Bias", "distance": "Distance from people"}[quantity]
     if change.value is None or change.low is None or change.high is None or p_adjusted is None:
         return f"{what}: {change.reason}."
-    p = "under .001" if p_adjusted < 0.001 else f"{p_adjusted:.3f}"
+    p = "under 0.001" if p_adjusted < 0.001 else f"{p_adjusted:.3f}"
     moved = f"{change.value:+.2f} [{change.low:+.2f}, {change.high:+.2f}] from first to last, p {p}".replace("-", "−")
     if p_adjusted <= LEVEL:
         return f"{what} drifts: {moved}."

@@ -131,4 +131,4 @@ def _given(values: Values, f1: Values, given: Sequence[Values], without: str) ->
 
 
 def _short(value: float) -> str:
-    return f"{value:.2f}".replace("0.", ".", 1).replace("-", "−")
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")

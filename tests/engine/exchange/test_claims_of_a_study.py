@@ -213,6 +213,8 @@ def test_every_line_fits_eighty_columns_and_every_claim_is_there(
             assert f"to settle it: {claim['settle']}" in words
     assert f"{told['n_tested']} of {len(told['claims'])} statements" in words
     assert "a baseline, no language model" in words
+    assert set(re.findall(r"adjusted p (\S*?)[;.]? ", words)) >= {"1"}
+    assert not re.search(r"adjusted p (under )?\.\d", words)
     for remark in told["untestable"]:
         assert remark["reason"] in words
 

@@ -74,6 +74,7 @@ def test_planted_drift_is_found_and_told():
     assert bias.p_adjusted <= LEVEL
     assert bias.change.low > 1.0
     assert bias.sentence.startswith("Bias drifts: +1.")
+    assert bias.sentence.endswith("from first to last, p under 0.001.")
     assert distance.p_adjusted <= LEVEL
     turned = [
         Observation(o.concept, o.arm, o.place, o.judge - 3 * o.place, o.person) for o in simulated(rng, drift=1.5)

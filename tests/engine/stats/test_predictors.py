@@ -1,5 +1,7 @@
 """What goes with F1: planted relations are found, none is claimed where there is none, and unknown values count nowhere."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
@@ -37,8 +39,9 @@ def test_twelve_concepts_are_too_few_to_tell() -> None:
     [found] = correlate_predictors(
         {"gap": rng.normal(size=12).tolist()}, rng.normal(size=12).tolist(), n_pairs=[9] * 12, seed=0
     )
-    assert found.says.startswith("Over 12 concepts, ρ of gap with F1 = ")
-    assert found.says.endswith("too few concepts to tell.")
+    number = r"−?0\.\d\d"
+    told = rf"Over 12 concepts, ρ of gap with F1 = {number} \[{number}, {number}\]: too few concepts to tell\."
+    assert re.fullmatch(told, found.says)
     assert "no other predictor" in str(found.given_others.reason)
 
 
