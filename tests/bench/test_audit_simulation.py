@@ -54,6 +54,7 @@ def test_ways_to_use_peoples_ratings_err_and_cover_as_known(
     half_width: tuple[float, float] | None,
 ) -> None:
     found = measure(way(studies, 30), truth=true_gap())  # type: ignore[operator]
+    print(f"{way.__name__}: {found}")  # type: ignore[attr-defined]
     for value, expected in ((found.bias, bias), (found.coverage, coverage), (found.half_width, half_width)):
         if expected:
             assert value == pytest.approx(expected[0], abs=expected[1])
@@ -70,7 +71,8 @@ def test_our_intervals_cover_the_true_gap_in_93_to_97_percent_of_studies_at_ever
     naive = measure(override_replace(drawn, SIZES[n]), truth=true_gap())
     assert naive.bias > 0.06
     if n == 600:
-        assert naive.coverage < 0.8
+        print(f"coverage of replacing at 600 an arm: {naive.coverage:.3f}, expected 0.74")
+        assert naive.coverage == pytest.approx(0.74, abs=0.04)
 
 
 def test_the_page_has_the_table_of_every_way() -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from bench.ceilings import noise_misses
 from bench.intervals import SHOWN, WAYS, WORLDS, measure
+from engine.stats.activation_quality import align, debiased_cka
+from engine.stats.agreement import agree
 from engine.stats.ceiling_models import (
     gap_linear_target,
     label_noise_ceiling,
@@ -13,9 +15,11 @@ from engine.stats.ceiling_models import (
     published_activation,
     published_ceiling,
 )
+from engine.stats.correlation import correlate_given
 from engine.stats.gap import multinomial_bootstrap_gap, relevance_gap
 from engine.stats.gap_clusters import UNSEEN_BELOW, why_weak
 from engine.stats.histogram import RatingHistogram
+from tests.support.artifact_files import FORMS, MEAN_F1, RELEVANCE
 
 PARTS = {name: way for name, way in WAYS.items() if name.endswith("(shown)")}
 SHARES = np.array([0.25, 0.2, 0.2, 0.2, 0.15]), np.array([0.75, 0.15, 0.06, 0.03, 0.01])
@@ -154,3 +158,56 @@ def test_the_lower_end_of_label_noise_seldom_promises_too_much(n: int, rate: flo
     if n == 10:
         resampled, _ = noise_misses(n, rate, n_studies=2_000, seed=0, resampled=True)
         check("the same by resampled counts", resampled, low=0.6, high=0.75)
+
+
+def test_pooling_arms_takes_kappas_of_65_to_88() -> None:
+    """Two raters err alike in both arms, whose means are 2.3 apart: what the arms differ by looks like agreement."""
+    rng = np.random.default_rng(5)
+    arms = {}
+    for arm, level in (("positive", 4.05), ("negative", 1.75)):
+        truth = rng.normal(level, 0.72, 4_000)
+        first, second = np.clip(np.rint(truth + rng.normal(0, 0.42, (2, 4_000))), 1, 5).astype(int).tolist()
+        arms[arm] = [("c", a, b, 1) for a, b in zip(first, second, strict=True)]
+    arms["both"] = arms["positive"] + arms["negative"]
+    found = {name: agree(cells, seed=0, n_resamples=2).kappa.value for name, cells in arms.items()}
+    for name in ("positive", "negative"):
+        check(f"kappa, {name} arm", found[name] or 0.0, low=0.62, high=0.68)
+    check("kappa, both arms together", found["both"] or 0.0, low=0.87, high=0.89)
+
+
+def test_unrelated_activations_look_alike_uncentred_and_by_the_usual_cka_and_not_by_ours() -> None:
+    rng = np.random.default_rng(6)
+    shared = rng.normal(size=256) * 2.0
+    prompt, output = shared + rng.normal(size=(2, 200, 256))
+    raw = (prompt / np.linalg.norm(prompt, axis=1)[:, None]) @ (output / np.linalg.norm(output, axis=1)[:, None]).T
+    check("cosine of unrelated activations that share a mean, uncentred", float(raw.mean()), low=0.79, high=0.81)
+    places = np.arange(200)
+    ours = align(prompt, output, prompts=places, clusters=places, seed=0, n_permutations=99).estimate
+    check("the same by matched less mismatched, centred", ours.value or 0.0, low=-0.02, high=0.02)
+    prompt, output = rng.normal(size=(2, 20, 4_096))
+    check("the usual CKA of 20 unrelated samples", usual_cka(prompt, output), low=0.994, high=0.996)
+    debiased = debiased_cka(prompt, output, clusters=np.arange(20)).value
+    check("debiased CKA of the same", debiased or 0.0, low=-0.1, high=0.1)
+
+
+def usual_cka(first: np.ndarray, second: np.ndarray) -> float:
+    """Linear CKA as it is usually estimated: of centred features, with the diagonals that bias it."""
+    a, b = (values - values.mean(axis=0) for values in (first, second))
+    k, other = a @ a.T, b @ b.T
+    return float((k * other).sum() / np.sqrt((k * k).sum() * (other * other).sum()))
+
+
+def test_the_published_quadrants_give_the_known_correlations() -> None:
+    """Of the report's own tables: relevance follows good form, and F1 does not follow the gap."""
+    positive = [FORMS[quadrant]["positive"] for quadrant in "ABCD"]
+    good, relevance = [forms[3] / 30 for forms, _ in positive], [total / 30 for _, total in positive]
+    gaps = [float(RELEVANCE[quadrant][2]) for quadrant in "ABCD"]
+    f1 = [float(MEAN_F1[quadrant]) for quadrant in "ABCD"]
+    followed = correlate_given(good, relevance, kind="pearson").value
+    check("r of relevance with good form, 4 quadrants", followed or 0.0, low=0.985, high=0.995)
+    against = correlate_given(gaps, f1)
+    check("ρ of gap with F1, 4 quadrants", against.value or 0.0, low=-0.4001, high=-0.3999)
+    assert against.low is not None
+    assert against.high is not None
+    check("its lower end", against.low, low=-1.0, high=-0.9)
+    check("its upper end", against.high, low=0.9, high=1.0)
