@@ -204,18 +204,19 @@ def _tell(study: Path, found: "list[Comparison]", *, as_json: bool, plot: Path |
     """Keep the comparisons and print them; JSON is a list of them. The plot's file is told on stderr."""
     from engine.exchange.comparison_json import comparison_json
     from engine.exchange.comparison_table import comparison_tables, overview_table
-    from engine.exchange.run_comparison import summarise_comparison
+    from engine.exchange.told_comparisons import tell_together
     from engine.stages.compare import keep_comparison
 
+    told = tell_together(found)
     if plot:
         from engine.exchange.comparison_plot import write_plot
 
-        typer.echo(f"Plot: {visible(str(write_plot(plot, found)))}", err=True)
-    told = [(keep_comparison(study, one), one, summarise_comparison(one)) for one in found]
+        typer.echo(f"Plot: {visible(str(write_plot(plot, told)))}", err=True)
+    kept = [keep_comparison(study, one) for one in found]
     if as_json:
-        typer.echo(json.dumps([comparison_json(*each) for each in told], indent=2))
+        typer.echo(json.dumps([comparison_json(*each) for each in zip(kept, told, strict=True)], indent=2))
         return
     if len(found) > 1:
         wide_console().print(overview_table(found))
-    for _, one, summaries in told:
-        wide_console().print(comparison_tables(one, summaries))
+    for one in told:
+        wide_console().print(comparison_tables(one))

@@ -14,7 +14,6 @@ from app.data.memory import load_change
 from app.viewmodels.judges import judge_labels
 from app.viewmodels.run_comparison import (
     MEASURES,
-    adjusted_together,
     comparison_csv,
     concepts_html,
     dumbbells,
@@ -85,7 +84,8 @@ def _compared(here: Context, kind: str, sides: Sequence[str]) -> list[Json] | No
     if told[1].fault is not None:
         notices.warning(told[1].fault)
         return None
-    return adjusted_together(json.loads(told[1].output))
+    found: list[Json] = json.loads(told[1].output)
+    return found
 
 
 def _settle(asked: Any) -> tuple[Any, command.Ended] | None:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from app.viewmodels.runs import HIDDEN, setting_hint
 from app.widgets.markup import text
-from engine.stats.paired import adjusted_p
 from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, number, signed
 
 Json = Mapping[str, Any]
@@ -46,28 +45,6 @@ class Dumbbell:
     concept: str
     before: float
     after: float
-
-
-def adjusted_together(comparisons: Sequence[Json]) -> list[Json]:
-    """The comparisons with p adjusted for false finds over all that stand on the screen together.
-
-    Measures of all sides are one family, changes of single concepts another: who reads all of them looks for any.
-    """
-    measures = iter(adjusted_p([one["wilcoxon_p"] for side in comparisons for one in side["measures"]]))
-    tests = [one["gap_test"] for side in comparisons for one in side["concepts"]]
-    changes = iter(adjusted_p([test["p"] if test else None for test in tests]))
-    return [
-        {
-            **side,
-            "measures": [{**one, "adjusted_p": next(measures)} for one in side["measures"]],
-            "concepts": [{**one, "gap_test": _with_p(one["gap_test"], next(changes))} for one in side["concepts"]],
-        }
-        for side in comparisons
-    ]
-
-
-def _with_p(test: Json | None, p: float | None) -> Json | None:
-    return None if test is None else {**test, "adjusted_p": p}
 
 
 def dumbbells(comparison: Json, measure: str) -> list[Dumbbell]:

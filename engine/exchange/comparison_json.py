@@ -1,17 +1,17 @@
 """A comparison as JSON: all of it with each n and reason, which is also what a plot of it is drawn from."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.exchange.run_comparison import Summary, concept_changes, is_changed
+from engine.exchange.told_comparisons import Summary, Told, is_changed
 from engine.stages.compare import Comparison, Pair, Side, Value, explain_missing
 
 Json = dict[str, Any]
 
 
-def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[Summary]) -> Json:
+def comparison_json(identity: str, told: Told) -> Json:
     """The comparison as it is kept under its id, with the differences over concepts; what is unknown is null with a reason."""
+    comparison = told.comparison
     return {
         "comparison": identity,
         "kind": comparison.kind,
@@ -20,18 +20,18 @@ def comparison_json(identity: str, comparison: Comparison, summaries: Sequence[S
         "differ": [asdict(setting) for setting in comparison.settings],
         "n_matched": len(comparison.pairs),
         "unmatched": dict(comparison.unmatched),
-        "measures": [_summary(summary) for summary in summaries],
-        "concepts": [_concept(comparison, *each) for each in zip(comparison.pairs, _tests(comparison), strict=True)],
+        "measures": [_summary(summary) for summary in told.summaries],
+        "concepts": [_concept(comparison, *each) for each in zip(comparison.pairs, _tests(told), strict=True)],
     }
 
 
-def _tests(comparison: Comparison) -> list[Json]:
+def _tests(told: Told) -> list[Json]:
     """Of each concept, interval and p of its own change of every measure, by measure; null where it cannot be tested."""
-    found: list[Json] = [{} for _ in comparison.pairs]
-    for measure in comparison.pairs[0].measures:
-        for tests, (change, adjusted) in zip(found, concept_changes(comparison.pairs, measure), strict=True):
-            ends = {"low": change.estimate.low, "high": change.estimate.high}
-            tests[measure] = {**ends, "p": change.p, "adjusted_p": adjusted, "method": change.estimate.method}
+    found: list[Json] = [{} for _ in told.comparison.pairs]
+    for measure, of_concepts in told.tests.items():
+        for tests, test in zip(found, of_concepts, strict=True):
+            change, ends = test.change, {"low": test.change.estimate.low, "high": test.change.estimate.high}
+            tests[measure] = {**ends, "p": change.p, "adjusted_p": test.p, "method": change.estimate.method}
     return found
 
 

@@ -9,10 +9,10 @@ from engine.errors import ExpectedError
 from engine.exchange.comparison_table import CHANGE_TITLES
 from engine.exchange.report_files import write_text
 from engine.exchange.report_plots import write_images
-from engine.exchange.run_comparison import FALSE_FINDS, concept_changes, overview, side_names
+from engine.exchange.told_comparisons import Told, overview, side_names
 from engine.figures.changes import ConceptChange, Panel, change_panels
 from engine.figures.palette import LIGHT
-from engine.stages.compare import Comparison, Measure
+from engine.stages.compare import Measure
 
 IMAGES = (".svg", ".png")
 
@@ -23,18 +23,19 @@ def require_plot_file(file: Path) -> None:
         raise ExpectedError(f"{file} names no kind of plot.", hint="Let it end in .html, .svg or .png.")
 
 
-def write_plot(file: Path, comparisons: Sequence[Comparison]) -> Path:
+def write_plot(file: Path, told: Sequence[Told]) -> Path:
     """Write the plot; a file of the same name is replaced."""
     require_plot_file(file)
-    made = change_panels(comparison_panels(comparisons), colours=LIGHT)
+    made = change_panels(comparison_panels(told), colours=LIGHT)
     made.update_layout(paper_bgcolor="white")
     if file.suffix.lower() in IMAGES:
         return write_images({file: made})[0]
-    return write_text(file, _page(made, side_names(comparisons[0])[0]))
+    return write_text(file, _page(made, side_names(told[0].comparison)[0]))
 
 
-def comparison_panels(comparisons: Sequence[Comparison]) -> list[Panel]:
+def comparison_panels(told: Sequence[Told]) -> list[Panel]:
     """A panel for each measure that any side has a difference of."""
+    comparisons = [one.comparison for one in told]
     changes = overview(comparisons)
     measures = [m for m in comparisons[0].pairs[0].measures if any(c.paired.n for c in changes if c.measure == m)]
     names = tuple(side_names(one)[1] for one in comparisons)
@@ -43,18 +44,18 @@ def comparison_panels(comparisons: Sequence[Comparison]) -> list[Panel]:
             CHANGE_TITLES[measure],
             names,
             tuple(c.paired.difference for c in changes if c.measure == measure),
-            tuple(_concepts(one, measure) for one in comparisons),
+            tuple(_concepts(one, measure) for one in told),
         )
         for measure in measures
     ]
 
 
-def _concepts(comparison: Comparison, measure: Measure) -> tuple[ConceptChange, ...]:
-    found = zip(comparison.pairs, concept_changes(comparison.pairs, measure), strict=True)
+def _concepts(told: Told, measure: Measure) -> tuple[ConceptChange, ...]:
+    found = zip(told.comparison.pairs, told.tests[measure], strict=True)
     return tuple(
-        ConceptChange(pair.match.concept, change.estimate.value, adjusted is not None and adjusted < FALSE_FINDS)
-        for pair, (change, adjusted) in found
-        if change.estimate.value is not None
+        ConceptChange(pair.match.concept, test.change.estimate.value, test.is_found)
+        for pair, test in found
+        if test.change.estimate.value is not None
     )
 
 

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.exchange.run_comparison import FALSE_FINDS, Summary, concept_changes, is_changed, overview, side_names
+from engine.exchange.told_comparisons import FALSE_FINDS, Summary, Told, is_changed, overview, side_names
 from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side
 from engine.stats.estimate import Estimate
 from engine.stats.paired import PairedComparison
@@ -38,8 +38,8 @@ MEANING: dict[Measure, str] = {
     "text_only_f1": "text: F1 of the words alone. ",
 }
 CHANGE = (
-    "Change: mean over concepts that have both sides, with its 95 % interval over concepts; p: Wilcoxon, adjusted for "
-    "the measures beside it."
+    "Change: mean over concepts that have both sides, with its 95 % interval over concepts; p: Wilcoxon, adjusted over "
+    "all measures and sides that are told together."
 )
 CHANGED: dict[str, str] = {
     "splitting": (
@@ -49,12 +49,13 @@ CHANGED: dict[str, str] = {
 }
 
 
-def comparison_tables(comparison: Comparison, summaries: Sequence[Summary]) -> Group:
+def comparison_tables(told: Told) -> Group:
     """The comparison for a terminal: what differs, by how much, concept by concept, and what was not compared."""
+    comparison = told.comparison
     runs = dict.fromkeys((comparison.before.name, comparison.after.name))
     head = Text(f"Run {visible(' → '.join(runs))}\n", style="italic")
     return Group(
-        head, _what_differs(comparison), _differences(summaries), Text(), _by_concept(comparison), _legend(comparison)
+        head, _what_differs(comparison), _differences(told.summaries), Text(), _by_concept(comparison), _legend(told)
     )
 
 
@@ -117,11 +118,12 @@ def _label(pair: Pair) -> Text:
     return Text(visible(f"{quadrant} {match.concept}{senses}"), no_wrap=True, overflow="ellipsis")
 
 
-def _legend(comparison: Comparison) -> Text:
+def _legend(told: Told) -> Text:
+    comparison = told.comparison
     meaning = "".join(MEANING.get(measure, "") for measure in comparison.pairs[0].measures)
     lines = [f"{meaning}{CHANGE}", *filter(None, [CHANGED.get(comparison.kind)])]
     lines += [f"{name}: {_sides_told(side)}" for name, side in _sides(comparison)]
-    if tested := _tests_told(comparison):
+    if tested := _tests_told(told):
         lines.append(tested)
     if comparison.unmatched:
         first = [f"{concept} ({reason})" for concept, reason in list(comparison.unmatched.items())[:5]]
@@ -130,17 +132,18 @@ def _legend(comparison: Comparison) -> Text:
     return Text("\n".join(["", *map(visible, lines)]), style="dim")
 
 
-def _tests_told(comparison: Comparison) -> str | None:
+def _tests_told(told: Told) -> str | None:
     """How many concepts changed in each measure, each tested by itself."""
-    told = []
-    for measure in comparison.pairs[0].measures:
-        adjusted = [p for _, p in concept_changes(comparison.pairs, measure) if p is not None]
-        if adjusted:
-            told.append(f"{TITLES[measure]} of {sum(p < FALSE_FINDS for p in adjusted)} of {len(adjusted)}")
-    if not told:
+    tested = {measure: [test for test in tests if test.p is not None] for measure, tests in told.tests.items()}
+    said = [
+        f"{TITLES[measure]} of {sum(test.is_found for test in tests)} of {len(tests)}"
+        for measure, tests in tested.items()
+        if tests
+    ]
+    if not said:
         return None
     return (
-        f"Concepts that changed, each tested by itself: {', '.join(told)}; at most {FALSE_FINDS:.0%} of those of a measure are "
+        f"Concepts that changed, each tested by itself: {', '.join(said)}; at most {FALSE_FINDS:.0%} of those of a measure are "
         "expected to be false finds (Benjamini and Hochberg)."
     )
 

@@ -1,7 +1,6 @@
 """Compare two runs, of one study or two, two judges of a run, or its lenses that were trained in two ways: concept by concept."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,26 +23,15 @@ from engine.exchange.comparison_sides import (
 from engine.stages.compare import (
     Comparison,
     LensChoice,
-    Match,
     Measure,
-    Pair,
     Setting,
     Side,
     SideJudge,
-    Value,
     compare_sides,
-    explain_missing,
 )
-from engine.stats.estimate import unknown
-from engine.stats.gap_change import GapError, gap_change
-from engine.stats.paired import Change, PairedComparison, adjusted_p
-from engine.stats.several import SideChange, changes_of_pairs, compare_measure
-from engine.stats.value_change import Spread, value_change
 
 RUN_MEASURES: tuple[Measure, ...] = ("gap", "good", "ceiling", "f1", "text_only_f1")
 LENS_MEASURES: tuple[Measure, ...] = ("f1", "auc", "text_only_f1")
-FALSE_FINDS: Final = 0.05
-"""Expected share of false finds among the concepts of which a measure is said to have changed."""
 JUDGE_MEASURES: tuple[Measure, ...] = ("gap", "ceiling")
 
 _APART: Final = frozenset({"lenses", "layers", "join_layers", "phase", "mode", "pool"})
@@ -53,16 +41,6 @@ _JUDGING: Final = ("judge", "base_url", "rubric", "votes", "text_limit", "budget
 _DECIDING: Final = ("target", "falloff", "train_gap", "graduate_by", "targets")
 _NO_MATTER: Final = frozenset({"device", "device_map", *_JUDGING, *_DECIDING})
 """Settings that change nothing of what is compared: both sides are read with one judge."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One measure over some of the matched concepts; `p` is Wilcoxon's, adjusted for the measures that are tested together."""
-
-    measure: Measure
-    among: str
-    paired: PairedComparison
-    p: float | None
 
 
 def compare_runs(
@@ -191,72 +169,3 @@ def _kind(before: StoredRun, after: StoredRun) -> ComparisonKind:
 def _shown(wish: LensWish) -> str:
     asked = {"family": wish.family, "layer": wish.layer, "phase": wish.phase, "mode": wish.mode, "pool": wish.pool}
     return ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
-
-
-def summarise_comparison(comparison: Comparison) -> tuple[Summary, ...]:
-    """Each measure over the concepts that the pack after changed, then over those that it left alone, or over all."""
-    groups = _groups(comparison)
-    measures = list(comparison.pairs[0].measures)
-    found = []
-    for among, pairs in groups:
-        paired = {m: compare_measure(m, measure_pairs(pairs, m)) for m in measures}
-        adjusted = adjusted_p([each.wilcoxon_p for each in paired.values()])
-        found += [Summary(m, among, each, p) for (m, each), p in zip(paired.items(), adjusted, strict=True)]
-    return tuple(found)
-
-
-def _groups(comparison: Comparison) -> list[tuple[str, list[Pair]]]:
-    pairs = list(comparison.pairs)
-    if comparison.kind not in ("splitting", "bucketing"):
-        return [("all", pairs)]
-    changed = [pair for pair in pairs if is_changed(comparison, pair.match)]
-    others = [pair for pair in pairs if not is_changed(comparison, pair.match)]
-    return [(name, some) for name, some in (("changed", changed), ("unchanged", others)) if some]
-
-
-def is_changed(comparison: Comparison, match: Match) -> bool:
-    """Whether the pack after treats the concept otherwise; of settings, it is asked of all alike."""
-    if comparison.kind == "splitting":
-        return match.is_split
-    return comparison.kind != "bucketing" or match.has_new_siblings
-
-
-def overview(comparisons: Sequence[Comparison]) -> tuple[SideChange, ...]:
-    """Each other side against the first, over the concepts that these two share; p adjusted over all sides and measures."""
-    return changes_of_pairs(
-        {
-            side_names(one)[1]: {measure: measure_pairs(one.pairs, measure) for measure in one.pairs[0].measures}
-            for one in comparisons
-        }
-    )
-
-
-def side_names(comparison: Comparison) -> tuple[str, str]:
-    """The two runs, or their judges where the run is the same."""
-    before, after = comparison.before, comparison.after
-    if before.name == after.name and before.judge and after.judge:
-        return before.judge.judge_id, after.judge.judge_id
-    return before.name, after.name
-
-
-def measure_pairs(pairs: Sequence[Pair], measure: Measure) -> list[tuple[float | None, float | None]]:
-    """A measure of each concept before and after, None where a side is unknown."""
-    sides = (pair.measures[measure] for pair in pairs)
-    return [(before.value, after.value) for before, after in sides]
-
-
-def concept_changes(pairs: Sequence[Pair], measure: Measure) -> tuple[tuple[Change, float | None], ...]:
-    """Each concept's change of a measure with its p adjusted over the concepts that are tested; unknown where a side is."""
-    found = [_change(measure, *pair.measures[measure]) for pair in pairs]
-    return tuple(zip(found, adjusted_p([change.p for change in found]), strict=True))
-
-
-def _change(measure: Measure, before: Value, after: Value) -> Change:
-    if before.value is None or after.value is None:
-        reason = explain_missing(before, after) or "a side is unknown"
-        return Change(unknown(reason, method="difference of two values"), None)
-    if measure == "gap":
-        first, second = (side.error if isinstance(side.error, GapError) else None for side in (before, after))
-        return gap_change(before.value, after.value, (first, second))
-    one, other = (side.error if isinstance(side.error, Spread) else None for side in (before, after))
-    return value_change(before.value, after.value, (one, other))

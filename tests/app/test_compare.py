@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy.stats import false_discovery_control
 
 from app.data import command
 from app.viewmodels.run_comparison import (
-    adjusted_together,
     comparison_csv,
     concepts_html,
     dumbbells,
@@ -77,25 +75,6 @@ def test_parameters_of_a_judge_are_told_without_its_address() -> None:
     assert "max_tokens 9, thinking type off" in shown
     assert "pw@host" not in shown
     assert "{x" in shown
-
-
-def test_p_is_adjusted_over_all_sides_that_are_shown() -> None:
-    def told(p: float, *changes: float | None) -> dict[str, Any]:
-        tests = [None if one is None else {"p": one, "adjusted_p": one, "low": 0.0, "high": 1.0} for one in changes]
-        return {
-            "measures": [{"measure": "gap", "wilcoxon_p": p, "adjusted_p": p}],
-            "concepts": [{"concept": "a", "gap_test": test} for test in tests],
-        }
-
-    first, second = adjusted_together([told(0.02, 0.01, None), told(0.5, 0.04, 0.9)])
-    found = [one["measures"][0]["adjusted_p"] for one in (first, second)]
-    assert found == pytest.approx(false_discovery_control([0.02, 0.5]))
-    changes = [one["gap_test"] for side in (first, second) for one in side["concepts"]]
-    assert changes[1] is None
-    assert [one["adjusted_p"] for one in changes if one] == pytest.approx(false_discovery_control([0.01, 0.04, 0.9]))
-    # One pair of sides alone is adjusted as the command tells it.
-    (alone,) = adjusted_together([told(0.02, 0.01)])
-    assert alone["measures"][0]["adjusted_p"] == pytest.approx(0.02)
 
 
 def test_the_csv_has_every_value_and_no_formula() -> None:

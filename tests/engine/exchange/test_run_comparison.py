@@ -20,7 +20,8 @@ from engine.exchange.comparison_json import comparison_json
 from engine.exchange.comparison_plot import comparison_panels
 from engine.exchange.comparison_sides import LensWish, judge_of_all, stored_runs
 from engine.exchange.comparison_table import comparison_tables, overview_table
-from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs, overview, summarise_comparison
+from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs
+from engine.exchange.told_comparisons import Summary, Told, overview, tell_together
 from engine.stages.compare import Comparison, keep_comparison
 from tests.support.command import Command
 from tests.support.planted_runs import LOGISTIC, Planted, PlantedRun, build_runs
@@ -77,6 +78,15 @@ def compared(study: Path, before: str, after: str) -> Comparison:
     return compare_runs(study, runs[before], runs[after])
 
 
+def alone(comparison: Comparison) -> Told:
+    (told,) = tell_together([comparison])
+    return told
+
+
+def summarised(comparison: Comparison) -> tuple[Summary, ...]:
+    return alone(comparison).summaries
+
+
 def values(run: PlantedRun, measure: str, term: str) -> float | None:
     one = run.concepts[term]
     found = {
@@ -100,7 +110,7 @@ def test_differences_over_matched_concepts_are_those_of_a_paired_t_test(study: P
     comparison = compared(study, "before", "after")
     matched = [term for term in TERMS if term != "concept 2"]
     assert [pair.match.concept for pair in comparison.pairs] == matched
-    for summary in summarise_comparison(comparison):
+    for summary in summarised(comparison):
         sides = [[values(run, summary.measure, term) for term in matched] for run in (BEFORE, AFTER)]
         known = np.array([pair for pair in zip(*sides, strict=True) if None not in pair], dtype=float)
         oracle = ttest_rel(known[:, 1], known[:, 0])
@@ -132,7 +142,7 @@ def test_settings_that_decide_what_is_compared_are_told_and_no_others(study: Pat
 
 def test_a_missing_side_is_null_with_its_reason_and_both_n(study: Path) -> None:
     comparison = compared(study, "before", "after")
-    told = comparison_json("id", comparison, summarise_comparison(comparison))
+    told = comparison_json("id", alone(comparison))
     (concept,) = (one for one in told["concepts"] if one["concept"] == "concept 1")
     assert concept["measures"]["f1"] == {
         "before": BEFORE.concepts["concept 1"].f1,
@@ -155,7 +165,7 @@ def test_senses_stand_together_against_the_concept_before(study: Path) -> None:
     assert by_concept["concept 0"].measures["gap"][1].value == pytest.approx((5 + 3) / 2 - 1.5)
     assert by_concept["concept 1"].measures["f1"][1].value is None
     assert by_concept["concept 1"].measures["f1"][1].reason == "1 of 2 senses: too few pairs"
-    assert {(s.among, s.paired.n + s.paired.n_missing) for s in summarise_comparison(comparison)} == {
+    assert {(s.among, s.paired.n + s.paired.n_missing) for s in summarised(comparison)} == {
         ("changed", 2),
         ("unchanged", 1),
     }
@@ -194,7 +204,7 @@ def test_bucketing_sets_concepts_apart_whose_siblings_it_changed(tmp_path: Path)
     )
     comparison = compared(build_runs(tmp_path / "study", [before, after]), "before", "after")
     assert comparison.kind == "bucketing"
-    found = {(s.among, s.measure): s.paired for s in summarise_comparison(comparison)}
+    found = {(s.among, s.measure): s.paired for s in summarised(comparison)}
     assert found["changed", "f1"].difference.value == pytest.approx(-0.05)
     assert (found["changed", "f1"].n_rose, found["changed", "f1"].n_fell) == (1, 1)
     assert found["unchanged", "f1"].n == 1
@@ -204,7 +214,7 @@ def test_bucketing_sets_concepts_apart_whose_siblings_it_changed(tmp_path: Path)
 def test_one_concept_gives_no_interval(tmp_path: Path) -> None:
     one = {"a": Planted()}
     study = build_runs(tmp_path / "study", [PlantedRun("x", one), PlantedRun("y", {"a": Planted(f1=0.9)})])
-    found = summarise_comparison(compared(study, "x", "y"))
+    found = summarised(compared(study, "x", "y"))
     assert all(not summary.paired.difference.has_interval and summary.paired.n == 1 for summary in found)
     assert found[3].paired.difference.value == pytest.approx(0.1)
     assert "only one" in found[3].paired.difference.method
@@ -228,7 +238,7 @@ def test_gaps_of_different_judges_are_not_compared(tmp_path: Path) -> None:
         chosen = {"concept": concept, "sample_id": sample_id, "reviewer": "Ada", "reason": None}
         data.add_override(study, run_id, rating=1 + i % 5, rating_id=f"r{i}", **chosen)
     comparison = compared(study, "x", "y")
-    gap = summarise_comparison(comparison)[0].paired
+    gap = summarised(comparison)[0].paired
     assert (gap.n, gap.difference.value) == (0, None), "what people said of some pairs is no gap of all"
     for measure in ("gap", "ceiling"):
         assert comparison.pairs[0].measures[measure][0].reason == "no judge has rated both sides"
@@ -259,7 +269,7 @@ def test_lenses_of_one_run_are_compared_by_what_differs(study: Path) -> None:
     first = LensWish("logistic", 2, "output", "in_context", "mean")
     comparison = compare_lenses(study, run, first, replace(first, phase="prompt"))
     assert [one.name for one in comparison.settings] == ["phase"]
-    assert {s.measure for s in summarise_comparison(comparison)} == {"f1", "auc", "text_only_f1"}
+    assert {s.measure for s in summarised(comparison)} == {"f1", "auc", "text_only_f1"}
     assert comparison.pairs[0].measures["auc"][0].reason is not None
     two = compare_lenses(study, run, first, replace(first, family="ridge", layer=3))
     assert two.variant == "family ridge, layer 3"
@@ -295,7 +305,7 @@ def test_a_comparison_is_kept_once_and_anew_when_a_result_changed(study: Path) -
 
 def printed(comparison: Comparison, width: int = 160) -> str:
     console = Console(file=StringIO(), width=width)
-    console.print(comparison_tables(comparison, summarise_comparison(comparison)))
+    console.print(comparison_tables(alone(comparison)))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -328,7 +338,7 @@ def test_each_concept_is_tested_by_itself_and_false_finds_are_held_down(tmp_path
     with transaction(study) as cursor:
         cursor.execute("update lens_measures set low = value - 0.1, high = value + 0.1 where measure = 'f1'")
     comparison = compared(study, "x", "y")
-    told = comparison_json("id", comparison, summarise_comparison(comparison))
+    told = comparison_json("id", alone(comparison))
     found = {one["concept"]: one["tests"] for one in told["concepts"]}
     assert set(found["lost"]) == {"gap", "good", "ceiling", "f1", "text_only_f1"}
     # Lenses of two groups have one degree of freedom each, and half an interval is the critical value times the error.
@@ -359,13 +369,26 @@ def test_several_runs_stand_in_one_table_with_all_p_adjusted_together(tmp_path: 
     assert (first.run_id, [one.run_id for one in others]) == ("before", ["after", "third"])
     comparisons = [compare_runs(study, first, other) for other in others]
     rows = overview(comparisons)
-    alone = [summary.paired for one in comparisons for summary in summarise_comparison(one)]
-    assert [row.paired for row in rows] == alone
-    assert [row.p for row in rows] == pytest.approx(false_discovery_control([one.wilcoxon_p for one in alone]))
+    told = tell_together(comparisons)
+    summaries = [summary for one in told for summary in one.summaries]
+    assert [row.paired for row in rows] == [summary.paired for summary in summaries]
+    together = pytest.approx(false_discovery_control([row.paired.wilcoxon_p for row in rows]))
+    assert [row.p for row in rows] == together
+    assert [summary.p for summary in summaries] == together
+    assert [one["adjusted_p"] for side in told for one in comparison_json("id", side)["measures"]] == together
+    # So are the tests of single concepts, over all sides.
+    gaps = [test for side in told for test in side.tests["gap"]]
+    assert {side.comparison.after.run_id for side in told if any(test.p for test in side.tests["gap"])} == {
+        "after",
+        "third",
+    }
+    known = [test for test in gaps if test.change.p is not None]
+    assert [test.p for test in known] == pytest.approx(false_discovery_control([test.change.p for test in known]))
+    assert all(test.p is None for test in gaps if test.change.p is None)
     console = Console(file=StringIO(), width=80)
     console.print(overview_table(comparisons))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    panels = comparison_panels(comparisons)
+    panels = comparison_panels(told)
     assert [panel.sides for panel in panels] == [("after", "third")] * 5
     drawn_means = [mean for panel in panels for mean in panel.means]
     assert sorted(map(str, drawn_means)) == sorted(str(row.paired.difference) for row in rows)
@@ -413,7 +436,7 @@ def test_runs_of_two_studies_are_compared_and_kept_in_neither(tmp_path: Path) ->
     assert keep_comparison(here, other) == keep_comparison(here, other)
     with connect(here) as cursor:
         assert cursor.execute("select count(*) from comparisons").fetchall() == [(0,)]
-    told = comparison_json("id", other, summarise_comparison(other))
+    told = comparison_json("id", alone(other))
     assert (told["before"]["study"], told["after"]["study"]) == (None, str(there))
     assert f"before → {there}:after" in printed(other).replace("\n", "")
     with pytest.raises(RunMissing, match="holds no run nowhere"):
@@ -433,7 +456,7 @@ def test_judges_of_one_run_are_compared_on_the_same_texts(tmp_path: Path) -> Non
         ("judge", "one", "two"),
         ("judge's model", "one", "two"),
     ]
-    gap, ceiling_ = summarise_comparison(comparison)
+    gap, ceiling_ = summarised(comparison)
     lowered = [
         float(np.mean([1 if rating == 2 else rating for rating in arm]) - np.mean(arm))
         for one in BEFORE.concepts.values()
@@ -442,7 +465,7 @@ def test_judges_of_one_run_are_compared_on_the_same_texts(tmp_path: Path) -> Non
     assert gap.paired.difference.value == pytest.approx(np.mean(np.subtract(lowered[::2], lowered[1::2])))
     assert ceiling_.measure == "ceiling"
     # Both read the same texts, so that no concept is tested as if its ratings were drawn twice.
-    told = comparison_json("id", comparison, summarise_comparison(comparison))
+    told = comparison_json("id", alone(comparison))
     assert {one["gap_test"]["p"] for one in told["concepts"]} == {None}
     identity = keep_comparison(study, comparison)
     assert keep_comparison(study, compare_judges(study, run, first, "two")) == identity
