@@ -1,10 +1,13 @@
 """The dashboard's entry: `streamlit run app/main.py -- STUDY`. Draws the frame, then the screen that was asked for."""
 
+from pathlib import Path
+
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from app import auth, data, state, theme
 from app.context import load_context, study_folder
-from app.widgets import live, notices, sidebar
+from app.widgets import live, notices, run_work, sidebar
 
 
 def main() -> None:
@@ -38,15 +41,7 @@ def main() -> None:
             return
         context = load_context(folder)
         if context is None:
-            notices.empty(
-                "This study has no run yet",
-                "A run writes samples, captures activations, judges and trains. Start one, and it appears here.",
-                command=f"lensgap run {folder}",
-            )
-            if page.url_path == "runs":
-                page.run()
-            else:
-                st.page_link("screens/runs.py", label="Start one here", icon=":material/play_arrow:")
+            _without_run(folder, page)
             return
         state.keep_run(context.run.run_id)
         lenses = data.load_lenses(folder, context.run.run_id)
@@ -62,6 +57,28 @@ def main() -> None:
             notices.warning(sentence)
         with live.watch(folder):
             page.run()
+
+
+def _without_run(folder: Path, page: StreamlitPage) -> None:
+    """Say that there is no run yet, or that the first is at work, and lead to where it is begun and watched."""
+    is_at_work, is_here = run_work.is_at_work(folder), page.url_path == "runs"
+    if not is_at_work:
+        notices.empty(
+            "This study has no run yet",
+            "A run writes samples, captures activations, judges and trains. Start one, and it appears here.",
+            command=f"lensgap run {folder}",
+        )
+    elif not is_here:
+        notices.empty(
+            "The first run is getting ready",
+            "It loads its model and its pack. This screen fills by itself once the run has begun to write.",
+            icon="◔",
+        )
+    if is_here:
+        page.run()
+        return
+    st.page_link("screens/runs.py", label="Watch it" if is_at_work else "Start one here", icon=":material/play_arrow:")
+    run_work.await_first(folder)
 
 
 main()

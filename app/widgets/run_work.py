@@ -33,6 +33,27 @@ def panel(folder: Path) -> bool:
     return True
 
 
+def is_at_work(folder: Path) -> bool:
+    """Whether a run that was started here is at work."""
+    found = work.load_state(folder)
+    return found is not None and found.is_alive
+
+
+def await_first(folder: Path) -> None:
+    """Draw the screen anew once the study has a run, or once the one that was to be its first begins or ends."""
+    st.fragment(_look_for_first, run_every=_LOOK_S)(folder, is_at_work(folder))
+
+
+def _look_for_first(folder: Path, was_at_work: bool) -> None:
+    try:
+        has_news = is_at_work(folder) != was_at_work or bool(data.load_runs(folder))
+    except ExpectedError:
+        # A study that is busy or gone is told by the screen when it is next drawn.
+        return
+    if has_news:
+        st.rerun()
+
+
 def tell(fault: str) -> None:
     """Have the next drawing say why something could not be done."""
     st.session_state[_FAULT] = fault
@@ -45,23 +66,31 @@ def _live(folder: Path) -> None:
     at_work = found.work
     notices.heading("At work", help_text="It goes on when this page or the dashboard is closed.")
     st.html(f'<p class="lg-note">{markup.text(_about(at_work))}</p>')
-    stages = data.load_stages(folder, at_work.run_id)
-    if stages and state.RUN not in st.session_state:
-        # The study's first run is there now, and with it all screens.
-        st.rerun()
-    if stages:
-        st.html("".join(_bar(one) for one in progress_of(stages, at_work.done_before)))
-    else:
-        st.html(
-            '<div class="lg-progress lg-wait"><span>Getting ready: the model and the pack are loaded</span>'
-            f"<span>{duration(work.seconds_since(at_work))}</span><div><i></i></div></div>"
-        )
+    _stages(folder, at_work)
     _log(found.log)
     asked = st.session_state.get(_ASKED) == at_work.work_id
     label = "End it at once" if asked else "Stop"
     help_text = "What is written is kept, and the run can go on later." + (" It was asked to stop." if asked else "")
     if st.button(label, key=f"run-stop-{at_work.work_id}-{asked}", icon=":material/stop:", help=help_text):
         _stop(folder, at_work.work_id, at_once=asked)
+
+
+def _stages(folder: Path, at_work: work.Work) -> None:
+    try:
+        stages = data.load_stages(folder, at_work.run_id)
+    except ExpectedError:
+        notices.note("The study is busy. How far the run is shows in a moment.")
+        return
+    if stages and state.RUN not in st.session_state:
+        # The study's first run is there now, and with it all screens.
+        st.rerun()
+    if stages:
+        st.html("".join(_bar(one) for one in progress_of(stages, at_work.done_before)))
+        return
+    st.html(
+        '<div class="lg-progress lg-wait"><span>Getting ready: the model and the pack are loaded</span>'
+        f"<span>{duration(work.seconds_since(at_work))}</span><div><i></i></div></div>"
+    )
 
 
 def _stop(folder: Path, work_id: str, *, at_once: bool) -> None:

@@ -12,6 +12,7 @@ from app.context import CEILING_MODELS, DEFAULTS, Context
 from app.viewmodels import overview
 from app.viewmodels.judges import judge_labels
 from app.widgets import markup
+from db.errors import ExpectedError
 from engine.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
 
 PAGES: Final = (
@@ -94,7 +95,11 @@ def progress(folder: Path, run_id: str) -> None:
 
 
 def _live_strip(folder: Path, run_id: str) -> None:
-    stage = _unfinished(folder, run_id)
+    try:
+        stage = _unfinished(folder, run_id)
+    except ExpectedError:
+        st.html('<p class="lg-note">The study is busy. How far its stages are shows in a moment.</p>')
+        return
     if stage is None:
         st.html('<p class="lg-note">All stages are done. Reload to see everything.</p>')
     else:

@@ -14,6 +14,7 @@ from app.data import command, work
 from app.data.study import Run, Stage
 from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of
 from db import create_study
+from db.errors import StudyLocked
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import RUN
 
@@ -152,6 +153,35 @@ def test_an_empty_study_offers_the_form_and_nothing_starts_before_its_plan(
     assert "--pack=--yes" in asked[0]
     assert "There is no pack here." in html_of(app)
     assert not (empty_study / "work").exists()
+
+
+def test_while_the_first_run_is_at_work_no_screen_says_that_there_is_none(
+    empty_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(monkeypatch, WAITS)
+    started = begin(empty_study)
+    runs, overview = (open_screen(empty_study, monkeypatch, screen) for screen in ("runs", "overview"))
+    assert not any("no run yet" in html_of(app) for app in (runs, overview))
+    assert "At work" in html_of(runs)
+    assert "getting ready" in html_of(overview)
+    assert [link.proto.label for link in overview.get("page_link")] == ["Watch it"]
+    work.stop(empty_study, started.work_id, at_once=True)
+    becomes(empty_study, lambda state: not state.is_alive)
+    assert "no run yet" in html_of(overview.run())
+
+
+def test_a_busy_study_does_not_hide_the_run_at_work(empty_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise StudyLocked("The study is in use.")
+
+    program(monkeypatch, WAITS)
+    started = begin(empty_study)
+    app = open_screen(empty_study, monkeypatch, "runs")
+    monkeypatch.setattr("app.widgets.run_work.data.load_stages", busy)
+    shown = html_of(app.run())
+    work.stop(empty_study, started.work_id, at_once=True)
+    assert "The study is busy" in shown
+    assert [button.key for button in app.button if (button.key or "").startswith("run-stop")]
 
 
 def test_a_paid_judge_needs_a_budget_and_the_start_button_goes_with_its_plan(
