@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow
 
-from app.data.later import as_of
-from app.data.memory import remembered
+from app.data.memory import load_last_rating, remembered
+from app.data.rated import asker, load_n_plans
 from app.data.rows import read
 from db import connect, query
 from engine.exchange.audited_ratings import AuditedRow, Draws, agree_weighted
@@ -101,16 +102,20 @@ def load_activity(folder: Path, run_id: str) -> tuple[Day, ...]:
 
 def load_between(folder: Path, run_id: str) -> tuple[Between, ...]:
     """Agreement of every two people on pairs that both audited, of any two first where there are several."""
-    return remembered(folder, ("between people", run_id, as_of(folder)), lambda: _between(folder, run_id))
+    rows = asker(folder)("agreement.audited_between_people", {"run_id": run_id, "concept": None})
+    return _between(tuple(rows))
 
 
 def load_both(folder: Path, run_id: str, first: str, second: str) -> tuple[Both, ...]:
     """Drawn pairs that these two rated, widest apart first."""
-    return remembered(
-        folder,
-        ("rated by both", run_id, first, second, as_of(folder)),
-        lambda: read(folder, "team.both_rated", Both, run_id=run_id, first=first, second=second),
-    )
+    made = ("rated by both", run_id, first, second, load_n_plans(folder, run_id))
+
+    def rated() -> tuple[Both, ...]:
+        return read(folder, "team.both_rated", Both, run_id=run_id, first=first, second=second)
+
+    both = remembered(folder, made, rated, also=load_last_rating(folder))
+    known = frozenset(asker(folder)("review.known", {"run_id": run_id, "concept": None}))
+    return tuple(one for one in both if (one.concept, one.sample_id) not in known)
 
 
 def load_to_rate_blind(folder: Path, run_id: str, reviewer: str) -> frozenset[Key]:
@@ -136,9 +141,8 @@ def load_ratings(folder: Path, run_id: str) -> pyarrow.Table:
         return cursor.sql(query("team.ratings"), params={"run_id": run_id}).to_arrow_table()
 
 
-def _between(folder: Path, run_id: str) -> tuple[Between, ...]:
-    with connect(folder) as cursor:
-        rows = cursor.execute(query("agreement.audited_between_people"), {"run_id": run_id, "concept": None}).fetchall()
+@lru_cache(maxsize=8)
+def _between(rows: tuple[tuple[Any, ...], ...]) -> tuple[Between, ...]:
     by_two: dict[tuple[str, str], list[AuditedRow]] = {}
     for concept, arm, first, second, *rest in rows:
         by_two.setdefault((first, second), []).append((concept, arm, *rest))

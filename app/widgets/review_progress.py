@@ -6,6 +6,7 @@ from typing import Any, Final
 import streamlit as st
 
 from app.context import Context
+from app.data.later import later
 from app.data.memory import remembered
 from app.data.review import Desk, Standing
 from app.viewmodels.review import Pace
@@ -16,7 +17,7 @@ from engine.words import count, integer
 
 WISHED: Final = 0.2
 _EVERY: Final = 5
-"""Ratings after which the estimate is worked out anew: it reads every pair of the run."""
+"""Ratings after which the estimate is worked out anew, beside the screen: it reads every pair of the run."""
 
 
 def bar(desk: Desk, standing: Standing, pace: Pace | None) -> None:
@@ -36,10 +37,18 @@ def bar(desk: Desk, standing: Standing, pace: Pace | None) -> None:
 
 def precision(context: Context, standing: Standing) -> None:
     """How wide the audited gap's interval is, and how many ratings narrow it; not where it lies, which would not be blind."""
-    key = ("audit-precision", context.run.run_id, context.judge_id, standing.n_done // _EVERY)
+    folder, key = context.folder, ("audit-precision", context.run.run_id, context.judge_id)
+
+    def estimate() -> dict[str, Any]:
+        made = (*key, standing.n_done // _EVERY)
+        return remembered(folder, made, lambda: _estimate(folder, context.run.run_id, context.judge_id))
+
     try:
-        found = remembered(context.folder, key, lambda: _estimate(context.folder, context.run.run_id, context.judge_id))
+        found = later(folder, key, estimate).value
     except ExpectedError:
+        return
+    if found is None:
+        notices.note("How precisely the audited gap is known is being worked out.")
         return
     gap, more = found["overall"]["gap"]["samples"], found["more_ratings"]["samples"]
     if gap["low"] is None:

@@ -63,17 +63,25 @@ group by all
 order by day, reviewer;
 
 -- name: both_rated
--- Drawn pairs that two people rated, by their own latest audit rating that is not undone, widest apart first.
-with own as (
+-- Pairs that two people rated and that chance drew, by their own latest audit rating that is not undone, widest apart first. Those
+-- whose ratings are known (`review.known`) are among them. As `audit_pairs`, of these few pairs alone.
+with own as materialized (
     select concept, sample_id, reviewer, rating from ratings_by_reviewer where run_id = $run_id and source = 'audit'
+),
+rated as materialized (
+    select a.concept, a.sample_id, a.rating as first_rating, b.rating as second_rating
+    from own a
+    join own b on b.concept = a.concept and b.sample_id = a.sample_id
+    where a.reviewer = $first and b.reviewer = $second
 )
-select p.concept, p.sample_id, p.arm, a.rating as first_rating, b.rating as second_rating, substr(s.output, 1, 120) as excerpt
-from audit_pairs($run_id) p
-join own a on a.concept = p.concept and a.sample_id = p.sample_id and a.reviewer = $first
-join own b on b.concept = p.concept and b.sample_id = p.sample_id and b.reviewer = $second
-join samples s on s.sample_id = p.sample_id
-where p.is_audited
-order by abs(a.rating - b.rating) desc, p.concept, p.sample_id;
+select p.concept, p.sample_id, p.arm, r.first_rating, r.second_rating, substr(s.output, 1, 120) as excerpt
+from rated r
+join pairs p on p.run_id = $run_id and p.concept = r.concept and p.sample_id = r.sample_id
+join samples s on s.sample_id = r.sample_id
+join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+left join audit_probabilities a on a.run_id = p.run_id and a.quadrant = coalesce(c.quadrant, 'none') and a.arm = p.arm
+where coalesce(p.u < a.probability, true)
+order by abs(r.first_rating - r.second_rating) desc, p.concept, p.sample_id;
 
 -- name: to_rate_blind
 -- Pairs that lie before a reviewer now and that they have not rated.
