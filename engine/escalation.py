@@ -1,7 +1,8 @@
 """Escalation: give each concept as many pairs as it needs, step by step, and say why it stopped.
 
 For each step, of the concepts that are open: write the pairs that are missing, generate, capture, train, decide. Every
-decision is a row, so that a run killed anywhere goes on where it was, and a run that is done has nothing left to do.
+decision is a row, so that a run killed anywhere goes on where it was, and a run that is done has nothing left to do. In the
+end all lenses whose pool has grown since are trained again, so that those of a run rest on the same texts.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -87,6 +88,9 @@ def escalate(study: Path, config: StudyConfig, *, quiet: bool = False) -> Gradua
                 escalation.decide(step, open_now, progress)
             for task in set(bar.task_ids) - earlier:
                 bar.remove_task(task)
+        # What lenses share with those of others has changed since their own concept stopped.
+        if captured_layers(study, prepared):
+            escalation.train(concepts, bar)
     return escalation.graduation
 
 

@@ -22,6 +22,7 @@ from engine.pipeline import run
 from engine.stages.graduate import StepLens, step_rows
 from engine.stages.plan import RunPlan, make_plan
 from engine.stages.select import prepare_run
+from engine.stages.train import present_lens_ids
 from engine.stats.estimate import unknown
 from tests.support.command import Command
 from tests.support.hand_made import HAND_MADE, write_pack
@@ -39,7 +40,7 @@ SETTINGS: dict[str, Any] = {
     "max_new_tokens": 16,
     "folds": 3,
     "layers": (0, 2),
-    "lenses": ("logistic",),
+    "lenses": ("logistic", "lda"),
     "steps": STEPS,
     "target": 0.75,
     "falloff": (0.7,),
@@ -200,10 +201,30 @@ def test_lenses_of_other_settings_do_not_decide(escalated: Escalated, tmp_path: 
     run(study, change_config(escalated.config, {"folds": 2}), only=("train",), quiet=True)
     again = train_to_targets(study, escalated.config, quiet=True)
     assert again == first
-    assert len(rows(study, "select distinct lens_id from lenses where concept = 'gin' and layers = [0]")) > 1
+    assert (
+        len(
+            rows(
+                study,
+                "select distinct lens_id from lenses where concept = 'gin' and family = 'logistic' and layers = [0]",
+            )
+        )
+        > 1
+    )
     other = train_to_targets(study, change_config(escalated.config, {"folds": 2}), quiet=True)
     decided = rows(study, f"select concept, lens_id from graduation_steps where rule_hash = '{other.rule_hash}'")
     assert not {lens_id for _, lens_id in decided} & {lens_id for _, lens_id in deciding}
+
+
+def test_what_lenses_share_in_the_end_is_of_all_pairs_whenever_their_own_concept_stopped(escalated: Escalated) -> None:
+    with connect(escalated.study) as cursor:
+        run_id, families = escalated.graduation.run_id, escalated.config.lenses
+        own = present_lens_ids(cursor, run_id, escalated.config, families=families, layers=(0, 2))
+    trained = {lens_id for (lens_id,) in rows(escalated.study, "select lens_id from lenses")}
+    assert own <= trained
+    assert len(own) == len(CONCEPTS) * 4
+    # Shared discriminants of those who stopped first were trained before, too; others stay as they are.
+    stale = rows(escalated.study, "select family, lens_id from lenses")
+    assert {family for family, lens_id in stale if lens_id not in own and family != "logistic"} == {"lda"}
 
 
 def test_done_it_has_nothing_left_to_do(escalated: Escalated) -> None:
