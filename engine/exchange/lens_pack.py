@@ -195,6 +195,9 @@ def read_lens_file(file: Path, *, sha256: str | None = None) -> State:
 
 
 def _read_bytes(file: Path) -> bytes:
+    # A link to a device or a pipe has no end.
+    if file.exists() and not file.is_file():
+        raise LensPackError(f"{file} is no plain file.")
     try:
         return file.read_bytes()
     except FileNotFoundError as error:

@@ -7,6 +7,7 @@ finite numbers in the shapes of a lens is told in one sentence.
 import io
 import pickle
 import warnings
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,11 @@ def _read_safetensors(content: bytes, where: str) -> dict[str, Any]:
 def _read_torch(content: bytes, where: str) -> dict[str, Any]:
     import torch
 
-    told = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError)
+    faults = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
+    told = (*faults, OverflowError, MemoryError, zipfile.BadZipFile)
     try:
+        if _is_inflated(content):
+            raise _no_lens(where, "it is compressed, which no lens file is")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -89,18 +93,30 @@ def _read_torch(content: bytes, where: str) -> dict[str, Any]:
     return dict(found)
 
 
+def _is_inflated(content: bytes) -> bool:
+    """Whether it is an archive of more than its own bytes; PyTorch compresses nothing, and a few bytes can be made any number."""
+    packed = io.BytesIO(content)
+    if not zipfile.is_zipfile(packed):
+        return False
+    with zipfile.ZipFile(packed) as archive:
+        return sum(one.file_size for one in archive.infolist()) > len(content)
+
+
 def _numbers(tensor: Any, name: str, where: str) -> FloatArray:
-    """The tensor as an array, once it is sure to be one of plain, finite numbers."""
+    """The tensor as an array, once it is sure to be one of plain numbers that single precision holds."""
     import torch
 
-    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.layout != torch.strided:
+    plain = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+    is_tensor = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and not tensor.is_nested
+    if not is_tensor or tensor.dtype not in plain or tensor.device.type != "cpu":
         raise _no_lens(where, f"{name} is no tensor of floating-point numbers")
     # A few bytes can describe a tensor of any size, all of it the same number.
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise _no_lens(where, f"{name} is larger than what the file holds")
     values: FloatArray = tensor.detach().double().numpy()
-    if not np.isfinite(values).all():
-        raise _no_lens(where, f"{name} holds numbers that are not finite")
+    # Larger ones, in double precision, would make logits that are not finite.
+    if not (np.abs(values) <= np.finfo(np.float32).max).all():
+        raise _no_lens(where, f"{name} holds numbers that are not finite in single precision")
     return values
 
 

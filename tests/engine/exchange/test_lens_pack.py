@@ -5,8 +5,10 @@ import hashlib
 import io
 import json
 import math
+import os
 import pickle
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -474,6 +476,22 @@ def tensors(**changes: Any) -> dict[str, Any]:
     return found | {name.replace("__", "."): value for name, value in changes.items()}
 
 
+class Vast:
+    """A pickled object that asks for more memory than there is."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytearray, (10**15,)
+
+
+def compressed(content: bytes) -> bytes:
+    """The same archive, deflated."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as other:
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name))
+    return packed.getvalue()
+
+
 TORCH_FAULTS: dict[str, Callable[[Path], bytes]] = {
     "empty": lambda _: b"",
     "torn": lambda _: torch_bytes(tensors())[:900],
@@ -497,6 +515,18 @@ TORCH_FAULTS: dict[str, Callable[[Path], bytes]] = {
     "infinity": lambda _: torch_bytes(tensors(net__0__weight=torch.full((3, 32), math.inf))),
     "a small file of a huge tensor": lambda _: torch_bytes(tensors(net__0__weight=torch.ones(1).expand(2**20, 2**20))),
     "another width": lambda _: torch_bytes(tensors(net__0__weight=torch.ones(3, 31))),
+    "numbers that only double precision holds": lambda _: torch_bytes(
+        tensors(net__0__weight=torch.full((3, 32), 1e308, dtype=torch.float64))
+    ),
+    "a tensor without numbers": lambda _: torch_bytes(tensors(net__0__weight=torch.ones(3, 32, device="meta"))),
+    "numbers of four bits": lambda _: torch_bytes(
+        tensors(net__0__weight=torch.zeros(3, 32, dtype=torch.uint8).view(torch.float4_e2m1fn_x2))
+    ),
+    "nested": lambda _: torch_bytes(tensors(net__6__bias=torch.nested.nested_tensor([torch.ones(1)]))),
+    "more memory than there is": lambda _: torch_bytes(tensors(net__6__bias=Vast())),
+    "a small file that unpacks to a large one": lambda _: compressed(
+        torch_bytes(tensors(net__0__weight=torch.zeros(3, 2**16)))
+    ),
 }
 
 
@@ -518,6 +548,7 @@ def assert_told(error: LensPackError, *named: object) -> None:
     assert len(said) < 700
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("fault", TORCH_FAULTS)
 def test_a_production_file_that_is_no_lens_is_told_and_never_run(
     packs: dict[tuple[str, str], LensPack], tmp_path: Path, fault: str
@@ -575,6 +606,11 @@ def write_manifest(content: bytes) -> Edit:
     return lambda folder: (folder / "manifest.json").write_bytes(content)
 
 
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+    edit_lens(file=f"{file.parent.name}/{file.name}")(file.parent.parent)
+
+
 PACK_FAULTS: dict[str, tuple[Edit, str]] = {
     "no folder": (shutil.rmtree, "is no folder"),
     "nothing in it": (lambda folder: (shutil.rmtree(folder), folder.mkdir()), "neither manifest.json nor"),
@@ -597,6 +633,7 @@ PACK_FAULTS: dict[str, tuple[Edit, str]] = {
     "a threshold that is no number": (edit_lens(threshold=math.nan), "lenses.0.threshold"),
     "a negative layer": (edit_lens(layer=-1), "lenses.0.layer"),
     "another hash": (edit_lens(sha256="0" * 64), "is not as it was written"),
+    "a pipe without an end": (lambda folder: pipe(folder / "layer0/pipe.safetensors"), "is no plain file"),
 }
 
 
