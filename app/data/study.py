@@ -82,7 +82,7 @@ class Profile:
     concept: str
     quadrant: str | None
     quadrant_reason: str | None
-    n_senses: int
+    n_senses: int | None
     n_siblings: int | None
     sibling_count: str
     pack_layer: int | None = None

@@ -129,7 +129,7 @@ def _point(profile: Profile, name: str, finding: Finding, results: Mapping[str, 
     return MapPoint(
         concept=profile.concept,
         name=name,
-        n_senses=profile.n_senses,
+        n_senses=profile.n_senses or 0,
         n_siblings=profile.n_siblings or 0,
         quadrant=profile.quadrant,
         reason=profile.quadrant_reason,

@@ -81,7 +81,7 @@ def chosen_labels(profiles: Sequence[Profile], names: Mapping[str, str]) -> tupl
     """Names of the run's concepts with their counts, those of equal counts in one label."""
     at: dict[tuple[int, int], list[str]] = defaultdict(list)
     for profile in profiles:
-        if profile.n_siblings is not None:
+        if profile.n_senses is not None and profile.n_siblings is not None:
             at[profile.n_senses, profile.n_siblings].append(names.get(profile.concept, profile.concept))
     return tuple((", ".join(found), *counts) for counts, found in at.items())
 

@@ -21,10 +21,15 @@ group by all
 order by all;
 
 -- name: quadrants
--- The run's concepts in their order, with counts, quadrant and pack layer (null where the run's pack does not hold them).
-select r.concept, r.quadrant, r.quadrant_reason, r.n_senses, r.n_siblings, r.sibling_count, c.pack_layer
+-- The run's concepts in their order, with counts, quadrant and pack layer (null where the run's pack does not hold them). A pack
+-- that was made of imported texts alone says that it counts no senses; its noughts are unknown.
+select
+    r.concept, r.quadrant, r.quadrant_reason,
+    case when starts_with(p.senses_mean, 'not counted') then null else r.n_senses end as n_senses,
+    r.n_siblings, r.sibling_count, c.pack_layer
 from run_concepts r
 join runs u on u.run_id = r.run_id
+join packs p on p.pack_hash = u.pack_hash
 left join concepts c on c.pack_hash = u.pack_hash and c.concept = r.concept
 where r.run_id = $run_id
 order by r.position;

@@ -103,13 +103,18 @@ def test_an_imported_study_shows_its_published_gaps_and_the_f1_of_others_as_thei
     files = write_artifacts(tmp_path / "artifacts", published_rows())
     assert lensgap("import", "artifacts", files, "--into", tmp_path / "study").status == 0
     page = tmp_path / "report.md"
-    assert lensgap("report", tmp_path / "study", "--form-rule", "study", "--markdown", page).status == 0
+    reported = lensgap("report", tmp_path / "study", "--form-rule", "study", "--markdown", page, "--json")
+    # The files count neither: none is 0.
+    counts = {(one["n_senses"], one["n_siblings"]) for one in json.loads(reported.stdout)["concepts"]}
+    assert counts == {(None, None)}
     text = page.read_text(encoding="utf-8")
     for group, means in RELEVANCE.items():
         name = "overall" if group == "Overall" else f"quadrant {group}"
         positive, negative, gap = (value.removesuffix("/5") for value in means)
         shown = rf"^\| {name} \| \d+ \| {positive} n \d+ \| {negative} n \d+ \| {gap} "
         assert re.search(shown, text, re.MULTILINE), name
+    assert "senses: the pack counts none" in text
+    assert "number of their senses or siblings is unknown: BayesianRiskReasoning" in text
     assert "### Reported by others, not ours" in text
     for concept, f1 in CONCEPTS["A"].items():
         assert f"| {concept} | A | {f1:.2f} |" in text

@@ -51,7 +51,7 @@ def gap_section(report: Json, facts: StudyFacts) -> Section:
     if report["overall"]["gap"] is not None:
         blocks.append(_gap_chart(found))
     blocks.append(_group_table(found))
-    points = [map_point({**one, "n_siblings": one["n_siblings"] or 0}, facts) for one in report["concepts"]]
+    points = [map_point(one, facts) for one in report["concepts"]]
     if any(point.gap.value is not None for point in points):
         blocks.append(_forest(points))
     blocks.append(_concept_table(report, facts))
@@ -192,7 +192,7 @@ def _concept_cells(one: Json, facts: StudyFacts) -> tuple[Cell, ...]:
     return (
         words(name, note=_term(one["concept"], facts)),
         quadrant_cell(one["quadrant"], why=f"no quadrant: {one['quadrant_reason']}"),
-        counted(one["n_senses"]),
+        counted(one["n_senses"], why="senses: the pack counts none"),
         counted(one["n_siblings"], why="siblings: the pack has no parent for the concept"),
         estimated(one["gap_within_ratings"], of="gap: "),
         estimated(one["topicality"], of="among good texts: "),

@@ -29,30 +29,36 @@ _MAP_PX: Final = 520
 
 def map_section(report: Json, facts: StudyFacts) -> Section:
     """The quadrant map with who is in each quadrant."""
-    points = [map_point(one, facts) for one in report["concepts"] if one["n_siblings"] is not None]
+    points = [map_point(one, facts) for one in report["concepts"] if _is_counted(one)]
     blocks: list[Block] = [Paragraph(QUADRANT)]
     if points:
         blocks.append(_map(points, report, facts))
-    unplaced = [facts.name(one["concept"]) for one in report["concepts"] if one["n_siblings"] is None]
+    unplaced = [facts.name(one["concept"]) for one in report["concepts"] if not _is_counted(one)]
     if unplaced:
         shown = (
             joined(unplaced[:12])
             if len(unplaced) <= 12
             else f"{', '.join(unplaced[:12])} and {len(unplaced) - 12} more"
         )
-        blocks.append(Paragraph(f"Not on the map, for the number of their siblings is unknown: {shown}.", "note"))
+        blocks.append(
+            Paragraph(f"Not on the map, for the number of their senses or siblings is unknown: {shown}.", "note")
+        )
     blocks.append(_members(report))
     return Section("map", "Where the concepts lie", tuple(blocks))
 
 
+def _is_counted(one: Json) -> bool:
+    return one["n_senses"] is not None and one["n_siblings"] is not None
+
+
 def map_point(one: Json, facts: StudyFacts) -> MapPoint:
-    """A concept of the report as a point of the map and the forest."""
+    """A concept of the report as a point of the map and of the forest, which asks for no counts: unknown ones are 0 there."""
     gap = as_estimate(one["gap_within_ratings"])
     return MapPoint(
         concept=one["concept"],
         name=facts.name(one["concept"]),
-        n_senses=one["n_senses"],
-        n_siblings=one["n_siblings"],
+        n_senses=one["n_senses"] or 0,
+        n_siblings=one["n_siblings"] or 0,
         quadrant=one["quadrant"],
         reason=one["quadrant_reason"],
         gap=gap,
