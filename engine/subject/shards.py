@@ -23,6 +23,7 @@ from engine.errors import ActivationsError, ExpectedError, StudyFull, StudyUnrea
 
 FloatArray = NDArray[np.float32]
 ShardDtype = Literal["float16", "float32"]
+_DTYPES = ("F16", "F32", "F64")
 AGAIN = "Capture what is lost again: lensgap capture."
 
 
@@ -155,15 +156,27 @@ def read_vectors(
     return np.stack([found[position] for position in range(len(wanted))])
 
 
+def _sample_ids(metadata: Mapping[str, str]) -> frozenset[str]:
+    """The samples that a shard says it was written for; none where it does not say."""
+    try:
+        found = json.loads(metadata.get("sample_ids", "[]"))
+    except (ValueError, RecursionError):
+        return frozenset()
+    return frozenset(one for one in found if isinstance(one, str)) if isinstance(found, list) else frozenset()
+
+
 def _read_rows(file: Path, tensor: str, rows: Sequence[int], belong: set[str] | None) -> list[FloatArray]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="numpy") as opened:
-            if belong and not belong <= set(json.loads((opened.metadata() or {}).get("sample_ids", "[]"))):
+            if belong and not belong <= _sample_ids(opened.metadata() or {}):
                 raise ActivationsError(f"{file} holds activations of other samples than were stored there.", hint=AGAIN)
             part = opened.get_slice(tensor)
-            n = part.get_shape()[0]
+            n, *width = part.get_shape()
+            if len(width) != 1 or part.get_dtype() not in _DTYPES:
+                said = f"{tensor} of shape {[n, *width]} and type {part.get_dtype()}, which are no activations of ours"
+                raise ActivationsError(f"{file} holds {said}.", hint=AGAIN)
             if max(rows) >= n:
                 raise ActivationsError(f"{file} holds {n} activations, and row {max(rows)} is asked for.", hint=AGAIN)
             return [np.asarray(part[row : row + 1][0], dtype=np.float32) for row in rows]
