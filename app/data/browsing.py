@@ -122,6 +122,13 @@ def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **valu
     return answer
 
 
+def ask_if_held(folder: Path, run_id: str, judge_id: str, name: str, **values: Any) -> Answer | None:
+    """As `ask` of a run with a judge's ratings, where its pairs are in memory already; None where they are not."""
+    held = Asked(run_id, judge_id)
+    index = _indexes.get((folder, held))
+    return ask(folder, held, name, **values) if index is not None and index.work is not None else None
+
+
 def prepare(folder: Path, run_id: str, judge_id: str) -> None:
     """Have the index of a large study made before somebody waits for it, by a thread of its own."""
     held = Asked(run_id, judge_id)

@@ -17,7 +17,7 @@ from app.data.memory import remembered, unchanged
 from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
-from app.data.samples import Filters, Sort, load_page
+from app.data.samples import Filters, Sort, load_first
 from db import connect, insert, query, transaction
 from db.rows import LeaseRow, MarkRow, RatingSource
 from engine.exchange.audit_planning import Wish, build_plan
@@ -273,8 +273,8 @@ def _items(folder: Path, name: str, **chosen: str) -> tuple[Item, ...]:
 
 def _filtered(desk: Desk) -> tuple[Item, ...]:
     where = (desk.folder, desk.run_id, desk.judge_id, desk.filters)
-    page = load_page(*where, number=1, sort=desk.sort, form_rule=desk.form_rule, n_rows=FILTERED)
-    return tuple(Item(row.concept, row.sample_id) for row in page.rows)
+    rows = load_first(*where, sort=desk.sort, form_rule=desk.form_rule, n_rows=FILTERED)
+    return tuple(Item(row.concept, row.sample_id) for row in rows)
 
 
 def _drawn(desk: Desk) -> _Drawn:

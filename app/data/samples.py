@@ -194,16 +194,28 @@ def load_page(
     n_total = load_facets(*run, filters, form_rule=form_rule, lens_ids=lens_ids, with_concepts=False)["all"][""]
     n_pages = max(1, -(-n_total // n_rows))
     number = min(max(1, number), n_pages)
-    bounds: dict[str, Any] = {"n_rows": n_rows, "n_skipped": (number - 1) * n_rows}
+    asked = {"form_rule": form_rule, "n_rows": n_rows, "n_skipped": (number - 1) * n_rows}
+    shown = _load_rows(run, filters, sort=sort, lens_ids=lens_ids, asked=asked)
+    return PairPage(shown, number, n_pages, n_total)
+
+
+def load_first(
+    folder: Path, run_id: str, judge_id: str, filters: Filters, *, sort: Sort, form_rule: str, n_rows: int
+) -> tuple[PageRow, ...]:
+    """The first pairs that pass the filters, not counting how many do."""
+    asked = {"form_rule": form_rule, "n_rows": n_rows, "n_skipped": 0}
+    return _load_rows((folder, run_id, judge_id), filters, sort=sort, lens_ids=(), asked=asked)
+
+
+def _load_rows(
+    run: tuple[Path, str, str], filters: Filters, *, sort: Sort, lens_ids: Sequence[str], asked: dict[str, Any]
+) -> tuple[PageRow, ...]:
     # The run's order needs no look at all pairs.
     name = "samples.first" if sort == "run" else "samples.page"
-    if sort != "run":
-        bounds["sort"] = sort
-    rows = _asked(*run, name, filters, lens_ids, form_rule=form_rule, **bounds)
+    rows = _asked(*run, name, filters, lens_ids, **asked | ({} if sort == "run" else {"sort": sort}))
     wanted = {"sample_ids": [row["sample_id"] for row in rows], "text": filters.text}
-    texts = {text.sample_id: text for text in read(folder, "samples.excerpts", _Text, **wanted)} if rows else {}
-    shown = tuple(PageRow(**(asdict(texts[row["sample_id"]]) | row)) for row in rows)
-    return PairPage(shown, number, n_pages, n_total)
+    texts = {text.sample_id: text for text in read(run[0], "samples.excerpts", _Text, **wanted)} if rows else {}
+    return tuple(PageRow(**(asdict(texts[row["sample_id"]]) | row)) for row in rows)
 
 
 def load_facets(

@@ -1,13 +1,14 @@
 """Everything about one concept: what it means, how its arms are rated, what its lenses reach, and what they could."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from app import context, data, state, theme
 from app.context import Context
 from app.data.growth import load_neighbours, load_steps
+from app.data.samples import load_first
 from app.viewmodels import overview
 from app.widgets import growth, markup, measures, notices, panels, reported, rows, sidebar, since
 from engine import words
@@ -179,7 +180,8 @@ def _samples(here: Context, name: str, finding: Finding) -> None:
 def _arm(here: Context, name: str, arm: str, sort: data.Sort, n: int) -> None:
     """The arm's most doubtful samples: positives from the lowest rating, negatives from the highest."""
     run_id, chosen = here.run.run_id, data.Filters(concept=name, arm=arm)
-    page = data.load_page(here.folder, run_id, here.judge_id, chosen, number=1, sort=sort, form_rule=here.form_rule)
+    asked: dict[str, Any] = {"sort": sort, "form_rule": here.form_rule, "n_rows": _SHOWN}
+    shown = load_first(here.folder, run_id, here.judge_id, chosen, **asked)
     st.page_link(
         "screens/samples.py",
         label=f"All {n} {arm}s, {sort} rating first",
@@ -187,7 +189,7 @@ def _arm(here: Context, name: str, arm: str, sort: data.Sort, n: int) -> None:
         query_params=state.link(concept=name, arm=arm, sort=sort),
     )
     with st.container(key=f"list-{arm}", gap=None):
-        for i, row in enumerate(page.rows[:_SHOWN]):
+        for i, row in enumerate(shown):
             if rows.row(f"{arm}-{i}", row, named=False):
                 opened = state.link(concept=name, arm=arm, sort=sort, open=rows.address(row))
                 st.switch_page("screens/samples.py", query_params=opened)

@@ -265,6 +265,25 @@ from filtered(
 where (failing & ~8192) = 0
 group by concept;
 
+-- name: counts
+-- In memory: what `findings.counts` counts of one concept.
+select
+    concept, arm, nullif(form, 'none') as form,
+    count(*) as n_samples,
+    count(*) filter (bin = 1) as n_1,
+    count(*) filter (bin = 2) as n_2,
+    count(*) filter (bin = 3) as n_3,
+    count(*) filter (bin = 4) as n_4,
+    count(*) filter (bin = 5) as n_5,
+    coalesce(round(sum(verdict - bin), 9), 0) as off_total,
+    coalesce(round(sum((verdict - bin) * (verdict + bin)), 9), 0) as off_squares
+from filtered(
+    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, $text
+)
+where concept = $concept
+group by all
+order by all;
+
 -- name: excerpts
 -- Texts of the pairs of a page: they weigh more than all the rest, so that only these are read.
 select

@@ -158,8 +158,15 @@ def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
     assert (correction.judge_bin, correction.override_rating, correction.reason) == (1, 5, "why")
 
 
-def test_counts_that_are_kept_follow_every_rating_and_new_work(study: Path) -> None:
-    from app.data import memory
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_counts_that_are_kept_follow_every_rating_and_new_work(
+    study: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    from app.data import browsing, memory
+
+    # Counts of one concept are taken from the pairs in memory where a list has put them there.
+    monkeypatch.setattr(browsing, "_ALL_BELOW", 0 if in_memory else browsing._ALL_BELOW)
+    told = [browsing.ask_if_held(study, RUN, JUDGE, "samples.counts", concept="", form_rule="loop")]
 
     def kept_and_fresh() -> tuple[object, object]:
         kept = data.load_counts(study, RUN, JUDGE, form_rule="loop")
@@ -179,6 +186,8 @@ def test_counts_that_are_kept_follow_every_rating_and_new_work(study: Path) -> N
         kept, fresh = kept_and_fresh()
         assert kept == fresh
     assert kept == before
+    told.append(browsing.ask_if_held(study, RUN, JUDGE, "samples.counts", concept="", form_rule="loop"))
+    assert [one is None for one in told] == [True, not in_memory]
     with connect(study) as cursor:
         cursor.execute("delete from judgments where concept = ?", [rows[0].concept])
     kept, fresh = kept_and_fresh()
