@@ -16,12 +16,13 @@ import duckdb
 from db import connect, query
 from engine.errors import ArtifactsError, LensPackError
 from engine.exchange.artifacts import NO_PROMPT, NO_RATING
-from engine.exchange.artifacts_files import JUDGMENT_FIELDS, SAMPLE_FIELDS
+from engine.exchange.artifacts_files import JUDGMENT_FIELDS, SAMPLE_FIELDS, TEXT_FIELDS
 from engine.exchange.artifacts_methodology import Facts, methodology
 from engine.exchange.artifacts_read import ANALYSIS, CUT, JUDGMENTS, SAMPLES
 from engine.exchange.new_folder import new_folder
 from engine.exchange.report import build_report, find_run
 from engine.exchange.reported import load_reported
+from engine.exchange.spreadsheets import guarded
 
 METHODOLOGY = "METHODOLOGY.md"
 MEASURES = ("f1", "precision", "recall")
@@ -133,10 +134,11 @@ def _write_json(file: Path, rows: Iterable[Json]) -> None:
 
 
 def _write_csv(file: Path, rows: Iterable[Json], measures: Measures, columns: Sequence[str]) -> None:
-    """The table, prompts and responses cut, and each concept's measures in all of its rows."""
+    """The table: prompts and responses cut, a concept's measures in all of its rows, no text that a spreadsheet would run."""
     with file.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.DictWriter(opened, [*SAMPLE_FIELDS, *JUDGMENT_FIELDS, *columns], restval="")
         writer.writeheader()
         for row in rows:
-            cut = {name: row[name][:CUT] for name in ("prompt", "response")}
-            writer.writerow(row | cut | measures.get(row["concept"], {}))
+            cut = row | {name: row[name][:CUT] for name in ("prompt", "response")}
+            texts = {name: guarded(cut[name]) for name in TEXT_FIELDS if cut[name] is not None}
+            writer.writerow(cut | texts | measures.get(row["concept"], {}))

@@ -24,9 +24,12 @@ from engine.exchange.artifacts import (
     checked_text,
     shown,
 )
+from engine.exchange.spreadsheets import unguarded
 
 SAMPLE_FIELDS = ("concept", "quadrant", "sample_type", "prompt", "response")
 JUDGMENT_FIELDS = ("inferred_topic", "relevance_rating", "relevance_explanation")
+TEXT_FIELDS = ("concept", "prompt", "response", "inferred_topic", "relevance_explanation")
+"""Those that a CSV file guards against spreadsheets."""
 MEASURE = re.compile(r"(probe|lens)_(f1|precision|recall)")
 Entry = Mapping[str, Any]
 
@@ -191,8 +194,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
 
 
 def _typed(entry: Entry) -> dict[str, Any]:
-    """A CSV row with nulls for empty cells and numbers for ratings, as far as they are such."""
-    typed = {name: _TOO_FEW if value is None else value for name, value in entry.items()}
+    """A CSV row with nulls for empty cells, numbers for ratings as far as they are such, and texts as they were written."""
+    typed: dict[str, Any] = {name: _TOO_FEW if value is None else value for name, value in entry.items()}
+    typed |= {name: unguarded(typed[name]) for name in TEXT_FIELDS if isinstance(typed[name], str)}
     for name in ("quadrant", *JUDGMENT_FIELDS):
         if typed[name] == "":
             typed[name] = None

@@ -208,7 +208,7 @@ def _limits() -> list[str]:
         "- Ratings are a judge's, and it may be wrong; only an audit by blind ratings of drawn pairs says how far.",
         "- Intervals of quadrants rest on few concepts, and are too narrow below about eight.",
         "- `analysis.csv` cuts prompts and responses to 200 characters; the JSON files hold them whole.",
-        "- The texts are a model's, as it wrote them: a spreadsheet may take one that begins with = for a formula.",
+        "- The texts are a model's. In `analysis.csv` one that a spreadsheet may run as a formula has an apostrophe before it.",
         "",
     ]
 

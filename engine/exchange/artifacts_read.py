@@ -6,7 +6,7 @@ Rows of two files are paired by order within those of equal concept, arm, prompt
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.errors import ArtifactsError
@@ -19,6 +19,7 @@ from engine.exchange.artifacts import (
     settle,
 )
 from engine.exchange.artifacts_files import FileRow, FileRows, read_csv, read_json
+from engine.exchange.spreadsheets import bare
 
 SAMPLES, JUDGMENTS, ANALYSIS = "samples.json", "judgments.json", "analysis.csv"
 CUT = 200
@@ -57,7 +58,8 @@ def read_artifacts(folder: Path, *, skip_bad: bool = False) -> Imported:
     elif table:
         judgments = [row.judgment if row else None for row in partners]
         found.notices.append(f"{JUDGMENTS} is missing: ratings, topics and explanations are those of {ANALYSIS}")
-    reported = _reported(table, [row for row in partners if row], found) if table else ()
+    told = [replace(other, concept=row.concept) for row, other in zip(rows, partners, strict=True) if other]
+    reported = _reported(table, told, found) if table else ()
     found.notices += settle(found.problems, skip_bad=skip_bad)
     if not rows:
         raise ArtifactsError(f"{folder / SAMPLES} holds no sound row.")
@@ -132,18 +134,18 @@ def _partners(
 
 
 def _whole_key(row: FileRow, *, text_key: Callable[[str], str] = str) -> Key:
-    return row.concept, row.arm, text_key(row.prompt), text_key(row.response)
+    return text_key(row.concept), row.arm, text_key(row.prompt), text_key(row.response)
 
 
 def _start(text: str) -> str:
-    """What `analysis.csv` holds of a text."""
-    return _lines(text[:CUT])
+    """What `analysis.csv` holds of a text, whether or not it was guarded against spreadsheets."""
+    return bare(_lines(text[:CUT]))
 
 
 def _cell(cell: str) -> str:
     """A cell of `analysis.csv`, as long as it should be, whatever line ends the file was given on its way."""
     lines = _lines(cell)
-    return lines if len(lines) <= CUT else _start(cell)
+    return bare(lines) if len(lines) <= CUT else _start(cell)
 
 
 def _lines(text: str) -> str:
@@ -169,7 +171,7 @@ def _check_agreement(
 
 def _agrees(cell: str | None, text: str | None) -> bool:
     """Whether a cell is the text, or its first characters."""
-    return _lines(cell or "") == _lines(text or "") or _cell(cell or "") == _start(text or "")
+    return bare(_lines(cell or "")) == bare(_lines(text or "")) or _cell(cell or "") == _start(text or "")
 
 
 def _reported(table: FileRows, rows: Iterable[FileRow], found: _Found) -> tuple[ReportedMeasure, ...]:

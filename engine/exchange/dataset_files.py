@@ -10,11 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
+from engine.exchange.spreadsheets import RUNS
+
 Format = Literal["datasets", "parquet", "csv"]
 BATCH_ROWS: Final = 10_000
 SHARD_ROWS: Final = 500_000
 """Rows of a file in a `datasets` folder; the other formats have one file a table."""
-FORMULA: Final = r"^[=+\-@＝＋－＠\t\r\n']"
+FORMULA: Final = rf"^[{RUNS}']"
 """What a spreadsheet may take for a formula, and the apostrophe itself: taking one leading apostrophe away restores each text."""
 
 

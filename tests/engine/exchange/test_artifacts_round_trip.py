@@ -1,5 +1,6 @@
 """Any artifacts go in and out without loss, people's verdicts go out where asked, and reported values stay theirs."""
 
+import csv
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ FILES = ("samples.json", "judgments.json", "analysis.csv")
 QUADRANTS = {"gin": "A", 'a "quoted", term': None, "-1": "D", "日本": "B"}
 # A prompt is a text or nothing; what stands for nothing in the database is no prompt that anybody writes.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
-    ["", "\r\n", "=1+1", "\x00", "NA"]
+    ["", "\r\n", "=1+1", "'=1+1", "''-x", "'quoted'", "@" * 300, "\x00", "NA"]
 )
 MAYBE = st.none() | TEXTS
 
@@ -61,6 +62,9 @@ def test_whatever_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, gi
         assert all(one[name] is None for one in given_rows for name in JUDGED)
     again = store(study, read_artifacts(folder / "out"), Origin())
     assert (again.run_id, again.is_new) == (run, False)
+    with (folder / "out" / FILES[2]).open(encoding="utf-8", newline="") as table:
+        cells = [cell for one in csv.DictReader(table) for cell in one.values()]
+    assert not any(cell.startswith(tuple("=+-@\t\r\n")) for cell in cells)
 
 
 def rows_of(file: Path) -> Any:
@@ -147,3 +151,18 @@ def test_a_cell_of_half_a_file_ends_the_import(tmp_path: Path) -> None:
     (folder / FILES[1]).write_text(text[: len(text) // 2], "utf-8")
     with pytest.raises(ArtifactsError, match=r"judgments\.json is not JSON"):
         read_artifacts(folder, skip_bad=True)
+
+
+def test_a_table_alone_gives_back_topics_that_were_guarded_against_spreadsheets(tmp_path: Path) -> None:
+    said = ["=1+1", "'=1+1", "''+x", "'quoted'", "\ttab", "plain", "＝SUM(A1)", None]
+    given_rows = [
+        one | {"inferred_topic": text, "response": f"{text}" * 9, "prompt": f"{text}{number}"}
+        for number, (one, text) in enumerate(zip(published_rows(), said, strict=False))
+    ]
+    made = write_artifacts(tmp_path / "in", given_rows)
+    # Tables that others wrote guard nothing, and are read as they are.
+    assert [sample.judgment and sample.judgment.topic for sample in read_artifacts(made).samples] == said
+    run = store(tmp_path / "study", read_artifacts(made), Origin()).run_id
+    export_artifacts(tmp_path / "study", tmp_path / "out", run_id=run)
+    (tmp_path / "out" / FILES[1]).unlink()
+    assert [sample.judgment and sample.judgment.topic for sample in read_artifacts(tmp_path / "out").samples] == said
