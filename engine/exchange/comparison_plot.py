@@ -1,5 +1,7 @@
 """A plot of a comparison of several sides with one: as a page that needs no network, or as an image."""
 
+import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import plotly.graph_objects as go
 from engine.errors import ExpectedError
 from engine.exchange.comparison_table import CHANGE_TITLES
 from engine.exchange.report_files import write_text
+from engine.exchange.report_html.page import content_policy
 from engine.exchange.report_plots import write_images
 from engine.exchange.told_comparisons import Told, overview, side_names
 from engine.figures.changes import ConceptChange, Panel, change_panels
@@ -60,12 +63,13 @@ def _concepts(told: Told, measure: Measure) -> tuple[ConceptChange, ...]:
 
 
 def _page(made: go.Figure, base: str) -> str:
-    import html
-
+    """The plot as a page that may run its own scripts, by their hashes, and ask for nothing."""
     chart = made.to_html(full_html=False, include_plotlyjs=True, config={"displayModeBar": False, "responsive": True})
     said = html.escape(base)
+    policy = content_policy(re.findall(r"<script[^>]*>(.*?)</script>", chart, re.DOTALL))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>Differences from {said}</title></head>\n"
         '<body style="max-width: 960px; margin: 2rem auto; padding: 0 1rem; font-family: system-ui, sans-serif">\n'
         f"<h1>Differences from {said}</h1>\n"

@@ -1,7 +1,10 @@
 """Comparisons of runs and of lenses: what is matched, what is found (against scipy), what is kept, and what is refused."""
 
 import json
+import re
+from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
@@ -410,6 +413,12 @@ def test_the_plot_is_one_page_without_a_network_in_which_names_are_only_text(tmp
     assert "<h1>Differences from &lt;b&gt;x</h1>" in page
     assert "<script>gin" not in page
     assert '<script src="http' not in page
+    policy = page.split('http-equiv="Content-Security-Policy" content="')[1].partition('"')[0]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL)
+    assert set(re.findall(r"'sha256-(.*?)'", policy)) == {
+        b64encode(sha256(s.encode()).digest()).decode() for s in scripts
+    }
     wrong = lensgap("compare", "runs", study, "--plot", tmp_path / "plot.pdf")
     assert (wrong.status, "names no kind of plot" in wrong.stderr) == (1, True)
 
