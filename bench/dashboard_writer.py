@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from db import connect, insert, transaction
+from db.patience import patient
 from db.rows import JudgmentRow
 
 BATCH: Final = 40
 PAUSE_S: Final = 1.0
-_PATIENCE_S: Final = 300.0
-"""A run gives up after fifteen seconds; here that would end the measurement of what made it wait."""
 
 _PENDING: Final = """
 select p.concept, p.sample_id
@@ -28,7 +27,7 @@ def write(study: Path, run_id: str, judge_id: str) -> None:
     with connect(study) as cursor:
         pending = cursor.execute(_PENDING, {"run_id": run_id, "judge_id": judge_id}).fetchall()
     for number, first in enumerate(range(0, len(pending), BATCH)):
-        with transaction(study, wait_s=_PATIENCE_S) as cursor:
+        with transaction(study) as cursor:
             insert(cursor, [_vote(judge_id, *pair, rating=1 + number % 5) for pair in pending[first : first + BATCH]])
         time.sleep(PAUSE_S)
 
@@ -39,4 +38,6 @@ def _vote(judge_id: str, concept: str, sample_id: str, *, rating: Any) -> Judgme
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), *sys.argv[2:])
+    # A run waits for the dashboard as long.
+    with patient(lambda sentence: print(sentence, file=sys.stderr, flush=True)):
+        write(Path(sys.argv[1]), *sys.argv[2:])

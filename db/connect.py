@@ -18,9 +18,9 @@ import duckdb
 from db import failures
 from db.errors import ExpectedError, StudyFull, StudyUnreadable
 from db.lending import Lender, open_database
+from db.patience import patience
 
 DATABASE = "study.duckdb"
-WAIT_S = 15.0
 
 _lenders: dict[Path, Lender] = {}
 _lenders_lock = threading.Lock()
@@ -43,15 +43,15 @@ def create_study(folder: Path) -> None:
 
 
 @contextmanager
-def connect(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(folder: Path, *, wait_s: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lend a cursor on the study's database, in autocommit; for reading.
 
     Raises StudyMissing, StudyUnreadable, StudyFull, or StudyLocked when another process keeps the database for `wait_s`
-    seconds.
+    seconds, else for as long as this process is patient.
     """
     lender = _lender(folder)
     with _stoppable():
-        cursor = lender.borrow(wait_s=wait_s)
+        cursor = lender.borrow(patience(wait_s))
     broken = False
     try:
         with _stoppable():
@@ -77,13 +77,13 @@ def _stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def transaction(folder: Path, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+def transaction(folder: Path, *, wait_s: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lend a cursor inside a transaction that is committed at the end, and rolled back on any exception.
 
     Transactions of one process run one after the other, so that two threads that add the same row never conflict.
     Raises what `connect` raises.
     """
-    with connect(folder, wait_s=wait_s) as cursor, _only_writer(folder, wait_s=wait_s):
+    with connect(folder, wait_s=wait_s) as cursor, _only_writer(folder, wait_s=patience(wait_s).wait_s):
         cursor.execute("begin")
         try:
             yield cursor

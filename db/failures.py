@@ -59,6 +59,14 @@ def locked(holder: str | None, *, file: Path, wait_s: float) -> StudyLocked:
     )
 
 
+def waiting(holder: str | None, *, file: Path, waited_s: float, longest_s: float) -> str:
+    """What is said while a peer has the database and this process waits on."""
+    return (
+        f"Waiting for {file}: {holder or 'another process of Lensgap'} has had it for {waited_s:g} s. "
+        f"Nothing is lost; this goes on for at most {longest_s:g} s."
+    )
+
+
 def this_process() -> str:
     """How a holder is called that is this process."""
     return f"this process itself (PID {os.getpid()})"

@@ -3,8 +3,9 @@
 DuckDB lets one process have a database file open. All processes are peers here: each opens the file when a thread asks for a
 cursor and it is this process's turn (see `waiting`), retries at jittered intervals while another process has it, and closes
 it when no cursor was out for `IDLE_S`. A process under steady load stops lending after `TURN_S` when a peer waits, or after
-`LONGEST_S` in any case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`. A thread
-that has a cursor may always borrow another one, for it would otherwise wait for itself.
+`LONGEST_S` in any case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`; where a peer
+waits, not before that has had its turn, for on a busy machine it may take longer to notice (`STEP_BACK_S` at most, for it may
+stand still). A thread that has a cursor may always borrow another one, for it would otherwise wait for itself.
 
 All state is guarded by one condition, whose waits are what lets threads of one process take turns.
 """
@@ -20,6 +21,7 @@ import duckdb
 from db import failures
 from db.errors import StudyMissing, StudyUnreadable
 from db.migrate import migrate
+from db.patience import Patience
 from db.waiting import Turn, WaitingLine
 
 IDLE_S = 0.15
@@ -27,6 +29,7 @@ IDLE_POLL_S = 0.02
 TURN_S = 0.25
 LONGEST_S = 2.0
 YIELD_S = 0.05
+STEP_BACK_S = 1.0
 RETRY_S = (0.004, 0.02)
 
 # Closing folds the log into the file (10 ms at a million pairs); every later opening would replay it (150 ms at 2 MB).
@@ -52,20 +55,20 @@ class Lender:
         self._broken = False
         self._borrowers: dict[int, int] = {}  # thread by id of its cursor
         self._n_waiting = 0
-        self._opened_at = self._returned_at = self._retry_at = 0.0
+        self._opened_at = self._returned_at = self._retry_at = self._back_at = 0.0
         self._holder: str | None = None  # of the database when it was last refused
+        self._is_peers = False  # whether that takes turns
         self.write_lock = threading.RLock()
 
-    def borrow(self, *, wait_s: float) -> duckdb.DuckDBPyConnection:
+    def borrow(self, patience: Patience) -> duckdb.DuckDBPyConnection:
         """A cursor of the calling thread's own, to be given back with `give_back`.
 
-        Raises StudyMissing, StudyUnreadable, StudyFull, or StudyLocked after `wait_s` seconds.
+        Raises StudyMissing, StudyUnreadable, StudyFull, or StudyLocked when the patience is over.
         """
-        deadline = time.monotonic() + wait_s
         with self._changed:
             self._n_waiting += 1
             try:
-                connection = self._wait_for_connection(deadline, wait_s)
+                connection = self._wait_for_connection(patience)
             finally:
                 self._n_waiting -= 1
                 if not self._n_waiting:
@@ -104,13 +107,23 @@ class Lender:
         self._turn.forget()
         self._line.forget()
 
-    def _wait_for_connection(self, deadline: float, wait_s: float) -> duckdb.DuckDBPyConnection:
+    def _wait_for_connection(self, patience: Patience) -> duckdb.DuckDBPyConnection:
+        started = time.monotonic()
+        deadline = started + patience.wait_s
         while (connection := self._lendable()) is None:
             self._advance(deadline)
             if self._lendable() is None and time.monotonic() >= deadline:
-                holder = failures.this_process() if self._connection is not None else self._holder
-                raise failures.locked(holder, file=self._file, wait_s=wait_s)
+                self._wait_on(patience, deadline - started)
+                deadline += patience.wait_s
         return connection
+
+    def _wait_on(self, patience: Patience, waited_s: float) -> None:
+        """Say for whom this process goes on waiting; StudyLocked where it does not."""
+        is_own = self._connection is not None
+        if patience.tell is None or is_own or not self._is_peers or waited_s >= patience.peer_s:
+            holder = failures.this_process() if is_own else self._holder
+            raise failures.locked(holder, file=self._file, wait_s=waited_s)
+        patience.tell(failures.waiting(self._holder, file=self._file, waited_s=waited_s, longest_s=patience.peer_s))
 
     def _lendable(self) -> duckdb.DuckDBPyConnection | None:
         if self._broken or (self._is_due() and threading.get_ident() not in self._borrowers.values()):
@@ -134,8 +147,16 @@ class Lender:
                 self._close()
         elif now < self._retry_at:
             self._changed.wait(max(0.0, min(self._retry_at, deadline) - now))
+        elif self._steps_back(now):
+            self._retry_at = now + random.uniform(*RETRY_S)
         else:
             self._open()
+
+    def _steps_back(self, now: float) -> bool:
+        """Whether a peer that waited when this process gave the database up has yet to take it."""
+        if now < self._back_at and (self._turn.holder() is not None or not self._line.someone_waits()):
+            self._back_at = 0.0
+        return now < self._back_at
 
     def _open(self) -> None:
         _require(self._file)
@@ -155,6 +176,8 @@ class Lender:
         """A connection, or None while another process has the database."""
         if not self._turn.take():
             self._holder = failures.process(self._turn.holder()) or self._holder
+            self._is_peers = True
+            self._back_at = 0.0
             return None
         connection = None
         try:
@@ -165,6 +188,7 @@ class Lender:
                 raise failures.at_opening(error, file=self._file) from error
             # A program that takes no turns, such as DuckDB's own shell.
             self._holder = failures.holder(error)
+            self._is_peers = False
         finally:
             if connection is None:
                 self._turn.end()
@@ -173,7 +197,12 @@ class Lender:
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         self._broken = False
-        self._retry_at = time.monotonic() + YIELD_S
+        now = time.monotonic()
+        self._retry_at = now + YIELD_S
+        if not self._line.someone_waits():
+            self._back_at = 0.0
+        elif not self._back_at:  # once only for one that stands still
+            self._back_at = now + STEP_BACK_S
         if connection is not None:
             # After a full disk or a fatal error there is nothing left to close properly.
             with contextlib.suppress(duckdb.Error):

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from db.patience import patient
 from engine.activations_cli import activations
 from engine.audit_cli import app as audit_app
 from engine.benchmark_cli import benchmark
@@ -72,7 +73,8 @@ PortOption = Annotated[int, typer.Option(help="Port of the dashboard on 127.0.0.
 def main() -> None:
     """Run a command; tell expected errors in one sentence on stderr."""
     try:
-        app()
+        with patient(_tell):
+            app()
     except ExpectedError as error:
         console = Console(stderr=True)
         console.print(f"[bold red]{error.title}.[/] ", end="")
@@ -84,6 +86,10 @@ def main() -> None:
             raise
         Console(stderr=True).print(STOPPED)
         raise SystemExit(130) from None
+
+
+def _tell(sentence: str) -> None:
+    Console(stderr=True).print(visible(sentence), markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -20,12 +20,14 @@ from workers import (
     read_without_pause,
     run_app,
     run_engine,
+    stand_in_line,
     write_batches,
 )
 
 from db import connect, insert, transaction
 from db.connect import DATABASE
 from db.errors import StudyLocked
+from db.patience import patient
 from tests.support.planted import close_databases
 
 
@@ -97,16 +99,22 @@ def test_two_processes_that_add_the_same_rows_add_them_once(study: Path) -> None
     assert rows_by_batch(study) == dict.fromkeys(names, BATCH)
 
 
-def test_held_lock_is_one_error_that_names_the_holder(study: Path) -> None:
+def test_held_lock_is_one_error_that_names_the_holder_and_no_patience_lengthens(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.patience.WAIT_S", 0.2)
+    told: list[str] = []
     with child(hold_lock, study / DATABASE) as (process, pipe):
         assert pipe.recv() == "held"
         start = time.monotonic()
         with (
-            pytest.raises(StudyLocked, match=rf"PID {process.pid} \(.*python.*\) for 0.5 s"),
-            connect(study, wait_s=0.5),
+            patient(told.append),
+            pytest.raises(StudyLocked, match=rf"PID {process.pid} \(.*python.*\) for 0.2 s"),
+            connect(study),
         ):
             pass
-        assert 0.5 <= time.monotonic() - start < 5
+        assert 0.2 <= time.monotonic() - start < 5
+        assert told == []
         pipe.send("let go")
         assert pipe.recv() == "released"
         with connect(study, wait_s=5) as cursor:
@@ -124,16 +132,75 @@ def test_process_that_stands_still_while_opening_misses_nothing(study: Path) -> 
         assert pipe.recv() == "latest"
 
 
-def test_peer_that_keeps_the_database_is_named(study: Path) -> None:
+def test_peer_that_keeps_the_database_is_named_when_patience_is_over(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.patience.WAIT_S", 0.1)
+    monkeypatch.setattr("db.patience.PEER_S", 0.15)
+    told: list[str] = []
     with child(hold_cursor, study) as (process, pipe):
         assert pipe.recv() == "held"
         with (
-            pytest.raises(StudyLocked, match=rf"PID {process.pid} \(.*python.*\) for 0.3 s"),
-            connect(study, wait_s=0.3),
+            patient(told.append),
+            pytest.raises(StudyLocked, match=rf"PID {process.pid} \(.*python.*\) for 0.2 s"),
+            connect(study),
         ):
             pass
+        assert len(told) == 1
         pipe.send("give it back")
         with connect(study) as cursor:
+            assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_patient_process_tells_whom_it_waits_for_and_outlasts_a_peer(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.patience.WAIT_S", 0.1)
+    told: list[str] = []
+    with child(hold_cursor, study) as (process, pipe):
+
+        def tell(sentence: str) -> None:
+            told.append(sentence)
+            if len(told) == 2:
+                pipe.send("give it back")
+
+        assert pipe.recv() == "held"
+        with patient(tell), transaction(study) as cursor:
+            insert(cursor, batch("patient"))
+    assert rows_by_batch(study) == {"patient": BATCH}
+    for sentence, waited in zip(told, ("0.1", "0.2"), strict=False):
+        assert f"PID {process.pid} (" in sentence
+        assert f"for {waited} s. Nothing is lost" in sentence
+
+
+def test_busy_process_steps_back_until_a_slow_peer_has_had_its_turn(study: Path) -> None:
+    with child(stand_in_line, study) as (_, pipe):
+        assert pipe.recv() == "waiting"
+        with connect(study):
+            pass
+        # It has just given up the database to the peer, and may not take it again before.
+        close_databases()
+        with pytest.raises(StudyLocked), connect(study, wait_s=0.3):
+            pass
+        pipe.send("look")
+        assert pipe.recv() is True
+        pipe.send("go")
+        assert pipe.recv() == "gone"
+        with connect(study) as cursor:
+            assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_peer_that_stands_still_keeps_others_waiting_once_and_not_for_long(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.lending.STEP_BACK_S", 0.6)
+    with child(stand_in_line, study) as (_, pipe):
+        assert pipe.recv() == "waiting"
+        for _ in range(2):
+            with connect(study, wait_s=10):
+                pass
+            close_databases()
+        with connect(study, wait_s=0.4) as cursor:
             assert cursor.execute("select 1").fetchall() == [(1,)]
 
 
@@ -158,7 +225,7 @@ def test_busy_process_gives_a_waiting_one_its_turn(study: Path) -> None:
     with child(read_without_pause, study) as (_, pipe):
         assert pipe.recv() == "busy"
         waits = []
-        for _ in range(10):
+        for _ in range(6):
             start = time.monotonic()
             with connect(study, wait_s=10):
                 pass

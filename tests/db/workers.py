@@ -19,8 +19,10 @@ import duckdb
 from big_study import JUDGE, N_CONCEPTS, RUN
 
 from db import connect, insert, lending, transaction
+from db.connect import DATABASE
 from db.errors import StudyFull
 from db.rows import JudgmentRow, PackRow, PairRow, PromptRow, RatingRow, SampleRow
+from db.waiting import Turn, WaitingLine
 
 BATCH = 300
 # A server that has imported everything once makes a child start in milliseconds.
@@ -81,6 +83,19 @@ def hold_cursor(folder: Path, pipe: Connection) -> None:
     with connect(folder):
         pipe.send("held")
         pipe.recv()
+
+
+def stand_in_line(folder: Path, pipe: Connection) -> None:
+    """Wait in line, but look for the turn only when told; then have it until told again."""
+    line, turn = WaitingLine(folder / f"{DATABASE}.queue"), Turn(folder / f"{DATABASE}.turn")
+    line.join()
+    pipe.send("waiting")
+    pipe.recv()
+    pipe.send(turn.take())
+    pipe.recv()
+    turn.end()
+    line.leave()
+    pipe.send("gone")
 
 
 def die_after_a_fork(folder: Path, pipe: Connection) -> None:

@@ -1,0 +1,43 @@
+"""How long a process waits for whoever has the database.
+
+A screen that does not come is an error after some seconds. But a run must not lose what it is about to write because people look
+at the study: it waits on while a peer has the database, for peers give it up by their rules, and says so meanwhile. Of a program
+that takes no turns nobody knows when it ends, so nobody waits longer for it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+WAIT_S = 15.0
+PEER_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds to wait for any process, and for a peer; `tell` hears a sentence whenever the former are over."""
+
+    wait_s: float
+    peer_s: float = 0.0
+    tell: Callable[[str], None] | None = None
+
+
+_own: Patience | None = None
+
+
+@contextmanager
+def patient(tell: Callable[[str], None]) -> Iterator[None]:
+    """Within, this process waits for peers as long as `PEER_S` wherever no other time is asked for."""
+    global _own
+    before, _own = _own, Patience(WAIT_S, PEER_S, tell)
+    try:
+        yield
+    finally:
+        _own = before
+
+
+def patience(wait_s: float | None) -> Patience:
+    """The patience for a time that is asked for, or this process's own."""
+    if wait_s is not None:
+        return Patience(wait_s)
+    return _own or Patience(WAIT_S)
