@@ -23,15 +23,21 @@ from db.errors import ExpectedError
 if sys.platform != "win32":
     import fcntl
 
-# A dashboard that a shell put into the background ignores Ctrl-C, and what it starts would too.
-_COMMAND: Final = (
-    sys.executable,
-    "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from engine.cli import main; main()",
-)
 _TAIL_BYTES: Final = 40_000
 _TAIL_LINES: Final = 40
 STOPPED: Final = "Stopped. Run the same command again to go on."
+# A dashboard that a shell put into the background ignores Ctrl-C, and what it starts would too. Who stops a run at once stops it
+# while it still loads its code.
+_PROGRAM: Final = f"""
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    from engine.cli import main
+    main()
+except KeyboardInterrupt:
+    sys.exit({STOPPED!r})
+"""
+_COMMAND: Final = (sys.executable, "-c", _PROGRAM)
 
 
 class WorkRefused(ExpectedError):

@@ -102,6 +102,19 @@ def test_an_error_is_its_last_sentence_without_keys_and_colours(folder: Path, mo
     assert "sk-secret" not in files[0]
 
 
+def test_a_run_that_is_stopped_while_it_loads_says_that_it_was_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(
+        monkeypatch,
+        work._PROGRAM.replace("import signal, sys", "import signal, sys, os", 1).replace(
+            "from engine.cli import main", "os.kill(os.getpid(), signal.SIGINT)"
+        ),
+    )
+    begin(folder)
+    assert becomes(folder, lambda state: not state.is_alive).fault == work.STOPPED
+
+
 def test_a_damaged_record_is_no_run(folder: Path) -> None:
     (folder / "work").mkdir()
     (folder / "work" / "x.json").write_text("{")
