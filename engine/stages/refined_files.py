@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from engine.errors import ConfigError, StudyUnreadable
 from engine.lenses.files import load_lens
 from engine.lenses.folds import TooLittleData
-from engine.lenses.interface import State
+from engine.lenses.interface import State, predict_logit
 from engine.lenses.refine import refine_all
 from engine.lenses.refine_standing import RefinedConcept, RefinedGroup, Variant
 from engine.lenses.sibling_sets import SiblingSet
@@ -20,6 +22,7 @@ from engine.stages.lens_rows import store_lens
 from engine.subject.shards import unwritable
 
 Told = dict[str, object]
+_AGAIN = "Remove it and train again."
 
 
 def save_kept(
@@ -39,7 +42,7 @@ def save_kept(
     missing = next((file for file in files if not file.is_file()), None)
     if missing:
         raise ConfigError(f"{missing} is gone, so its lens cannot be refined.", hint="Train it again: lensgap train.")
-    states = [_read_state(file) for file in files]
+    states = [read_own_lens(file, width=group.X.shape[1]) for file in files]
     refined = refine_all(group, states, variant, addition=found.addition)
     for one, state in zip(found.concepts, refined, strict=True):
         if one.is_kept(variant):
@@ -48,13 +51,18 @@ def save_kept(
             yield _told(one, variant, name, lenses[one.concept])
 
 
-def _read_state(file: Path) -> State:
+def read_own_lens(file: Path, *, width: int) -> State:
+    """Read a lens of the study; StudyUnreadable unless it is one that gives finite logits for activations of that width."""
     from safetensors import SafetensorError
 
     try:
-        return load_lens(file).state()
+        state = load_lens(file).state()
+        is_whole = bool(np.isfinite(predict_logit(state, np.zeros((1, width)))).all())
     except (OSError, ValueError, SafetensorError) as error:
-        raise StudyUnreadable(f"{file} is no lens file: {error}.", hint="Remove it and train again.") from error
+        raise StudyUnreadable(f"{file} is no lens file: {error}.", hint=_AGAIN) from error
+    if not is_whole:
+        raise StudyUnreadable(f"{file} holds weights that are not finite.", hint=_AGAIN)
+    return state
 
 
 def _told(one: RefinedConcept, variant: Variant, name: str, lens_id: str) -> Told:
@@ -87,8 +95,13 @@ def write_list(folder: Path, kept: Sequence[Told], *, measured: Collection[str],
 
 
 def _read_list(file: Path) -> list[Told]:
+    anew = "Remove it; it is written anew."
     try:
         found: list[Told] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", hint="Remove it; it is written anew.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}.", hint=anew) from error
+    if not isinstance(found, list) or not all(
+        isinstance(one, dict) and {"lens_id", "variant"} <= set(one) for one in found
+    ):
+        raise ConfigError(f"{file} is no list of refined lenses.", hint=anew)
     return found
