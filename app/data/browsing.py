@@ -2,7 +2,8 @@
 
 Joining a million pairs with what judges said of them takes seconds, and every click asks again. So the pairs stand in a table of
 their own, in memory, shared by all readers; SQL asks it as it would ask the study. It is made anew when a stage has written,
-by a thread of its own and not more often than pays where that is slow; what people say is put in whenever somebody has rated.
+by a thread of its own, in parts between which others have the study, and not more often than pays where that is slow; what
+people say is put in whenever somebody has rated.
 Counts are taken from cells, one for all pairs that are alike in what is filtered by; a rating moves its pair from one cell to
 another. Texts are never in it.
 """
@@ -10,7 +11,7 @@ another. Texts are never in it.
 import atexit
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ _SLOW_S: Final = 0.3
 """Time of the processor, for a busy machine must not decide what is shown."""
 _PAYS_AFTER: Final = 20.0
 """An index that was slow to make serves for so many times as long, though stages write on meanwhile."""
+_PART_PAIRS: Final = 250_000
+"""Of so many pairs the study is asked at once by a thread: a quarter of a million takes it a second."""
+_ALL: Final = (0, 2**62)
 
 _MADE: Final = (
     "samples.put_people",
@@ -60,7 +64,7 @@ class Asked:
 class _Index:
     """One table in memory, with what it was made from; its lock guards refreshing."""
 
-    memory: duckdb.DuckDBPyConnection = field(default_factory=lambda: duckdb.connect(":memory:"))
+    memory: duckdb.DuckDBPyConnection = field(default_factory=lambda: _open_memory())
     lock: threading.Lock = field(default_factory=threading.Lock)
     work: tuple[Any, ...] | None = None
     last_rating: int = 0
@@ -75,6 +79,12 @@ class _Index:
     def is_fresh(self, work: tuple[Any, ...]) -> bool:
         """Whether it holds all that matters, or as much as one may wait for while another one is made."""
         return self.work == work or (self.is_slow and self.work is not None and self.work[-1] == work[-1])
+
+
+def _open_memory() -> duckdb.DuckDBPyConnection:
+    memory = duckdb.connect(":memory:")
+    memory.execute(query("samples.attach_held"))
+    return memory.execute(query("samples.use_held"))
 
 
 @atexit.register
@@ -114,6 +124,7 @@ def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **valu
         cursor = index.memory.cursor()
         answers = index.answers
     with cursor:
+        cursor.execute(query("samples.use_held"))
         cursor.execute(query(name), {**values, "text": text})
         answer = [column[0] for column in cursor.description or ()], cursor.fetchall()
     while len(answers) >= _ANSWERS_AT_MOST:
@@ -183,7 +194,8 @@ def _renew(folder: Path, held: Asked, old: _Index) -> None:
     new = _Index()
     try:
         last = load_last_rating(folder)
-        _build(folder, held, new, work_done(folder))
+        work = work_done(folder)
+        _build(folder, held, new, work, parts=list(_parts(folder, held)))
         new.last_rating = last
     except (ExpectedError, OSError):
         old.is_renewed = False
@@ -194,17 +206,41 @@ def _renew(folder: Path, held: Asked, old: _Index) -> None:
     note_renewed(folder)
 
 
-def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> None:
-    """Make everything anew, what people said too."""
-    started, cpu = time.monotonic(), time.thread_time()
-    values = {"run_id": held.run_id, "judge_id": held.judge_id, "lens_ids": list(held.lens_ids)}
-    rows_into = ("samples.index_rows", "incoming", "samples.keep_index")
+def _parts(folder: Path, held: Asked) -> Iterator[tuple[int, int]]:
+    """First and last positions of the concepts that are asked for at once."""
+    n_parts = -(-unchanged(folder, "n pairs", lambda: _n_pairs(folder)) // _PART_PAIRS) or 1
     with connect(folder) as cursor:
-        _put(index.memory, cursor, rows_into, with_topics=held.with_topics, **values)
-        index.last_rating = 0
+        ((last,),) = cursor.execute(query("samples.last_position"), {"run_id": held.run_id}).fetchall()
+    step = -(-((last or 0) + 1) // n_parts)
+    for first in range(0, (last or 0) + 1, step):
+        yield first, first + step - 1
+
+
+def _build(
+    folder: Path,
+    held: Asked,
+    index: _Index,
+    work: tuple[Any, ...],
+    *,
+    parts: Sequence[tuple[int, int]] = (_ALL,),
+) -> None:
+    """Make everything anew, what people said too; the study is given back after each part."""
+    started, cpu = time.monotonic(), time.thread_time()
+    values: dict[str, Any] = {"run_id": held.run_id, "judge_id": held.judge_id, "lens_ids": list(held.lens_ids)}
+    values |= {"with_topics": held.with_topics}
+    keep = "samples.keep_index"
+    for first, last in parts:
+        with connect(folder) as cursor:
+            _put(index.memory, cursor, ("samples.index_rows", "incoming", keep), first=first, last=last, **values)
+        keep = "samples.keep_more"
+    index.last_rating = 0
+    with connect(folder) as cursor:
         _keep_people(cursor, held, index)
     for name in _MADE:
         index.memory.execute(query(name))
+    # Somebody may be reading what was there before.
+    with suppress(duckdb.TransactionException):
+        index.memory.execute(query("samples.compress_held"))
     index.texts.clear()
     index.answers = {}
     index.work = work

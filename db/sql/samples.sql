@@ -1,6 +1,6 @@
 -- name: index_rows
 -- Every pair of a run that has an output, with all that lists filter and sort by but what people said; `place` is the run's
--- order. What topics and lenses say is joined only where it is asked for.
+-- order. Only of concepts at these positions, and what topics and lenses say is joined only where it is asked for.
 select
     p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, coalesce(c.quadrant, 'none') as quadrant,
     k.pack_layer, k.origin, j.mean_rating as judge_rating, j.spread as judge_spread,
@@ -28,7 +28,11 @@ left join (
     join lenses z on z.lens_id = x.lens_id
     where x.repeat = 0 and x.lens_id in (select unnest($lens_ids::text[]))
 ) l on l.concept = p.concept and l.sample_id = p.sample_id
-where p.run_id = $run_id;
+where p.run_id = $run_id and c.position between $first and $last;
+
+-- name: last_position
+-- The position of a run's last concept, null where it has none.
+select max(position) from run_concepts where run_id = $run_id;
 
 -- name: n_pairs
 -- Pairs of all runs, which the database knows without counting.
@@ -49,11 +53,30 @@ from samples s
 join prompts q on q.sample_id = s.sample_id
 where q.run_id = $run_id and (contains(lower(s.output), lower($text)) or contains(lower(q.prompt), lower($text)));
 
+-- name: attach_held
+-- In memory: what is held stands in a database of its own, whose tables are compressed once it is checked.
+attach ':memory:' as held (compress);
+
+-- name: use_held
+-- In memory: names mean what is held.
+use held;
+
+-- name: compress_held
+-- In memory: compresses what was put in since, to a tenth.
+checkpoint held;
+
 -- name: keep_index
 -- In memory: the rows of index_rows, with room for what people said; each stands for one pair.
 create or replace table indexed as
 select *, null::tinyint as override_rating, null::tinyint as audit_rating, 1::bigint as n,
     row_number() over () as row_id
+from incoming
+order by place;
+
+-- name: keep_more
+-- In memory: the rows of another part.
+insert into indexed
+select *, null, null, 1, (select coalesce(max(row_id), 0) from indexed) + row_number() over ()
 from incoming
 order by place;
 

@@ -1,14 +1,18 @@
 """Lists of samples: each filter and count against brute force over every row, many rated at once, kept views, similar samples."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from app import data
-from app.data import samples, similar
+from app.data import browsing, samples, similar
 from app.data.bulk import BULK_AT_MOST, load_bulks, load_overriders, rate_all, undo_all
 from app.data.samples import load_choices, load_facets, load_listed
 from app.data.saved_views import load_saved_views, remove_view, save_view
@@ -262,3 +266,34 @@ def test_a_copied_text_is_the_most_similar_and_none_without_activations_is_said(
     assert found.by_text[0].cosine == pytest.approx(1)
     assert [s.cosine for s in found.by_text] == sorted((s.cosine for s in found.by_text), reverse=True)
     assert (found.by_activation, found.reason) == ((), "no activation of this sample was captured")
+
+
+def test_an_index_made_in_parts_holds_what_one_made_at_once_holds(
+    rated_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = browsing.Asked(RUN, JUDGE, with_topics=True)
+    lent: list[int] = []
+
+    @contextmanager
+    def spied(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        assert not sum(lent), "the study is given back after each part"
+        lent.append(1)
+        with connect(folder) as cursor:
+            yield cursor
+        lent.append(-1)
+
+    def made(parts: list[tuple[int, int]]) -> list[tuple[Any, ...]]:
+        index = browsing._Index()
+        browsing._build(rated_study, held, index, (), parts=parts)
+        with index.memory as memory:
+            assert memory.execute("select count(distinct row_id) = count(*) from indexed").fetchone() == (True,)
+            return memory.execute("select * exclude (row_id) from indexed order by place").fetchall()
+
+    whole = made([browsing._ALL])
+    assert any(row[-3] is not None for row in whole)
+    monkeypatch.setattr(browsing, "_PART_PAIRS", len(whole) // 5)
+    parts = list(browsing._parts(rated_study, held))
+    monkeypatch.setattr(browsing, "connect", spied)
+    assert len(parts) > 3
+    assert made(parts) == whole
+    assert lent.count(1) > len(parts)
