@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.data.memory import load_last_rating, remembered
 from app.data.rows import fetch, read
 from db import connect
 
@@ -94,8 +95,21 @@ def load_pool(
     n_rows: int,
 ) -> tuple[Candidate, ...]:
     """The first pairs of the lab's fixed order that pass the filters; None passes everything."""
-    chosen = {"concept": concept, "arm": arm, "quadrants": list(quadrants) if quadrants else None, "n_rows": n_rows}
-    return read(folder, "rubric_lab.pool", Candidate, run_id=run_id, judge_id=judge_id, tried=tried, **chosen)
+    asked = {"concept": concept, "arm": arm, "quadrants": list(quadrants) if quadrants else None, "n_rows": n_rows}
+
+    def pool() -> tuple[Candidate, ...]:
+        chosen = {"run_id": run_id, "judge_id": judge_id, "tried": tried, **asked}
+        rated = read(folder, "rubric_lab.pool", Candidate, only_rated=True, **chosen)
+        # Those come first, so that all others are looked for only where they are too few.
+        if len(rated) >= n_rows:
+            return rated
+        return read(folder, "rubric_lab.pool", Candidate, only_rated=False, **chosen)
+
+    if tried:
+        # A trial has just written, and what it wrote comes first.
+        return pool()
+    key = ("rubric lab's pool", run_id, judge_id, concept, arm, tuple(quadrants or ()), n_rows)
+    return remembered(folder, key, pool, also=load_last_rating(folder))
 
 
 def load_tried(

@@ -1,25 +1,58 @@
 -- name: pool
 -- Pairs of a run whose text is not blank, in an order that is the same every time: those that a certain judge has rated already,
 -- those that people rated, then all others; within these the first of every arm, quadrant and rating before the second of any.
-with written as (
-    select s.sample_id
+-- The others come no earlier for being left out (`only_rated`), and without a look at every pair the rest is soon found.
+with people as materialized (
+    select concept, sample_id, coalesce(override_rating, audit_rating) as rating from ratings_by_people($run_id)
+),
+tried as materialized (
+    select distinct concept, sample_id from judgments where judge_id = $tried
+),
+found as materialized (
+    select concept, sample_id from people
+    union
+    select concept, sample_id from tried
+    union
+    select concept, sample_id from pairs where not $only_rated and run_id = $run_id
+),
+asked as materialized (
+    select p.concept, p.sample_id, p.arm, p.negative_kind, c.quadrant, f.n_chars
+    from pairs p
+    semi join found u on u.concept = p.concept and u.sample_id = p.sample_id
+    join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+    left join forms f on f.sample_id = p.sample_id
+    where
+        p.run_id = $run_id
+        and ($concept is null or p.concept = $concept)
+        and ($arm is null or p.arm = $arm)
+        and ($quadrants is null or list_contains($quadrants::text[], coalesce(c.quadrant, 'none')))
+),
+-- A text of which characters were counted is not blank. So few others are read; as a group's, or the texts of all samples are.
+doubtful as (
+    select s.sample_id, bool_or(trim(s.output, e' \t\n\r\f\x0b') <> '') as is_written
     from samples s
-    join prompts q on q.sample_id = s.sample_id
-    where q.run_id = $run_id and trim(s.output, e' \t\n\r\f\x0b') <> ''
+    semi join (from asked where coalesce(n_chars, 0) = 0) a on a.sample_id = s.sample_id
+    group by s.sample_id
+),
+written as (
+    select * from asked where n_chars > 0
+    union all
+    select * from asked semi join (from doubtful where is_written) using (sample_id)
+),
+judged as (
+    select j.concept, j.sample_id, j.mean_rating
+    from ratings_by_judge($judge_id) j
+    semi join asked a on a.concept = j.concept and a.sample_id = j.sample_id
 ),
 rated as (
     select
-        v.concept, v.sample_id, v.arm, v.negative_kind, c.quadrant, v.judge_rating as old_rating,
-        coalesce(v.override_rating, v.audit_rating) as people_rating,
-        t.concept is not null as is_tried, hash(v.concept, v.sample_id) as shuffled
-    from verdicts($run_id, $judge_id) v
-    join run_concepts c on c.run_id = v.run_id and c.concept = v.concept
-    semi join written w on w.sample_id = v.sample_id
-    left join ratings_by_judge($tried) t on t.concept = v.concept and t.sample_id = v.sample_id
-    where
-        ($concept is null or v.concept = $concept)
-        and ($arm is null or v.arm = $arm)
-        and ($quadrants is null or list_contains($quadrants::text[], coalesce(c.quadrant, 'none')))
+        w.concept, w.sample_id, w.arm, known_kind($run_id, w.negative_kind) as negative_kind, w.quadrant,
+        j.mean_rating as old_rating, h.rating as people_rating, t.concept is not null as is_tried,
+        hash(w.concept, w.sample_id) as shuffled
+    from written w
+    left join judged j on j.concept = w.concept and j.sample_id = w.sample_id
+    left join people h on h.concept = w.concept and h.sample_id = w.sample_id
+    left join tried t on t.concept = w.concept and t.sample_id = w.sample_id
 ),
 page as (
     select
@@ -54,6 +87,13 @@ said as (
     semi join chosen using (concept, sample_id)
     where judge_id = $tried
     group by concept, sample_id
+),
+judged as (
+    select judge_id, concept, sample_id, avg(coalesce(expected_rating, rating)) as mean_rating
+    from judgments
+    semi join chosen using (concept, sample_id)
+    where judge_id in ($judge_id, $tried)
+    group by judge_id, concept, sample_id
 )
 select
     p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, c.quadrant,
@@ -64,8 +104,8 @@ from pairs p
 semi join chosen using (concept, sample_id)
 join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
 join samples s on s.sample_id = p.sample_id
-left join ratings_by_judge($judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
-left join ratings_by_judge($tried) t on t.concept = p.concept and t.sample_id = p.sample_id
+left join judged j on j.judge_id = $judge_id and j.concept = p.concept and j.sample_id = p.sample_id
+left join judged t on t.judge_id = $tried and t.concept = p.concept and t.sample_id = p.sample_id
 left join ratings_by_people($run_id) h on h.concept = p.concept and h.sample_id = p.sample_id
 left join said on said.concept = p.concept and said.sample_id = p.sample_id
 where p.run_id = $run_id;

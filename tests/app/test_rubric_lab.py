@@ -108,6 +108,16 @@ def test_the_pool_leaves_blank_texts_out_and_keeps_its_order(full_study: Path) -
     assert {pair.key for pair in few} == {p.key for p in pool if p.arm == "negative" and p.quadrant in ("A", None)}
 
 
+def test_the_pool_begins_the_same_whether_or_not_all_pairs_are_looked_at(study: Path) -> None:
+    whole = load_pool(study, RUN, JUDGE, n_rows=1000)
+    for i, pair in enumerate(whole[3:9]):
+        about = {"concept": pair.concept, "sample_id": pair.sample_id, "reviewer": "Ada", "reason": None}
+        data.add_override(study, RUN, **about, rating=1 + i % 5, rating_id=f"rating-{i}")
+    rated = load_pool(study, RUN, JUDGE, n_rows=1000)
+    assert {pair.key for pair in rated[:6]} == {pair.key for pair in whole[3:9]}
+    assert all(load_pool(study, RUN, JUDGE, n_rows=n) == rated[:n] for n in (1, 4, 6, 7, 20))
+
+
 def tried_pair(i: int, old: float | None, new: float | None, people: int | None) -> TriedPair:
     return TriedPair(
         f"concept {i % 4}", f"s{i}", "positive", None, "A", old, new, people, False, True, None, None, "text"
