@@ -22,11 +22,12 @@ order by all;
 
 -- name: quadrants
 -- The run's concepts in their order, with counts, quadrant and pack layer (null where the run's pack does not hold them). A pack
--- that was made of imported texts alone says that it counts no senses; its noughts are unknown.
+-- that was made of imported texts alone says that it counts no senses; its noughts are unknown, its layer too.
 select
     r.concept, r.quadrant, r.quadrant_reason,
     case when starts_with(p.senses_mean, 'not counted') then null else r.n_senses end as n_senses,
-    r.n_siblings, r.sibling_count, c.pack_layer
+    r.n_siblings, r.sibling_count,
+    case when starts_with(p.senses_mean, 'not counted') then null else c.pack_layer end as pack_layer
 from run_concepts r
 join runs u on u.run_id = r.run_id
 join packs p on p.pack_hash = u.pack_hash

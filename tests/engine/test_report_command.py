@@ -104,9 +104,11 @@ def test_an_imported_study_shows_its_published_gaps_and_the_f1_of_others_as_thei
     assert lensgap("import", "artifacts", files, "--into", tmp_path / "study").status == 0
     page = tmp_path / "report.md"
     reported = lensgap("report", tmp_path / "study", "--form-rule", "study", "--markdown", page, "--json")
-    # The files count neither: none is 0.
-    counts = {(one["n_senses"], one["n_siblings"]) for one in json.loads(reported.stdout)["concepts"]}
-    assert counts == {(None, None)}
+    # The files name neither counts nor layers: none is 0.
+    told = json.loads(reported.stdout)
+    counts = {(one["n_senses"], one["n_siblings"], one["pack_layer"]) for one in told["concepts"]}
+    assert counts == {(None, None, None)}
+    assert list(told["pack_layers"]) == ["none"]
     text = page.read_text(encoding="utf-8")
     for group, means in RELEVANCE.items():
         name = "overall" if group == "Overall" else f"quadrant {group}"
