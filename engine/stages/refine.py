@@ -38,7 +38,7 @@ from engine.stages.stage import write_rows
 from engine.stages.subject import stored_subject
 
 MEASURES = ("top1", "margin", "f1")
-NO_LENS = "no lens of it could be fitted"
+NO_LENS = "no lens of it is fitted on the pairs that there are now"
 _BUDGET = 512 * 2**20
 """Bytes of activations that are worked on at a time, all folds' parts together."""
 _WIDE = 4096

@@ -13,6 +13,7 @@ from db.rows import RatingRow
 from engine.exchange.comparison_sides import LensWish, lens_rows
 from engine.lenses.files import load_lens
 from engine.stages.progress import now
+from engine.stages.refine import NO_LENS
 from tests.support.command import Command
 from tests.support.lensed_study import build_lensed_study
 from tests.support.planted import copy_study
@@ -254,7 +255,8 @@ def test_groups_are_left_out_by_families_that_can_and_refused_for_others(study: 
 
 def test_lenses_of_other_settings_take_no_ones_place(study: Path, lensgap: Command) -> None:
     copied = with_settings(study, "other-folds")
-    first = lensgap("refine", copied, "--family", "logistic", "--json")
+    ridge = ("refine", copied, "--family", "logistic", "--variant", "ridge", "--json")
+    first = lensgap(*ridge)
 
     def compared() -> object:
         with connect(copied) as cursor:
@@ -265,9 +267,14 @@ def test_lenses_of_other_settings_take_no_ones_place(study: Path, lensgap: Comma
     trained = lensgap("train", copied, "--folds", "2", "--lenses", "logistic")
     assert trained.status == 0, trained.stderr
     assert compared() == before
-    assert lensgap("refine", copied, "--family", "logistic", "--json").stdout == first.stdout
+    assert lensgap(*ridge).stdout == first.stdout
     again = json.loads(lensgap("layers", copied, "--family", "logistic", "--json").stdout)
     assert again["families"] == swept["families"]
+    # A concept whose lens was not fitted stands aside, with the reason.
+    with connect(copied) as cursor:
+        cursor.execute("update lenses set reason = 'planted' where concept = 'gin' and family = 'logistic'")
+    [poor] = json.loads(lensgap(*ridge).stdout)
+    assert poor["concepts"]["gin"]["reason"] == NO_LENS
 
 
 def test_pairs_are_counted_of_the_concepts_that_are_measured(study: Path, lensgap: Command) -> None:
