@@ -1,6 +1,8 @@
 """The dashboard's entry: `streamlit run app/main.py -- STUDY`. Draws the frame, then the screen that was asked for."""
 
+import os
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -8,6 +10,11 @@ from streamlit.navigation.page import StreamlitPage
 from app import auth, data, state, theme
 from app.context import load_context, study_folder
 from app.widgets import live, notices, run_work, sidebar
+from db.lending import limit
+
+_MEMORY: Final = "400MB"
+"""What the study's database may take: many people's queries at once would else take all that there is."""
+_THREADS: Final = 4
 
 
 def main() -> None:
@@ -19,6 +26,7 @@ def main() -> None:
         initial_sidebar_state=250,
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
+    limit(memory=_MEMORY, threads=min(_THREADS, os.cpu_count() or 1))
     # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.
     pages = [st.Page(path, title=title, default=i == 0) for i, (path, title, _) in enumerate(sidebar.PAGES)]
     page = st.navigation(pages, position="hidden")

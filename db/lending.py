@@ -41,6 +41,13 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "lock_configuration": True,
 }
 
+_limits: dict[str, str | bool | int | float | list[str]] = {}
+
+
+def limit(*, memory: str, threads: int) -> None:
+    """Let no database that is opened from now on take more; what exceeds it goes to files beside the study for a while."""
+    _limits.update(memory_limit=memory, threads=threads)
+
 
 class Lender:
     """Lends cursors on one database file to the threads of this process."""
@@ -234,7 +241,7 @@ def open_database(file: Path) -> duckdb.DuckDBPyConnection:
 
     Raises duckdb.Error as DuckDB does, and StudyUnreadable for a schema that is not ours or newer.
     """
-    connection = duckdb.connect(file, config=_SETTINGS)
+    connection = duckdb.connect(file, config=_SETTINGS | _limits)
     try:
         migrate(connection, file=file)
     except BaseException:

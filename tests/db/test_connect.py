@@ -13,10 +13,11 @@ import duckdb
 import pytest
 from study_rows import rating_row
 
-from db import connect, create_study, insert, transaction
+from db import connect, create_study, insert, lending, transaction
 from db.connect import DATABASE
 from db.errors import ExpectedError, StudyLocked, StudyMissing, StudyUnreadable
 from db.rows import PackRow
+from tests.support.planted import close_databases
 
 
 def packs(folder: Path) -> list[str]:
@@ -245,6 +246,23 @@ def test_a_study_reaches_no_file_but_its_own(study: Path, tmp_path: Path, statem
     with refused, connect(study) as cursor:
         cursor.execute(statement.format(file=outside))
     assert outside.read_text() == "a,b\n1,2\n"
+
+
+def test_what_exceeds_the_limit_of_memory_is_answered_from_files_that_go_again(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "_limits", {})
+    lending.limit(memory="20MB", threads=1)
+    close_databases()
+    with connect(study) as cursor:
+        assert cursor.execute("select current_setting('memory_limit')").fetchone() == ("19.0 MiB",)
+        # Sorted whole, hashes of 32 characters take more than what is allowed.
+        sorted_ = "select count(*), min(h), max(h) from (select h, lag(h) over (order by h) as l from "
+        found = cursor.execute(f"{sorted_} (select md5(i::text) as h from range(400000) r(i))) where l <= h").fetchone()
+    assert found is not None
+    assert found[0] == 399_999
+    close_databases()
+    assert {file.name.split(".")[-1] for file in study.iterdir()} <= {"duckdb", "queue", "turn"}
 
 
 def test_a_view_that_a_stranger_put_into_a_study_reads_no_file(study: Path, tmp_path: Path) -> None:
