@@ -119,8 +119,10 @@ def dashboard_of_a_million_pairs(
             cold: Times = {}
             asyncio.run(_sit("first", server, cold, rounds=1, pause=(0.0, 0.0)))
             at_rest = _memory_mib(process.pid)
-            with _writing(here / "study"):
+            with _writing(here / "study") as run:
                 times, peak, said = asyncio.run(_measure(server, process.pid, reviewers, rounds))
+                # Of few pairs, all are soon rated.
+                said += ["The run had written all before the reviewers ended."] if run.poll() == 0 else []
     head = (
         f"{pairs:,} pairs, {reviewers} reviewers with {PAUSE_S[0]} to {PAUSE_S[1]} s between actions, a run that writes"
     )
@@ -170,12 +172,12 @@ def _serve(study: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 @contextmanager
-def _writing(study: Path) -> Iterator[None]:
+def _writing(study: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "bench.dashboard_writer", str(study), RUN, JUDGE]
     process = subprocess.Popen(command)
     try:
-        yield
-        if process.poll() is not None:
+        yield process
+        if process.poll():
             raise RuntimeError(f"the writing process ended before the reviewers: exit status {process.returncode}")
     finally:
         process.send_signal(signal.SIGKILL)
