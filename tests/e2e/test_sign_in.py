@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from db import connect
-from tests.support.dashboard import ROOT, open_browser, settle, wait_for
+from tests.support.dashboard import ROOT, settle, wait_for
 from tests.support.openid_provider import CLIENT, Provider, openid_provider
 from tests.support.synthetic_study import RUN, build_study
 
@@ -32,12 +32,6 @@ PEOPLE = {
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_study(tmp_path_factory.mktemp("confidential") / "study", n_concepts=4, n_pairs=8, n_between=0)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
