@@ -1,7 +1,6 @@
 import contextlib
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -299,23 +298,6 @@ def test_folder_without_write_permission_is_told(tmp_path: Path) -> None:
 def test_faults_of_ours_pass_through(study: Path) -> None:
     with pytest.raises(duckdb.CatalogException), connect(study) as cursor:
         cursor.execute("select * from no_such_table")
-
-
-@pytest.mark.parametrize("lend", [connect, transaction])
-def test_ctrl_c_during_a_statement_ends_it_and_leaves_the_study_as_it_was(
-    study: Path, lend: Callable[[Path], contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]]
-) -> None:
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT))
-    try:
-        # Ctrl-C alone ends this statement, so it does not matter when it comes.
-        with pytest.raises(KeyboardInterrupt), lend(study) as cursor:  # noqa: PT012 -- the lending is what is tried
-            insert(cursor, [pack("one")])
-            timer.start()
-            cursor.execute("select count(*) from range(1000000000) a, range(1000000000) b").fetchall()
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    assert packs(study) == ([] if lend is transaction else ["one"])
 
 
 def test_connection_is_given_up_soon_and_its_thread_with_it(study: Path) -> None:

@@ -99,21 +99,6 @@ def test_many_are_rated_at_once_as_the_preview_said_and_are_taken_back_together(
     assert standing(tab, "chest") == before
 
 
-def test_rows_of_the_table_open_and_several_are_what_is_rated_at_once(tab: Page, address: str) -> None:
-    tab.goto(f"{address}/samples?layout=table&pane=bulk")
-    settle(tab)
-    table = tab.locator("[data-testid=stDataFrame]")
-    expect(table).to_be_visible()
-    everything = tab.locator(".st-key-bulk .lg-count").inner_text()
-    # The grid is a canvas: its first column holds the boxes, and rows are as high as its head.
-    for row in (2, 4):
-        table.click(position={"x": 14, "y": 35 * row + 17})
-        tab.wait_for_url(re.compile("open="))
-        settle(tab)
-    expect(tab.locator(".st-key-bulk .lg-count")).to_contain_text("2 pairs")
-    assert "2 pairs" not in everything
-
-
 def number(written: str) -> float:
     return float(written.replace("\N{MINUS SIGN}", "-").replace("%", ""))
 
