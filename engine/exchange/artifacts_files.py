@@ -24,6 +24,7 @@ from engine.exchange.artifacts import (
     checked_text,
     shown,
 )
+from engine.exchange.json_objects import Repeated, object_once
 from engine.exchange.spreadsheets import unguarded
 
 SAMPLE_FIELDS = ("concept", "quadrant", "sample_type", "prompt", "response")
@@ -62,7 +63,7 @@ class FileRows:
 def read_json(file: Path, *, judged: bool) -> FileRows:
     """The rows of a JSON file that holds a list of objects."""
     try:
-        entries = json.loads(_read_text(file), object_pairs_hook=_object)
+        entries = json.loads(_read_text(file), object_pairs_hook=object_once)
     except json.JSONDecodeError as error:
         raise ArtifactsError(
             f"{file} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -116,7 +117,7 @@ def _is_known(name: str, *, judged: bool) -> bool:
 
 def _row(number: int, entry: Any, *, judged: bool) -> FileRow:
     """The row of an entry; Unsound says what is wrong with it."""
-    if isinstance(entry, _Repeated):
+    if isinstance(entry, Repeated):
         raise Unsound(f"it names the field {shown(entry.name)} twice")
     if not isinstance(entry, Mapping):
         raise Unsound(f"it must be an object, not {shown(entry)}")
@@ -175,22 +176,6 @@ def _share(value: object, name: str) -> float:
 
 
 _TOO_FEW = object()
-
-
-@dataclass(frozen=True, slots=True)
-class _Repeated:
-    """An object that names a field twice: which of its values is meant, nobody knows."""
-
-    name: str
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
-    entry: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in entry:
-            return _Repeated(name)
-        entry[name] = value
-    return entry
 
 
 def _typed(entry: Entry) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from engine.errors import SamplesError
 from engine.exchange.artifacts import shown
+from engine.exchange.json_objects import Repeated, object_once
 from engine.terminal import counted
 
 JSON: Final = frozenset({".jsonl", ".ndjson", ".json"})
@@ -56,7 +57,7 @@ def _line_entries(text: str) -> Iterator[Entry]:
 
 def _list_entries(text: str, file: Path) -> tuple[Entry, ...]:
     try:
-        found = json.loads(text, object_pairs_hook=_object)
+        found = json.loads(text, object_pairs_hook=object_once)
     except (ValueError, RecursionError) as error:
         raise SamplesError(f"{file} is not JSON: {_why(error)}.") from error
     return tuple(map(_checked, found))
@@ -64,7 +65,7 @@ def _list_entries(text: str, file: Path) -> tuple[Entry, ...]:
 
 def _entry(line: str) -> Entry:
     try:
-        return _checked(json.loads(line, object_pairs_hook=_object))
+        return _checked(json.loads(line, object_pairs_hook=object_once))
     except (ValueError, RecursionError) as error:
         return f"it is not JSON ({_why(error)})"
 
@@ -76,25 +77,9 @@ def _why(error: ValueError | RecursionError) -> str:
     return "a number of thousands of digits, or too deep a nesting"
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeated:
-    """An object that names a field twice: which of its values is meant, nobody knows."""
-
-    name: str
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
-    entry: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in entry:
-            return _Repeated(name)
-        entry[name] = value
-    return entry
-
-
 def _checked(found: object) -> Entry:
     """The row, unless it is none or holds what is no text."""
-    if isinstance(found, _Repeated):
+    if isinstance(found, Repeated):
         return f"it names the field {shown(found.name)} twice"
     return _decoded(found) if isinstance(found, dict) else f"it must be an object, not {shown(found)}"
 
