@@ -12,8 +12,8 @@ from app.context import load_context, study_folder
 from app.widgets import live, notices, run_work, sidebar
 from db.lending import limit
 
+# What the study's database may take: many people's queries at once would else take all that there is.
 _MEMORY: Final = "400MB"
-"""What the study's database may take: many people's queries at once would else take all that there is."""
 _THREADS: Final = 4
 
 
