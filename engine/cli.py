@@ -11,11 +11,21 @@ import typer
 from rich.console import Console
 
 from db.patience import patient
-from engine.activations_cli import activations
-from engine.audit_cli import app as audit_app
-from engine.benchmark_cli import benchmark
-from engine.claims_cli import claims
-from engine.commands import (
+from engine.commands.activations import activations
+from engine.commands.audit import app as audit_app
+from engine.commands.benchmark import benchmark
+from engine.commands.claims import claims
+from engine.commands.compare import app as compare_app
+from engine.commands.curve import curve
+from engine.commands.export import app as export_app
+from engine.commands.imports import app as import_app
+from engine.commands.judge import app as judge_app
+from engine.commands.layers import layers
+from engine.commands.mitigate import filter_samples, refine
+from engine.commands.options import SettingsCommand, with_settings
+from engine.commands.pack import app as pack_app
+from engine.commands.score import score
+from engine.commands.shared import (
     DEFAULT_STUDY,
     ConfigOption,
     JsonOption,
@@ -25,22 +35,12 @@ from engine.commands import (
     run_stages,
     wide_console,
 )
-from engine.compare_cli import app as compare_app
-from engine.curve_cli import curve
+from engine.commands.snapshot import app as snapshot_app
+from engine.commands.train import escalate, train
 from engine.errors import ExpectedError
-from engine.export_cli import app as export_app
-from engine.import_cli import app as import_app
-from engine.judge_cli import app as judge_app
-from engine.layers_cli import layers
-from engine.mitigate_cli import filter_samples, refine
-from engine.options import SettingsCommand, with_settings
-from engine.pack_cli import app as pack_app
-from engine.score_cli import score
-from engine.snapshot_cli import app as snapshot_app
 from engine.start import STOPPED
 from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible
-from engine.train_cli import escalate, train
 
 app = typer.Typer(
     name="lensgap",

@@ -34,8 +34,8 @@ from app.widgets.lab_session import Setup, address_of, arguments
 from db import connect, insert, transaction
 from db.rows import RatingRow
 from engine.cli import app as cli
+from engine.commands.judge import _pairs
 from engine.errors import ConfigError
-from engine.judge_cli import _pairs
 from engine.judges.costs.preflight import Example, ToAsk, forecast_judging, preflight_json
 from engine.judges.costs.prices import load_prices
 from engine.prompts.rubrics import load_rubric

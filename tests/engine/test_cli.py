@@ -19,7 +19,8 @@ import typer
 from typer.testing import CliRunner
 
 from db import create_study, transaction
-from engine import cli, options
+from engine import cli
+from engine.commands import options
 from engine.config import StudyConfig
 from engine.errors import WordNetMissing
 from tests.support.command import Command, Outcome

@@ -8,9 +8,9 @@ import typer.main
 from typer.core import TyperOption
 
 from engine.cli import app
-from engine.flags import ONE_BY_ONE, given_settings, parted_settings
+from engine.commands.flags import ONE_BY_ONE, given_settings, parted_settings
+from engine.commands.options import whole_numbers
 from engine.lists import SEVERAL, parted, parted_names
-from engine.options import whole_numbers
 from tests.support.command import Command
 
 VALUES = {

@@ -128,7 +128,7 @@ def test_the_next_comparison_begins_with_the_pack_that_was_not_derived(
 
 
 def test_buckets_are_compared_by_one_command(study: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.compare_cli.installed_synsets", lambda: (None, "WordNet is not there."))
+    monkeypatch.setattr("engine.commands.compare.installed_synsets", lambda: (None, "WordNet is not there."))
     found = lensgap("compare", "bucket", study, "--max-size", 4, "--min-size", 2)
     assert found.status == 0, found.stderr
     assert "Definitions alone decide: WordNet is not there." in found.stderr
@@ -179,7 +179,7 @@ def test_lenses_of_other_settings_are_captured_trained_and_compared(study: Path,
 def test_what_cannot_be_compared_is_told(
     study: Path, lensgap: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    monkeypatch.setattr("engine.compare_cli.installed_synsets", lambda: (None, ""))
+    monkeypatch.setattr("engine.commands.compare.installed_synsets", lambda: (None, ""))
     command, *options = arguments
     n_runs = len(run_ids(study))
     found = lensgap("compare", command, study, *options)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, ConfigOption, JsonOption, StudyArgument, chosen_settings, wide_console
+from engine.commands.options import with_settings
+from engine.commands.shared import DEFAULT_STUDY, ConfigOption, JsonOption, StudyArgument, chosen_settings, wide_console
 from engine.config import StudyConfig
-from engine.options import with_settings
 
 _NOT_OURS: Final = frozenset(
     {"picker", "concepts", "per_quadrant", "layers", "activations", "mode", "target", "targets"}

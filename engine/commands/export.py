@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, StudyArgument
+from engine.commands.options import whole_numbers
+from engine.commands.shared import DEFAULT_STUDY, StudyArgument
 from engine.lists import SEVERAL, parted
-from engine.options import whole_numbers
 from engine.terminal import counted
 
 app = typer.Typer(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.commands import JsonOption, installed_synsets, wide_console
-from engine.options import SettingsCommand, with_settings
+from engine.commands.options import SettingsCommand, with_settings
+from engine.commands.shared import JsonOption, installed_synsets, wide_console
 from engine.terminal import counted
 
 if TYPE_CHECKING:

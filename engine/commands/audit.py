@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
+from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
 
 app = typer.Typer(
     help="Audit a judge by ratings of pairs drawn at random: plan, estimate, agreement.", no_args_is_help=True

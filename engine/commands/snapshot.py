@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument
+from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument
 from engine.errors import ConfigError
 from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible

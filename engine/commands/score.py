@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from engine.commands import JsonOption, wide_console
+from engine.commands.options import whole_numbers, with_settings
+from engine.commands.shared import JsonOption, wide_console
 from engine.errors import ConfigError
 from engine.lists import SEVERAL
-from engine.options import whole_numbers, with_settings
 
 if TYPE_CHECKING:
     from engine.exchange.lens_pack import PackedModel

@@ -76,8 +76,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def told(study: Path) -> Any:
+    from engine.commands.mitigate import chosen_run, chosen_verdicts
     from engine.exchange.activation_report import load_cells, load_quality
-    from engine.mitigate_cli import chosen_run, chosen_verdicts
     from engine.stages.activation_quality import choose_quality, measure_quality
 
     run_id, config = chosen_run(study, None)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.commands import (
+from engine.commands.options import SettingsCommand, with_settings
+from engine.commands.shared import (
     DEFAULT_STUDY,
     ConfigOption,
     JsonOption,
@@ -19,7 +20,6 @@ from engine.commands import (
     wide_console,
 )
 from engine.errors import ExpectedError
-from engine.options import SettingsCommand, with_settings
 from engine.terminal import visible
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand, TyperOption
 
+from engine.commands.flags import parted_settings
 from engine.config import StudyConfig
-from engine.flags import parted_settings
 from engine.lists import SEVERAL, parted
 
 Command = Callable[..., None]

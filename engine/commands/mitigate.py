@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, chosen_settings, wide_console
+from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, chosen_settings, wide_console
 from engine.lists import SEVERAL, parted
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
+from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
 
 
 def claims(

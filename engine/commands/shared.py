@@ -33,8 +33,8 @@ def wide_console(*, stderr: bool = False) -> Console:
 
 def chosen_settings(study: Path, file: Path | None, settings: dict[str, Any], *, run_id: str | None = None) -> Any:
     """Flags over the file; without a file, over the settings of the run that is named, or of the study's latest."""
+    from engine.commands.flags import given_settings
     from engine.config import read_config, read_stored_config
-    from engine.flags import given_settings
     from engine.pipeline import stored_config
 
     flags = given_settings(settings)

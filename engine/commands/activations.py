@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
+from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
 
 
 def activations(
@@ -27,9 +27,9 @@ def activations(
 
     Lenses trained on prompts and tested on outputs, cosines of matched and mismatched prompts, CKA. What is found is kept.
     """
+    from engine.commands.mitigate import chosen_run, chosen_verdicts
     from engine.exchange.activation_report import load_cells, load_quality
     from engine.exchange.activation_table import activation_tables
-    from engine.mitigate_cli import chosen_run, chosen_verdicts
     from engine.stages.activation_quality import choose_quality, measure_quality
     from engine.stages.progress import progress_bars
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from engine.commands import (
+from engine.commands.options import with_settings
+from engine.commands.shared import (
     DEFAULT_STUDY,
     ConfigOption,
     JsonOption,
@@ -15,7 +16,6 @@ from engine.commands import (
     run_stages,
     wide_console,
 )
-from engine.options import with_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

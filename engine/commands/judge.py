@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.commands import (
+from engine.commands.options import SettingsCommand, with_settings
+from engine.commands.shared import (
     DEFAULT_STUDY,
     ConfigOption,
     JsonOption,
@@ -20,7 +21,6 @@ from engine.commands import (
     wide_console,
 )
 from engine.errors import ConfigError
-from engine.options import SettingsCommand, with_settings
 
 if TYPE_CHECKING:
     from engine.judges.costs.preflight import Preflight
