@@ -5,13 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from engine.figures.dots import Series
-from engine.stats.ceiling import Ceiling, CeilingName, Target, ceilings_from_counts, recommended_target
-from engine.stats.ceiling_sensitivity import (
-    Sweep,
-    label_noise_by_cut,
-    label_noise_by_prevalence,
-    propagation_by_stability,
-)
+from engine.stats.ceiling import Ceiling, CeilingName, Target
+from engine.stats.ceiling_sensitivity import CUTS, PREVALENCES, STABILITIES, Sweep, sweep_ceiling
 from engine.stats.estimate import Estimate
 from engine.stats.findings import NO_LAYER, Finding, Findings
 from engine.words import CEILINGS, PROFILES, interval, number
@@ -76,31 +71,12 @@ def ceilings_at(finding: Finding, prevalence: float | None) -> Mapping[CeilingNa
     """All ceilings as they are, or with all ratings pooled if positives were such a share of the pairs."""
     if prevalence is None:
         return finding.ceilings
-    settings, (positive, negative) = finding.settings, finding.histograms
-    return ceilings_from_counts(
-        positive=positive,
-        negative=negative,
-        good_positive=finding.positive.n_of("good"),
-        n_positive=finding.positive.n_measured,
-        curve=finding.curve,
-        k=settings.k,
-        stability=settings.stability,
-        prevalence=prevalence,
-        n_resamples=settings.n_resamples,
-        seed=settings.seed,
-    )
+    return finding.pooled_ceilings(finding.settings, prevalence=prevalence, curve=finding.curve)
 
 
 def target_of(ceilings: Mapping[CeilingName, Ceiling], finding: Finding) -> Target:
     """The F1 to ask for by these ceilings under the reader's settings."""
-    settings = finding.settings
-    ceiling = ceilings[settings.model]
-    return recommended_target(
-        ceiling.estimate.low,
-        user_target=settings.user_target,
-        floor=ceiling.floor,
-        unknown_because=ceiling.estimate.reason,
-    )
+    return finding.target_at(ceilings[finding.settings.model])
 
 
 def rated_prevalence(finding: Finding) -> float | None:
@@ -119,18 +95,13 @@ def ceiling_series(found: Sequence[Mapping[CeilingName, Ceiling]], *, deciding: 
 
 
 def sweeps_of(finding: Finding, prevalence: float | None) -> tuple[Sweep, ...]:
-    """What the ceilings would be if stability, cut-off or the share of positives were others, of all ratings pooled."""
-    settings, (positive, negative) = finding.settings, finding.histograms
-    share = rated_prevalence(finding) if prevalence is None else prevalence
-    if share is None:
-        return ()
-    good, n_positive = finding.positive.n_of("good"), finding.positive.n_measured
+    """What the ceilings would be if stability, cut-off or the share of positives were others; none where all are unknown."""
     found = (
-        propagation_by_stability(good, n_positive, prevalence=share),
-        label_noise_by_cut(positive, negative, prevalence=share),
-        label_noise_by_prevalence(positive, negative, k=settings.k),
+        sweep_ceiling(finding, "stability", STABILITIES, prevalence=prevalence),
+        sweep_ceiling(finding, "k", CUTS, prevalence=prevalence),
+        sweep_ceiling(finding, "prevalence", PREVALENCES),
     )
-    return tuple(sweep for sweep in found if sweep is not None)
+    return tuple(sweep for sweep in found if sweep.is_known)
 
 
 def summary(finding: Finding) -> str:

@@ -162,7 +162,7 @@ class Finding:
     @cached_property
     def ceilings(self) -> Mapping[CeilingName, Ceiling]:
         """Every named ceiling: of several concepts the mean, since that is what a mean F1 can be held against."""
-        pooled = self._pooled_ceilings()
+        pooled = self.pooled_ceilings(self.settings, curve=self.curve)
         if len(self.concepts) < 2:
             return pooled
         return mean_ceilings(self._table.ceilings, pooled)
@@ -172,24 +172,31 @@ class Finding:
         """The learning curve, of several concepts their mean; None where none has been measured."""
         return mean_curve([concept.curve for concept in self.concepts if concept.curve])
 
-    def _pooled_ceilings(self) -> Mapping[CeilingName, Ceiling]:
+    def pooled_ceilings(
+        self, settings: Settings, *, prevalence: float | None = None, curve: LearningCurve | None = None
+    ) -> Mapping[CeilingName, Ceiling]:
+        """Every ceiling of all ratings pooled, under other settings, or if positives were such a share of the pairs."""
         positive, negative = self.histograms
         return ceilings_from_counts(
             positive=positive,
             negative=negative,
             good_positive=self.positive.n_of("good"),
             n_positive=self.positive.n_measured,
-            curve=self.curve,
-            k=self.settings.k,
-            stability=self.settings.stability,
-            n_resamples=self.settings.n_resamples,
-            seed=self.settings.seed,
+            curve=curve,
+            k=settings.k,
+            stability=settings.stability,
+            prevalence=prevalence,
+            n_resamples=settings.n_resamples,
+            seed=settings.seed,
         )
 
     @cached_property
     def target(self) -> Target:
         """The F1 to ask for, from the chosen ceiling's lower bound."""
-        ceiling = self.ceilings[self.settings.model]
+        return self.target_at(self.ceilings[self.settings.model])
+
+    def target_at(self, ceiling: Ceiling) -> Target:
+        """The F1 to ask for if that ceiling decided."""
         return recommended_target(
             ceiling.estimate.low,
             user_target=self.settings.user_target,

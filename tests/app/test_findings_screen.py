@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from app import data
+from app.charts.sensitivity import sensitivity
 from app.viewmodels import findings as view
 from app.viewmodels.since import moved
 from app.widgets.findings import activations, claims
 from engine.exchange.claims import build_claims
 from engine.exchange.correlations import build_correlations
+from engine.figures.palette import LIGHT
 from engine.stats.findings import Settings, find
 from engine.words import interval, number
 from tests.app.test_screens import html_of, open_screen
@@ -78,18 +80,23 @@ def test_a_share_of_positives_gives_every_ceiling_at_that_share_and_its_floor(fu
     found = view.ceilings_at(finding, 0.3)
     assert found["label_noise"].floor == pytest.approx(2 * 0.3 / 1.3)
     (_, _, by_share) = view.sweeps_of(finding, None)
-    at = by_share.x.index(0.3)
-    assert found["label_noise"].estimate.value == pytest.approx(by_share.value[at])
+    (there,) = (point for point in by_share.points if point.x == 0.3)
+    assert there.ceiling.estimate == found["label_noise"].estimate
     assert view.target_of(finding.ceilings, finding) == finding.target
 
 
-def test_the_curves_pass_through_the_setting_on_screen(full_study: Path) -> None:
+def test_the_curves_pass_through_the_ceilings_on_screen_with_and_without_a_share_set(full_study: Path) -> None:
     finding = the_findings(full_study).quadrants["A"]
-    pooled = view.ceilings_at(finding, view.rated_prevalence(finding))
-    by_stability, by_cut, _ = view.sweeps_of(finding, None)
-    at = by_stability.x.index(finding.settings.stability)
-    assert by_stability.value[at] == pytest.approx(pooled["propagation"].estimate.value)
-    assert by_cut.value[finding.settings.k - 1] == pytest.approx(pooled["label_noise"].estimate.value)
+    for share in (None, 0.2):
+        shown = view.ceilings_at(finding, share)
+        by_stability, by_cut, _ = view.sweeps_of(finding, share)
+        (at_s,) = (point for point in by_stability.points if point.x == finding.settings.stability)
+        (at_k,) = (point for point in by_cut.points if point.x == finding.settings.k)
+        assert at_s.ceiling.estimate == shown["propagation"].estimate
+        assert at_k.ceiling.estimate == shown["label_noise"].estimate
+        made = sensitivity(by_stability, at=0.75, colours=LIGHT, height=230)
+        line = made.data[-2]
+        assert line.y[line.x.index(0.75)] == shown["propagation"].estimate.value
 
 
 def test_the_share_of_positives_in_the_address_moves_the_floor_on_screen(

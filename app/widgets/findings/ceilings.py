@@ -39,8 +39,9 @@ _PREVALENCE: Final = (
     "arms had this share and as much noise as they have."
 )
 _CURVES: Final = (
-    "One assumption moved, the others as set above, all ratings of the group pooled, so a curve may differ a little from the "
-    "means over concepts above. Band: 95 % interval. Dashed: your setting. Dotted: the F1 of always answering yes."
+    "One assumption moved, the others as set above. By stability and cut-off curves are means over concepts, as the ceilings "
+    "above; by share of positives, and under a share that you set, all ratings of the group are pooled, so they may differ a "
+    "little. Band: 95 % interval, where there is one. Dashed: your setting. Dotted: the F1 of always answering yes."
 )
 _HEIGHT: Final = 230
 

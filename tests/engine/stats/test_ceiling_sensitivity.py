@@ -1,75 +1,81 @@
-"""Sweeps of ceilings agree with the ceilings themselves wherever both speak of the same."""
+"""Sweeps of ceilings say at each setting what the finding's own ceilings and targets say there."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from engine.stats.ceiling import ceilings_from_counts
-from engine.stats.ceiling_sensitivity import (
-    CUTS,
-    Sweep,
-    label_noise_by_cut,
-    label_noise_by_prevalence,
-    propagation_by_stability,
-)
-from engine.stats.histogram import RatingHistogram
+from engine.stats.ceiling_sensitivity import CUTS, MODELS, STABILITIES, Sweep, sweep_ceiling
+from engine.stats.counts import count_concepts
+from engine.stats.findings import Finding, Settings, find, summarise
 
-POSITIVE, NEGATIVE = RatingHistogram((8, 4, 6, 7, 5)), RatingHistogram((22, 5, 2, 1, 0))
-
-
-def ceilings(**changes):
-    counts = {"positive": POSITIVE, "negative": NEGATIVE, "good_positive": 24, "n_positive": 30, "seed": 1}
-    return ceilings_from_counts(**(counts | changes))
-
-
-def is_sound(sweep: Sweep) -> bool:
-    ends = zip(sweep.floor, sweep.low, sweep.value, sweep.high, strict=True)
-    return all(floor - 1e-12 <= low <= value <= high <= 1 for floor, low, value, high in ends)
+ROWS = [
+    ("gin", "positive", "good", 24, 4, 2, 6, 7, 5, 0.0, 0.0),
+    ("gin", "positive", "repetitive", 6, 4, 2, 0, 0, 0, 0.0, 0.0),
+    ("gin", "negative", "good", 30, 22, 5, 2, 1, 0, 0.0, 0.0),
+    ("rye", "positive", "good", 20, 0, 1, 2, 9, 8, 0.0, 0.0),
+    ("rye", "negative", "good", 20, 14, 3, 2, 0, 1, 0.0, 0.0),
+    ("ale", "positive", "good", 9, 1, 1, 3, 2, 2, 0.0, 0.0),
+    ("ale", "positive", "short", 3, 3, 0, 0, 0, 0, 0.0, 0.0),
+    ("ale", "negative", "good", 12, 10, 1, 1, 0, 0, 0.0, 0.0),
+    ("mead", "positive", "good", 5, 1, 1, 1, 1, 1, 0.0, 0.0),
+]
+QUADRANTS = {"gin": "A", "rye": "A", "ale": "B", "mead": "D"}
+FINDINGS = find(count_concepts(ROWS, quadrants=QUADRANTS), settings=Settings())
+GRAINS = {"overall": FINDINGS.overall, "quadrant": FINDINGS.quadrants["A"], "concept": FINDINGS.concepts["ale"]}
 
 
-def test_stability_moves_propagation_as_the_ceiling_itself_says_up_to_a_perfect_lens():
-    sweep = propagation_by_stability(24, 30, prevalence=0.5)
-    assert is_sound(sweep)
-    for s in (0.0, 0.25, 0.75, 1.0):
-        there = sweep.x.index(s)
-        estimate = ceilings(stability=s)["propagation"].estimate
-        assert sweep.value[there] == pytest.approx(estimate.value)
-        assert (sweep.low[there], sweep.high[there]) == pytest.approx((estimate.low, estimate.high), abs=0.02)
-    assert all(first <= second for first, second in pairwise(sweep.value))
-    assert sweep.value[-1] == 1.0
+def under(finding: Finding, **changes) -> Finding:
+    return summarise(finding.name, finding.concepts, replace(finding.settings, **changes))
 
 
-def test_the_cut_moves_label_noise_as_the_ceiling_itself_says():
-    sweep = label_noise_by_cut(POSITIVE, NEGATIVE)
-    assert is_sound(sweep)
-    assert sweep.x == CUTS
-    for there, k in enumerate(CUTS):
-        estimate = ceilings(k=k)["label_noise"].estimate
-        assert sweep.value[there] == pytest.approx(estimate.value)
-        assert sweep.low[there] == pytest.approx(estimate.low or sweep.floor[there], abs=0.02)
+def values(sweep: Sweep) -> list[float]:
+    return [point.ceiling.estimate.value for point in sweep.points]
 
 
-def test_prevalence_moves_label_noise_and_its_floor():
-    sweep = label_noise_by_prevalence(POSITIVE, NEGATIVE)
-    assert is_sound(sweep)
-    for share in (0.1, 0.5, 0.9):
-        there = sweep.x.index(share)
-        ceiling = ceilings(prevalence=share)["label_noise"]
-        assert sweep.value[there] == pytest.approx(ceiling.estimate.value)
-        assert sweep.floor[there] == pytest.approx(ceiling.floor)
+@pytest.mark.parametrize("grain", GRAINS)
+def test_a_sweep_says_at_each_setting_what_the_ceiling_and_the_target_are_there(grain: str) -> None:
+    finding = GRAINS[grain]
+    for of, xs in (("stability", (0.0, 0.7, 0.75, 1.0)), ("k", CUTS)):
+        for x, point in zip(xs, sweep_ceiling(finding, of, xs).points, strict=True):
+            there = under(finding, model=MODELS[of], **{of: int(x) if of == "k" else x})
+            assert point.x == x
+            assert point.ceiling == there.ceilings[MODELS[of]]
+            assert point.target == there.target
 
 
-def test_without_draws_there_are_values_alone():
-    for sweep in (
-        propagation_by_stability(24, 30, prevalence=0.5, n_resamples=0),
-        label_noise_by_cut(POSITIVE, NEGATIVE, n_resamples=0),
-        label_noise_by_prevalence(POSITIVE, NEGATIVE, n_resamples=0),
-    ):
-        assert sweep.low == sweep.high == ()
-        assert len(sweep.value) == len(sweep.x)
+def test_a_perfectly_stable_activation_permits_a_perfect_lens_and_more_stability_never_less() -> None:
+    found = values(sweep_ceiling(FINDINGS.overall, "stability", STABILITIES))
+    assert all(first <= second for first, second in pairwise(found))
+    assert found[-1] == 1.0
+    assert found[0] < 1.0
 
 
-def test_without_what_a_model_needs_there_is_no_sweep():
-    assert propagation_by_stability(0, 0, prevalence=0.5) is None
-    assert label_noise_by_cut(POSITIVE, RatingHistogram.empty()) is None
-    assert label_noise_by_prevalence(RatingHistogram.empty(), NEGATIVE) is None
+def test_a_prevalence_moves_label_noise_and_its_floor_with_all_ratings_pooled() -> None:
+    finding = GRAINS["quadrant"]
+    sweep = sweep_ceiling(finding, "prevalence", (0.1, 0.5, 0.9))
+    for point in sweep.points:
+        assert point.ceiling == finding.pooled_ceilings(finding.settings, prevalence=point.x)["label_noise"]
+        assert point.ceiling.floor == pytest.approx(2 * point.x / (1 + point.x))
+        assert point.ceiling.estimate.value >= point.ceiling.floor
+
+
+def test_a_share_of_positives_that_is_set_holds_along_the_other_sweeps() -> None:
+    (point,) = sweep_ceiling(FINDINGS.overall, "k", (2.0,), prevalence=0.2).points
+    assert point.ceiling.prevalence == 0.2
+    assert point.ceiling == FINDINGS.overall.pooled_ceilings(Settings(), prevalence=0.2)["label_noise"]
+
+
+def test_without_ratings_in_an_arm_every_point_says_why_and_recommends_nothing() -> None:
+    sweep = sweep_ceiling(FINDINGS.concepts["mead"], "k", CUTS)
+    assert not sweep.is_known
+    for point in sweep.points:
+        assert "negative" in point.ceiling.estimate.reason
+        assert (point.target.value, point.target.tier) == (None, "none")
+    assert sweep_ceiling(FINDINGS.overall, "k", CUTS).is_known
+
+
+@pytest.mark.parametrize(("of", "x"), [("stability", 1.2), ("k", 7.0), ("prevalence", 0.0)])
+def test_a_value_out_of_range_is_refused(of: str, x: float) -> None:
+    with pytest.raises(ValueError, match="between"):
+        sweep_ceiling(GRAINS["concept"], of, (x,))
