@@ -213,6 +213,10 @@ def report(
     stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
     target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
     ceiling: Annotated[CeilingName, typer.Option(help="The ceiling that recommended targets follow.")] = "label_noise",
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="Ceilings and targets at other stabilities and cut-offs, by concept too."),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write one page to carry to a meeting; it needs no network.")
     ] = None,
@@ -223,12 +227,20 @@ def report(
 ) -> None:
     """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept; or write them as a page."""
     from engine.exchange.report import build_report, report_table
+    from engine.exchange.sensitivity import sensitivity_table
     from engine.stats.findings import Settings
 
     if form_rule not in ("loop", "study"):
         raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
     settings = Settings(k=k, stability=stability, user_target=target, model=ceiling)
-    found = build_report(study, run_id=run_id, family=family, form_rule=form_rule, settings=settings)  # type: ignore[arg-type]
+    found = build_report(
+        study,
+        run_id=run_id,
+        family=family,
+        form_rule=form_rule,  # type: ignore[arg-type]
+        settings=settings,
+        concept_sensitivity=sensitivity,
+    )
     if html or markdown or plots:
         _write_report(study, found, html=html, markdown=markdown, plots=plots, to_stdout=not as_json)
     if as_json:
@@ -236,7 +248,7 @@ def report(
 
         typer.echo(json.dumps(found | what_stands_beside(study, found), indent=2))
     elif not (html or markdown or plots):
-        wide_console().print(report_table(found))
+        wide_console().print(sensitivity_table(found) if sensitivity else report_table(found))
 
 
 def _write_report(

@@ -18,6 +18,7 @@ from engine.exchange.activation_report import load_activations
 from engine.exchange.correlations import build_correlations, load_topic_accuracy
 from engine.exchange.curves import curve_json, load_curves
 from engine.exchange.reported import load_reported, reported_table
+from engine.exchange.sensitivity import sensitivity_json
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate
 from engine.stats.findings import (
@@ -54,11 +55,13 @@ def build_report(
     family: str | None = None,
     form_rule: FormRule = "loop",
     settings: Settings | None = None,
+    concept_sensitivity: bool = False,
 ) -> Json:
     """The report of one run, one judge (by default those that the dashboard shows first) and one lens family
     (by default the first trained of those that the run asked for).
 
     Lenses are those of the phase, mode and pool of the run's settings, else the nearest to them, at the deepest layer trained.
+    ``concept_sensitivity`` adds to each concept what its ceilings would be, which takes seconds for thousands.
     StudyMissing when the study holds no such run.
     """
     with connect(study) as cursor:
@@ -113,6 +116,7 @@ def build_report(
                 **_concept(found, profile, chosen),
                 "lenses": of_concept.get(profile[0], []),
                 "reported": reported.get(profile[0], {}),
+                **({"sensitivity": sensitivity_json(found.concepts[profile[0]])} if concept_sensitivity else {}),
             }
             for profile in profiles
         ],
@@ -218,6 +222,7 @@ def _group(finding: Finding, lenses: Mapping[str, LensResult]) -> Json:
     return {
         **_finding(finding, own),
         "gap_bootstrap": {units: _estimate(found) if found else None for units, found in bootstrap.items()},
+        "sensitivity": sensitivity_json(finding),
     }
 
 

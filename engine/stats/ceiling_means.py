@@ -55,6 +55,10 @@ def mean_ceilings(
     for name, ceiling in pooled.items():
         values = concepts.get(name, np.empty(0))
         values = values[~np.isnan(values)]
-        lowest = min(ceiling.floor or 0.0, float(values.min())) if len(values) else 0.0
-        means[name] = replace(ceiling, estimate=mean_estimate(values, bounds=(lowest, 1.0))) if len(values) else ceiling
+        # Certain of the pool whatever the data, as of activations that are always on topic, is certain of the mean.
+        if not len(values) or ceiling.estimate.low == 1.0:
+            means[name] = ceiling
+            continue
+        lowest = min(ceiling.floor or 0.0, float(values.min()))
+        means[name] = replace(ceiling, estimate=mean_estimate(values, bounds=(lowest, 1.0)))
     return means

@@ -17,6 +17,7 @@ from engine.exchange.document.model import (
     plain_number,
     words,
 )
+from engine.exchange.document.sensitivity import sensitivity_tables
 from engine.figures.dots import Series, interval_dots
 from engine.figures.palette import DARK, LIGHT, Palette
 from engine.words import CEILING, CEILINGS, TARGET, TIERS, number
@@ -30,7 +31,8 @@ def ceiling_section(report: Json) -> Section:
     blocks: list[Block] = [Paragraph(CEILING)]
     if any(one["value"] is not None for one in report["overall"]["ceilings"].values()):
         blocks.append(_ceiling_chart(report, found))
-    blocks += [_ceiling_table(report, found), Paragraph(TARGET), _target_table(report, found), _models(report)]
+    blocks += [_ceiling_table(report, found), Paragraph(TARGET), _target_table(report, found)]
+    blocks += [*sensitivity_tables(report), _models(report)]
     return Section("ceilings", "What F1 the data permit", tuple(blocks))
 
 

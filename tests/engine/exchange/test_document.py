@@ -88,6 +88,21 @@ def test_tables_say_what_the_report_says(document: Document, report: dict[str, A
         assert cell(concepts, one["concept"], "F1").value == number(one["lens"]["f1"])
 
 
+def test_what_ceilings_would_be_is_told_by_group_with_the_target_beneath(
+    document: Document, report: dict[str, Any]
+) -> None:
+    by_cut = table(document, "If the cut-off were another: the label noise ceiling")
+    assert [column.name for column in by_cut.columns] == ["group", "k 2 (as set)", "k 3", "k 4"]
+    for name, one in (("overall", report["overall"]), ("quadrant A", report["quadrants"]["A"])):
+        for point in one["sensitivity"]["k"]["points"]:
+            shown = cell(by_cut, name, f"k {point['at']:g}{' (as set)' if point['at'] == 2 else ''}")
+            assert shown.value == number(point["value"])
+            asked = point["target"]["value"]
+            assert shown.note.endswith(f"target {number(asked)}" if asked else "no target")
+    by_stability = table(document, "If stability were another: the propagation ceiling")
+    assert len(by_stability.columns) == 8
+
+
 def test_concepts_stand_by_their_gap_the_smallest_first(document: Document, report: dict[str, Any]) -> None:
     gaps_of = {one["concept"]: one["gap"] for one in report["concepts"]}
     shown = [gaps_of[row.cells[0].value] for row in table(document, "Concepts").rows]

@@ -36,6 +36,7 @@ FINDING = {
 }
 LENS = {"mean_f1", "low", "high", "always_positive_f1"}
 FORMS = {"empty", "short", "repetitive", "good"}
+SHOWN_OF_A_CEILING = ("value", "low", "high", "n", "method", "reason", "floor")
 CEILINGS = {"published", "propagation", "label_noise", "gap_linear"}
 
 
@@ -292,6 +293,42 @@ def test_options_change_what_they_say(study: Path, report: dict[str, Any], lensg
     positives = [pair["sample_id"] for pair in read(study, "select * from pairs") if pair["arm"] == "positive"]
     good = mean([float(forms[sample_id] == "good") for sample_id in positives])
     assert changed["overall"]["form"]["positive"]["good"] == pytest.approx(good)
+
+
+def test_what_ceilings_would_be_stands_at_each_setting_as_if_it_were_set(
+    study: Path, report: dict[str, Any], lensgap: Command
+) -> None:
+    set_so = ("--stability", "0.62", "--k", "3", "--json", "--sensitivity")
+    changed = json.loads(lensgap("report", study, *set_so).stdout)
+    of = {"stability": ("propagation", 0.75, 0.62), "k": ("label_noise", 2, 3)}
+    for name, (model, before, after) in of.items():
+        for setting, found in ((before, report), (after, changed)):
+            for one in (found["overall"], *found["quadrants"].values(), *found["pack_layers"].values()):
+                (point,) = (point for point in one["sensitivity"][name]["points"] if point["at"] == setting)
+                assert one["sensitivity"][name]["model"] == model
+                assert {key: one["ceilings"][model][key] for key in SHOWN_OF_A_CEILING}.items() <= point.items()
+                assert model != "label_noise" or point["target"] == one["target"]
+    assert all("sensitivity" in concept for concept in changed["concepts"])
+    assert not any("sensitivity" in concept for concept in report["concepts"]), "only those who ask wait for it"
+
+
+def test_the_table_of_what_ceilings_would_be_has_every_group_and_concept_and_marks_the_setting(
+    study: Path, report: dict[str, Any], lensgap: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = lensgap("report", study, "--sensitivity").stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    heads = [line.split() for line in lines if line.split()[:1] in (["s"], ["k"])]
+    assert heads == [["s", "0.7", "s", "0.75*", "s", "0.8", "s", "0.9", "s", "1"], ["k", "2*", "k", "3", "k", "4"]]
+    overall = [line for line in lines if line.startswith("overall")]
+    for line, name in zip(overall, ("stability", "k"), strict=True):
+        points = {point["at"]: point for point in report["overall"]["sensitivity"][name]["points"]}
+        first, last = points[min(points)], points[max(points)]
+        assert line.split()[1] == f"{first['value']:.2f}"
+        assert line.split()[-3] == f"{last['value']:.2f}"
+        assert line.split()[-1] == ("–" if last["target"]["value"] is None else f"{last['target']['value']:.2f}")
+    assert sum(line.startswith(("overall", "quadrant")) for line in lines) == 2 * 5
+    assert sum(bool(re.match(r"[A-D–] \S", line)) for line in lines) == 2 * len(report["concepts"])
 
 
 def test_unjudged_study_reports_unknown_and_no_zero(tmp_path: Path, lensgap: Command) -> None:
