@@ -15,7 +15,7 @@ _TAG: Final = re.compile(r"<[^>]*>")
 
 
 def map_table(points: Sequence[MapPoint]) -> Table:
-    """One row a concept: its place on the map and its gap."""
+    """One row a concept: its place on the map, empty where it has none, and its gap."""
     columns = ("concept", "name", "quadrant", "senses", "siblings", "pairs", *estimated("gap", "rating points"))
     return table(
         (*columns, "lens F1 (0-1, out of fold)"),

@@ -82,7 +82,7 @@ def _map(here: Context, view: overview.Overview, colours: Palette) -> None:
     )
     _open_concept(picked)
     if view.unplaced:
-        notices.note(f"Not on the map, for their siblings are unknown: {', '.join(view.unplaced)}")
+        notices.note(f"Not on the map, for their senses or siblings are unknown: {', '.join(view.unplaced)}")
 
 
 def _forest(view: overview.Overview, colours: Palette) -> None:
@@ -122,7 +122,7 @@ def _cards(view: overview.Overview, colours: Palette) -> None:
             st.html(cards.quadrant(card, largest_gap=view.largest_gap, colours=colours))
             if st.button(f"Samples of quadrant {card.letter}", key=f"open-{card.letter}", width="stretch"):
                 st.switch_page("screens/samples.py", query_params=state.link(quadrant=card.letter))
-    outside = sum(1 for point in view.points if point.quadrant is None)
+    outside = sum(point.quadrant is None and point.counts is not None for point in view.points)
     if outside:
         notices.note(
             f"{count(outside, 'concept')} between the bands count in the study's numbers, but in no quadrant ({UNKNOWN})."

@@ -36,7 +36,7 @@ class QuadrantCard:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything on the overview; `unplaced` are concepts without a sibling count, which the map cannot show."""
+    """Everything on the overview; `unplaced` are concepts of unknown senses or siblings, which the map cannot show."""
 
     points: tuple[MapPoint, ...]
     unplaced: tuple[str, ...]
@@ -59,15 +59,11 @@ def overview(
     members = {q: [c.concept for c in counts if c.quadrant == q] for q in findings.quadrants}
     cards = tuple(_card(q, finding, findings, results, members[q]) for q, finding in findings.quadrants.items())
     everyone = [c.concept for c in counts]
-    points = tuple(
-        _point(p, names.get(p.concept, p.concept), findings.concepts[p.concept], results)
-        for p in profiles
-        if p.n_siblings is not None
-    )
+    points = tuple(_point(p, names.get(p.concept, p.concept), findings.concepts[p.concept], results) for p in profiles)
     highs = [card.gap.high if card.gap.high is not None else card.gap.value for card in cards]
     return Overview(
         points=points,
-        unplaced=tuple(names.get(p.concept, p.concept) for p in profiles if p.n_siblings is None),
+        unplaced=tuple(point.name for point in points if point.counts is None),
         cards=cards,
         overall=_card("overall", findings.overall, findings, results, everyone),
         largest_gap=max([1.0, *(abs(high) for high in highs if high is not None)]),
@@ -129,8 +125,8 @@ def _point(profile: Profile, name: str, finding: Finding, results: Mapping[str, 
     return MapPoint(
         concept=profile.concept,
         name=name,
-        n_senses=profile.n_senses or 0,
-        n_siblings=profile.n_siblings or 0,
+        n_senses=profile.n_senses,
+        n_siblings=profile.n_siblings,
         quadrant=profile.quadrant,
         reason=profile.quadrant_reason,
         gap=finding.gap,

@@ -10,18 +10,23 @@ from engine.stats.estimate import Estimate
 
 @dataclass(frozen=True, slots=True)
 class MapPoint:
-    """A concept on the map. `weak` marks a gap whose interval is missing or reaches zero."""
+    """A concept, on the map where both of its counts are known. `weak`: a gap whose interval is missing or reaches zero."""
 
     concept: str
     name: str
-    n_senses: int
-    n_siblings: int
+    n_senses: int | None
+    n_siblings: int | None
     quadrant: str | None
     reason: str | None
     gap: Estimate
     weak: bool
     n_pairs: int
     f1: float | None
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """Its senses and siblings; None where either is unknown, so that the map has no place for it."""
+        return None if self.n_senses is None or self.n_siblings is None else (self.n_senses, self.n_siblings)
 
 
 def smallest_gaps(points: Sequence[MapPoint], at_most: int) -> tuple[MapPoint, ...]:
@@ -30,12 +35,11 @@ def smallest_gaps(points: Sequence[MapPoint], at_most: int) -> tuple[MapPoint, .
     return tuple(ordered[:at_most])
 
 
-def spread(points: Sequence[MapPoint]) -> list[tuple[float, float]]:
-    """Offsets that keep points of equal counts apart: a sunflower of radius at most 1 around their place.
+def spread(places: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """Offsets that keep apart what has equal counts: a sunflower of radius at most 1 around their place.
 
     A few neighbours are a third of the radius apart; many fill the circle evenly.
     """
-    places = [(point.n_senses, point.n_siblings) for point in points]
     crowd = Counter(places)
     seen: Counter[tuple[int, int]] = Counter()
     offsets = []

@@ -24,11 +24,13 @@ _INSIDE = 0.02
 def quadrant_map(
     points: Sequence[MapPoint], *, bands: Bands, largest_gap: float, sibling_count: str, colours: Palette, height: int
 ) -> go.Figure:
-    """The map; each point's customdata is its concept."""
-    plane = plane_of(((point.n_senses, point.n_siblings) for point in points), bands)
+    """The map of the points whose counts are known; each point's customdata is its concept."""
+    points = [point for point in points if point.counts]
+    counts = [point.counts for point in points if point.counts]
+    plane = plane_of(counts, bands)
     made = figure(colours, height=height, showlegend=False)
     draw_plane(made, plane, sibling_count=sibling_count, colours=colours)
-    dots = _places(points, plane)
+    dots = _places(counts, plane)
     _draw_points(made, points, dots, largest_gap, colours)
     if len(points) <= _LABELLED_UP_TO:
         label_dots(made, [point.name for point in points], dots, plane, height=height, colours=colours)
@@ -106,14 +108,14 @@ def _draw_points(
         )
 
 
-def _places(points: Sequence[MapPoint], plane: Plane) -> list[tuple[float, float]]:
+def _places(counts: Sequence[tuple[int, int]], plane: Plane) -> list[tuple[float, float]]:
     """Where each dot is drawn: at its counts, moved aside from its equals, but never out of its band."""
     return [
         (
-            _within(place(point.n_senses), _APART * dx, plane.xs),
-            _within(place(point.n_siblings), _APART * dy, plane.ys),
+            _within(place(n_senses), _APART * dx, plane.xs),
+            _within(place(n_siblings), _APART * dy, plane.ys),
         )
-        for point, (dx, dy) in zip(points, spread(points), strict=True)
+        for (n_senses, n_siblings), (dx, dy) in zip(counts, spread(counts), strict=True)
     ]
 
 
@@ -124,10 +126,11 @@ def _within(at: float, offset: float, edges: Sequence[float]) -> float:
 
 def _hover(point: MapPoint) -> str:
     placed = f"Quadrant {point.quadrant}" if point.quadrant else f"No quadrant: {plain(point.reason or '', at_most=90)}"
+    n_senses, n_siblings = point.counts or (0, 0)
     lines = [
         f"<b>{plain(point.name)}</b>" + (f" · {plain(point.concept)}" if point.name != point.concept else ""),
         placed,
-        " · ".join((count(point.n_senses, "sense"), count(point.n_siblings, "sibling"), count(point.n_pairs, "pair"))),
+        " · ".join((count(n_senses, "sense"), count(n_siblings, "sibling"), count(point.n_pairs, "pair"))),
         f"Gap {with_interval(point.gap)}",
         f"Lens F1 {write(point.f1)}",
     ]

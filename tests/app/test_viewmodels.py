@@ -176,7 +176,7 @@ def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:
     profiles = [p for p in data.load_profiles(full_study, RUN) if p.n_siblings is not None] * 3
     counts = counts_of(full_study)
     view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
-    offsets = points.spread(view.points)
+    offsets = points.spread([point.counts for point in view.points if point.counts])
     assert max(math.hypot(x, y) for x, y in offsets) <= 1
     by_place: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for point, offset in zip(view.points, offsets, strict=True):

@@ -29,11 +29,12 @@ _MAP_PX: Final = 520
 
 def map_section(report: Json, facts: StudyFacts) -> Section:
     """The quadrant map with who is in each quadrant."""
-    points = [map_point(one, facts) for one in report["concepts"] if _is_counted(one)]
+    points = [map_point(one, facts) for one in report["concepts"]]
     blocks: list[Block] = [Paragraph(QUADRANT)]
-    if points:
-        blocks.append(_map(points, report, facts))
-    unplaced = [facts.name(one["concept"]) for one in report["concepts"] if not _is_counted(one)]
+    placed = [point for point in points if point.counts]
+    if placed:
+        blocks.append(_map(placed, report, facts))
+    unplaced = [point.name for point in points if point.counts is None]
     if unplaced:
         shown = (
             joined(unplaced[:12])
@@ -47,18 +48,14 @@ def map_section(report: Json, facts: StudyFacts) -> Section:
     return Section("map", "Where the concepts lie", tuple(blocks))
 
 
-def _is_counted(one: Json) -> bool:
-    return one["n_senses"] is not None and one["n_siblings"] is not None
-
-
 def map_point(one: Json, facts: StudyFacts) -> MapPoint:
-    """A concept of the report as a point of the map and of the forest, which asks for no counts: unknown ones are 0 there."""
+    """A concept of the report as a point of the map and of the forest."""
     gap = as_estimate(one["gap_within_ratings"])
     return MapPoint(
         concept=one["concept"],
         name=facts.name(one["concept"]),
-        n_senses=one["n_senses"] or 0,
-        n_siblings=one["n_siblings"] or 0,
+        n_senses=one["n_senses"],
+        n_siblings=one["n_siblings"],
         quadrant=one["quadrant"],
         reason=one["quadrant_reason"],
         gap=gap,
@@ -110,6 +107,8 @@ def _members(report: Json) -> Table:
         rows.append(Row(cells))
     outside = [one for one in report["concepts"] if one["quadrant"] is None]
     n_pairs = sum(one["n_positive"] + one["n_negative"] for one in outside)
-    rows.append(Row((quadrant_cell(None), words("between the bands"), counted(len(outside)), counted(n_pairs))))
+    rows.append(
+        Row((quadrant_cell(None), words("between the bands, or not known"), counted(len(outside)), counted(n_pairs)))
+    )
     columns = (Column("quadrant", align="words"), Column("profile", align="words"), Column("concepts"), Column("pairs"))
     return Table("Concepts by quadrant", columns, tuple(rows))
