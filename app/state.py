@@ -5,7 +5,9 @@ Only what must not travel with a link (the reviewer's name) lives elsewhere, in 
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote, unquote
 
@@ -22,6 +24,7 @@ _NAME_CHARS: Final = 60
 _QUOTED_CHARS: Final = 60
 
 _ASKED: Final = "address-asked-for"
+_is_folded: Final = ContextVar("is_folded", default=False)
 
 T = TypeVar("T")
 
@@ -122,11 +125,11 @@ def bound(
 ) -> T:
     """Draw a widget that shows `value` and writes its changes to the parameter `name`; `clears` names others to take out.
 
-    The widget's own state is set only where it differs: setting it on every run would overwrite what is being typed. A second
-    widget of one parameter needs a `key` of its own.
+    The widget's own state is set only where it differs: setting it on every run would overwrite what is being typed (but see
+    `folded`). A second widget of one parameter needs a `key` of its own.
     """
     key = key or f"widget-{name}"
-    if st.session_state.get(key, _UNSET) != value:
+    if _is_folded.get() or st.session_state.get(key, _UNSET) != value:
         st.session_state[key] = value
 
     def keep() -> None:
@@ -137,6 +140,20 @@ def bound(
         change(**{name: None if chosen == default else chosen}, **dict.fromkeys(clears))
 
     return cast(T, widget(*label, key=key, on_change=keep, **kw))
+
+
+@contextmanager
+def folded() -> Iterator[None]:
+    """Around what is drawn in a popover, which the browser makes only once it is opened.
+
+    It would make the widgets as they are by default, whatever they were told before, and say so with the next press, which
+    would put the defaults into the address. So these are told their values with every run.
+    """
+    before = _is_folded.set(True)
+    try:
+        yield
+    finally:
+        _is_folded.reset(before)
 
 
 def one_of(name: str, options: Sequence[str], *, default: str | None = None) -> str | None:

@@ -132,7 +132,8 @@ def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, mor
     _pick("concept", filters.concept, concepts, shown, placeholder="All", width=160, named=names)
     _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=115, help=ARM)
     on = sum(bool(state.given_all(name)) for name in MORE)
-    with st.popover(f"More filters{f' · {on} on' if on else ''}", icon=":material/filter_list:", key="more-filters"):
+    label = f"More filters{f' · {on} on' if on else ''}"
+    with st.popover(label, icon=":material/filter_list:", key="more-filters"), state.folded():
         _more(filters, shown, more)
 
 

@@ -35,7 +35,8 @@ def controls(sort: data.Sort) -> None:
         label_visibility="collapsed",
         width=150,
     )
-    with st.popover("", icon=":material/more_horiz:", width="content", help="Layout, page size, rating of many"):
+    hint = "Layout, page size, rating of many"
+    with st.popover("", icon=":material/more_horiz:", width="content", help=hint), state.folded():
         state.bound(
             st.segmented_control,
             "Layout",

@@ -58,7 +58,7 @@ def pickers(context: Context) -> None:
     """Which run and judge, which lens, and under which assumptions."""
     _run_picker(context)
     _judge_picker(context)
-    with st.popover("Assumptions", icon=":material/tune:", width="stretch"):
+    with st.popover("Assumptions", icon=":material/tune:", width="stretch"), state.folded():
         _assumptions(context)
 
 

@@ -1,10 +1,12 @@
 """The samples screen without a browser: chips, kept views, table, similar samples, many rated at once and taken back."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from app import data, state
 from app.data.bulk import load_bulks
@@ -123,3 +125,22 @@ def test_nonsense_for_every_choice_is_no_fault(study: Path, monkeypatch: pytest.
     shown = html_of(open_screen(study, monkeypatch, "samples", **dict.fromkeys(names, nonsense)))
     n_total = data.load_page(study, RUN, JUDGE, data.Filters(), number=1, sort="run", form_rule="loop").n_total
     assert f"<b>{n_total} pairs</b>" in shown
+
+
+def told_in_popovers(block: Block, *, is_inside: bool = False) -> Iterator[tuple[str, bool]]:
+    """Each widget of a parameter in a popover, with whether the browser is told its value."""
+    for part in block.children.values():
+        inside = is_inside or part.type == "popover"
+        if isinstance(part, Block):
+            yield from told_in_popovers(part, is_inside=inside)
+        elif inside and hasattr(part.proto, "set_value"):
+            yield str(part.key), part.proto.set_value
+
+
+def test_widgets_of_a_closed_popover_open_as_the_address_says_however_late(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = named(study, monkeypatch, layout="table", k="3").run()
+    told = dict([*told_in_popovers(app.main), *told_in_popovers(app.sidebar)])
+    assert {"widget-layout", "widget-rows", "widget-by", "widget-k"} <= set(told)
+    assert [key for key, is_told in told.items() if key.startswith("widget-") and not is_told] == []
