@@ -36,14 +36,6 @@ select concept, name, value from reported_measures where run_id = $run_id order 
 -- The same of one concept.
 select name, value from reported_measures where run_id = $run_id and concept = $concept order by name;
 
--- name: lens_measures
--- F1, precision and recall of a run's lenses of one family, of each concept the deepest that was trained and then the latest.
-select concept, f1, "precision", recall
-from lens_results
-where run_id = $run_id and family = $family and len(layers) = 1
-qualify row_number() over (partition by concept order by layers desc, trained_at desc) = 1
-order by concept;
-
 -- name: run
 -- What the methodology tells of a run; the import's columns are null where a model of ours wrote the texts.
 select r.name, r.created_at, r.config, r.model, r.seed, r.template_set, p.name, p.version, p.senses_mean, i.kind, i.source

@@ -37,15 +37,28 @@ order by r.position;
 
 -- name: lenses
 -- The measured lenses of a run, one row a concept, family, layers, phase and mode: in the pool of the run's settings where there
--- is one, and the latest, where pairs were added. `unlike` is 0 for lenses of the phase, mode and pool of the settings, and grows
--- with what differs, most by the phase and least by the pool.
+-- is one, then validated as the settings say where any is (else one of which nobody wrote how, then any other), then the latest,
+-- where pairs were added. `unlike` is 0 for lenses of the phase, mode and pool of the settings, and grows with what differs, most
+-- by the phase and least by the pool.
 with settings as (
     select
         json_extract_string(config, '$.phase') as own_phase,
         json_extract_string(config, '$.mode') as own_mode,
-        json_extract_string(config, '$.pool') as own_pool
+        json_extract_string(config, '$.pool') as own_pool,
+        concat(
+            '; validation ', config ->> '$.validation', ' ', config ->> '$.folds', ' × ', config ->> '$.repeats', ' by ',
+            config ->> '$.group_by'
+        ) as own_validation
     from runs
     where run_id = $run_id
+),
+validated as (
+    select
+        lens_id,
+        case when ends_with(method, own_validation) then 0 when contains(method, '; validation ') then 2 else 1 end as otherwise
+    from lens_measures
+    cross join settings
+    where measure = 'f1'
 )
 select
     concept, family, layers, phase, mode, f1, f1_low, f1_high, "precision", recall, auc, average_precision,
@@ -55,8 +68,12 @@ select
     + coalesce(pool != own_pool, false)::integer as unlike
 from lens_results
 cross join settings
+left join validated using (lens_id)
 where run_id = $run_id and ($concept is null or concept = $concept)
-qualify row_number() over (partition by concept, family, layers, phase, mode order by unlike, trained_at desc) = 1
+qualify row_number() over (
+    partition by concept, family, layers, phase, mode
+    order by unlike, coalesce(otherwise, 1), trained_at desc, lens_id
+) = 1
 order by concept, family, phase, mode, len(layers), layers;
 
 -- name: lens_counts

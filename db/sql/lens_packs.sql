@@ -9,16 +9,33 @@ left join subjects m on m.run_id = r.run_id
 where r.run_id = $run_id;
 
 -- name: lenses
--- The lenses of a run, measured or not: the latest of each concept, family, layers, phase, mode and pool.
+-- The lenses of a run, measured or not, one of each concept, family, layers, phase, mode and pool: validated as the run's settings
+-- say where any is (else one of which nobody wrote how, then any other), then the latest. The same rule as of `findings.lenses`.
+with validated as (
+    select
+        m.lens_id,
+        case
+            when ends_with(m.method, concat(
+                '; validation ', r.config ->> '$.validation', ' ', r.config ->> '$.folds', ' × ', r.config ->> '$.repeats', ' by ',
+                r.config ->> '$.group_by'
+            )) then 0
+            when contains(m.method, '; validation ') then 2
+            else 1
+        end as otherwise
+    from lens_measures m
+    join runs r on r.run_id = $run_id
+    where m.measure = 'f1'
+)
 select l.*, c.label, c.pack_layer
 from lens_results l
+left join validated v on v.lens_id = l.lens_id
 join runs r on r.run_id = l.run_id
 join concepts c on c.pack_hash = r.pack_hash and c.concept = l.concept
 left join run_concepts k on k.run_id = l.run_id and k.concept = l.concept
 where l.run_id = $run_id
 qualify row_number() over (
     partition by l.concept, l.family, l.layers, l.phase, l.mode, l.pool
-    order by l.trained_at desc, l.lens_id
+    order by coalesce(v.otherwise, 1), l.trained_at desc, l.lens_id
 ) = 1
 order by k.position, l.concept, l.layers;
 

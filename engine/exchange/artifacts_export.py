@@ -20,12 +20,14 @@ from engine.exchange.artifacts_files import JUDGMENT_FIELDS, SAMPLE_FIELDS, TEXT
 from engine.exchange.artifacts_methodology import Facts, methodology
 from engine.exchange.artifacts_read import ANALYSIS, CUT, JUDGMENTS, SAMPLES
 from engine.exchange.new_folder import new_folder
-from engine.exchange.report import build_report, find_run
+from engine.exchange.report import build_report, find_run, own_lenses
 from engine.exchange.reported import load_reported
 from engine.exchange.spreadsheets import guarded
 
 METHODOLOGY = "METHODOLOGY.md"
 MEASURES = ("f1", "precision", "recall")
+_PLACES = (5, 8, 9)
+"""Places of these columns in rows of `findings.lenses`."""
 Json = dict[str, Any]
 Measures = dict[str, dict[str, float]]
 """Measures of each concept's lens, by the name of their column."""
@@ -97,9 +99,11 @@ def _measures(cursor: duckdb.DuckDBPyConnection, run_id: str, family: str) -> tu
             sorted(names, key=lambda name: (name.partition("_")[0], MEASURES.index(name.partition("_")[2])))
         )
     columns = tuple(f"lens_{measure}" for measure in MEASURES)
-    values = {"run_id": run_id, "family": family}
-    for concept, *measured in cursor.execute(query("artifacts.lens_measures"), values).fetchall():
-        found[concept] = {name: value for name, value in zip(columns, measured, strict=True) if value is not None}
+    rows = cursor.execute(query("findings.lenses"), {"run_id": run_id, "concept": None}).fetchall()
+    # The deepest layer last, so that it stands.
+    for row in sorted(own_lenses(rows, family=family), key=lambda row: list(row[2])):
+        measured = zip(columns, (row[place] for place in _PLACES), strict=True)
+        found[row[0]] = {name: value for name, value in measured if value is not None}
     return found, columns
 
 

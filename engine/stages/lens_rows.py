@@ -11,6 +11,7 @@ from engine.lenses.evaluate import LensEvaluation
 from engine.lenses.files import save_lens
 from engine.lenses.interface import FittedLens, State
 from engine.stages.progress import now
+from engine.stages.validation_words import validation_words
 from engine.subject.shards import unwritable
 
 
@@ -32,7 +33,8 @@ def lens_rows(one: MeasuredLens, config: StudyConfig) -> Iterator[Row]:
     """The lens, its measures and the score of every pair."""
     yield _lens_row(one, config)
     for name, each in one.found.measures.items():
-        yield LensMeasureRow(one.lens_id, name, each.value, each.low, each.high, each.n, each.reason, each.method)
+        method = f"{each.method}; {validation_words(config)}" if name == "f1" else each.method
+        yield LensMeasureRow(one.lens_id, name, each.value, each.low, each.high, each.n, each.reason, method)
     for number, scores in enumerate(one.found.rounds):
         each_pair = zip(
             one.sample_ids, scores.fold.tolist(), scores.probability.tolist(), scores.fires.tolist(), strict=True

@@ -27,6 +27,7 @@ from engine.stages.lens_rows import MeasuredLens, lens_file, lens_rows, store_le
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.stage import Stage, in_batches
 from engine.stages.training_sets import ConceptPairs, load_concepts
+from engine.stages.validation_words import trial_sentence
 
 TOGETHER = 32
 """Concepts in a batch: as many networks as a stack holds, and few enough to write every few seconds."""
@@ -181,9 +182,10 @@ class _Trainer:
     def last_word(self) -> str | None:
         """Say which samples were left out of the lenses measured so far because an activation of theirs is not finite.
 
-        And which family has no lenses over joined layers.
+        And which family has no lenses over joined layers, and where the settings are not the run's.
         """
-        said = (left_out_sentence(self._not_finite), not_joined_sentence(self._config))
+        trial = trial_sentence(self._study, self._run_id, self._config)
+        said = (left_out_sentence(self._not_finite), not_joined_sentence(self._config), trial)
         return "\n".join(filter(None, said)) or None
 
     def _load(self, group: LensGroup) -> None:

@@ -23,7 +23,8 @@ from safetensors.numpy import save
 from scipy.special import expit
 from torch import nn
 
-from db import connect
+from db import connect, query
+from engine.config import change_config, read_stored_config
 from engine.errors import ConfigError, LensPackError, StudyFull, StudyMissing
 from engine.exchange import lens_pack_choice, lens_pack_export
 from engine.exchange.lens_pack import LensPack, PackedLens, load_lens_pack
@@ -34,6 +35,9 @@ from engine.exchange.lens_pack_state import decode_state, encode_state, shift_lo
 from engine.exchange.report import build_report
 from engine.lenses.files import load_lens
 from engine.lenses.interface import State, predict_logit
+from engine.stages.progress import progress_bars
+from engine.stages.stage import run_stage
+from engine.stages.train import training
 from engine.stages.training_sets import load_training_set
 from tests.support.lensed_study import CONCEPTS, FAMILIES, LAYERS, PACK_LAYER, build_lensed_study, study_config
 
@@ -299,28 +303,78 @@ def test_a_lens_without_an_f1_is_left_out_with_its_reason(study: Path, tmp_path:
     assert not (tmp_path / "none").exists()
 
 
-def test_of_a_lens_trained_again_the_latest_goes_in(study: Path, tmp_path: Path) -> None:
+def train_gin_otherwise(study: Path, *, folds: int) -> str:
+    """Train gin's lens anew with other folds than the run's; returns its id."""
+    with connect(study) as cursor:
+        [(run_id, stored)] = cursor.execute("select run_id, config from runs").fetchall()
+        config = change_config(read_stored_config(stored), {"folds": folds, "lenses": ["logistic"]})
+    own, trial = (
+        training(study, run_id, one, layers=[0], concepts=["gin"]) for one in (read_stored_config(stored), config)
+    )
+    assert own.last_word
+    assert trial.last_word
+    assert own.last_word() is None
+    assert f"trial (folds {folds} instead of 3)" in str(trial.last_word())
+    with progress_bars(quiet=True) as bar:
+        assert run_stage(study, run_id, trial, bar) == 1
+    with connect(study) as cursor:
+        [(latest,)] = cursor.execute("select arg_max(lens_id, trained_at) from lenses").fetchall()
+    return str(latest)
+
+
+def copy_lens(study: Path, lens_id: str, *, called: str, days: int) -> None:
+    """Put a lens into the study again, as if it had been trained so many days later."""
+    with connect(study) as cursor:
+        cursor.execute(
+            "insert into lenses select * replace ($new as lens_id, trained_at + to_days($days) as trained_at) "
+            "from lenses where lens_id = $old",
+            {"new": called, "days": days, "old": lens_id},
+        )
+        for table in ("lens_measures", "lens_scores"):
+            cursor.execute(
+                f"insert into {table} select * replace ($new as lens_id) from {table} where lens_id = $old",
+                {"new": called, "old": lens_id},
+            )
+    [file] = study.glob(f"lenses/*/layer0/{lens_id}.safetensors")
+    shutil.copy(file, file.with_name(f"{called}.safetensors"))
+
+
+def test_of_a_lens_trained_again_the_latest_that_is_validated_as_the_run_says_stands_for_it(
+    study: Path, tmp_path: Path
+) -> None:
     copied = Path(shutil.copytree(study, tmp_path / "study"))
     with connect(copied) as cursor:
-        [(first,)] = cursor.execute(
-            "select lens_id from lenses where concept = 'gin' and layers = [0] and family = 'logistic'"
+        [(run_id, first)] = cursor.execute(
+            "select run_id, lens_id from lenses where concept = 'gin' and layers = [0] and family = 'logistic'"
         ).fetchall()
-        for lens_id, days in (("earlier", -1), ("later", 1)):
-            cursor.execute(
-                "insert into lenses select * replace ($new as lens_id, trained_at + to_days($days) as trained_at) "
-                "from lenses where lens_id = $old",
-                {"new": lens_id, "days": days, "old": first},
-            )
-            for table in ("lens_measures", "lens_scores"):
-                cursor.execute(
-                    f"insert into {table} select * replace ($new as lens_id) from {table} where lens_id = $old",
-                    {"new": lens_id, "old": first},
-                )
-    [file] = copied.glob(f"lenses/*/layer0/{first}.safetensors")
-    for lens_id in ("earlier", "later"):
-        shutil.copy(file, file.with_name(f"{lens_id}.safetensors"))
-    made = export_lens_pack(copied, tmp_path / "pack", layout="native", choice=Choice(concepts=("gin",), layers=(0,)))
-    assert [lens.lens_id for lens in made.lenses] == ["later"]
+    choice = Choice(concepts=("gin",), layers=(0,))
+
+    def shown() -> str:
+        """The lens in the pack, which is that of the report and the dashboard, too."""
+        folder = tmp_path / f"pack{len(list(tmp_path.iterdir()))}"
+        [lens] = export_lens_pack(copied, folder, layout="native", choice=choice).lenses
+        with connect(copied) as cursor:
+            rows = cursor.execute(query("findings.lenses"), {"run_id": run_id, "concept": "gin"}).fetchall()
+        assert [row[20] for row in rows if (row[1], row[2]) == ("logistic", [0])] == [lens.lens_id]
+        return str(lens.lens_id)
+
+    trial = train_gin_otherwise(copied, folds=2)
+    assert shown() == first
+    copy_lens(copied, first, called="earlier", days=-1)
+    copy_lens(copied, first, called="later", days=1)
+    assert shown() == "later"
+    # Of earlier versions' lenses nobody wrote how they were validated; they stand between.
+    with connect(copied) as cursor:
+        forget = "update lens_measures set method = split_part(method, '; validation', 1) where lens_id = "
+        cursor.execute(f"{forget} 'later'")
+    assert shown() == first
+    copy_lens(copied, trial, called="later trial", days=2)
+    with connect(copied) as cursor:
+        cursor.execute(f"{forget} $lens_id or lens_id = 'earlier'", {"lens_id": first})
+    assert shown() == "later"
+    with connect(copied) as cursor:
+        cursor.execute("update lens_measures set method = method || '; validation otherwise' where measure = 'f1'")
+    assert shown() == "later trial"
 
 
 def test_concepts_and_layers_narrow_a_pack(study: Path, tmp_path: Path) -> None:
