@@ -90,11 +90,22 @@ def transaction(folder: Path, *, wait_s: float | None = None) -> Iterator[duckdb
             # COMMIT after a failed statement that the caller swallowed would report success and keep nothing.
             cursor.execute("select 1")
             cursor.execute("commit")
+            _lender(folder).n_written += 1
         except BaseException:
             # A commit that failed has rolled back already, and a broken connection has nothing to roll back.
             with suppress(duckdb.Error):
                 cursor.execute("rollback")
             raise
+
+
+def n_written(folder: Path) -> int:
+    """How many transactions this process has committed to the study."""
+    return _lender(folder).n_written
+
+
+def is_at_hand(folder: Path) -> bool:
+    """Whether the study can be read without waiting for another process."""
+    return _lender(folder).is_at_hand()
 
 
 @contextmanager

@@ -40,3 +40,9 @@ class StudyFull(ExpectedError):
     """The disk has no room for what was to be written; nothing half-written remains."""
 
     title = "The disk is full"
+
+
+class StudyShort(ExpectedError):
+    """What was asked at the same time needs more memory than the database may take."""
+
+    title = "Too much at once"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from db.errors import ExpectedError, StudyFull, StudyLocked, StudyUnreadable
+from db.errors import ExpectedError, StudyFull, StudyLocked, StudyShort, StudyUnreadable
 
 _FULL = re.compile(r"no space left|file too large|disk quota exceeded|out of disk|there is not enough space", re.I)
 _DAMAGED = re.compile(r"corrupt|checksum|not a valid duckdb|deserializ|serialization error|could not read", re.I)
@@ -36,6 +36,11 @@ def breaks_connection(error: BaseException) -> bool:
 def in_use(error: duckdb.Error) -> ExpectedError | None:
     """The told error for a failure of a statement, or None when the failure is a fault of ours."""
     text = _first_line(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StudyShort(
+            "What is asked of the study at the same time needs more memory than its database may take.",
+            hint="Try again in a moment.",
+        )
     if _FULL.search(text):
         return StudyFull(f"The study could not be written: {text}.", hint="Free some space and run it again.")
     return _damaged(text) if _DAMAGED.search(text) and not isinstance(error, _OUR_FAULTS) else None

@@ -5,16 +5,21 @@ cursor and it is this process's turn (see `waiting`), retries at jittered interv
 it when no cursor was out for `IDLE_S`. A process under steady load stops lending after `TURN_S` when a peer waits, or after
 `LONGEST_S` in any case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`; where a peer
 waits, not before that has had its turn, for on a busy machine it may take longer to notice (`STEP_BACK_S` at most, for it may
-stand still). A thread that has a cursor may always borrow another one, for it would otherwise wait for itself.
+stand still). While a slow query keeps the database open beyond that, other threads go on borrowing, for nobody's turn would
+come sooner if they waited too; once all cursors of its turn are back, nobody gets another. A thread that has a cursor may always
+borrow another one, for it would otherwise wait for itself.
 
 All state is guarded by one condition, whose waits are what lets threads of one process take turns.
 """
 
 import contextlib
+import math
+import os
 import random
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -49,6 +54,13 @@ def limit(*, memory: str, threads: int) -> None:
     _limits.update(memory_limit=memory, threads=threads)
 
 
+class _Borrower(NamedTuple):
+    """The thread that was lent a cursor, and when."""
+
+    thread: int
+    lent_at: float
+
+
 class Lender:
     """Lends cursors on one database file to the threads of this process."""
 
@@ -60,12 +72,15 @@ class Lender:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._watcher: threading.Thread | None = None
         self._broken = False
-        self._borrowers: dict[int, int] = {}  # thread by id of its cursor
+        self._borrowers: dict[int, _Borrower] = {}  # by id of the cursor
         self._n_waiting = 0
         self._opened_at = self._returned_at = self._retry_at = self._back_at = 0.0
+        self._due_at = math.inf  # when this process was first seen to have had its turn
         self._holder: str | None = None  # of the database when it was last refused
         self._is_peers = False  # whether that takes turns
         self.write_lock = threading.RLock()
+        self.n_written = 0
+        """Transactions of this process that were committed."""
 
     def borrow(self, patience: Patience) -> duckdb.DuckDBPyConnection:
         """A cursor of the calling thread's own, to be given back with `give_back`.
@@ -81,7 +96,7 @@ class Lender:
                 if not self._n_waiting:
                     self._line.leave()
             cursor = connection.cursor()
-            self._borrowers[id(cursor)] = threading.get_ident()
+            self._borrowers[id(cursor)] = _Borrower(threading.get_ident(), time.monotonic())
             return cursor
 
     def give_back(self, cursor: duckdb.DuckDBPyConnection, *, broken: bool = False) -> None:
@@ -95,6 +110,13 @@ class Lender:
             self._returned_at = time.monotonic()
             if not self._borrowers:
                 self._changed.notify_all()
+
+    def is_at_hand(self) -> bool:
+        """Whether a cursor is to be had without waiting for another process."""
+        with self._changed:
+            if self._connection is not None:
+                return self._lendable() is not None or not self._line.someone_waits()
+            return self._turn.holder() in (None, os.getpid()) and not self._steps_back(time.monotonic())
 
     @property
     def is_open(self) -> bool:
@@ -133,7 +155,7 @@ class Lender:
         patience.tell(failures.waiting(self._holder, file=self._file, waited_s=waited_s, longest_s=patience.peer_s))
 
     def _lendable(self) -> duckdb.DuckDBPyConnection | None:
-        if self._broken or (self._is_due() and threading.get_ident() not in self._borrowers.values()):
+        if self._broken or (self._is_due() and not self._stays_open()):
             return None
         return self._connection
 
@@ -141,8 +163,17 @@ class Lender:
         """Whether this process has had its turn."""
         if self._connection is None:
             return False
-        held_s = time.monotonic() - self._opened_at
-        return held_s > LONGEST_S or (held_s > TURN_S and self._line.someone_waits())
+        now = time.monotonic()
+        held_s = now - self._opened_at
+        if held_s > LONGEST_S or (held_s > TURN_S and self._line.someone_waits()):
+            self._due_at = min(self._due_at, now)
+            return True
+        return False
+
+    def _stays_open(self) -> bool:
+        """Whether one cursor more delays nobody: the thread has one already, or some are out since before the turn was over."""
+        thread = threading.get_ident()
+        return any(other.thread == thread or other.lent_at < self._due_at for other in self._borrowers.values())
 
     def _advance(self, deadline: float) -> None:
         """Take one step towards a connection that can be lent: close, wait, or try to open."""
@@ -175,6 +206,7 @@ class Lender:
         self._line.leave()
         self._connection, self._broken = connection, False
         self._opened_at = self._returned_at = time.monotonic()
+        self._due_at = math.inf
         self._watcher = threading.Thread(target=self._close_when_idle, name="lensgap-db-idle", daemon=True)
         self._watcher.start()
         self._changed.notify_all()

@@ -5,7 +5,9 @@ counts, which the database answers at once; and they are asked for only when its
 takes longer than all that a click needs. Values are immutable and keys few.
 
 A run that writes on makes every answer old within a second. So one that was slow to make is shown as it was, while a thread makes
-it anew, though not more often than pays; screens see that as one more thing that was written (`load_change`).
+it anew, though not more often than pays; screens see that as one more thing that was written (`load_change`). And while the run
+has the database, quick answers of a moment ago stand, for waiting for it takes longer than a click may; what this dashboard's
+own reviewers wrote is never left out.
 """
 
 import threading
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from db import connect, query
-from db.errors import ExpectedError
+from db.connect import is_at_hand, n_written
+from db.errors import ExpectedError, StudyShort
 
 T = TypeVar("T")
 _AT_MOST: Final = 64
@@ -27,14 +30,22 @@ _PAYS_AFTER: Final = 20.0
 _LONGEST_S: Final = 60.0
 """No answer waits longer to be made anew."""
 
+_STANDS_S: Final = 2.0
+"""A quick answer stands no longer while another process has the database."""
+_TOGETHER_S: Final = 1.0
+"""For so long one waits for another who asks the same."""
+_SHORT_S: Final = (0.2, 0.6, 2.0)
+"""Pauses before asking again where the database ran short of memory, for others end meanwhile."""
+
 _kept: dict[tuple[Path, Hashable], "_Kept"] = {}
-_as_files: dict[tuple[Path, Hashable], tuple[tuple[int, ...], Any]] = {}
+_as_files: dict[tuple[Path, Hashable], "_AsFiles"] = {}
 _renewed: dict[Path, int] = {}
 _making: dict[tuple[Path, Hashable], threading.Lock] = {}
 """One for each answer that was made, so that many who ask at once have it made once."""
+_asking: dict[tuple[Path, Hashable], threading.Lock] = {}
 _renewing: Final = threading.Lock()
-_turn: Final = threading.Lock()
-"""Answers are made anew one after the other, for several would take the readers' time."""
+alone: Final = threading.Lock()
+"""What is worked out beside the screens takes turns by this, for several at once would take the readers' time and memory."""
 
 
 @dataclass(slots=True)
@@ -51,37 +62,60 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class _AsFiles:
+    """A quick answer: how the files were and how often this process had written when it was asked for, and when."""
+
+    files: tuple[int, ...]
+    n_written: int
+    value: Any
+    asked_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """How far a study has come: what the stages wrote, as numbers to compare, and the latest rating's number."""
+    """How far a study has come: what the stages wrote, as numbers to compare, and the latest rating's number.
+
+    `seen` is the state of the files (`file_state`) that this was read from; empty where that changed meanwhile.
+    """
 
     work: tuple[Any, ...]
     last_rating: int
+    seen: tuple[int, ...] = field(default=(), compare=False)
 
 
 def work_done(folder: Path) -> tuple[Any, ...]:
     """What the stages have written, as numbers to compare; with the identity of the file, for a study may be replaced."""
+    return _work(folder).value  # type: ignore[no-any-return]
 
+
+def _work(folder: Path) -> "_AsFiles":
     def work() -> tuple[Any, ...]:
         with connect(folder) as cursor:
             counts = cursor.execute(query("changes.work")).fetchone() or ()
         return (*counts, (folder / "study.duckdb").stat().st_ino)
 
-    return unchanged(folder, "work", work)
+    return _as_of_files(folder, "work", work)
 
 
 def load_last_rating(folder: Path) -> int:
     """The latest rating's number, 0 before the first."""
+    return _last_rating(folder).value  # type: ignore[no-any-return]
 
+
+def _last_rating(folder: Path) -> "_AsFiles":
     def last() -> int:
         with connect(folder) as cursor:
             return int((cursor.execute(query("changes.last_rating")).fetchone() or (0,))[0])
 
-    return unchanged(folder, "last rating", last)
+    return _as_of_files(folder, "last rating", last)
 
 
 def load_change(folder: Path) -> Change:
     """How far the study has come by now; answers that were made anew count as work."""
-    return Change((*work_done(folder), _renewed.get(folder, 0)), load_last_rating(folder))
+    renewed = _renewed.get(folder, 0)
+    work, last = _work(folder), _last_rating(folder)
+    seen = (*work.files, renewed) if work.files == last.files else ()
+    return Change((*work.value, renewed), last.value, seen)
 
 
 def file_state(folder: Path) -> tuple[int, ...]:
@@ -102,18 +136,61 @@ def _files(folder: Path) -> tuple[int, ...]:
 
 
 def unchanged(folder: Path, key: Hashable, compute: Callable[[], T]) -> T:
-    """The value of this key, computed only where nobody has written to the study since; for what is quick to ask."""
+    """The value of this key, computed only where somebody has written to the study since; for what is quick to ask.
+
+    While another process has the database, the value stands as it was a moment ago, unless this process has written since.
+    """
+    return _as_of_files(folder, key, compute).value  # type: ignore[no-any-return]
+
+
+def _as_of_files(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _AsFiles:
+    found = _standing(folder, key)
+    if found is not None:
+        return found
+    # Many ask at once as soon as something was written. Nobody waits long for another, who may be waiting for a cursor.
+    lock = _asking.setdefault((folder, key), threading.Lock())
+    is_first = lock.acquire(timeout=_TOGETHER_S)
+    try:
+        return _standing(folder, key) or _ask_anew(folder, key, compute)
+    finally:
+        if is_first:
+            lock.release()
+
+
+def _standing(folder: Path, key: Hashable) -> _AsFiles | None:
+    """The value that is kept, if it holds or there is nothing better without waiting."""
+    found, files = _as_files.get((folder, key)), _files(folder)
+    if found is None or not files:
+        return None
+    if found.files == files:
+        return found
+    is_own = found.n_written != n_written(folder)
+    is_old = time.monotonic() - found.asked_at > _STANDS_S
+    return None if is_own or is_old or is_at_hand(folder) else found
+
+
+def _ask_anew(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _AsFiles:
     # Looked at before asking: what is written in between is asked for once more.
-    files = _files(folder)
-    found = _as_files.get((folder, key))
-    if found is not None and files and found[0] == files:
-        return found[1]  # type: ignore[no-any-return]
-    value = compute()
+    files, written = _files(folder), n_written(folder)
+    asked_at = time.monotonic()
+    kept = _AsFiles(files, written, unhurried(compute), asked_at)
     _as_files.pop((folder, key), None)
-    _as_files[folder, key] = (files, value)
+    _as_files[folder, key] = kept
     while len(_as_files) > _AT_MOST:
-        _as_files.pop(next(iter(_as_files)), None)
-    return value
+        oldest = next(iter(_as_files))
+        _as_files.pop(oldest, None)
+        _asking.pop(oldest, None)
+    return kept
+
+
+def unhurried(compute: Callable[[], T]) -> T:
+    """What is computed, tried again after a while where all that is asked at once exceeds the database's memory."""
+    for pause_s in _SHORT_S:
+        try:
+            return compute()
+        except StudyShort:
+            time.sleep(pause_s)
+    return compute()
 
 
 def remembered(folder: Path, key: Hashable, compute: Callable[[], T], *, also: Hashable = None) -> T:
@@ -138,7 +215,7 @@ def remembered(folder: Path, key: Hashable, compute: Callable[[], T], *, also: H
 
 def _make(folder: Path, key: Hashable, work: tuple[Any, ...], also: Hashable, compute: Callable[[], T]) -> T:
     wall, cpu = time.perf_counter(), time.thread_time()
-    value = compute()
+    value = unhurried(compute)
     kept = _Kept(work, also, value, wall_s=time.perf_counter() - wall, cpu_s=time.thread_time() - cpu)
     _kept.pop((folder, key), None)
     _kept[folder, key] = kept
@@ -163,7 +240,7 @@ def _renew_later(folder: Path, key: Hashable, found: _Kept, compute: Callable[[]
 
 def _renew(folder: Path, key: Hashable, old: _Kept, compute: Callable[[], Any]) -> None:
     try:
-        with _turn:
+        with alone:
             # Whoever made it meanwhile, since what it rests on beside the work has changed, has made it as of now.
             if _kept.get((folder, key)) is not old:
                 return

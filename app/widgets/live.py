@@ -24,7 +24,6 @@ _ANEW: Final = "drawn-anew"
 class Drawn(NamedTuple):
     """What the study held when this screen was last drawn, and when that was."""
 
-    files: tuple[int, ...]
     change: data.Change
     at: float
 
@@ -36,7 +35,7 @@ def watch(folder: Path) -> Iterator[None]:
     The looks begin once it is drawn: a browser sends along with each what all widgets were at that moment, and in the middle of
     a drawing some are not yet what the script has made of them.
     """
-    st.session_state[_DRAWN] = Drawn(data.file_state(folder), data.load_change(folder), time.monotonic())
+    st.session_state[_DRAWN] = Drawn(data.load_change(folder), time.monotonic())
     yield
     # Not where the drawing was broken off, for then another one begins.
     st.fragment(_look, run_every=LOOK_S)(folder)
@@ -45,8 +44,7 @@ def watch(folder: Path) -> Iterator[None]:
 def _look(folder: Path) -> None:
     drawn: Drawn = st.session_state[_DRAWN]
     try:
-        files = data.file_state(folder)
-        if files == drawn.files:
+        if data.file_state(folder) == drawn.change.seen:
             return
         change = data.load_change(folder)
     except (ExpectedError, OSError):
@@ -56,7 +54,7 @@ def _look(folder: Path) -> None:
         st.session_state[_ANEW] = True
         st.rerun()
     if change == drawn.change:
-        st.session_state[_DRAWN] = drawn._replace(files=files)
+        st.session_state[_DRAWN] = drawn._replace(change=change)
 
 
 def drew_anew() -> bool:

@@ -10,7 +10,7 @@ from db import connect
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
 
-DRAWN = Drawn((1,), data.Change((3, 4), 7), at=100.0)
+DRAWN = Drawn(data.Change((3, 4), 7), at=100.0)
 
 
 def test_a_rating_is_news_at_once_and_work_only_after_a_while() -> None:

@@ -14,7 +14,7 @@ from study_rows import rating_row
 
 from db import connect, create_study, insert, lending, transaction
 from db.connect import DATABASE
-from db.errors import ExpectedError, StudyLocked, StudyMissing, StudyUnreadable
+from db.errors import StudyLocked, StudyMissing, StudyShort, StudyUnreadable
 from db.rows import PackRow
 from tests.support.planted import close_databases
 
@@ -117,23 +117,34 @@ def test_thread_that_holds_a_cursor_may_borrow_another_beyond_the_longest_hold(s
             assert inner.execute("select 1").fetchall() == outer.execute("select 1").fetchall()
 
 
-def test_other_threads_wait_for_a_cursor_that_is_out_too_long_and_are_told(study: Path) -> None:
-    errors: list[ExpectedError] = []
+def test_a_slow_query_keeps_nobody_waiting_but_lengthens_the_hold_only_while_it_lasts(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "LONGEST_S", 0.2)
+    is_late, ends = threading.Event(), threading.Event()
 
-    def borrow() -> None:
-        try:
-            with connect(study, wait_s=0.3):
-                pass
-        except StudyLocked as error:
-            errors.append(error)
+    def borrow(_: int) -> None:
+        with connect(study, wait_s=0.3) as cursor:
+            assert cursor.execute("select 1").fetchall() == [(1,)]
 
-    with connect(study) as cursor:
-        time.sleep(2.2)
-        thread = threading.Thread(target=borrow)
+    def borrow_late() -> None:
+        with connect(study):
+            is_late.set()
+            ends.wait(20)
+
+    with connect(study) as slow:
+        time.sleep(0.3)
+        assert in_threads(3, borrow) == []
+        thread = threading.Thread(target=borrow_late)
         thread.start()
-        thread.join()
-        assert cursor.execute("select 1").fetchall() == [(1,)], "cursors that are out are never cut off"
-    assert [str(os.getpid()) in str(error) for error in errors] == [True]
+        assert is_late.wait(20)
+        assert slow.execute("select 1").fetchall() == [(1,)], "cursors that are out are never cut off"
+    # What is out now was lent after the turn, so whoever comes waits until the database was given up, or is told.
+    errors = in_threads(1, borrow)
+    ends.set()
+    thread.join()
+    assert [type(error) for error in errors] == [StudyLocked]
+    assert str(os.getpid()) in str(errors[0])
     assert packs(study) == []
 
 
@@ -258,6 +269,10 @@ def test_what_exceeds_the_limit_of_memory_is_answered_from_files_that_go_again(
         # Sorted whole, hashes of 32 characters take more than what is allowed.
         sorted_ = "select count(*), min(h), max(h) from (select h, lag(h) over (order by h) as l from "
         found = cursor.execute(f"{sorted_} (select md5(i::text) as h from range(400000) r(i))) where l <= h").fetchone()
+        # A list of numbers has to be in memory whole.
+        with pytest.raises(StudyShort, match="more memory than its database may take"), connect(study) as other:
+            other.execute("select list(i) from range(10000000) r(i)")
+        assert cursor.execute("select 1").fetchall() == [(1,)]
     assert found is not None
     assert found[0] == 399_999
     close_databases()

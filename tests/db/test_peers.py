@@ -25,7 +25,7 @@ from workers import (
 )
 
 from db import connect, insert, transaction
-from db.connect import DATABASE
+from db.connect import DATABASE, is_at_hand
 from db.errors import StudyLocked
 from db.patience import patient
 from tests.support.planted import close_databases
@@ -147,9 +147,11 @@ def test_peer_that_keeps_the_database_is_named_when_patience_is_over(
         ):
             pass
         assert len(told) == 1
+        assert not is_at_hand(study)
         pipe.send("give it back")
         with connect(study) as cursor:
             assert cursor.execute("select 1").fetchall() == [(1,)]
+            assert is_at_hand(study)
 
 
 def test_patient_process_tells_whom_it_waits_for_and_outlasts_a_peer(
