@@ -133,10 +133,13 @@ order by order_number desc
 limit $n_rows;
 
 -- name: text
--- All that a reviewer may see of a pair before they rate it.
+-- All that a reviewer may see of a pair before they rate it; found by the sample, as in `samples.pair`.
+with of_sample as materialized (
+    from pairs where sample_id = $sample_id
+)
 select p.concept, p.sample_id, c.definition, s.output
-from pairs p
-join runs r on r.run_id = p.run_id
-join concepts c on c.pack_hash = r.pack_hash and c.concept = p.concept
-join samples s on s.sample_id = p.sample_id
-where p.run_id = $run_id and p.concept = $concept and p.sample_id = $sample_id;
+from of_sample p
+join (from runs where run_id = $run_id) r on true
+join (from concepts where concept = $concept) c on c.pack_hash = r.pack_hash
+join (from samples where sample_id = $sample_id) s on true
+where p.run_id = $run_id and p.concept = $concept;

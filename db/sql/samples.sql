@@ -314,18 +314,23 @@ select
     substr(s.output, greatest(1, strpos(lower(s.output), lower(coalesce($text, ''))) - 60)::bigint, 240) as excerpt
 from samples s
 join prompts q on q.sample_id = s.sample_id
-where s.sample_id in (select unnest($sample_ids::text[]));
+where s.sample_id in $sample_ids and q.sample_id in $sample_ids;
 
 -- name: pair
 -- One pair with its sample, form and verdict, which `verdicts` tells alike: looked up here, for all pairs take ten times as long.
--- `otherwise` is the rating in force were there no override, `judge_bin` its bin.
-with one as (
-    from pairs where run_id = $run_id and concept = $concept and sample_id = $sample_id
+-- `otherwise` is the rating in force were there no override, `judge_bin` its bin. Rows are found by the index on samples, which
+-- serves where the sample alone is asked for: hence first all that is said of the sample, then what is said of the pair.
+with of_sample as materialized (
+    from pairs where sample_id = $sample_id
+),
+one as (
+    from of_sample where run_id = $run_id and concept = $concept
+),
+rated as materialized (
+    from judge_ratings where sample_id = $sample_id
 ),
 judged as (
-    select mean_rating, spread, n_votes, n_unscored
-    from judge_ratings
-    where judge_id = $judge_id and concept = $concept and sample_id = $sample_id
+    select mean_rating, spread, n_votes, n_unscored from rated where judge_id = $judge_id and concept = $concept
 ),
 said as (
     select override_rating, audit_rating
@@ -356,25 +361,34 @@ join (from run_concepts where run_id = $run_id and concept = $concept) c on true
 left join (from forms where sample_id = $sample_id) f on true;
 
 -- name: topics
--- What the judge took a sample to be about, vote by vote.
+-- What the judge took a sample to be about, vote by vote; found by the sample, as in `pair`.
+with voted as materialized (
+    from topics where sample_id = $sample_id
+)
 select vote, topic, topic_concept, topic_match, similarity, unscored_reason, raw_reply, n_chars_cut, cost_usd
-from topics
-where judge_id = $judge_id and sample_id = $sample_id
+from voted
+where judge_id = $judge_id
 order by vote;
 
 -- name: judgments
--- What the judge said of a pair, vote by vote.
+-- What the judge said of a pair, vote by vote; found by the sample, as in `pair`.
+with voted as materialized (
+    from judgments where sample_id = $sample_id
+)
 select vote, rating, expected_rating, probabilities, explanation, unscored_reason, raw_reply, n_chars_cut, cost_usd
-from judgments
-where judge_id = $judge_id and concept = $concept and sample_id = $sample_id
+from voted
+where judge_id = $judge_id and concept = $concept
 order by vote;
 
 -- name: scores
--- What each lens of the concept said of the sample when it had not been trained on it.
+-- What each lens of the concept said of the sample when it had not been trained on it; found by the sample, as in `pair`.
+with scored as materialized (
+    from lens_scores where sample_id = $sample_id
+)
 select l.family, l.layers, l.phase, s.probability, s.fires, s.fold
-from lens_scores s
-join lens_results l on l.lens_id = s.lens_id
-where s.repeat = 0 and l.run_id = $run_id and l.concept = $concept and s.sample_id = $sample_id
+from scored s
+join lenses l on l.lens_id = s.lens_id
+where s.repeat = 0 and l.run_id = $run_id and l.concept = $concept
 order by l.family, len(l.layers), l.layers, l.phase;
 
 -- name: neighbours
