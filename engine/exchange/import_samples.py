@@ -2,7 +2,8 @@
 
 A column that no flag maps may be guessed by its name, and every guess is told, as is every column that is not read. Parquet,
 folders and the hub are read with the `datasets` library, from this machine unless a hub is named, into a scratch folder that is
-gone afterwards; files of text row by row, so that a bad row is known by its number.
+gone afterwards; files of text row by row, so that a bad row is known by its number. What the hub sends lies in its library's own
+cache, where a download that broke off goes on.
 """
 
 import tempfile
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import SamplesError
 from engine.exchange.artifacts import (
@@ -27,6 +28,9 @@ from engine.exchange.artifacts import (
 )
 from engine.exchange.import_rows import CSV, JSON, Entry, FileEntries, read_entries
 
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
 ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "concept": ("concept", "term"),
@@ -37,6 +41,10 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 }
 HUB = "hf://"
 """What stands before the name of a dataset that is to be taken from the hub, so that a mistyped folder asks nobody."""
+TOO_MANY: Final = 429
+SERVER_FAULT: Final = 500
+"""Statuses of HTTP: too many requests, and from where on the server is at fault."""
+_WHO_MAY: Final = "See that the name is right; a private dataset needs a token that may read it, in HF_TOKEN."
 NEEDED = ("concept", "arm", "text")
 POSITIVE = frozenset({"positive", "pos", "true", "yes", "1"})
 NEGATIVE = frozenset({"negative", "neg", "false", "no", "0"})
@@ -141,19 +149,52 @@ def _load(source: str, config: str | None, split: str | None, scratch: Path) -> 
 def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
     """A dataset of the hub, kept for the time of the import; what a token allows is the library's to find."""
     import datasets
+    import httpx2
+    from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     name = source.removeprefix(HUB).removeprefix("datasets/")
     try:
         return datasets.load_dataset(name, config, cache_dir=str(scratch))
-    except HfHubHTTPError as error:
-        said = error.server_message or str(error).strip().partition("\n")[0]
-        hint = "A private dataset needs a token that may read it, in HF_TOKEN; after many requests the hub wants you to wait."
-        raise SamplesError(f"The hub refused {name}: {said}", hint=hint) from error
-    except (OfflineModeIsEnabled, ConnectionError) as error:
-        raise SamplesError(
-            f"The hub could not be asked for {name}.", hint="Without a network, name a file or a folder."
-        ) from error
+    except DatasetNotFoundError as error:
+        raise SamplesError(f"The hub has no dataset {name} that may be read.", hint=_WHO_MAY) from error
+    except (OSError, ValueError, httpx2.HTTPError) as error:
+        # The library tells a refusal as a file that is not there, with the answer that it got among the causes.
+        for cause in _causes(error):
+            if isinstance(cause, HfHubHTTPError):
+                raise SamplesError(f"The hub refused {name}: {_said(cause)}.", hint=_hint(cause)) from error
+        for cause in _causes(error):
+            if isinstance(cause, OfflineModeIsEnabled | ConnectionError | httpx2.ConnectError):
+                hint = "Without a network, name a file or a folder."
+                raise SamplesError(f"The hub could not be asked for {name}.", hint=hint) from error
+            if isinstance(cause, httpx2.HTTPError):
+                said = str(cause).strip().partition("\n")[0][:200] or type(cause).__name__
+                hint = "Nothing was imported; run the same command again."
+                raise SamplesError(f"The hub broke off in the middle of {name}: {said}.", hint=hint) from error
+        raise
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it came from, and so on."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _said(refusal: "HfHubHTTPError") -> str:
+    """The hub's words after the status."""
+    words = (refusal.server_message or refusal.response.reason_phrase).strip().partition("\n")[0][:200].rstrip(".")
+    return f"{refusal.response.status_code}, {words}" if words else str(refusal.response.status_code)
+
+
+def _hint(refusal: "HfHubHTTPError") -> str:
+    status = refusal.response.status_code
+    if status == TOO_MANY:
+        return "It wants fewer requests: wait some minutes, then run the same command again; a token in HF_TOKEN may ask more."
+    if status >= SERVER_FAULT:
+        return "The fault is the hub's: run the same command again later."
+    return _WHO_MAY
 
 
 def _open(source: Path, config: str | None, scratch: Path) -> Any:

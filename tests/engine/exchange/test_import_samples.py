@@ -1,18 +1,18 @@
 """Anyone's texts come in from any of the file formats alike, and nothing about their columns is guessed in silence."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
-import httpx2
 import pytest
-from huggingface_hub.errors import HfHubHTTPError
 
 from db import connect
 from engine.errors import ArtifactsError
 from engine.exchange.artifacts import ImportedSample
 from engine.exchange.import_samples import Columns, choose_columns, read_samples
 from tests.support.command import Command
+from tests.support.hub_files import HubOfFiles, hub_of_files
 
 TEXTS = ["NA", "007", "2020-01-01", "", '=1+1 "quoted",\nand on 🍸']
 ROWS = [
@@ -183,30 +183,55 @@ def test_a_dataset_of_the_hub_is_asked_for_only_by_its_whole_name_and_told_where
     assert not (tmp_path / "study").exists()
 
 
-@pytest.mark.parametrize("status", [401, 403, 429])
-def test_what_the_hub_refuses_is_told_with_its_words(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    def refuse(*_: object, **__: object) -> object:
-        response = httpx2.Response(status, request=httpx2.Request("GET", "http://hub"))
-        raise HfHubHTTPError(f"{status} Client Error", response=response, server_message="not for you")
+@pytest.fixture
+def hub(files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubOfFiles]:
+    """A hub that has the rows as a dataset, and that may be asked; waiting between requests takes no time."""
+    for module in ("huggingface_hub.constants", "datasets.config"):
+        monkeypatch.setattr(f"{module}.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("datasets.config.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with hub_of_files({"README.md": b"", "data/train-00000.parquet": files["parquet"].read_bytes()}) as served:
+        point_at(served.endpoint, monkeypatch)
+        yield served
 
-    monkeypatch.setattr(datasets, "load_dataset", refuse)
-    with pytest.raises(ArtifactsError, match=r"The hub refused ann/texts: .*not for you.*HF_TOKEN"):
+
+def point_at(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = "{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", addresses.format(endpoint=endpoint))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+    monkeypatch.setattr("datasets.config.HF_ENDPOINT", endpoint)
+
+
+def test_a_dataset_of_the_hub_goes_in_like_a_folder_also_after_it_broke_off(hub: HubOfFiles) -> None:
+    hub.breaks_off = True
+    with pytest.raises(
+        ArtifactsError, match=r"The hub broke off in the middle of ann/texts: .*run the same command again"
+    ):
+        read_samples("hf://ann/texts", Columns())
+    hub.breaks_off = False
+    assert [sample.text for sample in read_samples("hf://ann/texts", Columns()).samples] == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(401, "in HF_TOKEN"), (403, "in HF_TOKEN"), (429, "wait some minutes"), (503, "the hub's: run .* again later")],
+)
+def test_what_the_hub_refuses_is_told_with_its_words(hub: HubOfFiles, status: int, hint: str) -> None:
+    hub.status, hub.said = status, "Not for you."
+    with pytest.raises(ArtifactsError, match=rf"The hub refused ann/texts: {status}, Not for you\. .*{hint}"):
         read_samples("hf://ann/texts", Columns())
 
 
-def test_a_dataset_of_the_hub_goes_in_like_a_folder(
-    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_dataset_that_the_hub_does_not_have_and_a_hub_that_is_not_there_are_told(
+    hub: HubOfFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = datasets.load_dataset
-    asked = []
-
-    def answer(name: str, config: str | None = None, **options: str) -> object:
-        asked.append((name, config))
-        return load("parquet", data_files=str(files["parquet"]), **options)
-
-    monkeypatch.setattr(datasets, "load_dataset", answer)
-    assert len(read_samples("hf://ann/texts", Columns(), config="main").samples) == len(ROWS)
-    assert asked == [("ann/texts", "main")]
+    hub.status = 404
+    with pytest.raises(ArtifactsError, match="The hub has no dataset ann/texts that may be read"):
+        read_samples("hf://ann/texts", Columns())
+    point_at("http://127.0.0.1:1", monkeypatch)
+    with pytest.raises(ArtifactsError, match="The hub could not be asked for ann/texts"):
+        read_samples("hf://ann/texts", Columns())
 
 
 def test_a_pack_gives_imported_texts_their_quadrants_and_counts(
