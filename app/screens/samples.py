@@ -64,7 +64,8 @@ def show(here: Context) -> None:
     with detail:
         if state.given("pane") == "bulk":
             pairs = load_listed(*run, chosen, at_most=BULK_AT_MOST, only=selected or None, **asked)
-            bulk.panel(here, pairs, len(selected) or page.n_total, chosen_by=filters.chosen_values())
+            n_total, is_chosen = (len(selected), True) if selected else (page.n_total, False)
+            bulk.panel(here, pairs, n_total, chosen_by=filters.chosen_values(), is_chosen=is_chosen)
         else:
             _detail(here, page, opened, search=chosen.text)
 
@@ -101,6 +102,7 @@ def _list(page: data.PairPage, opened: str | None, sort: data.Sort) -> list[str]
     if state.given("layout") == "table":
         selected = pages.table(page.rows, opened)
     else:
+        pages.chosen_rows(len(selected))
         with st.container(key="list", gap=None):
             for i, row in enumerate(page.rows):
                 key = rows.address(row)

@@ -26,8 +26,18 @@ _CONCEPTS_SHOWN: Final = 6
 _BULKS_SHOWN: Final = 5
 
 
-def panel(context: Context, listed: Sequence[Listed], n_total: int, chosen_by: Mapping[str, Sequence[str]]) -> None:
-    """Draw the panel for these pairs of the list, which are all of `n_total` or as many as may be rated at once."""
+def panel(
+    context: Context,
+    listed: Sequence[Listed],
+    n_total: int,
+    chosen_by: Mapping[str, Sequence[str]],
+    *,
+    is_chosen: bool = False,
+) -> None:
+    """Draw the panel for these pairs, which are all of `n_total` or as many as may be rated at once.
+
+    They are the whole list, or where `is_chosen` rows of the table.
+    """
     with st.container(key="bulk", border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             notices.heading(
@@ -42,12 +52,19 @@ def panel(context: Context, listed: Sequence[Listed], n_total: int, chosen_by: M
         if not name:
             notices.note("Open a sample and give your name first: ratings are stored under it.")
         else:
-            _choose(context, listed, n_total, chosen_by, name)
+            which = "chosen in the table" if is_chosen else "the whole list, on all its pages"
+            _choose(context, listed, n_total, chosen_by, name, which=which)
         _past(context, name)
 
 
 def _choose(
-    context: Context, listed: Sequence[Listed], n_total: int, chosen_by: Mapping[str, Sequence[str]], name: str
+    context: Context,
+    listed: Sequence[Listed],
+    n_total: int,
+    chosen_by: Mapping[str, Sequence[str]],
+    name: str,
+    *,
+    which: str,
 ) -> None:
     rating = st.segmented_control(
         "Rating for all",
@@ -59,9 +76,10 @@ def _choose(
     overriders = load_overriders(context.folder, context.run.run_id)
     replaced = st.session_state.get("bulk-replace", False)
     planned = plan(listed, n_total, overriders, reviewer=name, replace_others=bool(replaced), at_most=BULK_AT_MOST)
-    _who(planned)
+    _who(planned, which=which)
     if planned.n_others:
-        st.checkbox(f"Replace these {integer(planned.n_others)} too", key="bulk-replace")
+        these = "this one" if planned.n_others == 1 else f"these {integer(planned.n_others)}"
+        st.checkbox(f"Replace {these} too", key="bulk-replace")
     st.text_input("Reason", key="bulk-reason", placeholder="Reason, stored with every rating", max_chars=500)
     if rating is None:
         notices.note("Choose a rating to see what it would change.")
@@ -79,19 +97,20 @@ def _choose(
     )
 
 
-def _who(planned: Plan) -> None:
-    facts = [f"<b>{count(len(planned.pairs), 'pair')}</b> of {count(len(planned.concepts), 'concept')}"]
+def _who(planned: Plan, *, which: str) -> None:
+    fact = f"<b>{count(len(planned.pairs), 'pair')}</b> of {count(len(planned.concepts), 'concept')}: {which}"
     shown = [f"{markup.text(name)} {integer(n)}" for name, n in planned.concepts[:_CONCEPTS_SHOWN]]
     rest = len(planned.concepts) - len(shown)
     st.html(
-        f'<p class="lg-count">{facts[0]}</p><p class="lg-note">{" · ".join(shown)}{f" · {rest} more" if rest > 0 else ""}</p>'
+        f'<p class="lg-count">{fact}</p><p class="lg-note">{" · ".join(shown)}{f" · {rest} more" if rest > 0 else ""}</p>'
     )
     if planned.n_left_out:
         sentence = f"{count(planned.n_left_out, 'pair')} of the list are past the limit of {integer(BULK_AT_MOST)}."
         notices.warning(f"{sentence} Narrow the list, or rate the first ones now and the rest afterwards.")
     if planned.n_others:
+        stand = "It stands" if planned.n_others == 1 else "They stand"
         names = ", ".join(planned.others[:3]) + (" and others" if len(planned.others) > 3 else "")
-        notices.warning(f"{names} overrode {count(planned.n_others, 'pair')} of the list. They stand as they are.")
+        notices.warning(f"{names} overrode {count(planned.n_others, 'pair')} of the list. {stand} as rated.")
 
 
 def _preview(context: Context, planned: Plan, rating: int) -> None:

@@ -11,8 +11,10 @@ from app.data.samples import PAGE_ROWS
 from app.widgets import override, rows
 from app.widgets.filters import SORTS
 from app.widgets.sidebar import NEW_SAMPLES
+from engine.words import count
 
 SIZES: Final = (PAGE_ROWS, 25, 50, 100)
+_BULK: Final = "All pairs of this list, or those chosen in the table; you see first what it would change."
 _LAYOUTS: Final = {"cards": ":material/view_agenda:", "table": ":material/table_rows:"}
 
 
@@ -57,37 +59,56 @@ def controls(sort: data.Sort) -> None:
             required=True,
             options=[str(n) for n in SIZES],
         )
-        st.button(
-            "Rate many at once …",
-            key="bulk-open",
-            icon=":material/checklist:",
-            help="All pairs of this list, or those selected in the table; you see first what it would change.",
-            on_click=state.change,
-            kwargs={"pane": "bulk"},
-        )
+        _open_bulk("Rate many at once …", key="bulk-open", help_text=_BULK)
+
+
+def _open_bulk(label: str, *, key: str, help_text: str) -> None:
+    st.button(
+        label,
+        key=key,
+        icon=":material/checklist:",
+        help=help_text,
+        on_click=state.change,
+        kwargs={"pane": "bulk"},
+    )
 
 
 def table(shown: Sequence[data.PageRow], opened: str | None) -> list[str]:
-    """The page as a table; a click on a row's box selects it. Returns the addresses of selected rows."""
+    """The page as a table: a row whose box is clicked opens, and several are chosen. Returns the addresses of chosen rows."""
+    keys = [rows.address(row) for row in shown]
+    with st.container(key="list-table"):
+        event = _grid(shown, key=f"table-{hash(tuple(keys))}")
+    chosen = [keys[i] for i in cast(Sequence[int], event.selection.rows) if i < len(keys)]
+    if len(chosen) == 1 and chosen[0] != opened:
+        override.move(open=chosen[0])
+        st.rerun()
+    return chosen
+
+
+def chosen_rows(n_chosen: int) -> None:
+    """How many rows of the table are chosen, and what can be done with them; nothing where there are fewer than two."""
+    if n_chosen < 2 or state.given("pane") == "bulk":
+        return
+    with st.container(key="list-chosen", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<p class="lg-count"><b>{count(n_chosen, "pair")}</b> chosen</p>', width="content")
+        hint = "One rating for all of them; you see first what it would change."
+        _open_bulk("Rate them at once …", key="bulk-open-chosen", help_text=hint)
+
+
+def _grid(shown: Sequence[data.PageRow], *, key: str) -> Any:
     # Here, for cards do without it.
     import pandas as pd
 
-    keys = [rows.address(row) for row in shown]
-    frame = pd.DataFrame([_columns(row) for row in shown])
-    event: Any = st.dataframe(
-        frame,
-        key=f"table-{hash(tuple(keys))}",
+    return st.dataframe(
+        pd.DataFrame([_columns(row) for row in shown]),
+        key=key,
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
         height="content",
+        placeholder="–",
         column_config={"Rating": st.column_config.NumberColumn(format="%.1f", help="The verdict in force")},
     )
-    selected = [keys[i] for i in cast(Sequence[int], event.selection.rows) if i < len(keys)]
-    if len(selected) == 1 and selected[0] != opened:
-        override.move(open=selected[0])
-        st.rerun()
-    return selected
 
 
 def _columns(row: data.PageRow) -> dict[str, Any]:
