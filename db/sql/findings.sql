@@ -76,6 +76,13 @@ qualify row_number() over (
 ) = 1
 order by concept, family, phase, mode, len(layers), layers;
 
+-- name: lens_measures
+-- Some measures of all lenses of a run.
+select m.lens_id, m.measure, m.value, m.low, m.high, m.n, m.reason, m.method
+from lens_measures m
+join lenses l on l.lens_id = m.lens_id
+where l.run_id = $run_id and list_contains($measures, m.measure);
+
 -- name: lens_counts
 -- How many lenses a run has of each family, by what they read.
 select family, layers, count(*) as n_lenses

@@ -17,6 +17,7 @@ from engine.errors import ConfigError, RunMissing, StudyMissing
 from engine.exchange.activation_report import load_activations
 from engine.exchange.correlations import build_correlations, load_topic_accuracy
 from engine.exchange.curves import curve_json, load_curves
+from engine.exchange.lens_measures import NO_LENS, PARTS, RATES, load_lens_measures, parts_json
 from engine.exchange.reported import load_reported, reported_table
 from engine.exchange.sensitivity import sensitivity_json
 from engine.stats.ceiling import Ceiling
@@ -41,8 +42,8 @@ from engine.terminal import visible
 Json = dict[str, Any]
 _IS_DEFAULT = 8
 """Place of that column in rows of `findings.runs`."""
-_UNLIKE = 21
-"""Place of that column in rows of `findings.lenses`."""
+_LENS_ID, _UNLIKE = 20, 21
+"""Places of these columns in rows of `findings.lenses`."""
 _PACK_LAYER = 6
 """Place of that column in rows of `findings.quadrants`."""
 
@@ -81,13 +82,15 @@ def build_report(
         curves = load_curves(cursor, run, family=family)
         reported = load_reported(cursor, run)
         topic_accuracy = load_topic_accuracy(cursor, run, judge)
+        measures = load_lens_measures(cursor, run)
     quadrants: dict[str, str | None] = {concept: quadrant for concept, quadrant, *_ in profiles}
     layers: dict[str, int | None] = {profile[0]: profile[_PACK_LAYER] for profile in profiles}
     counted = count_concepts(counts, quadrants=quadrants, pack_layers=layers, curves=curves)
     found = find(counted, settings=settings or Settings())
     own = own_lenses(lenses, family=family)
     chosen = deepest_lenses(own)
-    of_concept = _by_concept(lenses)
+    beside = {concept: measures.get(row[_LENS_ID], {}) for concept, row in deepest_rows(own).items()}
+    of_concept = _by_concept(lenses, measures)
     return {
         "run": run,
         "judge": _judge(judges, judge),
@@ -113,7 +116,7 @@ def build_report(
         "correlations": build_correlations(profiles, found.concepts, chosen, topic_accuracy),
         "concepts": [
             {
-                **_concept(found, profile, chosen),
+                **_concept(found, profile, chosen, beside),
                 "lenses": of_concept.get(profile[0], []),
                 "reported": reported.get(profile[0], {}),
                 **({"sensitivity": sensitivity_json(found.concepts[profile[0]])} if concept_sensitivity else {}),
@@ -155,12 +158,17 @@ def own_lenses(rows: Iterable[tuple[Any, ...]], *, family: str) -> list[tuple[An
     return [row for row in of_family if row[_UNLIKE] == nearest]
 
 
-def deepest_lenses(rows: Iterable[tuple[Any, ...]]) -> dict[str, LensResult]:
-    """The lens of each concept at the deepest trained layer."""
+def deepest_rows(rows: Iterable[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """The row of each concept at the deepest trained layer."""
     deepest: dict[str, tuple[Any, ...]] = {}
     for row in rows:
         if row[0] not in deepest or row[2] > deepest[row[0]][2]:
             deepest[row[0]] = row
+    return deepest
+
+
+def deepest_lenses(rows: Iterable[tuple[Any, ...]]) -> dict[str, LensResult]:
+    """The lens of each concept at the deepest trained layer."""
     return {
         concept: LensResult(
             concept=concept,
@@ -174,7 +182,7 @@ def deepest_lenses(rows: Iterable[tuple[Any, ...]]) -> dict[str, LensResult]:
             n=row[16] + row[17],
             reason=row[19],
         )
-        for concept, row in deepest.items()
+        for concept, row in deepest_rows(rows).items()
     }
 
 
@@ -182,12 +190,16 @@ def _deepest(rows: Iterable[tuple[Any, ...]]) -> int | None:
     return max((row[2][0] for row in rows), default=None)
 
 
-def _by_concept(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Json]]:
+def _by_concept(
+    rows: Iterable[tuple[Any, ...]], measures: Mapping[str, Mapping[str, Estimate]]
+) -> dict[str, list[Json]]:
     """Every lens of each concept, with what it reads."""
     found: dict[str, list[Json]] = {}
-    for concept, family, layers, phase, mode, f1, low, high, _, _, auc, *_, reason, _, _ in rows:
+    for row in rows:
+        concept, family, layers, phase, mode, f1, low, high, _, _, auc, *_, reason, lens_id, _ = row
         lens = {"family": family, "reads": layers_name(layers), "layers": layers, "phase": phase, "mode": mode}
         lens |= {"f1": f1, "low": low, "high": high, "auc": auc, "reason": reason}
+        lens |= parts_json(measures.get(lens_id, {}), reason=reason)
         found.setdefault(concept, []).append(lens)
     return found
 
@@ -199,7 +211,12 @@ def _judge(judges: Iterable[tuple[Any, ...]], judge_id: str | None) -> Json | No
     return None
 
 
-def _concept(found: Findings, profile: tuple[Any, ...], lenses: Mapping[str, LensResult]) -> Json:
+def _concept(
+    found: Findings,
+    profile: tuple[Any, ...],
+    lenses: Mapping[str, LensResult],
+    beside: Mapping[str, Mapping[str, Estimate]],
+) -> Json:
     concept, quadrant, reason, n_senses, n_siblings, sibling_count, pack_layer = profile
     lens = lenses.get(concept)
     return {
@@ -211,7 +228,7 @@ def _concept(found: Findings, profile: tuple[Any, ...], lenses: Mapping[str, Len
         "n_siblings": n_siblings,
         "sibling_count": sibling_count,
         **_finding(found.concepts[concept], [lens] if lens else []),
-        "lens": _lens(lens),
+        "lens": _lens(lens, beside.get(concept, {})),
     }
 
 
@@ -310,9 +327,9 @@ def _lens_summary(lenses: Iterable[LensResult]) -> Json:
     }
 
 
-def _lens(lens: LensResult | None) -> Json:
+def _lens(lens: LensResult | None, measures: Mapping[str, Estimate]) -> Json:
     if lens is None:
-        return {"f1": None, "reason": "no lens has been trained"}
+        return {"f1": None, "reason": NO_LENS, **parts_json({}, reason=NO_LENS, names=(*PARTS, *RATES))}
     return {
         "f1": lens.f1,
         "low": lens.f1_low,
@@ -323,6 +340,7 @@ def _lens(lens: LensResult | None) -> Json:
         "shuffled_f1": lens.shuffled_f1,
         "text_only_f1": lens.text_only_f1,
         "length_only_f1": lens.length_only_f1,
+        **parts_json(measures, reason=lens.reason, names=(*PARTS, *RATES)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import defaultdict
 from datetime import datetime
 from io import StringIO
@@ -13,7 +14,7 @@ from rich.console import Console, Group
 
 from app.data import load_judges, load_runs
 from db import connect, insert, transaction
-from db.rows import JudgeRow, JudgmentRow, RatingRow, RunRow
+from db.rows import JudgeRow, JudgmentRow, LensMeasureRow, RatingRow, RunRow
 from engine.exchange.agreement import build_agreement
 from engine.exchange.report import build_report, report_table
 from engine.exchange.status import status_table
@@ -152,6 +153,48 @@ def test_numbers_are_those_of_loops_over_the_rows(study: Path, report: dict[str,
         known = [value for value in f1 if value is not None]
         value = finding["lens"]["f1" if name.startswith("concept") else "mean_f1"]
         assert value == (pytest.approx(mean(known)) if known else None)
+
+
+def put_measures(study: Path, lens_id: str, rates: dict[str, tuple[float, float, float] | str]) -> None:
+    """Give a lens the measures beside its F1: value and interval of 20 pairs, or why there is none."""
+    rows = [
+        LensMeasureRow(lens_id, name, None, None, None, 0, found, "a rate")
+        if isinstance(found, str)
+        else LensMeasureRow(lens_id, name, *found, 20, None, "a rate")
+        for name, found in rates.items()
+    ]
+    with transaction(study) as cursor:
+        insert(cursor, rows)
+
+
+def test_lenses_come_with_harder_f1s_and_the_shortcut_alarm_each_known_or_null_with_a_reason(
+    study: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    deepest = read(copied, "select * from lens_results where family = 'logistic' order by layer desc, concept limit 4")
+    high, low = (0.8, 0.6, 0.9), (0.2, 0.1, 0.4)
+    names = ("fires_on_degenerate_negative", "fires_on_good_negative", "f1_sibling_negatives", "f1_good_outputs")
+    put_measures(copied, deepest[0]["lens_id"], dict(zip(names, (high, low, low, high), strict=True)))
+    put_measures(copied, deepest[1]["lens_id"], dict(zip(names, (low, high, high, "no arm"), strict=True)))
+    nothing = ("fires_on_degenerate_negative", "fires_on_degenerate_positive")
+    put_measures(copied, deepest[2]["lens_id"], dict.fromkeys(nothing, "there is no degenerate output"))
+    concepts = {one["concept"]: one for one in build_report(copied)["concepts"]}
+    alarmed, calm, none, unmeasured = (concepts[row["concept"]]["lens"] for row in deepest)
+
+    assert alarmed["alarm"].startswith("This lens fires on 80% of 20 degenerate negatives but on 20% of 20 good ones")
+    assert [alarmed["f1_sibling_negatives"][key] for key in ("value", "low", "high", "n")] == [*low, 20]
+    assert (calm["alarm"], calm["alarm_reason"], calm["f1_good_outputs"]["value"]) == (None, None, None)
+    assert calm["f1_good_outputs"]["reason"] == "no arm"
+    assert (none["alarm"], none["alarm_reason"]) == (None, "there is no degenerate output")
+    assert (unmeasured["alarm"], unmeasured["alarm_reason"]) == (None, "it was not measured")
+    assert unmeasured["f1_sibling_negatives"]["reason"] == "it was not measured"
+    # The same stands beside every lens of the concept, the deepest of which is the one above.
+    [listed] = [
+        lens
+        for lens in concepts[deepest[0]["concept"]]["lenses"]
+        if (lens["family"], lens["layers"]) == ("logistic", deepest[0]["layers"])
+    ]
+    assert {name: listed[name] for name in ("alarm", "alarm_reason", *names[2:])}.items() <= alarmed.items()
 
 
 def shown(value: float | None) -> str:
