@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from engine.exchange.artifacts import (
     shown,
 )
 from engine.exchange.json_objects import Repeated, object_once
-from engine.exchange.spreadsheets import unguarded
+from engine.exchange.spreadsheets import may_run, unguarded
 
 SAMPLE_FIELDS = ("concept", "quadrant", "sample_type", "prompt", "response")
 JUDGMENT_FIELDS = ("inferred_topic", "relevance_rating", "relevance_explanation")
@@ -76,7 +76,10 @@ def read_json(file: Path, *, judged: bool) -> FileRows:
 
 
 def read_csv(file: Path) -> FileRows:
-    """The rows of a CSV file with a header; an empty cell is a null where the field may be one."""
+    """The rows of a CSV file with a header; an empty cell is a null where the field may be one.
+
+    A table in which a spreadsheet would run a cell was guarded by nobody, so that each apostrophe in it is the text's own.
+    """
     reader = csv.DictReader(io.StringIO(_read_text(file), newline=""))
     try:
         header, entries = reader.fieldnames or (), list(reader)
@@ -85,7 +88,9 @@ def read_csv(file: Path) -> FileRows:
     missing = [name for name in (*SAMPLE_FIELDS, *JUDGMENT_FIELDS) if name not in header]
     if missing or len(set(header)) < len(header):
         raise ArtifactsError(f'{file} lacks the column "{missing[0]}".' if missing else f"{file} names a column twice.")
-    return _collect(file.name, enumerate(map(_typed, entries), start=1), judged=True)
+    texts = (cell for entry in entries for name in TEXT_FIELDS if isinstance(cell := entry[name], str))
+    read = str if any(map(may_run, texts)) else unguarded
+    return _collect(file.name, enumerate((_typed(entry, read) for entry in entries), start=1), judged=True)
 
 
 def _read_text(file: Path) -> str:
@@ -178,10 +183,10 @@ def _share(value: object, name: str) -> float:
 _TOO_FEW = object()
 
 
-def _typed(entry: Entry) -> dict[str, Any]:
+def _typed(entry: Entry, read: Callable[[str], str]) -> dict[str, Any]:
     """A CSV row with nulls for empty cells, numbers for ratings as far as they are such, and texts as they were written."""
     typed: dict[str, Any] = {name: _TOO_FEW if value is None else value for name, value in entry.items()}
-    typed |= {name: unguarded(typed[name]) for name in TEXT_FIELDS if isinstance(typed[name], str)}
+    typed |= {name: read(typed[name]) for name in TEXT_FIELDS if isinstance(typed[name], str)}
     for name in ("quadrant", *JUDGMENT_FIELDS):
         if typed[name] == "":
             typed[name] = None

@@ -14,6 +14,11 @@ def guarded(text: str) -> str:
     return f"'{text}" if _MAY_RUN.match(text) else text
 
 
+def may_run(cell: str) -> bool:
+    """Whether a spreadsheet may run the cell: never of one that was guarded."""
+    return cell[:1] != "'" and _MAY_RUN.match(cell) is not None
+
+
 def unguarded(cell: str) -> str:
     """The text that was guarded so."""
     return cell[1:] if _IS_GUARDED.match(cell) else cell

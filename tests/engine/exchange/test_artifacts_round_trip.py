@@ -160,8 +160,11 @@ def test_a_table_alone_gives_back_topics_that_were_guarded_against_spreadsheets(
         for number, (one, text) in enumerate(zip(published_rows(), said, strict=False))
     ]
     made = write_artifacts(tmp_path / "in", given_rows)
-    # Tables that others wrote guard nothing, and are read as they are.
+    # Tables that others wrote guard nothing, and are read as they are, alone too.
     assert [sample.judgment and sample.judgment.topic for sample in read_artifacts(made).samples] == said
+    (made / FILES[1]).rename(made / "aside")
+    assert [sample.judgment and sample.judgment.topic for sample in read_artifacts(made).samples] == said
+    (made / "aside").rename(made / FILES[1])
     run = store(tmp_path / "study", read_artifacts(made), Origin()).run_id
     export_artifacts(tmp_path / "study", tmp_path / "out", run_id=run)
     (tmp_path / "out" / FILES[1]).unlink()
