@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # Tests that come one by one, ahead of all others at the processor: they measure waiting times or drive a browser.
 ALONE := $(wildcard tests/db/test_peers.py tests/engine/judges/test_faults.py tests/e2e)
 
+# What is compiled once is kept, whatever a machine's image says, for the tests alone start some hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # uv reads no pip configuration, so pip's variables are handed on. Where uv cannot install, pip does.
 UV := UV_FIND_LINKS="$$(echo "$$PIP_FIND_LINKS" | tr ' ' ',')" UV_HTTP_TIMEOUT=180 \
 	$${PIP_INDEX_URL:+env UV_DEFAULT_INDEX="$$PIP_INDEX_URL"} $(BIN)/uv

@@ -1,5 +1,6 @@
 """Fixtures for all tests: no network, one thread, and small random models of two architectures."""
 
+import gc
 import os
 
 # Before anything imports torch or transformers; processes that tests start inherit it.
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 _FUZZ = os.environ.get("LENSGAP_FUZZ") == "1"
 settings.register_profile("lensgap", deadline=None, derandomize=not _FUZZ, max_examples=400 if _FUZZ else 40)
 settings.load_profile("lensgap")
+
+
+def pytest_collection_finish() -> None:
+    """Take all that was imported out of the search for garbage, of which every drawing of a screen asks for a whole one."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
