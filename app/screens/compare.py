@@ -14,13 +14,14 @@ from app.data.memory import load_change
 from app.viewmodels.judges import judge_labels
 from app.viewmodels.run_comparison import (
     MEASURES,
+    answer,
     comparison_csv,
     concepts_html,
     dumbbells,
     measures_html,
     settings_html,
 )
-from app.widgets import notices, plots
+from app.widgets import markup, notices, plots
 from engine.words import count
 
 Json = Mapping[str, Any]
@@ -47,8 +48,12 @@ def show(here: Context) -> None:
     )
     names = _runs(here) if kind == "runs" else judge_labels(here.judges)
     if len(names) < 2:
-        what = "runs with samples" if kind == "runs" else "judges of this run"
-        notices.empty(f"Fewer than two {what}", f"A comparison takes two {what}.", icon="⇄")
+        what, to = (
+            ("runs with samples", ("Start another run", "runs"))
+            if kind == "runs"
+            else ("judges of this run", ("Try another rubric", "rubric_lab"))
+        )
+        notices.empty(f"Fewer than two {what}", f"A comparison takes two {what}.", icon="⇄", to=to)
         return
     chosen = state.some_of("side", list(names)) or list(names)[:2]
     sides = state.bound(
@@ -150,6 +155,8 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
     before, after = (_name(one[side], names) for side in ("before", "after"))
     with st.container(border=True, key=f"panel-compare-{key}"):
         notices.heading(f"{before} → {after}")
+        short, because = answer(one)
+        st.html(f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>')
         notices.note(
             f"{count(one['n_matched'], 'concept')} that both sides have. Differences are paired: after minus before of the "
             "same concept, with 95 % intervals. p is adjusted for false finds over all that this screen shows."

@@ -24,7 +24,7 @@ def show(here: Context) -> None:
     profiles = data.load_profiles(here.folder, here.run.run_id)
     if not profiles:
         command = f"lensgap run {here.folder}"
-        notices.empty("No concepts yet", "This run has not selected its concepts.", command=command)
+        notices.empty("No concepts yet", "This run has not selected its concepts.", command=command, to=notices.TO_RUNS)
         return
     names = [profile.concept for profile in profiles]
     letters = {profile.concept: profile.quadrant or words.UNKNOWN for profile in profiles}
@@ -38,7 +38,12 @@ def show(here: Context) -> None:
         return
     _head(concept, {name: f"{letters[name]}  {here.name(name)}" for name in names})
     if here.run.n_samples == 0:
-        notices.note("The model has not written anything yet, so there is nothing to measure.")
+        notices.empty(
+            "No samples yet",
+            "The model has not written anything yet, so there is nothing to measure.",
+            command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
+        )
         return
     counts = here.counts()
     findings = here.find(counts)

@@ -26,6 +26,7 @@ def show(here: Context) -> None:
         notices.empty(
             "No overrides yet",
             "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.",
+            to=("Open the samples", "samples"),
         )
         return
     n_overrides = sum(people.values())

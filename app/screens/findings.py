@@ -27,6 +27,7 @@ def show(here: Context) -> None:
             "No findings yet",
             f"{integer(here.run.n_prompts)} prompts are planned; the model has not written to any of them.",
             command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
         )
         return
     findings = here.find(here.counts())

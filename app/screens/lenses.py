@@ -84,7 +84,7 @@ def _empty(here: Context) -> None:
         sentence, command = "The model has not written anything yet, so there is nothing to train on.", "run"
     else:
         sentence, command = "Train the lenses of this run, and each appears here beside its ceiling.", "train"
-    notices.empty("No lenses yet", sentence, command=f"lensgap {command} {here.folder}")
+    notices.empty("No lenses yet", sentence, command=f"lensgap {command} {here.folder}", to=notices.TO_RUNS)
 
 
 def _mode(here: Context) -> str:

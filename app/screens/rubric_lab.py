@@ -29,6 +29,7 @@ def show(here: Context) -> None:
             "No samples yet",
             "A rubric is tried on texts, and the model has not written any in this run.",
             command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
         )
         return
     settle(here)

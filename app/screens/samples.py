@@ -36,6 +36,7 @@ def show(here: Context) -> None:
             "No samples yet",
             "The model has not written anything in this run. Run the study again and it continues where it stopped.",
             command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
         )
         return
     profiles = data.load_profiles(here.folder, here.run.run_id)
@@ -101,8 +102,8 @@ def _list(page: data.PairPage, opened: str | None, sort: data.Sort) -> list[str]
     selected: list[str] = []
     if state.given("layout") == "table":
         selected = pages.table(page.rows, opened)
-    else:
         pages.chosen_rows(len(selected))
+    else:
         with st.container(key="list", gap=None):
             for i, row in enumerate(page.rows):
                 key = rows.address(row)

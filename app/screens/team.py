@@ -61,8 +61,8 @@ def show(here: Context) -> None:
         notices.empty(
             "Nobody has reviewed yet",
             "Whoever rates a pair of this run, flags one or looks at the overview under a name is listed here.",
+            to=("Begin to review", "review"),
         )
-        st.page_link("screens/review.py", label="Begin to review", query_params=state.link())
         return
     _people(people, team.load_times(here.folder, here.run.run_id))
     _take_along(here)

@@ -28,6 +28,7 @@ HINTS: Final = {
     "text_only_f1": "F1 of a classifier that sees the words of the text and no activation, on the same folds.",
     "auc": "Chance that a lens ranks a positive above a negative: 0.5 is guessing, 1 is perfect.",
 }
+_CLEAR: Final = 0.05
 _P_MEASURES: Final = (
     "How likely chance alone gives such a difference, by Wilcoxon's test; adjusted for false finds over all measures and sides "
     "on this screen. Small is clear."
@@ -56,6 +57,27 @@ def dumbbells(comparison: Json, measure: str) -> list[Dumbbell]:
         if values.get("before") is not None and values.get("after") is not None
     ]
     return sorted(known, key=lambda one: -abs(one.after - one.before))
+
+
+def answer(comparison: Json) -> tuple[str, str]:
+    """What differs clearly between the two sides, in a few words and a sentence."""
+    tested = [one for one in comparison["measures"] if one["adjusted_p"] is not None]
+    clear = [one for one in tested if one["adjusted_p"] < _CLEAR]
+    if not tested:
+        return "Cannot tell", "too few concepts have a measure on both sides."
+    if not clear:
+        return "No clear difference", f"chance alone may give every one of them (adjusted p of {_CLEAR:g} or more)."
+    said = (
+        f"{MEASURES.get(one['measure'], str(one['measure']))} {signed(one['difference']['value'])}"
+        f"{_among(one, ' on {} concepts')}"
+        for one in clear
+    )
+    return "Clearly different", f"{'; '.join(said)} (adjusted p under {_CLEAR:g})."
+
+
+def _among(one: Json, words: str) -> str:
+    """Which concepts a measure is over, where it is not all."""
+    return "" if one["among"] == "all" else words.format(one["among"])
 
 
 def settings_html(comparison: Json) -> str:
@@ -93,7 +115,8 @@ def measures_html(comparison: Json) -> str:
 
 
 def _measure(one: Json) -> str:
-    among = "" if one["among"] == "all" else f"<br><span class='lg-muted'>{text(one['among'])} concepts</span>"
+    among = text(_among(one, "{} concepts"))
+    among = f"<br><span class='lg-muted'>{among}</span>" if among else ""
     called, hint = MEASURES.get(one["measure"], str(one["measure"])), HINTS.get(one["measure"], "")
     name = f'<th title="{text(hint)}">{text(called)}{among}</th>'
     cells = (_estimate(one["before"]), _estimate(one["after"]), _estimate(one["difference"], is_change=True))

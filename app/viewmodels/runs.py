@@ -14,6 +14,19 @@ HIDDEN: Final = ("base_url",)
 """Settings that may hold what is not for every eye, such as a password in an address."""
 
 
+STAGES: Final = {
+    "generate": "Writing texts",
+    "form": "Measuring form",
+    "capture": "Capturing activations",
+    "topics": "Naming topics",
+    "relevance": "Rating relevance",
+    "train": "Training lenses",
+    "escalate": "Graduating lenses",
+    "curve": "Learning curves",
+}
+"""What each stage does, by the name that it has in the study."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a stage is; `left_s` is None where its pace is not known yet."""
@@ -75,6 +88,19 @@ def cost(judging: Json) -> str:
     if not told["high_usd"]:
         return "nothing"
     return f"about {dollars(told['likely_usd'])}, {dollars(told['high_usd'])} at the dearest"
+
+
+def stage_words(stage: str) -> str:
+    """What a stage does; its own name where it is none of ours."""
+    return STAGES.get(stage, stage)
+
+
+def unfinished(run: Run, stages: Sequence[Stage]) -> str | None:
+    """What is left to do of a run, in a few words; None where nothing is known to be."""
+    if run.n_samples < run.n_prompts:
+        return f"{integer(run.n_samples)} of {count(run.n_prompts, 'text')} written"
+    left = next((stage for stage in stages if stage.n_done < stage.n_total), None)
+    return f"{stage_words(left.stage).lower()}, {integer(left.n_done)} of {integer(left.n_total)}" if left else None
 
 
 def differing_settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:

@@ -2,20 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import streamlit as st
 
+from app import state
 from app.widgets import markup
 from db.errors import ExpectedError
 
+TO_RUNS: Final = ("Go on with it under Runs", "runs")
+"""Where a run is begun and gone on with."""
 
-def empty(title: str, sentence: str, *, command: str | None = None, icon: str = "○") -> None:
-    """An empty state: what is missing, and what to do."""
+
+def empty(
+    title: str, sentence: str, *, command: str | None = None, icon: str = "○", to: tuple[str, str] | None = None
+) -> None:
+    """An empty state: what is missing, and what to do; `to` is a link that leads there, by its words and its screen."""
     code = f"<code>{markup.text(command)}</code>" if command else ""
     st.html(
         f'<div class="lg-empty"><div class="lg-empty-icon">{icon}</div><h3>{markup.text(title)}</h3>'
         f"<p>{markup.text(sentence)}</p>{code}</div>"
     )
+    if to is not None:
+        label, screen = to
+        st.page_link(f"screens/{screen}.py", label=label, query_params=state.link())
 
 
 def told(error: ExpectedError) -> None:

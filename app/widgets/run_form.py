@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import data, state
 from app.data import command
-from app.viewmodels.runs import plan_facts
+from app.viewmodels.runs import plan_facts, unfinished
 from app.widgets import markup, notices, run_work
 from engine.config import StudyConfig
 
@@ -30,11 +30,16 @@ def form(folder: Path, runs: Sequence[data.Run]) -> None:
     )
     before = json.loads(StudyConfig().to_json()) | (json.loads(runs[0].config) if runs else {})
     with st.container(border=True, key="panel-new-run"):
+        if runs and (left := unfinished(runs[0], data.load_stages(folder, runs[0].run_id))):
+            notices.warning(
+                f"The latest run is not finished: {left}. The form has its settings: plan it as it is, and it goes on "
+                "where it stopped. Nothing is written, or paid, twice."
+            )
         flags = _fields(before)
         _settle()
         if fault := st.session_state.get(_FAULT):
             notices.warning(fault)
-        _plan_or_start(folder, flags)
+        _plan_or_start(folder, flags, frozenset(run.run_id for run in runs))
 
 
 def _fields(before: Mapping[str, Any]) -> Flags:
@@ -84,14 +89,14 @@ def _settle() -> None:
         st.session_state[_PLAN] = (asked[0], json.loads(result.output))
 
 
-def _plan_or_start(folder: Path, flags: Flags) -> None:
+def _plan_or_start(folder: Path, flags: Flags, begun: frozenset[str]) -> None:
     asked = st.session_state.get(_WORK)
     if asked is not None:
         st.fragment(_wait, run_every=_LOOK_S)(asked[1])
         return
     told_for, plan = st.session_state.get(_PLAN, (None, None))
     if told_for == flags and plan is not None:
-        _offer(folder, flags, plan)
+        _offer(folder, flags, plan, begun)
         return
     notices.note(
         "The plan was for other settings." if plan else "Nothing is begun, or paid, before you have seen the plan."
@@ -112,7 +117,7 @@ def _wait(started: command.Started) -> None:
     )
 
 
-def _offer(folder: Path, flags: Flags, plan: Mapping[str, Any]) -> None:
+def _offer(folder: Path, flags: Flags, plan: Mapping[str, Any], begun: frozenset[str]) -> None:
     facts = "".join(f"<dt>{markup.text(term)}</dt><dd>{markup.text(said)}</dd>" for term, said in plan_facts(plan))
     st.html(f'<dl class="lg-facts lg-wide">{facts}</dl>')
     is_paid = plan["judging"]["cost"]["high_usd"] != 0
@@ -121,6 +126,7 @@ def _offer(folder: Path, flags: Flags, plan: Mapping[str, Any]) -> None:
         return
     arguments = ("run", str(folder.resolve()), "--yes", *flags)
     # The key names the settings: a press on a button of others presses nothing here.
-    if st.button("Start the run", key=f"run-start-{hash(flags)}", type="primary", icon=":material/play_arrow:"):
+    label = "Go on with the run" if plan["run_id"] in begun else "Start the run"
+    if st.button(label, key=f"run-start-{hash(flags)}", type="primary", icon=":material/play_arrow:"):
         st.session_state.pop(_PLAN, None)
         run_work.begin(folder, arguments, run_id=plan["run_id"], by=state.reviewer())

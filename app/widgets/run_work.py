@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import data, state
 from app.data import work
-from app.viewmodels.runs import Progress, duration, progress_of
+from app.viewmodels.runs import Progress, duration, progress_of, stage_words
 from app.widgets import markup, notices
 from db.errors import ExpectedError
 from engine.words import integer
@@ -134,7 +134,7 @@ def _about(found: work.Work) -> str:
 def _bar(one: Progress) -> str:
     left = f"about {duration(one.left_s)} left" if one.left_s else "done" if one.n_done >= one.n_total else ""
     return (
-        f'<div class="lg-progress lg-stage"><span>{markup.text(one.stage)} <em>{left}</em></span>'
+        f'<div class="lg-progress lg-stage"><span>{markup.text(stage_words(one.stage))} <em>{left}</em></span>'
         f"<span>{integer(one.n_done)} / {integer(one.n_total)}</span>"
         f'<div><i style="width:{100 * one.share:.1f}%"></i></div></div>'
     )

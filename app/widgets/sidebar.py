@@ -11,7 +11,8 @@ from app import data, state
 from app.context import CEILING_MODELS, DEFAULTS, Context
 from app.viewmodels import overview
 from app.viewmodels.judges import judge_labels
-from app.widgets import markup
+from app.viewmodels.runs import stage_words
+from app.widgets import markup, notices
 from db.errors import ExpectedError
 from engine.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
 
@@ -92,6 +93,9 @@ def progress(folder: Path, run_id: str) -> None:
         st.fragment(_live_strip, run_every=_REFRESH_S)(folder, run_id)
     elif stage is not None:
         _strip(stage, f"stopped {_ago(_age(stage))} ago")
+        if data.load_runs(folder)[0].run_id == run_id:
+            label, screen = notices.TO_RUNS
+            st.page_link(f"screens/{screen}.py", label=label, icon=":material/play_arrow:", query_params=state.link())
 
 
 def _live_strip(folder: Path, run_id: str) -> None:
@@ -117,14 +121,14 @@ def _age(stage: data.Stage) -> float:
 def _strip(stage: data.Stage, word: str) -> None:
     share = stage.n_done / stage.n_total
     st.html(
-        f'<div class="lg-progress"><span>{markup.text(stage.stage)} <em>{word}</em></span>'
+        f'<div class="lg-progress"><span>{markup.text(stage_words(stage.stage))} <em>{word}</em></span>'
         f"<span>{integer(stage.n_done)} / {integer(stage.n_total)}</span>"
         f'<div><i style="width:{100 * share:.1f}%"></i></div></div>'
     )
 
 
 def _run_picker(context: Context) -> None:
-    names = {run.run_id: f"{run.name} · {Path(run.model).name} · {run.created_at:%d %b %H:%M}" for run in context.runs}
+    names = _run_names(context.runs)
     if len(names) == 1:
         run = context.run
         st.html(
@@ -142,6 +146,16 @@ def _run_picker(context: Context) -> None:
         options=list(names),
         format_func=names.__getitem__,
     )
+
+
+def _run_names(runs: Sequence[data.Run]) -> dict[str, str]:
+    """Each run by what tells it from the others, for there is little room: what all names have in common is left out."""
+    parts = {
+        run.run_id: [*run.name.split(" · "), Path(run.model).name, f"{run.created_at:%d %b %H:%M}"] for run in runs
+    }
+    shared = set.intersection(*map(set, parts.values()))
+    own = {run_id: [part for part in dict.fromkeys(told) if part not in shared] for run_id, told in parts.items()}
+    return {run.run_id: " · ".join(own[run.run_id]) or run.name for run in runs}
 
 
 def _judge_picker(context: Context) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from app.data import command
 from app.viewmodels.run_comparison import (
+    answer,
     comparison_csv,
     concepts_html,
     dumbbells,
@@ -67,6 +68,15 @@ def test_tables_hold_intervals_counts_reasons_and_no_markup_of_a_study() -> None
     assert "=&lt;img" in concepts
     assert "0.031" in concepts
     assert "lost" not in concepts
+
+
+@pytest.mark.parametrize(
+    ("p", "short"), [(None, "Cannot tell"), (0.05, "No clear difference"), (0.01, "Clearly different")]
+)
+def test_only_what_passes_its_test_is_told_as_different(p: float | None, short: str) -> None:
+    said, because = answer(COMPARISON | {"measures": [COMPARISON["measures"][0] | {"adjusted_p": p}]})
+    assert said == short
+    assert ("Relevance gap +0.50" in because) == (p == 0.01)
 
 
 def test_parameters_of_a_judge_are_told_without_its_address() -> None:

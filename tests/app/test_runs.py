@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from app.data import command, work
 from app.data.study import Run, Stage
-from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of
+from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of, unfinished
 from db import create_study
 from db.errors import StudyLocked
 from tests.app.test_screens import html_of, open_screen
@@ -128,6 +129,14 @@ def test_time_left_is_reckoned_at_the_pace_since_the_start() -> None:
     assert (resumed.left_s, fresh.left_s) == (80.0, pytest.approx(40 / 3))
     assert progress_of([stage], {"generate": 60})[0].left_s is None
     assert [duration(s) for s in (None, 5, 600, 7200)] == ["–", "5 s", "10 min", "2.0 h"]
+
+
+def test_what_is_left_of_a_run_is_told_until_nothing_is() -> None:
+    written = Run("r", "n", NOW, "m", "{}", 1, 9, 9, False)
+    stages = [Stage("train", 5, 5, 1.0, None, NOW), Stage("relevance", 41, 240, 1.0, None, NOW)]
+    assert unfinished(replace(written, n_samples=3), stages) == "3 of 9 texts written"
+    assert unfinished(written, stages) == "rating relevance, 41 of 240"
+    assert unfinished(written, stages[:1]) is None
 
 
 def test_settings_that_differ_are_told_and_addresses_are_not() -> None:
