@@ -18,7 +18,7 @@ from app.data.judges import (
     load_people_cell,
     load_votes,
 )
-from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, moved
+from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, foremost, moved
 from app.viewmodels.judges import judge_labels
 from app.widgets import agreement, later, markup, notices, plots
 from app.widgets.override import effect_table
@@ -45,6 +45,7 @@ def show(here: Context) -> None:
             "No judge has rated this run",
             "A judge names topics and rates relevance; people then audit it on pairs drawn at random.",
             command=f"lensgap judge {here.folder}",
+            to=notices.TO_RUNS,
         )
         return
     labels = judge_labels(here.judges)
@@ -77,7 +78,11 @@ def show(here: Context) -> None:
 
 def _audited(here: Context, audited: Json, found: tuple[Compared, ...], labels: dict[str, str]) -> None:
     notices.heading("Agreement on audited pairs", help_text=f"{_AGREEMENT} {ARM}")
-    st.html(agreement.table(found))
+    first, rest = foremost(found, here.judge_id)
+    st.html(agreement.table(first))
+    if rest:
+        with st.expander(f"Other judges, and people one by one ({len(rest)})"):
+            st.html(agreement.table(rest))
     if audited["is_weighted"]:
         notices.note("Pairs were drawn with different probabilities, so each counts for as many as it stands for.")
     with st.container(key="charts"):
@@ -94,6 +99,7 @@ def _unaudited(here: Context, labels: dict[str, str]) -> None:
         "No pair is audited yet",
         "Draw pairs at random, have people rate them blind under Review, and this shows how far the judge agrees with them.",
         command=f"lensgap audit plan {here.folder} --ratings 100",
+        to=("Plan one here", "review"),
     )
     folder, run_id = here.folder, here.run.run_id
     document = later.answer(

@@ -109,8 +109,28 @@ def answer(found: Sequence[Compared], judge_id: str) -> tuple[str, str]:
         measured = own.arms[arm]
         kappa, bias = measured.measures["kappa"], measured.measures["bias"]
         said = f"kappa {number(kappa.value)} {interval(kappa)}".rstrip() if kappa.value is not None else "no kappa"
-        parts.append(f"{arm}s {said}, bias {signed(bias.value)}, n {measured.n}")
-    return "On audited pairs", f"{'; '.join(parts)}."
+        parts.append(f"it rates {arm}s {_beside(bias.value)} ({said}, n {measured.n})")
+    return "On audited pairs", f"{', and '.join(parts)}."
+
+
+def _beside(bias: float | None) -> str:
+    """A judge's bias in plain words."""
+    if bias is None:
+        return "at no known distance from people"
+    shown = number(abs(bias))
+    if shown == number(0.0):
+        return "as people do on average"
+    return f"{shown} points {'higher' if bias > 0 else 'lower'} than people"
+
+
+def foremost(found: Sequence[Compared], judge_id: str) -> tuple[tuple[Compared, ...], tuple[Compared, ...]]:
+    """The comparisons that answer for the judge on screen, and the rest: it beside people, and people beside people."""
+    first = tuple(one for one in found if _is_foremost(one, judge_id)) or tuple(found)
+    return first, tuple(one for one in found if one not in first)
+
+
+def _is_foremost(one: Compared, judge_id: str) -> bool:
+    return one.second_id is None and (one.first_id == judge_id or (one.among_people and one.people is None))
 
 
 def bias_rows(found: Iterable[Compared]) -> tuple[tuple[str, Estimate, Estimate], ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from app.charts.confusion import confusion
 from app.data.judges import load_audit_agreement, load_cell, load_people_cell, load_votes
-from app.viewmodels.agreement import POOLED, answer, batches, bias_rows, compared, moved
+from app.viewmodels.agreement import POOLED, answer, batches, bias_rows, compared, foremost, moved
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
 from engine.exchange.audit_agreement import build_audit_agreement
@@ -98,6 +98,11 @@ def test_answer_is_of_the_judge_on_screen(audited: Path) -> None:
     assert f"n {own.arms['positive'].n}" in answer(found, JUDGE)[1]
     assert answer(found, JUDGE) != answer(found, SECOND)
     assert answer(found, "nobody")[0] == "Not known yet"
+    first, rest = foremost(found, JUDGE)
+    assert own in first
+    assert sorted(one.key for one in (*first, *rest)) == sorted(one.key for one in found)
+    assert all(one.first_id != JUDGE or one.second_id for one in rest)
+    assert foremost(rest, "nobody") == (rest, ())
 
 
 @pytest.mark.parametrize("arm", [None, "positive"])
