@@ -28,7 +28,7 @@ _HELP: Final = (
 _EMPTY: Final[dict[Queue, tuple[str, str]]] = {
     "audit": (
         "The audit is done",
-        "Every drawn pair is rated, or before another reviewer. Plan more ratings, or look at the findings.",
+        "Every drawn pair is rated, or before another reviewer. See how far the judge can be trusted, or draw more pairs.",
     ),
     "adjudicate": (
         "No disagreements",
@@ -36,6 +36,11 @@ _EMPTY: Final[dict[Queue, tuple[str, str]]] = {
     ),
     "flagged": ("No flags", "Press F on a pair, here or in a queue, and it waits here for somebody to settle it."),
     "filter": ("Nothing left in this filter", "Every pair that passes is rated. Choose others on the Samples screen."),
+}
+
+_NEXT: Final[dict[Queue, tuple[str, str]]] = {
+    "audit": ("See what it says of the judge", "judges"),
+    "filter": ("Choose other pairs", "samples"),
 }
 
 
@@ -46,6 +51,7 @@ def show(here: Context) -> None:
             "No samples yet",
             "There is nothing to rate before the model has written.",
             command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
         )
         return
     with st.container(horizontal=True, key="review-head", vertical_alignment="center"):
@@ -129,7 +135,7 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
     if sitting.notice:
         notices.warning(sitting.notice)
     if item is None or found is None:
-        notices.empty(*_EMPTY[sitting.desk.queue], icon="✓")
+        _nothing_left(here, sitting.desk)
         review_item.moves(sitting, None, None, last)
         return
     shown = review_desk.show(sitting, item)
@@ -144,6 +150,15 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
         if rated is not None:
             review_item.opened(here, sitting, rated, flag)
         review_item.flagging(shown, flag)
+
+
+def _nothing_left(here: Context, desk: Desk) -> None:
+    """Say that the queue is done, and what may come next."""
+    title, sentence = _EMPTY[desk.queue]
+    notices.empty(title, sentence, icon="✓", to=_NEXT.get(desk.queue))
+    n_drawn = review.load_standing(desk).n_all
+    if desk.queue == "audit" and n_drawn < here.run.n_pairs:
+        _plan_form(here, n_drawn=n_drawn)
 
 
 def _side(here: Context, desk: Desk) -> None:
@@ -167,27 +182,34 @@ def _plan(here: Context) -> None:
         "An audit draws pairs by chance, and you rate them without seeing what the judge said. Only such ratings tell how "
         "far the judge can be trusted on the texts that nobody reads.",
     )
+    _plan_form(here)
+    if here.judge is None:
+        notices.note(
+            "An audit checks a judge, and none has rated this run yet.", command=f"lensgap judge {here.folder}"
+        )
+
+
+def _plan_form(here: Context, *, n_drawn: int = 0) -> None:
+    """Ask for how many ratings pairs are to be drawn, those drawn before among them."""
+    n_pairs = here.run.n_pairs or 4
     with st.container(key="review-plan", horizontal=True, vertical_alignment="bottom", horizontal_alignment="center"):
         wished = st.number_input(
             "Ratings to give in all",
-            min_value=4,
-            max_value=here.run.n_pairs or 4,
-            value=min(60, here.run.n_pairs or 4),
+            min_value=min(max(4, n_drawn + 1), n_pairs),
+            max_value=n_pairs,
+            value=min(n_drawn + 60, n_pairs),
             step=10,
             width=190,
             help=f"About a minute each. The run has {integer(here.run.n_pairs)} pairs; at least 5 % of them are drawn.",
         )
-        if st.button("Plan the audit", type="primary", disabled=here.judge is None):
+        label = "Draw more" if n_drawn else "Plan the audit"
+        if st.button(label, type="primary", disabled=here.judge is None):
             try:
                 review.plan_audit(here.folder, here.run.run_id, here.judge_id, n_ratings=int(wished))
             except AuditError as error:
                 notices.warning(str(error))
             else:
                 st.rerun()
-    if here.judge is None:
-        notices.note(
-            "An audit checks a judge, and none has rated this run yet.", command=f"lensgap judge {here.folder}"
-        )
 
 
 show(context.current())

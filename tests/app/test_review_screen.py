@@ -175,3 +175,8 @@ def test_a_finished_audit_says_so(planned: Path, monkeypatch: pytest.MonkeyPatch
         review.add_rating(at, item, rating=3, reason=None, blind=True, rating_id=f"r{i}")
     app = open_review(planned, monkeypatch)
     assert "The audit is done" in html_of(app)
+    (wished,) = app.number_input
+    wished.set_value(wished.max)
+    next(button for button in app.button if button.label == "Draw more").click().run()
+    assert review.take(at, n=1)
+    assert "The audit is done" not in html_of(app)
