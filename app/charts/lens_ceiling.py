@@ -105,9 +105,9 @@ def _draw_line(made: go.Figure, low: float, colours: Palette) -> None:
             font={"size": 11.5, "color": colour},
             showarrow=False,
             xanchor=side,
-            yanchor="top" if side == "left" else "bottom",
-            xshift=6 if side == "left" else -6,
-            yshift=-3 if side == "left" else 3,
+            yanchor="bottom",
+            xshift=0 if side == "left" else -6,
+            yshift=3,
         )
 
 

@@ -52,8 +52,8 @@ def describe_choice(pairs: Sequence[TriedPair]) -> str:
     """What the chosen pairs are, in a line."""
     arms, quadrants = Counter(pair.arm for pair in pairs), Counter(pair.quadrant or "none" for pair in pairs)
     n_people = sum(pair.people_rating is not None for pair in pairs)
-    spread = " ".join(f"{letter} {n}" for letter, n in sorted(quadrants.items()))
-    said = (f"{arms['positive']} positive", f"{arms['negative']} negative", f"quadrants {spread}")
+    spread = " · ".join(f"{letter} {n}" for letter, n in sorted(quadrants.items()))
+    said = (f"{arms['positive']} positive", f"{arms['negative']} negative", f"by quadrant {spread}")
     return ", ".join((*said, f"{n_people} rated by people"))
 
 

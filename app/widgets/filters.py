@@ -127,10 +127,10 @@ def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, mor
     ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
     help_text = "The verdict: an override, else an audit, else the judge. – is unrated."
     _pills("rating", ratings, RATINGS, shown, help=help_text)
+    _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=115, help=ARM)
     _text(filters)
     names = current().name
-    _pick("concept", filters.concept, concepts, shown, placeholder="All", width=160, named=names)
-    _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=115, help=ARM)
+    _pick("concept", filters.concept, concepts, shown, placeholder="All", width=200, named=names)
     on = sum(bool(state.given_all(name)) for name in MORE)
     label = f"More filters{f' · {on} on' if on else ''}"
     with st.popover(label, icon=":material/filter_list:", key="more-filters"), state.folded():
@@ -227,7 +227,7 @@ def _text(filters: data.Filters) -> None:
         clears=NEW_SAMPLES,
         placeholder="Text in output or prompt",
         icon=":material/search:",
-        width=190,
+        width=300,
     )
 
 

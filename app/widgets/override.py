@@ -68,11 +68,13 @@ def panel(context: Context, pair: data.PairDetail) -> None:
     shown = _show(pair)
     history = data.load_history(context.folder, context.run.run_id, concept=pair.concept, sample_id=pair.sample_id)
     with st.container(key="rating-panel"):
-        notices.heading(
-            "Your rating", help_text="Replaces the judge's rating of this sample and concept, nothing else. Keys 1–5."
-        )
+        with st.container(horizontal=True, key="rating-head", vertical_alignment="center"):
+            notices.heading(
+                "Your rating",
+                help_text="Replaces the judge's rating of this sample and concept, nothing else. Keys 1–5.",
+            )
+            name = ask_reviewer()
         _notice()
-        name = ask_reviewer()
         _buttons(context, pair, shown, history, name)
         _effect(context, pair)
         _history(history)

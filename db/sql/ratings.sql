@@ -40,7 +40,7 @@ judged as (
 )
 select
     l.concept, l.sample_id, p.arm, c.quadrant, l.override_rating, l.reviewer, r.reason, r.rated_at,
-    cast(round_even(coalesce(a.rating, j.mean_rating), 0) as integer) as judge_bin, substr(s.output, 1, 160) as excerpt
+    cast(round_even(coalesce(a.rating, j.mean_rating), 0) as integer) as judge_bin, substr(s.output, 1, 400) as excerpt
 from latest l
 join ratings r on r.order_number = l.order_number
 join pairs p on p.run_id = $run_id and p.concept = l.concept and p.sample_id = l.sample_id
