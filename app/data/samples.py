@@ -230,12 +230,14 @@ def load_facets(
 ) -> Facets:
     """How many pairs would remain with each value of each filter, all others as they are.
 
-    Concepts are counted pair by pair, which takes longer than all the rest; `with_concepts` says whether they are asked for.
+    Concepts are counted pair by pair, which takes longer than all the rest; without them only what a list shows whose counts
+    nobody asked for is told: all that pass, quadrants and forms.
     """
     run = (folder, run_id, judge_id)
     counted: dict[str, dict[str, int]] = {"all": {"": 0}}
     in_cells = filters.concept is None and filters.text is None
-    rows = _asked(*run, "samples.facets", filters, lens_ids, form_rule=form_rule, in_cells=in_cells)
+    name = "samples.facets" if with_concepts else "samples.few_facets"
+    rows = _asked(*run, name, filters, lens_ids, form_rule=form_rule, in_cells=in_cells)
     if with_concepts:
         found = _asked(*run, "samples.concepts", filters, lens_ids, form_rule=form_rule)
         rows += [{"filter": "concept", **row} for row in found]

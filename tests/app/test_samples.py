@@ -126,6 +126,9 @@ def test_a_count_is_what_the_list_would_hold_with_that_choice(rated_study: Path,
 
     counted = facets(rated_study, filters)
     assert counted["all"][""] == len(passing(rated_study, filters))
+    asked = {"form_rule": "loop", "lens_ids": lens_of(rated_study), "with_concepts": False}
+    few = load_facets(rated_study, RUN, JUDGE, filters, **asked)
+    assert few == {name: counts for name, counts in counted.items() if name in ("all", "quadrant", "form")}
     one = {
         "quadrant": lambda v: {"quadrants": (v,)},
         "form": lambda v: {"forms": (v,)},
