@@ -174,16 +174,16 @@ def take(desk: Desk, *, n: int = 2) -> tuple[Item, ...]:
 def load_standing(desk: Desk) -> Standing:
     """How far the queue is."""
     candidates = _candidates(desk)
-    with connect(desk.folder) as cursor:
-        state = _state(cursor, desk)
     items, known = _items_of(candidates), _known_of(candidates)
     n_all = len(items) - len(known)
     if desk.queue in ("adjudicate", "flagged"):
         # What is settled leaves these queues, so that nothing in them is done.
         return Standing(n_all, 0, n_all)
+    with connect(desk.folder) as cursor:
+        raters, mine = _rated(cursor, desk)
     # Far fewer pairs are rated than drawn.
-    done = {key for key, n in state.raters.items() if n >= desk.n_raters and key in items and key not in known}
-    n_mine = sum(key in items and key not in done and key not in known for key in state.mine)
+    done = {key for key, n in raters.items() if n >= desk.n_raters and key in items and key not in known}
+    n_mine = sum(key in items and key not in done and key not in known for key in mine)
     return Standing(n_all, len(done), n_all - len(done) - n_mine)
 
 
@@ -196,7 +196,8 @@ def load_text(desk: Desk, key: Key) -> Text | None:
 
 def load_own(desk: Desk) -> tuple[Own, ...]:
     """The reviewer's latest ratings, the last one first."""
-    return read(desk.folder, "review.own", Own, run_id=desk.run_id, reviewer=desk.reviewer, n_rows=TRAIL)
+    asked = {"run_id": desk.run_id, "reviewer": desk.reviewer, "n_rows": TRAIL}
+    return unchanged(desk.folder, ("own", *asked.values()), lambda: read(desk.folder, "review.own", Own, **asked))
 
 
 def load_flag(desk: Desk, key: Key) -> Flag | None:
@@ -281,8 +282,12 @@ def _drawn(desk: Desk) -> _Drawn:
     """The drawn pairs, read again only when a plan or the study's work changes them, and which of them are known by now."""
     made = ("drawn", desk.run_id, load_n_plans(desk.folder, desk.run_id))
     drawn = remembered(desk.folder, made, lambda: _read_drawn(desk))
-    known = asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None})
-    return replace(drawn, known=frozenset(key for key in known if key in drawn.items))
+
+    def known() -> frozenset[Key]:
+        return frozenset(asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None}))
+
+    is_known = unchanged(desk.folder, ("known", desk.run_id), known)
+    return replace(drawn, known=frozenset(drawn.items.keys() & is_known))
 
 
 def _read_drawn(desk: Desk) -> _Drawn:
@@ -313,22 +318,28 @@ def _known_of(candidates: _Drawn | tuple[Item, ...]) -> frozenset[Key]:
 
 def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
     who = {"run_id": desk.run_id, "reviewer": desk.reviewer}
-    rated: list[Any] = []
     # Whoever settles a pair may have rated it before.
-    if desk.queue not in ("adjudicate", "flagged"):
-        rated = cursor.execute(query("review.raters"), {**who, "source": desk.source}).fetchall()
+    raters, mine = ({}, frozenset()) if desk.queue in ("adjudicate", "flagged") else _rated(cursor, desk)
     leases = cursor.execute(query("review.leases"), {"run_id": desk.run_id, "now": _now()}).fetchall()
     skipped = cursor.execute(query("review.skipped"), who).fetchall()
     leased: dict[Key, int] = {}
     for concept, sample_id, reviewer, _ in leases:
         leased[concept, sample_id] = leased.get((concept, sample_id), 0) + (reviewer != desk.reviewer)
     return _State(
-        raters={(concept, sample_id): n for concept, sample_id, n, _ in rated},
-        mine=frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rated if is_mine),
+        raters=raters,
+        mine=mine,
         leased=leased,
         my_leases=tuple((row[0], row[1]) for row in leases if row[2] == desk.reviewer),
         skipped=tuple((row[0], row[1]) for row in skipped),
     )
+
+
+def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> tuple[dict[Key, int], frozenset[Key]]:
+    """By how many people each pair was rated, and which of them by this reviewer."""
+    asked = {"run_id": desk.run_id, "reviewer": desk.reviewer, "source": desk.source}
+    rows = cursor.execute(query("review.raters"), asked).fetchall()
+    raters = {(concept, sample_id): n for concept, sample_id, n, _ in rows}
+    return raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
 
 
 def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) -> Iterator[Item]:
