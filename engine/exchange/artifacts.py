@@ -60,11 +60,15 @@ class ReportedMeasure:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a row of a file; rows count from 1, without a header."""
+    """What is wrong with a row of a file; rows count from 1, without a header.
+
+    `is_kept`: the row stays when unsound ones are left out, without what another file should say of it.
+    """
 
     file: str
     row: int
     text: str
+    is_kept: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}, row {self.row}: {self.text}"
@@ -107,20 +111,23 @@ def settle(
     if not problems:
         return ()
     reasons = "; ".join(f"{n:,} because {reason}" for reason, n in count_reasons(problems).items())
+    n_kept = sum(problem.is_kept for problem in problems)
     return (
-        *(f"left out: {problem}" for problem in problems),
-        f"unsound rows left out: {count_rows(problems):,} ({reasons})",
+        *(f"{'kept without it' if problem.is_kept else 'left out'}: {problem}" for problem in problems),
+        *([f"rows kept without what another file should say of them: {n_kept:,}"] if n_kept else []),
+        f"unsound rows left out: {count_rows(problems):,}{f' ({reasons})' if reasons else ''}",
     )
 
 
 def count_rows(problems: Iterable[Problem]) -> int:
-    """How many rows have problems; a row may have several."""
-    return len({(problem.file, problem.row) for problem in problems})
+    """How many rows were left out; a row may have several problems."""
+    return len({(problem.file, problem.row) for problem in problems if not problem.is_kept})
 
 
 def count_reasons(problems: Iterable[Problem]) -> dict[str, int]:
     """How many rows were left out for what, the commonest first; what a row held instead is no part of the reason."""
-    return dict(Counter(re.split(r", not | \(", problem.text)[0] for problem in problems).most_common())
+    left_out = (problem.text for problem in problems if not problem.is_kept)
+    return dict(Counter(re.split(r", not | \(", text)[0] for text in left_out).most_common())
 
 
 def checked_text(value: object, name: str) -> str:

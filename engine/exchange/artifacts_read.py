@@ -54,10 +54,10 @@ def read_artifacts(folder: Path, *, skip_bad: bool = False) -> Imported:
     cut = [_whole_key(row, text_key=_start) for row in rows]
     partners = _partners(SAMPLES, rows, cut, table, found, text_key=_cell) if table else [None] * len(rows)
     if (folder / JUDGMENTS).is_file():
-        _check_agreement(judgments, partners, found)
+        partners = _agreeing(judgments, partners, found)
     elif table:
         judgments = [row.judgment if row else None for row in partners]
-        found.notices.append(f"{JUDGMENTS} is missing: ratings, topics and explanations are those of {ANALYSIS}")
+        found.notices.append(f"ratings, topics and explanations are those of {ANALYSIS}")
     told = [replace(other, concept=row.concept) for row, other in zip(rows, partners, strict=True) if other]
     reported = _reported(table, told, found) if table else ()
     found.notices += settle(found.problems, skip_bad=skip_bad)
@@ -112,7 +112,7 @@ def _partners(
     *,
     text_key: Callable[[str], str] = str,
 ) -> list[FileRow | None]:
-    """For each row that of the other file which pairs with it; rows without a partner are problems, in both files."""
+    """For each row that of the other file which pairs with it; rows without a sound partner are problems, in both files."""
     waiting: defaultdict[Key, deque[FileRow]] = defaultdict(deque)
     for other in others.rows:
         waiting[_whole_key(other, text_key=text_key)].append(other)
@@ -120,13 +120,14 @@ def _partners(
     for row, key in zip(rows, keys, strict=True):
         queue = waiting[key]
         partner = queue.popleft() if queue else None
-        partners.append(partner)
         if partner is None:
             text = f"{others.file} has no row left of this concept, arm, prompt and response"
-            found.problems.append(Problem(file, row.number, text))
+            found.problems.append(Problem(file, row.number, text, is_kept=True))
         elif partner.quadrant != row.quadrant:
             text = f"its quadrant is {partner.quadrant}, and in row {row.number} of {file} it is {row.quadrant}"
             found.problems.append(Problem(others.file, partner.number, text))
+            partner = None
+        partners.append(partner)
     left = sorted((other for queue in waiting.values() for other in queue), key=lambda other: other.number)
     text = f"{file} has no row left of this concept, arm, prompt and response"
     found.problems += [Problem(others.file, other.number, text) for other in left]
@@ -152,21 +153,25 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _check_agreement(
+def _agreeing(
     judgments: Sequence[ImportedJudgment | None], partners: Sequence[FileRow | None], found: _Found
-) -> None:
-    """Tell each row of the table that says something else than the judgment of the same sample."""
+) -> list[FileRow | None]:
+    """The rows of the table; None for one that says something else than the judgment of the same sample, which is told."""
+    agreeing: list[FileRow | None] = []
     for judgment, row in zip(judgments, partners, strict=True):
-        if judgment is None or row is None or row.judgment is None:
-            continue
-        if judgment.rating != row.judgment.rating:
-            text = f"its rating is {row.judgment.rating}, and in {JUDGMENTS} it is {judgment.rating}"
-            found.problems.append(Problem(ANALYSIS, row.number, text))
-        elif not (
-            _agrees(row.judgment.topic, judgment.topic) and _agrees(row.judgment.explanation, judgment.explanation)
-        ):
-            text = f"its topic or explanation does not agree with that in {JUDGMENTS}"
-            found.problems.append(Problem(ANALYSIS, row.number, text))
+        why = _disagreement(judgment, row.judgment) if judgment and row and row.judgment else None
+        if row and why:
+            found.problems.append(Problem(ANALYSIS, row.number, why))
+        agreeing.append(None if why else row)
+    return agreeing
+
+
+def _disagreement(judgment: ImportedJudgment, cells: ImportedJudgment) -> str | None:
+    if judgment.rating != cells.rating:
+        return f"its rating is {cells.rating}, and in {JUDGMENTS} it is {judgment.rating}"
+    if _agrees(cells.topic, judgment.topic) and _agrees(cells.explanation, judgment.explanation):
+        return None
+    return f"its topic or explanation does not agree with that in {JUDGMENTS}"
 
 
 def _agrees(cell: str | None, text: str | None) -> bool:

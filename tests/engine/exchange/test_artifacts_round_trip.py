@@ -169,3 +169,20 @@ def test_a_table_alone_gives_back_topics_that_were_guarded_against_spreadsheets(
     export_artifacts(tmp_path / "study", tmp_path / "out", run_id=run)
     (tmp_path / "out" / FILES[1]).unlink()
     assert [sample.judgment and sample.judgment.topic for sample in read_artifacts(tmp_path / "out").samples] == said
+
+
+def test_a_sample_whose_judgment_is_unsound_is_kept_without_it_and_told_as_kept(tmp_path: Path) -> None:
+    given_rows = [one | {"response": f"text {number}"} for number, one in enumerate(published_rows()[:6])]
+    folder = write_artifacts(tmp_path / "in", given_rows)
+    (folder / FILES[2]).unlink()
+    entries = rows_of(folder / FILES[1])
+    entries[0]["relevance_rating"], entries[1]["quadrant"] = 6, "B"
+    (folder / FILES[1]).write_text(json.dumps(entries[:5]), "utf-8")
+    read = read_artifacts(folder, skip_bad=True)
+    assert [sample.judgment is None for sample in read.samples] == [True, True, False, False, False, True]
+    left, kept = ([(one.file, one.row) for one in read.left_out if one.is_kept == is_kept] for is_kept in (False, True))
+    assert left == [(FILES[1], 1), (FILES[1], 2)]
+    assert kept == [(FILES[0], 1), (FILES[0], 6)]
+    assert "rows kept without what another file should say of them: 2" in read.notices
+    assert read.notices[-1].startswith("unsound rows left out: 2 (")
+    assert sum(notice.startswith("kept without it: samples.json") for notice in read.notices) == 2
