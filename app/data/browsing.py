@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from app.data.memory import load_last_rating, note_renewed, unchanged, work_done
+from app.data.memory import alone, load_last_rating, note_renewed, unchanged, unhurried, work_done
 from db import connect, query
 from db.errors import ExpectedError
 
@@ -32,9 +32,8 @@ _SLOW_S: Final = 0.3
 """Time of the processor, for a busy machine must not decide what is shown."""
 _PAYS_AFTER: Final = 20.0
 """An index that was slow to make serves for so many times as long, though stages write on meanwhile."""
-_PART_PAIRS: Final = 250_000
-"""Of so many pairs the study is asked at once by a thread: a quarter of a million takes it a second."""
-_ALL: Final = (0, 2**62)
+_PART_PAIRS: Final = 500_000
+"""Of so many pairs the study is asked at once: fewer take less memory, but each asking takes a second and more by itself."""
 
 _MADE: Final = (
     "samples.put_people",
@@ -168,7 +167,7 @@ def _refresh(folder: Path, held: Asked, index: _Index) -> None:
     # Looked up before the ratings themselves: one that comes in between is put in now and once more next time.
     last = load_last_rating(folder)
     if not index.is_fresh(work):
-        _build(folder, held, index, work)
+        unhurried(lambda: _build(folder, held, index, work))
     elif index.work != work:
         _renew_later(folder, held, index)
     if last > index.last_rating:
@@ -193,11 +192,10 @@ def _renew(folder: Path, held: Asked, old: _Index) -> None:
     """Make another index and put it in the place of the old one, unless that has gone meanwhile."""
     new = _Index()
     try:
-        last = load_last_rating(folder)
-        work = work_done(folder)
-        _build(folder, held, new, work, parts=list(_parts(folder, held)))
-        new.last_rating = last
+        with alone:
+            unhurried(lambda: _build(folder, held, new, work_done(folder)))
     except (ExpectedError, OSError):
+        new.memory.close()
         old.is_renewed = False
         return
     with _indexes_lock:
@@ -216,37 +214,38 @@ def _parts(folder: Path, held: Asked) -> Iterator[tuple[int, int]]:
         yield first, first + step - 1
 
 
-def _build(
-    folder: Path,
-    held: Asked,
-    index: _Index,
-    work: tuple[Any, ...],
-    *,
-    parts: Sequence[tuple[int, int]] = (_ALL,),
-) -> None:
+def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> None:
     """Make everything anew, what people said too; the study is given back after each part."""
     started, cpu = time.monotonic(), time.thread_time()
     values: dict[str, Any] = {"run_id": held.run_id, "judge_id": held.judge_id, "lens_ids": list(held.lens_ids)}
     values |= {"with_topics": held.with_topics}
     keep = "samples.keep_index"
-    for first, last in parts:
+    # Looked up before the ratings themselves: one that comes in between is put in now and once more next time.
+    last = load_last_rating(folder)
+    for first, until in _parts(folder, held):
         with connect(folder) as cursor:
-            _put(index.memory, cursor, ("samples.index_rows", "incoming", keep), first=first, last=last, **values)
+            _put(index.memory, cursor, ("samples.index_rows", "incoming", keep), first=first, last=until, **values)
         keep = "samples.keep_more"
+        _compress(index)
     index.last_rating = 0
     with connect(folder) as cursor:
         _keep_people(cursor, held, index)
     for name in _MADE:
         index.memory.execute(query(name))
-    # Somebody may be reading what was there before.
-    with suppress(duckdb.TransactionException):
-        index.memory.execute(query("samples.compress_held"))
+    _compress(index)
+    index.last_rating = last
     index.texts.clear()
     index.answers = {}
     index.work = work
     index.built_at = time.monotonic()
     index.build_s = index.built_at - started
     index.is_slow = time.thread_time() - cpu > _SLOW_S
+
+
+def _compress(index: _Index) -> None:
+    # Somebody may be reading what was there before.
+    with suppress(duckdb.TransactionException):
+        index.memory.execute(query("samples.compress_held"))
 
 
 def _put_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -> None:

@@ -1,0 +1,189 @@
+"""What is kept between clicks: asked for once by many, as of a moment ago while a run has the study, made anew beside screens."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from app import data
+from app.data import browsing, memory
+from app.data.memory import load_change, remembered, unchanged, unhurried
+from db import connect, transaction
+from db.errors import StudyMissing, StudyShort
+from tests.support.synthetic_study import JUDGE, RUN
+
+
+def written_by_another(study: Path) -> None:
+    """As after another process's writing: the file is of another time, and this process has written nothing."""
+    file = study / "study.duckdb"
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+
+
+def numbered() -> Callable[[], int]:
+    """1 at the first call, 2 at the next, and so on."""
+    calls: list[int] = []
+
+    def number() -> int:
+        calls.append(1)
+        return len(calls)
+
+    return number
+
+
+class FakeTimer:
+    """A timer that rings when told."""
+
+    made: ClassVar[list["FakeTimer"]] = []
+
+    def __init__(self, due_s: float, ring: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self.due_s, self.ring = due_s, lambda: ring(*arguments)
+        self.daemon = False
+        FakeTimer.made.append(self)
+
+    def start(self) -> None:
+        assert self.daemon
+
+
+@pytest.fixture
+def timers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTimer]:
+    """Timers that the dashboard sets, with every answer taken for a slow one."""
+    monkeypatch.setattr(FakeTimer, "made", [])
+    monkeypatch.setattr(threading, "Timer", FakeTimer)
+    monkeypatch.setattr(memory, "_SLOW_S", -1.0)
+    monkeypatch.setattr(browsing, "_SLOW_S", -1.0)
+    return FakeTimer.made
+
+
+def work_on(study: Path) -> None:
+    """Write as a stage does."""
+    with transaction(study) as cursor:
+        cursor.execute(
+            "delete from judgments where (concept, sample_id) in "
+            "(select (concept, sample_id) from judgments order by all limit 1)"
+        )
+
+
+def test_many_who_ask_at_once_have_it_asked_once(study: Path) -> None:
+    go, number, found = threading.Event(), numbered(), []
+
+    def compute() -> int:
+        go.wait(20)
+        return number()
+
+    threads = [threading.Thread(target=lambda: found.append(unchanged(study, "n", compute))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert found == [1] * 8
+
+
+def test_an_answer_of_a_moment_ago_stands_while_another_process_has_the_study(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = numbered()
+    assert unchanged(study, "n", number) == 1
+    monkeypatch.setattr(memory, "is_at_hand", lambda _: False)
+    written_by_another(study)
+    assert unchanged(study, "n", number) == 1
+    monkeypatch.setattr(memory, "is_at_hand", lambda _: True)
+    assert unchanged(study, "n", number) == 2
+    monkeypatch.setattr(memory, "is_at_hand", lambda _: False)
+    written_by_another(study)
+    monkeypatch.setattr(memory, "_STANDS_S", 0.0)
+    assert unchanged(study, "n", number) == 3, "what is older than a moment is asked for, however long that takes"
+
+
+def test_what_this_dashboard_wrote_is_never_left_out(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "is_at_hand", lambda _: False)
+    number = numbered()
+    assert unchanged(study, "n", number) == 1
+    with transaction(study) as cursor:
+        cursor.execute("delete from judgments")
+    assert unchanged(study, "n", number) == 2
+
+
+def test_a_change_tells_the_files_that_it_was_read_from(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = load_change(study)
+    assert change.seen == data.file_state(study)
+    monkeypatch.setattr(memory, "is_at_hand", lambda _: False)
+    written_by_another(study)
+    # It is as of before, and whoever compares it with the files looks once more.
+    assert load_change(study) == change
+    assert load_change(study).seen == change.seen != data.file_state(study)
+
+
+def test_too_much_at_once_is_asked_again_after_a_pause_and_told_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_SHORT_S", (0.0, 0.0))
+    number = numbered()
+
+    def short(n_times: int) -> int:
+        if (n := number()) <= n_times:
+            raise StudyShort("Too much.")
+        return n
+
+    assert unhurried(lambda: short(2)) == 3
+    with pytest.raises(StudyShort):
+        unhurried(lambda: short(9))
+
+
+def test_a_slow_answer_is_shown_as_it_was_and_made_anew_once_when_that_pays(
+    study: Path, timers: list[FakeTimer]
+) -> None:
+    number = numbered()
+    assert remembered(study, "n", number) == 1
+    work_on(study)
+    before = load_change(study)
+    assert [remembered(study, "n", number) for _ in range(3)] == [1, 1, 1]
+    (timer,) = timers
+    assert 0 <= timer.due_s <= memory._LONGEST_S
+    timer.ring()
+    assert load_change(study) != before, "screens see that something was made anew"
+    assert remembered(study, "n", number) == 2
+    assert len(timers) == 1
+
+
+def test_a_renewal_that_fails_is_tried_again(study: Path, timers: list[FakeTimer]) -> None:
+    number = numbered()
+
+    def compute() -> int:
+        if (n := number()) == 2:
+            raise StudyMissing("Gone.")
+        return n
+
+    assert remembered(study, "n", compute) == 1
+    work_on(study)
+    assert remembered(study, "n", compute) == 1
+    timers[0].ring()
+    assert remembered(study, "n", compute) == 1
+    timers[1].ring()
+    assert remembered(study, "n", compute) == 3
+
+
+def test_what_rests_on_ratings_never_waits_for_a_renewal(study: Path, timers: list[FakeTimer]) -> None:
+    number = numbered()
+    assert remembered(study, "n", number, also=1) == 1
+    work_on(study)
+    assert remembered(study, "n", number, also=2) == 2
+    assert timers == []
+
+
+def test_a_list_of_pairs_is_made_anew_beside_its_readers(study: Path, timers: list[FakeTimer]) -> None:
+    def n_unrated() -> int:
+        page = data.load_page(study, RUN, JUDGE, data.Filters(ratings=(0,)), number=1, sort="run", form_rule="loop")
+        return page.n_total
+
+    before = n_unrated()
+    held = next(asked for folder, asked in browsing._indexes if folder == study)
+    old = browsing._indexes[study, held]
+    with connect(study) as cursor:
+        cursor.execute("delete from judgments")
+    assert n_unrated() == before
+    (timer,) = timers
+    timer.ring()
+    assert browsing._indexes[study, held] is not old
+    assert n_unrated() > before
