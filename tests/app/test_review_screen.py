@@ -29,7 +29,6 @@ def open_review(study: Path, monkeypatch: pytest.MonkeyPatch, reviewer: str = "A
     monkeypatch.setenv("LENSGAP_STUDY", str(study))
     app = AppTest.from_file(MAIN, default_timeout=30)
     app.session_state[state.COOKIE] = reviewer
-    app.run()
     for name, value in query.items():
         app.query_params[name] = value
     app.switch_page("screens/review.py").run()
