@@ -42,6 +42,10 @@ def lens_pack(
     fold_threshold: Annotated[
         bool, typer.Option("--fold-threshold", help="Shift each lens so that logit 0 decides.")
     ] = False,
+    refined: Annotated[
+        Literal["margin", "ridge"] | None,
+        typer.Option(help="Put in what this pass of lensgap refine is kept for, and the others as they were trained."),
+    ] = None,
 ) -> None:
     """Write the lenses of a run as a folder that other tools can load, with a manifest of what each is worth."""
     from engine.exchange.lens_pack_choice import Choice
@@ -51,14 +55,18 @@ def lens_pack(
         raise typer.BadParameter("names single layers, and --joined asks for those joined", param_hint="--layer")
     layers = tuple(whole_numbers(layer, "--layer"))
     choice = Choice(family, phase, mode, pool, layers, tuple(concept or ()), min_f1, joined)
-    made = export_lens_pack(study, out, layout=layout, run_id=run_id, choice=choice, fold_threshold=fold_threshold)
+    made = export_lens_pack(
+        study, out, layout=layout, run_id=run_id, choice=choice, fold_threshold=fold_threshold, refined=refined
+    )
     n_concepts = len({lens.concept for lens in made.lenses})
     read = sorted({lens.layers for lens in made.lenses}, key=lambda layers: (len(layers), layers))
     places = ", ".join("+".join(map(str, one)) for one in read)
     family, n = made.lenses[0].family, len(made.lenses)
     lenses = counted(n, f"{family} lens", f"{family} lenses")
     told = f"{lenses} of {counted(n_concepts, 'concept')}, {'layer' if len(read) == 1 else 'layers'} {places}"
-    typer.echo(f"{told}; {len(made.left_out):,} left out.", err=True)
+    n_refined = sum(lens.variant is not None for lens in made.lenses)
+    changed = f", {n_refined:,} of them refined by {refined}" if refined else ""
+    typer.echo(f"{told}{changed}; {len(made.left_out):,} left out.", err=True)
     typer.echo(str(out))
 
 

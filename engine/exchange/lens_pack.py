@@ -72,7 +72,8 @@ class PackedLens:
 
     It reads `layers`, one or several side by side in that order; `layer` is the one, and none where several are joined. It fires
     where the probability, the logistic of its file's logit, reaches `threshold`. `folded_logit` was taken off the last bias so
-    that logit 0 decides; adding it gives the lens as it was trained.
+    that logit 0 decides; adding it gives the lens as it was trained. `variant` is what was done to it after it was trained, or
+    how else it was trained; `f1_reason` then says why it has no F1.
     """
 
     file: FileName
@@ -104,6 +105,11 @@ class PackedLens:
     length_only_f1: Share | None = None
     trained_at: str | None = None
     sha256: str | None = None
+    variant: str | None = None
+    variant_reason: str | None = None
+    variant_f1: tuple[Share, Share] | None = None
+    variant_top1: tuple[Share, Share] | None = None
+    f1_reason: str | None = None
 
     def __post_init__(self) -> None:
         read = self.layers or (() if self.layer is None else (self.layer,))
@@ -133,7 +139,10 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that a pack says of itself; phase, mode and pool are those of the activations that every lens was trained on."""
+    """All that a pack says of itself; phase, mode and pool are those of the activations that every lens was trained on.
+
+    `variant` is the refinement or the quality filter that was asked for; each lens says whether it is one.
+    """
 
     format: str
     layout: Layout
@@ -146,6 +155,7 @@ class Manifest:
     lensgap: str | None = None
     study: PackedStudy | None = None
     left_out: tuple[LeftOut, ...] = ()
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,10 @@ from engine.exchange.lens_pack import (
 )
 from engine.exchange.lens_pack_choice import Candidate, Choice, StudyLens, choose_lenses, choose_threshold
 from engine.exchange.lens_pack_names import file_names
+from engine.exchange.lens_pack_refined import put_refined
 from engine.exchange.lens_pack_state import encode_state, shift_logit, width_of
 from engine.exchange.new_folder import new_folder
+from engine.lenses.refine_standing import Variant
 from engine.stages.lens_rows import lens_file
 from engine.stages.progress import now
 from engine.stats.layers import layers_name
@@ -51,11 +53,13 @@ def export_lens_pack(
     run_id: str | None = None,
     choice: Choice | None = None,
     fold_threshold: bool = False,
+    refined: Variant | None = None,
 ) -> Manifest:
     """Write the lenses that are chosen of a run (the latest by default) into a new folder, and return its manifest.
 
-    With `fold_threshold` each lens's threshold is taken off its last bias, so that logit 0 decides. StudyMissing without such a
-    run, ConfigError for a choice that the run does not offer or the layout cannot hold, LensPackError when no lens is left or the
+    With `fold_threshold` each lens's threshold is taken off its last bias, so that logit 0 decides. With `refined` the lenses
+    whose refinement of that kind is kept go in refined, the others as they were trained. StudyMissing without such a run,
+    ConfigError for a choice that the run does not offer or the layout cannot hold, LensPackError when no lens is left or the
     folder is not new.
     """
     choice = choice or Choice()
@@ -74,8 +78,10 @@ def export_lens_pack(
         scored = {row["lens_id"]: row for row in _named(cursor.execute(query("lens_packs.scored_pairs"), values))}
         totals = cursor.execute(query("stages.totals"), {"run_id": run["run_id"]}).fetchone() or (0, 0, 0)
     described = _describe(chosen, scored, layout=layout)
+    sources = [lens_file(study, run["run_id"], c.row.layers, c.row.lens_id) for c in chosen]
+    if refined:
+        described, sources = put_refined(study, run["run_id"], refined, described, sources)
     with new_folder(folder) as scratch:
-        sources = [lens_file(study, run["run_id"], c.row.layers, c.row.lens_id) for c in chosen]
         lenses, width = _write_lenses(scratch, described, sources, fold=fold_threshold)
         _, phase, mode, pool = chosen[0].kind
         manifest = Manifest(
@@ -90,6 +96,7 @@ def export_lens_pack(
             lensgap=version("lensgap"),
             study=_study(run, config, n_samples=totals[1], n_pairs=totals[2]),
             left_out=tuple(left_out),
+            variant=refined,
         )
         _write_json(scratch / MANIFEST, asdict(manifest))
     return manifest

@@ -7,9 +7,12 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
 
 from engine.errors import ConfigError, StudyUnreadable
 from engine.lenses.files import load_lens
@@ -22,7 +25,21 @@ from engine.stages.lens_rows import store_lens
 from engine.subject.shards import unwritable
 
 Told = dict[str, object]
+Share = Annotated[float, Field(ge=0, le=1)]
 _AGAIN = "Remove it and train again."
+_ANEW = "Remove it; it is written anew."
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLens:
+    """A refined lens as the list names it: file, and top-1 and F1 before and after on the held-out pairs that kept it."""
+
+    file: Annotated[str, Field(pattern=r"^[^/\\\x00]+\.safetensors$")]
+    lens_id: str
+    variant: Variant
+    threshold: Annotated[float, Field(gt=0, lt=1)]
+    top1: tuple[Share, Share]
+    f1: tuple[Share, Share]
 
 
 def save_kept(
@@ -65,6 +82,24 @@ def read_own_lens(file: Path, *, width: int) -> State:
     return state
 
 
+def refined_folder(study: Path, run_id: str, layer: int) -> Path:
+    """Where refined lenses of a run at a layer lie, with their list."""
+    return study / "lenses" / run_id / "refined" / f"layer{layer}"
+
+
+def read_kept(folder: Path, variant: Variant) -> dict[str, KeptLens]:
+    """The lenses that a folder's list has of a variant, by the id that they began with; ConfigError for a damaged list."""
+    file = folder / "refined.json"
+    own = [one for one in _read_list(file) if one["variant"] == variant]
+    try:
+        found = TypeAdapter(list[KeptLens]).validate_python(own)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{file} is no list of refined lenses: {place}: {first['msg']}.", hint=_ANEW) from error
+    return {one.lens_id: one for one in found}
+
+
 def _told(one: RefinedConcept, variant: Variant, name: str, lens_id: str) -> Told:
     before, after = one.standings["before"], one.standings[variant]
     return {
@@ -95,13 +130,12 @@ def write_list(folder: Path, kept: Sequence[Told], *, measured: Collection[str],
 
 
 def _read_list(file: Path) -> list[Told]:
-    anew = "Remove it; it is written anew."
     try:
         found: list[Told] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", hint=anew) from error
+        raise ConfigError(f"{file} cannot be read: {error}.", hint=_ANEW) from error
     if not isinstance(found, list) or not all(
         isinstance(one, dict) and {"lens_id", "variant"} <= set(one) for one in found
     ):
-        raise ConfigError(f"{file} is no list of refined lenses.", hint=anew)
+        raise ConfigError(f"{file} is no list of refined lenses.", hint=_ANEW)
     return found

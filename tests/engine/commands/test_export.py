@@ -13,8 +13,11 @@ import torch
 
 from db import connect
 from engine.exchange.lens_pack import load_lens_pack
-from engine.lenses.interface import predict_logit
+from engine.lenses.files import load_lens
+from engine.lenses.interface import State, linear_state, predict_logit
 from engine.pipeline import run
+from engine.stages.lens_rows import store_lens
+from engine.stages.refined_files import refined_folder, write_list
 from engine.stages.training_sets import load_training_set
 from tests.support.command import Command, Outcome
 from tests.support.lensed_study import CONCEPTS, LAYERS, build_lensed_study, study_config
@@ -57,6 +60,68 @@ def test_a_pack_is_written_and_named(study: Path, tmp_path: Path, lensgap: Comma
         assert found.stdout == f"{tmp_path / layout}\n"
         assert told in found.stderr
         assert any(one.file.startswith(file) for one in load_lens_pack(tmp_path / layout).manifest.lenses)
+
+
+def keep_refined(study: Path, concept: str) -> tuple[str, State]:
+    """Keep a refinement of a linear lens at layer 2 that turns it into another; the lens's id and the other's weights."""
+    with connect(study) as cursor:
+        [(run_id, lens_id)] = cursor.execute(
+            "select run_id, lens_id from lenses where concept = $concept and layers = [2] and family = 'logistic'",
+            {"concept": concept},
+        ).fetchall()
+    folder = refined_folder(study, run_id, 2)
+    state = linear_state(np.linspace(-1, 1, 32), 0.25)
+    store_lens(state, folder / f"{lens_id}-ridge.safetensors")
+    told = {"concept": concept, "lens_id": lens_id, "variant": "ridge", "file": f"{lens_id}-ridge.safetensors"}
+    told |= {"threshold": 0.4, "top1": [0.5, 0.75], "f1": [0.6, 0.625]}
+    write_list(folder, [told], measured={lens_id}, variants=["ridge"])
+    return lens_id, state
+
+
+def test_kept_refinements_go_into_a_pack_the_others_as_they_were_and_are_scored(
+    study: Path, tmp_path: Path, lensgap: Command
+) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    asked = ("export", "lens-pack", copied, "--layer", "2", "--layout", "hatcat", "--refined", "ridge")
+    nothing = lensgap(*asked, "--out", tmp_path / "none")
+    assert is_told(nothing), nothing
+    assert "lensgap refine" in nothing.stderr
+    lens_id, state = keep_refined(copied, "gin")
+    made = lensgap(*asked, "--out", tmp_path / "pack")
+    assert made.status == 0, made.stderr
+    assert "5 concepts, layer 2, 1 of them refined by ridge; 0 left out" in made.stderr
+    pack, plain = load_lens_pack(tmp_path / "pack"), {}
+    assert pack.manifest.variant == "ridge"
+    X = np.random.default_rng(0).normal(size=(20, 32))
+    for lens in pack.manifest.lenses:
+        [file] = copied.glob(f"lenses/*/layer2/{lens.lens_id}.safetensors")
+        ours = state if lens.lens_id == lens_id else load_lens(file).state()
+        np.testing.assert_allclose(predict_logit(pack.read_state(lens), X), predict_logit(ours, X), rtol=0, atol=1e-5)
+        plain[lens.concept] = (lens.variant, lens.f1 is None, lens.f1_reason is None, lens.variant_reason is None)
+    as_trained, refined = (None, False, True, False), ("ridge", True, False, True)
+    assert plain == {concept: refined if concept == "gin" else as_trained for concept in CONCEPTS}
+    [gin] = [lens for lens in pack.manifest.lenses if lens.concept == "gin"]
+    assert (gin.threshold, gin.variant_top1, gin.variant_f1) == (0.4, (0.5, 0.75), (0.6, 0.625))
+    scored = json.loads(lensgap("score", tmp_path / "pack", "gin", "--concept", "gin", "--json").stdout)
+    [score] = scored["texts"][0]["scores"]
+    assert score["fires"] == (score["probability"] >= 0.4)
+    assert score["f1"] is None
+
+
+@pytest.mark.parametrize("damage", ["file", "list"])
+def test_a_damaged_refinement_is_told_and_no_pack_is_written(
+    study: Path, tmp_path: Path, lensgap: Command, damage: str
+) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    keep_refined(copied, "gin")
+    [listed] = copied.glob("lenses/*/refined/layer2/refined.json")
+    if damage == "file":
+        next(listed.parent.glob("*.safetensors")).write_bytes(b"no lens")
+    else:
+        listed.write_text(listed.read_text().replace("-ridge.safetensors", "/../../x.safetensors"))
+    told = lensgap("export", "lens-pack", copied, "--layer", "2", "--refined", "ridge", "--out", tmp_path / "pack")
+    assert is_told(told), told
+    assert not (tmp_path / "pack").exists()
 
 
 @pytest.mark.parametrize(
