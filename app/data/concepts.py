@@ -147,7 +147,11 @@ def load_concept(folder: Path, run_id: str, concept: str) -> Concept | None:
 def load_lenses(folder: Path, run_id: str, *, concept: str | None = None) -> tuple[Lens, ...]:
     """Lenses of the run, or of one concept."""
     key = ("lenses", run_id, concept)
-    return remembered(folder, key, lambda: read(folder, "findings.lenses", Lens, run_id=run_id, concept=concept))
+
+    def lenses() -> tuple[Lens, ...]:
+        return read(folder, "findings.lenses", Lens, run_id=run_id, concept=concept)
+
+    return remembered(folder, key, lenses, of=("runs", "lenses"))
 
 
 def load_measures(folder: Path, lens_id: str) -> LensMeasures | None:

@@ -68,7 +68,7 @@ def load_neighbours(folder: Path, run_id: str, concept: str, lenses: Sequence[Le
     if len(lenses) > MOST_LENSES:
         return Neighbours((), 0, f"there are more than {MOST_LENSES:,} lenses to compare")
     key = ("directions", run_id, tuple(lens.lens_id for lens in lenses))
-    return nearest(concept, remembered(folder, key, lambda: _read(folder, run_id, lenses)), n=n)
+    return nearest(concept, remembered(folder, key, lambda: _read(folder, run_id, lenses), of=("lenses",)), n=n)
 
 
 def nearest(concept: str, directions: Directions, *, n: int) -> Neighbours:

@@ -90,7 +90,7 @@ def load_lens_estimates(folder: Path, run_id: str, lens_ids: Sequence[str]) -> d
                 found.setdefault(lens_id, {})[measure] = Estimate(*estimate)
         return found
 
-    return remembered(folder, ("lens estimates", run_id, tuple(lens_ids)), estimates)
+    return remembered(folder, ("lens estimates", run_id, tuple(lens_ids)), estimates, of=("lenses",))
 
 
 def load_reliability(folder: Path, run_id: str, lens_ids: Sequence[str]) -> Reliability:
@@ -103,7 +103,7 @@ def load_reliability(folder: Path, run_id: str, lens_ids: Sequence[str]) -> Reli
         bins, parts = reliability_table(*columns), brier_parts(*columns, seed=_SEED)
         return Reliability(bins, parts, len(columns[0]), len(np.unique(columns[2])))
 
-    return remembered(folder, ("reliability", run_id, tuple(lens_ids)), reliability)
+    return remembered(folder, ("reliability", run_id, tuple(lens_ids)), reliability, of=("lenses", "pairs"))
 
 
 def load_graduation(folder: Path, run_id: str) -> dict[str, Graduation]:

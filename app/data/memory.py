@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from db import connect, query
 from db.connect import is_at_hand, n_written
 from db.errors import ExpectedError, StudyShort
 
 T = TypeVar("T")
+TABLES: Final = ("runs", "runs", "run_concepts", "pairs", "prompts", "samples", "forms", "judgments", "lenses")
+"""The tables that the numbers of `changes.work` are of."""
 _AT_MOST: Final = 64
 _SLOW_S: Final = 0.1
 """Time of the processor, for a busy machine must not decide what is shown."""
@@ -48,12 +50,19 @@ alone: Final = threading.Lock()
 """What is worked out beside the screens takes turns by this, for several at once would take the readers' time and memory."""
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A value, the work that it rests on, what making it took, and whether a newer one is under way."""
+class _Basis(NamedTuple):
+    """What a value rests on: the work done on tables, `of` which it is made, and what else."""
 
     work: tuple[Any, ...]
     also: Hashable
+    of: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A value, what it rests on, what making it took, and whether a newer one is under way."""
+
+    basis: _Basis
     value: Any
     made_at: float = field(default_factory=time.monotonic)
     wall_s: float = 0.0
@@ -193,30 +202,39 @@ def unhurried(compute: Callable[[], T]) -> T:
     return compute()
 
 
-def remembered(folder: Path, key: Hashable, compute: Callable[[], T], *, also: Hashable = None) -> T:
+def remembered(
+    folder: Path, key: Hashable, compute: Callable[[], T], *, also: Hashable = None, of: tuple[str, ...] = TABLES
+) -> T:
     """The value of this key as of the work done by now; a slow one may be as of shortly before, while it is made anew.
 
-    `also` is what else it rests on, ratings for instance, of which it is always as of now.
+    `also` is what else it rests on, ratings for instance, of which it is always as of now. `of` names the tables that it rests
+    on: a judge's votes come every second and change little of what is shown.
     """
-    work = work_done(folder)
+    work = _work_on(folder, of)
     found = _kept.get((folder, key))
-    if found is not None and found.also == also:
-        if found.work == work:
+    if found is not None and found.basis.also == also:
+        if found.basis.work == work:
             return found.value  # type: ignore[no-any-return]
-        if found.cpu_s > _SLOW_S and found.work[-1] == work[-1]:
+        if found.cpu_s > _SLOW_S and found.basis.work[-1] == work[-1]:
             _renew_later(folder, key, found, compute)
             return found.value  # type: ignore[no-any-return]
     with _making.setdefault((folder, key), threading.Lock()):
         found = _kept.get((folder, key))
-        if found is not None and found.work == work and found.also == also:
+        if found is not None and (found.basis.work, found.basis.also) == (work, also):
             return found.value  # type: ignore[no-any-return]
-        return _make(folder, key, work, also, compute)
+        return _make(folder, key, _Basis(work, also, of), compute)
 
 
-def _make(folder: Path, key: Hashable, work: tuple[Any, ...], also: Hashable, compute: Callable[[], T]) -> T:
+def _work_on(folder: Path, tables: tuple[str, ...]) -> tuple[Any, ...]:
+    """What the stages have written into these tables, and the identity of the file."""
+    *numbers, file = work_done(folder)
+    return (*(number for number, table in zip(numbers, TABLES, strict=False) if table in tables), file)
+
+
+def _make(folder: Path, key: Hashable, basis: _Basis, compute: Callable[[], T]) -> T:
     wall, cpu = time.perf_counter(), time.thread_time()
     value = unhurried(compute)
-    kept = _Kept(work, also, value, wall_s=time.perf_counter() - wall, cpu_s=time.thread_time() - cpu)
+    kept = _Kept(basis, value, wall_s=time.perf_counter() - wall, cpu_s=time.thread_time() - cpu)
     _kept.pop((folder, key), None)
     _kept[folder, key] = kept
     while len(_kept) > _AT_MOST:
@@ -244,7 +262,7 @@ def _renew(folder: Path, key: Hashable, old: _Kept, compute: Callable[[], Any]) 
             # Whoever made it meanwhile, since what it rests on beside the work has changed, has made it as of now.
             if _kept.get((folder, key)) is not old:
                 return
-            _make(folder, key, work_done(folder), old.also, compute)
+            _make(folder, key, old.basis._replace(work=_work_on(folder, old.basis.of)), compute)
     except (ExpectedError, OSError):
         # A study that is busy or gone: whoever asks next has it tried again.
         old.is_renewed = False

@@ -32,6 +32,9 @@ BY_CONCEPT: Final = frozenset(
 BY_WORK: Final = frozenset({"agreement.between_judges", "agreement.rubric_versions", "findings.judges"})
 """Queries that no rating moves."""
 
+_MANY: Final = 12
+"""Of more concepts than these rows take longer one by one than those of the whole run."""
+
 
 @dataclass
 class _Kept:
@@ -96,7 +99,10 @@ def _count_all(folder: Path, name: str, values: Mapping[str, Any]) -> _Kept:
 def _count_rated(folder: Path, kept: _Kept, last: int, name: str, values: Mapping[str, Any]) -> None:
     since = {"run_id": values["run_id"], "last_rating": kept.last_rating}
     with connect(folder) as cursor:
-        for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall():
+        rated = [concept for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall()]
+        if len(rated) > _MANY:
+            kept.rows, rated = _split(asking(cursor)(name, values)), []
+        for concept in rated:
             is_new = concept not in kept.rows
             kept.rows[concept] = asking(cursor)(name, {**values, "concept": concept})
             if is_new:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.data.browsing import ask_if_held
 from app.data.memory import load_last_rating, remembered
 from app.data.rated import asker
 from app.data.rows import fetch, read
@@ -97,7 +98,13 @@ def load_correctors(folder: Path, run_id: str) -> Mapping[str, int]:
 
 
 def load_moved(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[Moved, ...]:
-    """By how much all overrides in force move the counts that findings are computed from."""
+    """By how much all overrides in force move the counts that findings are computed from.
+
+    Told from the pairs in memory where they are: the file takes a tenth of a second for each concept that was rated since.
+    """
+    held = ask_if_held(folder, run_id, judge_id, "samples.corrected", form_rule=form_rule)
+    if held is not None:
+        return tuple(Moved(*row) for row in held[1])
     asked = {"run_id": run_id, "judge_id": judge_id, "form_rule": form_rule, "concept": None}
     return tuple(Moved(*row) for row in asker(folder)("ratings.corrected", asked))
 

@@ -281,7 +281,7 @@ def _filtered(desk: Desk) -> tuple[Item, ...]:
 def _drawn(desk: Desk) -> _Drawn:
     """The drawn pairs, read again only when a plan or the study's work changes them, and which of them are known by now."""
     made = ("drawn", desk.run_id, load_n_plans(desk.folder, desk.run_id))
-    drawn = remembered(desk.folder, made, lambda: _read_drawn(desk))
+    drawn = remembered(desk.folder, made, lambda: _read_drawn(desk), of=("run_concepts", "pairs", "samples"))
 
     def known() -> frozenset[Key]:
         return frozenset(asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None}))

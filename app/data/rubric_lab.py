@@ -109,13 +109,21 @@ def load_pool(
         # A trial has just written, and what it wrote comes first.
         return pool()
     key = ("rubric lab's pool", run_id, judge_id, concept, arm, tuple(quadrants or ()), n_rows)
-    return remembered(folder, key, pool, also=load_last_rating(folder))
+    return remembered(folder, key, pool, also=_about(load_last_rating(folder)))
+
+
+def _about(last_rating: int) -> int:
+    """The number, to five binary digits: where people rated many, one more moves no choice that is worth a second."""
+    step = max(0, last_rating.bit_length() - 5)
+    return last_rating >> step << step
 
 
 def load_tried(
     folder: Path, run_id: str, judge_id: str, *, tried: str, chosen: Sequence[PairKey]
 ) -> tuple[TriedPair, ...]:
     """The chosen pairs in their order, as the judge on screen, the tried one and people rated them."""
+    if not chosen:
+        return ()
     found = read(
         folder,
         "rubric_lab.pairs",
@@ -124,6 +132,7 @@ def load_tried(
         judge_id=judge_id,
         tried=tried,
         chosen=_joined(chosen),
+        sample_ids=sorted({sample_id for _, sample_id in chosen}),
     )
     by_key = {pair.key: pair for pair in found}
     return tuple(by_key[key] for key in chosen if key in by_key)

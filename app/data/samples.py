@@ -290,7 +290,7 @@ def load_choices(folder: Path, run_id: str) -> Mapping[str, tuple[str, ...]]:
         found = read(folder, "samples.choices", _Choice, run_id=run_id)
         return {name: tuple(c.value for c in found if c.filter == name) for name in ("template", "layer", "origin")}
 
-    return remembered(folder, ("choices", run_id), choices)
+    return remembered(folder, ("choices", run_id), choices, of=("runs", "run_concepts", "prompts"))
 
 
 def _asked(

@@ -104,7 +104,8 @@ class Stage:
 
 def load_runs(folder: Path) -> tuple[Run, ...]:
     """Runs of the study, newest first."""
-    return remembered(folder, "runs", lambda: read(folder, "findings.runs", Run))
+    tables = ("runs", "pairs", "prompts", "samples")
+    return remembered(folder, "runs", lambda: read(folder, "findings.runs", Run), of=tables)
 
 
 def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
@@ -114,7 +115,11 @@ def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
 
 def load_profiles(folder: Path, run_id: str) -> tuple[Profile, ...]:
     """Concepts of the run in its order."""
-    return remembered(folder, ("profiles", run_id), lambda: read(folder, "findings.quadrants", Profile, run_id=run_id))
+
+    def profiles() -> tuple[Profile, ...]:
+        return read(folder, "findings.quadrants", Profile, run_id=run_id)
+
+    return remembered(folder, ("profiles", run_id), profiles, of=("runs", "run_concepts"))
 
 
 def load_names(folder: Path, run_id: str) -> Mapping[str, str]:
@@ -124,7 +129,7 @@ def load_names(folder: Path, run_id: str) -> Mapping[str, str]:
         with connect(folder) as cursor:
             return dict(cursor.execute(query("concepts.labels"), {"run_id": run_id}).fetchall())
 
-    return remembered(folder, ("names", run_id), names)
+    return remembered(folder, ("names", run_id), names, of=("runs", "run_concepts", "prompts"))
 
 
 def load_counts(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[ConceptCounts, ...]:

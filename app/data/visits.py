@@ -137,13 +137,21 @@ def _count(folder: Path, run_id: str, judge_id: str, reviewer: str) -> Waiting:
 
 def _count_unsaid(folder: Path, run_id: str, judge_id: str) -> tuple[int, int]:
     """Pairs that no person has rated: those without any rating of the judge, and those whose votes spread."""
-    values = {"run_id": run_id, "judge_id": judge_id}
+    values: dict[str, Any] = {"run_id": run_id, "judge_id": judge_id}
+
+    def mute() -> tuple[review.Key, ...]:
+        with connect(folder) as cursor:
+            return tuple(cursor.execute(query("visits.unscored"), values).fetchall())
+
+    # The same before and after a rating, and found among a million votes.
+    unscored = remembered(folder, ("unscored", run_id, judge_id), mute, of=("pairs", "judgments"))
+    values |= {"concepts": [key[0] for key in unscored], "sample_ids": [key[1] for key in unscored]}
     with connect(folder) as cursor:
 
         def number(name: str, *names: str) -> int:
             return int((cursor.execute(query(name), {n: values[n] for n in names}).fetchone() or (0,))[0])
 
-        n_unscored = number("visits.unscored", "run_id", "judge_id")
+        n_unscored = number("visits.unrated", "run_id", "concepts", "sample_ids") if unscored else 0
         is_asked_again = number("visits.is_asked_again", "judge_id")
         return n_unscored, number("visits.spread", "run_id", "judge_id") if is_asked_again else 0
 

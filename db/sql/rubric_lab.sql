@@ -73,8 +73,18 @@ order by p.is_tried desc, p.people_rating is null, p.turn, p.shuffled, p.concept
 
 -- name: pairs
 -- Chosen pairs (concept and sample with a unit separator between) as the judge on screen, another judge and people rated them.
--- The other judge's explanation is that of its first vote with a rating; its reason, that of its first vote without one.
-with chosen as (
+-- The other judge's explanation is that of its first vote with a rating; its reason, that of its first vote without one. Rows are
+-- found by the samples, which are indexed.
+with voted as materialized (
+    from judgments where sample_id in $sample_ids
+),
+of_samples as materialized (
+    from pairs where sample_id in $sample_ids
+),
+written as materialized (
+    select sample_id, substr(output, 1, 240) as excerpt from samples where sample_id in $sample_ids
+),
+chosen as (
     select split_part(pair, chr(31), 1) as concept, split_part(pair, chr(31), 2) as sample_id
     from (select unnest($chosen::text[]) as pair)
 ),
@@ -83,14 +93,14 @@ said as (
         concept, sample_id,
         arg_min(explanation, vote) filter (rating is not null) as explanation,
         arg_min(unscored_reason, vote) filter (rating is null) as unscored_reason
-    from judgments
+    from voted
     semi join chosen using (concept, sample_id)
     where judge_id = $tried
     group by concept, sample_id
 ),
 judged as (
     select judge_id, concept, sample_id, avg(coalesce(expected_rating, rating)) as mean_rating
-    from judgments
+    from voted
     semi join chosen using (concept, sample_id)
     where judge_id in ($judge_id, $tried)
     group by judge_id, concept, sample_id
@@ -99,11 +109,11 @@ select
     p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, c.quadrant,
     j.mean_rating as old_rating, t.mean_rating as new_rating,
     coalesce(h.override_rating, h.audit_rating) as people_rating, h.override_rating is not null as is_override,
-    said.concept is not null as is_tried, said.explanation, said.unscored_reason, substr(s.output, 1, 240) as excerpt
-from pairs p
+    said.concept is not null as is_tried, said.explanation, said.unscored_reason, s.excerpt
+from of_samples p
 semi join chosen using (concept, sample_id)
 join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
-join samples s on s.sample_id = p.sample_id
+join written s on s.sample_id = p.sample_id
 left join judged j on j.judge_id = $judge_id and j.concept = p.concept and j.sample_id = p.sample_id
 left join judged t on t.judge_id = $tried and t.concept = p.concept and t.sample_id = p.sample_id
 left join ratings_by_people($run_id) h on h.concept = p.concept and h.sample_id = p.sample_id

@@ -324,6 +324,28 @@ where concept = $concept
 group by all
 order by all;
 
+-- name: corrected
+-- In memory: what `ratings.corrected` counts of the run.
+with moved as (
+    select
+        concept, arm, nullif(if($form_rule = 'study', form_study, form_loop), 'none') as form, override_rating as bin,
+        coalesce(audit_rating, judge_rating) as otherwise, cast(round_even(otherwise, 0) as integer) as other_bin
+    from indexed
+    where override_rating is not null and $text is null
+)
+select
+    concept, arm, form,
+    count(*) filter (bin = 1) - count(*) filter (other_bin = 1) as n_1,
+    count(*) filter (bin = 2) - count(*) filter (other_bin = 2) as n_2,
+    count(*) filter (bin = 3) - count(*) filter (other_bin = 3) as n_3,
+    count(*) filter (bin = 4) - count(*) filter (other_bin = 4) as n_4,
+    count(*) filter (bin = 5) - count(*) filter (other_bin = 5) as n_5,
+    -coalesce(round(sum(otherwise - other_bin), 9), 0) as off_total,
+    -coalesce(round(sum((otherwise - other_bin) * (otherwise + other_bin)), 9), 0) as off_squares
+from moved
+group by all
+order by all;
+
 -- name: excerpts
 -- Texts of the pairs of a page: they weigh more than all the rest, so that only these are read.
 select

@@ -5,7 +5,7 @@ import pytest
 from app import data
 from app.data.ratings import undoing_row
 from app.data.samples import PAGE_ROWS
-from db import connect, insert, transaction
+from db import connect, insert, query, transaction
 from db.rows import JudgeRow, JudgmentRow
 from tests.support.synthetic_study import JUDGE, RUN, START, build_study
 
@@ -180,6 +180,12 @@ def test_counts_that_are_kept_follow_every_rating_and_new_work(
         data.add_override(study, RUN, **pair, rating=1 + i % 5, reviewer="Ada", reason=None, rating_id=str(i))
         kept, fresh = kept_and_fresh()
         assert kept == fresh
+    judged = {"run_id": RUN, "judge_id": JUDGE, "form_rule": "loop", "concept": None}
+    with connect(study) as cursor:
+        corrected = cursor.execute(query("ratings.corrected"), judged).fetchall()
+    assert (
+        data.load_moved(study, RUN, JUDGE, form_rule="loop") == tuple(data.Moved(*moved) for moved in corrected) != ()
+    )
     for i, row in enumerate(rows[:6]):
         pair = {"concept": row.concept, "sample_id": row.sample_id}
         data.undo_override(study, RUN, **pair, reviewer="Ada", rating_id=str(i))

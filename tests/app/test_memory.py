@@ -131,6 +131,19 @@ def test_too_much_at_once_is_asked_again_after_a_pause_and_told_in_the_end(monke
         unhurried(lambda: short(9))
 
 
+def test_an_answer_is_made_anew_when_a_table_that_it_rests_on_grows_or_shrinks(study: Path) -> None:
+    votes, concepts = numbered(), numbered()
+
+    def both() -> tuple[int, int]:
+        return remembered(study, "v", votes, of=("judgments",)), remembered(study, "c", concepts, of=("run_concepts",))
+
+    assert both() == both() == (1, 1)
+    for table, expected in (("judgments", (2, 1)), ("run_concepts", (2, 2)), ("forms", (2, 2))):
+        with transaction(study) as cursor:
+            cursor.execute(f"delete from {table} where rowid = (select max(rowid) from {table})")
+        assert both() == expected
+
+
 def test_a_slow_answer_is_shown_as_it_was_and_made_anew_once_when_that_pays(
     study: Path, timers: list[FakeTimer]
 ) -> None:
