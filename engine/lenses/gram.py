@@ -1,7 +1,7 @@
 """Rows of a part seen from their own span: Gram matrices, taken about the mean so that float32 products lose nothing.
 
 Residuals share a mean many times as long as their differences; products of raw float32 rows would spend their digits on
-it. Products run in the activations' own precision; all that follows from them is float64.
+it. Products are made and kept in the activations' own precision; sums over them are float64.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ def middle_of(X: AnyFloats) -> AnyFloats:
     return np.asarray(X[:: -(-len(X) // _ROWS_OF_MIDDLE)].mean(axis=0, dtype=precision(X)))
 
 
-def centred_grams(parts: Sequence[Part]) -> tuple[FloatArray, list[AnyFloats]]:
+def centred_grams(parts: Sequence[Part]) -> tuple[AnyFloats, list[AnyFloats]]:
     """Return the products [m, n, n] of each part's rows with each other about a middle [d] that is returned too.
 
-    Rows less their middle are written to one buffer, for memory that is new to each part costs as much as the products.
+    They are in double precision where any part's rows are. Rows less their middle are written to one buffer, for memory that
+    is new to each part costs as much as the products.
     """
     n, buffer = len(parts[0].y), np.empty(parts[0].X.shape, precision(parts[0].X))
-    K, middles = np.empty((len(parts), n, n)), []
+    K, middles = np.empty((len(parts), n, n), np.result_type(*map(precision, (part.X for part in parts)))), []
     for own, part in zip(K, parts, strict=True):
         middles.append(middle_of(part.X))
         np.subtract(part.X, middles[-1], out=buffer)
@@ -110,17 +111,18 @@ def products_less_arm_means(K: Tensor, sign: Tensor, share: Tensor) -> tuple[Ten
     """Return products of rows less their arm's mean with each other [m, n, n] and with both means [m, n, 2]; K's with these.
 
     With A telling which arm is whose and S the rows' shares in its mean, H = KS, V = H − ASᵀH and U = (H + V) / 2, the first
-    are (I − ASᵀ)K(I − SAᵀ) = K − UAᵀ − AUᵀ, which reads K once.
+    are (I − ASᵀ)K(I − SAᵀ) = K − UAᵀ − AUᵀ, which reads K once, in K's precision; what means are in is double.
     """
     import torch
 
     arms = _arms(sign)
     shares = arms * share[..., None]
-    of_means = K @ shares
+    # K is symmetric, and the long side first is three times as slow.
+    of_means = (shares.transpose(1, 2).contiguous() @ K.double()).transpose(1, 2)
     less = of_means - arms @ (shares.transpose(1, 2) @ of_means)
     half = (of_means + less) / 2.0
-    right = torch.cat([arms, half], dim=-1).transpose(1, 2)
-    return torch.baddbmm(K, torch.cat([half, arms], dim=-1), right, alpha=-1.0), less, of_means
+    left, right = torch.cat([half, arms], dim=-1).to(K), torch.cat([arms, half], dim=-1).to(K)
+    return torch.baddbmm(K, left, right.transpose(1, 2), alpha=-1.0), less, of_means
 
 
 def over_raw_rows(coefficients: Tensor, sign: Tensor, share: Tensor) -> Tensor:

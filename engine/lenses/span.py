@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from engine.lenses import leaveout
 from engine.lenses.factors import small_factors
 from engine.lenses.folds import IntArray
@@ -28,10 +26,10 @@ from engine.lenses.gram import (
 from engine.lenses.interface import AnyFloats, FloatArray, Part
 
 if TYPE_CHECKING:
-    from torch import Tensor, dtype
+    from torch import Tensor
 
 _WORST_FOR_SINGLE = 1e4
-"""Condition beyond which an inverse in single precision has too few digits for margins."""
+"""Condition beyond which an inverse in single precision has too few digits for margins and weights."""
 _ROUNDING = 1e-6
 """Of what is taken apart: less than this is left of it by rounding alone."""
 
@@ -46,7 +44,7 @@ class Span:
     weight: Tensor
     share: Tensor
     inner: Tensor
-    """EEᵀ [m, n, n]."""
+    """EEᵀ [m, n, n], in the precision of the activations."""
     cross: Tensor
     """Eδ [m, n]."""
     delta: Tensor
@@ -55,8 +53,6 @@ class Span:
     """Products [m, n] of the rows with the point midway between the arms' means, all about the part's middle."""
     length: Tensor
     """Mean squared length of a row about the mean [m]; 1 where all rows are equal."""
-    single: bool
-    """Whether activations are in single precision."""
 
 
 def make_span(parts: Sequence[Part], device: str) -> Span:
@@ -70,7 +66,7 @@ def make_span(parts: Sequence[Part], device: str) -> Span:
     root, share = weight.sqrt(), arm_shares(sign, weight)
     inner, to_means, of_means = products_less_arm_means(K, sign, share)
     if any(part.weight is not None for part in parts):
-        inner = root[:, :, None] * inner * root[:, None, :]
+        inner = (root[:, :, None] * inner * root[:, None, :]).to(inner)
     return Span(
         middles=middles,
         sign=sign,
@@ -81,7 +77,6 @@ def make_span(parts: Sequence[Part], device: str) -> Span:
         delta=((of_means[..., 1] - of_means[..., 0]) * share * sign).sum(1),
         between=of_means.sum(2) / 2.0,
         length=_mean_length(K, sign, weight, of_means),
-        single=all(part.X.dtype != np.float64 for part in parts),
     )
 
 
@@ -105,10 +100,11 @@ def solve(span: Span, strength: float) -> tuple[Tensor, Tensor]:
     import torch
 
     penalty = strength * span.length[:, None]
-    solved = torch.cholesky_solve(span.cross[..., None], _factor(span, penalty[:, 0], span.inner.dtype))
-    within = over_raw_rows(span.weight.sqrt() * solved[..., 0], span.sign, span.share)
+    factor = _factor(span, penalty[:, 0])
+    solved = torch.cholesky_solve(span.cross[..., None].to(factor), factor)[..., 0].double()
+    within = over_raw_rows(span.weight.sqrt() * solved, span.sign, span.share)
     coefficients = (span.share * span.sign - within) / penalty
-    q = (span.delta - (span.cross * solved[..., 0]).sum(1)) / penalty[:, 0]
+    q = (span.delta - (span.cross * solved).sum(1)) / penalty[:, 0]
     n_positive = (span.weight * (span.sign > 0)).sum(1)
     return coefficients, _ridge_factor(q, n_positive, span.weight.sum(1) - n_positive)
 
@@ -137,10 +133,8 @@ def _blocks(span: Span, left: leaveout.LeftOut, penalty: Tensor) -> leaveout.Blo
     """With P = (EEᵀ + λI)⁻¹: G_EE = I − λP, G_Eδ = P·Eδ, G_δδ = (δᵀδ − (Eδ)ᵀP(Eδ)) / λ."""
     import torch
 
-    # Single precision halves the work; the norm of a matrix is at least its largest eigenvalue, so it bounds the condition.
-    single = span.single and bool((torch.linalg.norm(span.inner, dim=(1, 2)) < _WORST_FOR_SINGLE * penalty).all())
-    P = torch.cholesky_inverse(_factor(span, penalty, torch.float32 if single else torch.float64)).double()
-    along = (P @ span.cross[..., None])[..., 0]
+    P = torch.cholesky_inverse(_factor(span, penalty)).double()
+    along = (span.cross[:, None, :] @ P)[:, 0]
     part = torch.arange(len(P), device=P.device)[:, None, None]
     inner = P[part[..., None], left.rows[..., :, None], left.rows[..., None, :]]
     identity = torch.eye(left.rows.shape[2], dtype=P.dtype, device=P.device)
@@ -151,7 +145,15 @@ def _blocks(span: Span, left: leaveout.LeftOut, penalty: Tensor) -> leaveout.Blo
     )
 
 
-def _factor(span: Span, penalty: Tensor, precision: dtype) -> Tensor:
-    system = span.inner.to(precision, copy=True)
+def _factor(span: Span, penalty: Tensor) -> Tensor:
+    """Return the lower factors of EEᵀ + λI, in single precision where activations are and the condition allows it."""
+    import torch
+
+    single = span.inner.dtype == torch.float32
+    # The norm of a matrix is at least its largest eigenvalue, so this bounds the condition.
+    if single and bool((torch.linalg.norm(span.inner, dim=(1, 2)) < _WORST_FOR_SINGLE * penalty).all()):
+        system = span.inner.clone()
+    else:
+        system = span.inner.to(torch.float64, copy=True)
     system.diagonal(dim1=1, dim2=2).add_(penalty[:, None])
     return small_factors(system)
