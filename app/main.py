@@ -56,9 +56,9 @@ def main() -> None:
         with links:
             sidebar.links()
         with st.sidebar:
+            sidebar.progress(folder, context.run.run_id)
             sidebar.pickers(context)
             sidebar.lens_picker(lenses, context.run, sidebar.lens_setting(lenses, context.run))
-            sidebar.progress(folder, context.run.run_id)
             auth.leave()
         st.session_state["context"] = context
         for sentence in context.not_found:

@@ -28,7 +28,7 @@ def lens_ceiling(points: Sequence[LensPoint], *, ceiling: str, colours: Palette,
     """One dot a concept that has both numbers; clearly suspect ones are ringed; each dot's customdata is its concept."""
     shown = [point for point in points if point.headroom is not None]
     low, is_few = _lowest(shown), len(shown) <= _BARS_UP_TO
-    made = figure(colours, height=height, showlegend=False)
+    made = figure(colours, height=height, showlegend=False, margin={"l": 8, "r": 8, "t": 26, "b": 8})
     _draw_line(made, low, colours)
     made.add_trace(
         go.Scatter(

@@ -58,7 +58,7 @@ def show(here: Context) -> None:
         st.html('<h1 class="lg-title">Review</h1>', width="stretch")
         name = override.ask_reviewer()
     if not name:
-        notices.note("Ratings are stored under your name. Give it above, then press Enter.")
+        notices.empty("Who rates?", "Ratings are stored under your name. Give it above, then press Enter.", icon="↑")
         return
     desk = _desk(here, name)
     _strip(desk)

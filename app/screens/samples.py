@@ -151,7 +151,8 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
 
 def _evidence(here: Context, pair: data.Pair) -> None:
     concept = pair.detail.concept
-    left, right = st.columns(2, gap="medium")
+    with st.container(key="wide-evidence"):
+        left, right = st.columns(2, gap="medium")
     with left:
         votes.judge(pair, name=here.judge.model if here.judge else "none")
         st.page_link(

@@ -150,7 +150,7 @@ def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Seq
     st.text_input(
         "Reason",
         key=f"reason-{at}",
-        placeholder="Reason, stored with the rating (optional; write it first, then press Enter and 1–5)",
+        placeholder="Reason (optional): write it first, then press Enter and 1–5",
         label_visibility="collapsed",
         max_chars=500,
     )

@@ -121,9 +121,9 @@ def _age(stage: data.Stage) -> float:
 def _strip(stage: data.Stage, word: str) -> None:
     share = stage.n_done / stage.n_total
     st.html(
-        f'<div class="lg-progress"><span>{markup.text(stage_words(stage.stage))} <em>{word}</em></span>'
+        f'<div class="lg-progress"><span>{markup.text(stage_words(stage.stage))}</span>'
         f"<span>{integer(stage.n_done)} / {integer(stage.n_total)}</span>"
-        f'<div><i style="width:{100 * share:.1f}%"></i></div></div>'
+        f'<div><i style="width:{100 * share:.1f}%"></i></div><em>{word}</em></div>'
     )
 
 
