@@ -93,6 +93,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, help="pairs of the study that is served")
     parser.add_argument("--reviewers", type=int, help="people who review at once")
     parser.add_argument("--rounds", type=int, help="times that each of them visits every screen")
+    parser.add_argument(
+        "--pause", type=float, nargs=2, help="shortest and longest time in seconds between their actions"
+    )
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/benchmarks.md as it is")
     return parser.parse_args()
 

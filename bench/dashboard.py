@@ -30,6 +30,7 @@ from tests.support.synthetic_study import JUDGE, RUN, build_study
 
 N_CONCEPTS: Final = 200
 PAUSE_S: Final = (1.5, 3.5)
+"""Between two actions of a reviewer: people who click on as soon as they see what came. Who reads a text takes 5 to 10 s."""
 ROUNDS: Final = 2
 OPEN: Final = "first paint"
 _PAINT_S, _ACTION_S, _MEMORY_MIB = 1.0, 0.3, 1024.0
@@ -77,9 +78,10 @@ _SCREENS: Final = (
         actions={
             "rate": _button("review-4-"),
             "open next": _button("review-on"),
+            # Before the undoing, after which a pair that was rated is on the desk, and such a pair is not put off.
+            "skip": _button("review-skip"),
             "rate the next": _button("review-2-"),
             "undo": _button("review-undo"),
-            "skip": _button("review-skip"),
         },
     ),
     Screen("review", {"queue": "adjudicate"}, {"rate": _button("review-3-"), "open next": _button("review-on")}),
@@ -109,9 +111,15 @@ Times = dict[tuple[str, str], list[float]]
 
 
 def dashboard_of_a_million_pairs(
-    *, study: Path | None = None, pairs: int = 1_000_000, reviewers: int = 8, rounds: int = ROUNDS
+    *,
+    study: Path | None = None,
+    pairs: int = 1_000_000,
+    reviewers: int = 8,
+    rounds: int = ROUNDS,
+    pause: Sequence[float] = PAUSE_S,
 ) -> str:
     """First paint of every screen and its actions, at the server, while several people review and a run writes."""
+    low, high = pause
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         _prepare(here / "study", made=study, n_pairs=pairs)
@@ -120,11 +128,12 @@ def dashboard_of_a_million_pairs(
             asyncio.run(_sit("first", server, cold, rounds=1, pause=(0.0, 0.0)))
             at_rest = _memory_mib(process.pid)
             with _writing(here / "study") as run:
-                times, peak, said = asyncio.run(_measure(server, process.pid, reviewers, rounds))
+                times, peak, said = asyncio.run(_measure(server, process.pid, reviewers, rounds, (low, high)))
                 # Of few pairs, all are soon rated.
                 said += ["The run had written all before the reviewers ended."] if run.poll() == 0 else []
     head = (
-        f"{pairs:,} pairs, {reviewers} reviewers with {PAUSE_S[0]} to {PAUSE_S[1]} s between actions, a run that writes"
+        f"{pairs:,} pairs, {reviewers} reviewers with {low:g} to {high:g} s between actions (together up to "
+        f"{2 * reviewers / (low + high):.1f} a second), a run that writes"
     )
     return "\n\n".join([_table(times, cold), _sentence(head, times, at_rest, peak), *said])
 
@@ -184,11 +193,13 @@ def _writing(study: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-async def _measure(server: str, pid: int, n_reviewers: int, rounds: int) -> tuple[Times, float, list[str]]:
+async def _measure(
+    server: str, pid: int, n_reviewers: int, rounds: int, pause: tuple[float, float]
+) -> tuple[Times, float, list[str]]:
     times: Times = {}
     ended = asyncio.Event()
     watch = asyncio.create_task(_highest(pid, ended))
-    sittings = [_sit(f"reviewer-{i}", server, times, rounds=rounds, pause=PAUSE_S) for i in range(n_reviewers)]
+    sittings = [_sit(f"reviewer-{i}", server, times, rounds=rounds, pause=pause) for i in range(n_reviewers)]
     said = [sentence for each in await asyncio.gather(*sittings) for sentence in each]
     ended.set()
     return times, await watch, sorted(set(said))

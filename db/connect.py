@@ -125,7 +125,9 @@ def _lender(folder: Path) -> Lender:
         # DuckDB would hand the child its parent's database, without a lock.
         raise RuntimeError(f"{file} was open when this process was forked; start the process by spawn or forkserver")
     with _lenders_lock:
-        return _lenders.setdefault(file, Lender(file))
+        if file not in _lenders:
+            _lenders[file] = Lender(file)
+        return _lenders[file]
 
 
 def _resolve(folder: Path) -> Path:

@@ -4,9 +4,11 @@ DuckDB lets one process have a database file open. All processes are peers here:
 cursor and it is this process's turn (see `waiting`), retries at jittered intervals while another process has it, and closes
 it when no cursor was out for `IDLE_S`. A process under steady load stops lending after `TURN_S` when a peer waits, or after
 `LONGEST_S` in any case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`; where a peer
-waits, not before that has had its turn, for on a busy machine it may take longer to notice (`STEP_BACK_S` at most, for it may
-stand still). While a slow query keeps the database open beyond that, other threads go on borrowing, for nobody's turn would
-come sooner if they waited too; once all cursors of its turn are back, nobody gets another. A thread that has a cursor may always
+waits, not before that has had its turn, for on a busy machine it may take longer to notice (`STEP_BACK_S` at most, and not again
+for `AGAIN_S`, for it may stand still).
+
+While a slow query keeps the database open beyond its turn, other threads go on borrowing, for nobody's turn would come sooner if
+they waited too; once all cursors from before the turn's end are back, nobody gets another. A thread that has a cursor may always
 borrow another one, for it would otherwise wait for itself.
 
 All state is guarded by one condition, whose waits are what lets threads of one process take turns.
@@ -35,6 +37,7 @@ TURN_S = 0.25
 LONGEST_S = 2.0
 YIELD_S = 0.05
 STEP_BACK_S = 1.0
+AGAIN_S = 5.0
 RETRY_S = (0.004, 0.02)
 
 # Closing folds the log into the file (10 ms at a million pairs); every later opening would replay it (150 ms at 2 MB).
@@ -236,12 +239,6 @@ class Lender:
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         self._broken = False
-        now = time.monotonic()
-        self._retry_at = now + YIELD_S
-        if not self._line.someone_waits():
-            self._back_at = 0.0
-        elif not self._back_at:  # once only for one that stands still
-            self._back_at = now + STEP_BACK_S
         if connection is not None:
             # After a full disk or a fatal error there is nothing left to close properly.
             with contextlib.suppress(duckdb.Error):
@@ -249,7 +246,17 @@ class Lender:
         if not self._borrowers:
             # At the end of the process a cursor may be out, and DuckDB closes the file after it: then the turn ends with both.
             self._turn.end()
+        self._step_back()
         self._changed.notify_all()
+
+    def _step_back(self) -> None:
+        """Leave the database to a peer that waits, reckoned from now: on a busy machine closing takes a while."""
+        now = time.monotonic()
+        self._retry_at = now + YIELD_S
+        if not self._line.someone_waits():
+            self._back_at = 0.0
+        elif now >= self._back_at + AGAIN_S or not self._back_at:
+            self._back_at = now + STEP_BACK_S
 
     def _close_when_idle(self) -> None:
         """Body of the thread that every opened connection has; ends when the connection is closed."""

@@ -44,31 +44,31 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, file: Path) -> int:
 
     Raises StudyUnreadable when the database is not ours, or its schema is newer than this version.
     """
-    version = schema_version(connection, file=file)
+    # By the records, not by the latest: versions that were built side by side may have left a gap below it.
+    had = _applied(connection, file=file)
+    version = max(had, default=0)
     if version > SCHEMA_VERSION:
         raise StudyUnreadable(
             f"{file.parent} was written by a newer Lensgap: its schema is version {version}, "
             f"this Lensgap knows versions up to {SCHEMA_VERSION}.",
             hint="Install that version or a later one.",
         )
-    # By the records, not by the latest: versions that were built side by side may have left a gap below it.
-    had = {number for (number,) in connection.execute(query("schema.numbers")).fetchall()} if version else set()
     pending = [migration for migration in migrations() if migration.number not in had]
     for migration in pending:
         _apply(connection, migration)
     return len(pending)
 
 
-def schema_version(connection: duckdb.DuckDBPyConnection, *, file: Path) -> int:
-    """Number of the latest migration that the database has had; 0 for an empty database."""
-    rows = connection.execute(query("schema.tables")).fetchall()
-    tables = {name for (name,) in rows}
-    if not tables:
-        return 0
-    if "schema_migrations" not in tables:
-        raise StudyUnreadable(f"{file} is a DuckDB database, but no Lensgap study.", hint="Name the folder of a study.")
-    latest = connection.execute(query("schema.version")).fetchone()
-    return int(latest[0]) if latest else 0
+def _applied(connection: duckdb.DuckDBPyConnection, *, file: Path) -> set[int]:
+    """Numbers of the migrations that the database has had; none for an empty database."""
+    try:
+        # The record is asked at once, for looking first whether there is one would make every opening longer.
+        return {number for (number,) in connection.execute(query("schema.numbers")).fetchall()}
+    except duckdb.CatalogException:
+        if connection.execute(query("schema.tables")).fetchall():
+            told = f"{file} is a DuckDB database, but no Lensgap study."
+            raise StudyUnreadable(told, hint="Name the folder of a study.") from None
+        return set()
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:

@@ -2,10 +2,6 @@
 -- Names of all tables of the database.
 select table_name from duckdb_tables() where not temporary;
 
--- name: version
--- Number of the latest migration that the database has had, 0 before the first.
-select coalesce(max(number), 0) from schema_migrations;
-
 -- name: numbers
 -- Numbers of the migrations that the database has had.
 select number from schema_migrations;

@@ -192,7 +192,7 @@ def test_busy_process_steps_back_until_a_slow_peer_has_had_its_turn(study: Path)
             assert cursor.execute("select 1").fetchall() == [(1,)]
 
 
-def test_peer_that_stands_still_keeps_others_waiting_once_and_not_for_long(
+def test_peer_that_stands_still_keeps_others_waiting_now_and_then_and_not_for_long(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("db.lending.STEP_BACK_S", 0.6)
@@ -204,6 +204,10 @@ def test_peer_that_stands_still_keeps_others_waiting_once_and_not_for_long(
             close_databases()
         with connect(study, wait_s=0.4) as cursor:
             assert cursor.execute("select 1").fetchall() == [(1,)]
+        monkeypatch.setattr("db.lending.AGAIN_S", 0.0)
+        close_databases()
+        with pytest.raises(StudyLocked), connect(study, wait_s=0.3):
+            pass
 
 
 def test_turn_of_a_dead_process_does_not_pass_to_its_forked_child(study: Path) -> None:
