@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_NO_INTERVAL = "; no interval: "
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -42,6 +44,11 @@ class Estimate:
         """Tell whether the data support an interval, not only a value."""
         return self.low is not None
 
+    @property
+    def why_no_interval(self) -> str | None:
+        """The reason why the value, or its interval, is unknown; None where there is an interval, or no reason was given."""
+        return self.reason or self.method.partition(_NO_INTERVAL)[2] or None
+
 
 def known(value: float, low: float, high: float, *, n: int, method: str) -> Estimate:
     """Return an estimate with an interval."""
@@ -50,7 +57,7 @@ def known(value: float, low: float, high: float, *, n: int, method: str) -> Esti
 
 def without_interval(value: float, *, n: int, method: str, because: str) -> Estimate:
     """Return a value whose uncertainty the data cannot show; ``because`` is told in ``method``."""
-    return Estimate(float(value), None, None, n, None, f"{method}; no interval: {because}")
+    return Estimate(float(value), None, None, n, None, f"{method}{_NO_INTERVAL}{because}")
 
 
 def unknown(reason: str, *, method: str, n: int = 0) -> Estimate:

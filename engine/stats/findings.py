@@ -201,7 +201,7 @@ class Finding:
             ceiling.estimate.low,
             user_target=self.settings.user_target,
             floor=ceiling.floor,
-            unknown_because=ceiling.estimate.reason,
+            unknown_because=ceiling.estimate.why_no_interval,
         )
 
     @property

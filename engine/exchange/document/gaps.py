@@ -81,11 +81,12 @@ def _gap(one: Json) -> dict[str, Any]:
 
 def _gap_chart(among: Sequence[tuple[str, Json]]) -> Chart:
     shown = [(name, one) for name, one in among if one["gap"] is not None][:16]
-    series = (
-        Series("gap", tuple(as_estimate(_gap(one)) for _, one in shown), main=True),
+    gap = Series("gap", tuple(as_estimate(_gap(one)) for _, one in shown), main=True)
+    parts = (
         Series("among good texts", tuple(as_estimate(one["topicality"]) for _, one in shown)),
         Series("from form", tuple(as_estimate(one["degeneracy"]) for _, one in shown)),
     )
+    series = (gap, *(part for part in parts if any(value.value is not None for value in part.values)))
     names = [name for name, _ in shown]
 
     def draw(colours: Palette) -> Any:
@@ -94,9 +95,11 @@ def _gap_chart(among: Sequence[tuple[str, Json]]) -> Chart:
     values = joined(f"{name} {number(one['gap'])}" for name, one in shown)
     return Chart(
         "gaps",
-        "The gap and its two parts",
+        "The gap and its two parts" if len(series) > 1 else "The gap",
         f"Dots with intervals: the relevance gap of {values}. The table below has all numbers.",
-        "The gap is the sum of its two parts: what good texts show, and what degenerate ones take away or add.",
+        "The gap is the sum of its two parts: what good texts show, and what degenerate ones take away or add."
+        if len(series) > 1
+        else "Its parts among good texts and from form are unknown; the table below says why.",
         draw(LIGHT),
         draw(DARK),
     )

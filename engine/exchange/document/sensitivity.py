@@ -36,7 +36,7 @@ def _table(report: Json, found: Sequence[tuple[str, Json]], of: Assumption) -> T
         Row((group_cell(name), *(_cell(point) for point in one["sensitivity"][of]["points"])), strong=name == "overall")
         for name, one in found
     ]
-    rule = f"{_RULES[of]} Beneath each ceiling its interval and the target that it would support if it decided."
+    rule = f"{_RULES[of]} Beneath each ceiling its interval → the target that it would support if it decided."
     return Table(f"{_TITLES[of]} another: the {model} ceiling", tuple(columns), tuple(rows), rule=rule)
 
 
@@ -50,4 +50,4 @@ def _cell(point: Json) -> Cell:
         return cell
     target = point["target"]["value"]
     bracket = "no interval" if point["low"] is None else f"[{number(point['low'])}, {number(point['high'])}]"
-    return Cell(cell.value, f"{bracket} {f'target {number(target)}' if target else 'no target'}", cell.why, cell.order)
+    return Cell(cell.value, f"{bracket} → {number(target) if target else 'no target'}", cell.why, cell.order)

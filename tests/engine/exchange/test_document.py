@@ -98,7 +98,7 @@ def test_what_ceilings_would_be_is_told_by_group_with_the_target_beneath(
             shown = cell(by_cut, name, f"k {point['at']:g}{' (as set)' if point['at'] == 2 else ''}")
             assert shown.value == number(point["value"])
             asked = point["target"]["value"]
-            assert shown.note.endswith(f"target {number(asked)}" if asked else "no target")
+            assert shown.note.endswith(f"→ {number(asked)}" if asked else "→ no target")
     by_stability = table(document, "If stability were another: the propagation ceiling")
     assert len(by_stability.columns) == 8
 

@@ -98,3 +98,12 @@ def test_mean_of_nothing_is_unknown_and_of_equals_has_no_interval():
     assert not constant.has_interval
     with pytest.raises(ValueError, match="known"):
         mean_estimate([0.1, math.nan])
+
+
+def test_why_there_is_no_interval_is_told_and_nothing_where_there_is_one() -> None:
+    assert unknown("no rating", method="t").why_no_interval == "no rating"
+    assert (
+        without_interval(0.5, n=3, method="t", because="the values do not vary").why_no_interval
+        == "the values do not vary"
+    )
+    assert known(0.5, 0.4, 0.6, n=3, method="t").why_no_interval is None
