@@ -39,7 +39,7 @@ def test_f1_follows_the_strength_of_the_planted_direction(name, strength, low, h
 @families
 def test_shuffled_labels_are_at_chance_however_strong_the_direction(name):
     found = []
-    for seed in range(4):
+    for seed in range(2):
         X, y, groups, texts = rows(40, 8.0, seed=seed)
         found.append(evaluate(FAMILIES[name], X, y, groups=groups, texts=texts, seed=seed))
     assert np.mean([e.measures["f1"].value for e in found]) > 0.95
@@ -56,7 +56,7 @@ def test_shuffled_labels_differ_between_concepts_of_one_size_so_their_mean_is_at
     assert 0.35 < np.mean(found) < 0.55
 
 
-@families
+@pytest.mark.parametrize("name", ["lda", "logistic", "ridge"])
 def test_measures_equal_sklearn_on_the_held_out_scores(name):
     X, y, groups, texts = rows(50, 1.0)
     found = evaluate(FAMILIES[name], X, y, groups=groups, texts=texts, seed=0)

@@ -75,10 +75,10 @@ def test_the_order_of_concepts_and_of_rows_changes_nothing(name):
 @families
 def test_each_concept_gets_what_it_gets_one_by_one(name):
     """Concepts asked for one at a time, and for families that share nothing also evaluated without the others."""
-    rows = rows_of(pack())
+    rows = rows_of(pack(3))
     family, tolerance = exact(name)
     together = out_of_fold(family, rows, seed=0)
-    for place in range(4):
+    for place in (0, 2):
         [alone] = out_of_fold(family, rows, seed=0, wanted=[place])
         np.testing.assert_allclose(alone.scores.probability, together[place].scores.probability, atol=tolerance)
         if name not in ("lda", "ridge"):
