@@ -142,9 +142,9 @@ class Lender:
     def _wait_for_connection(self, patience: Patience) -> duckdb.DuckDBPyConnection:
         started = time.monotonic()
         deadline = started + patience.wait_s
-        while (connection := self._lendable()) is None:
+        while (connection := self._lendable(gives_way=patience.gives_way)) is None:
             self._advance(deadline)
-            if self._lendable() is None and time.monotonic() >= deadline:
+            if self._lendable(gives_way=patience.gives_way) is None and time.monotonic() >= deadline:
                 self._wait_on(patience, deadline - started)
                 deadline += patience.wait_s
         return connection
@@ -157,8 +157,8 @@ class Lender:
             raise failures.locked(holder, file=self._file, wait_s=waited_s)
         patience.tell(failures.waiting(self._holder, file=self._file, waited_s=waited_s, longest_s=patience.peer_s))
 
-    def _lendable(self) -> duckdb.DuckDBPyConnection | None:
-        if self._broken or (self._is_due() and not self._stays_open()):
+    def _lendable(self, *, gives_way: bool = False) -> duckdb.DuckDBPyConnection | None:
+        if self._broken or (self._is_due() and not self._stays_open(gives_way=gives_way)):
             return None
         return self._connection
 
@@ -173,10 +173,13 @@ class Lender:
             return True
         return False
 
-    def _stays_open(self) -> bool:
+    def _stays_open(self, *, gives_way: bool) -> bool:
         """Whether one cursor more delays nobody: the thread has one already, or some are out since before the turn was over."""
         thread = threading.get_ident()
-        return any(other.thread == thread or other.lent_at < self._due_at for other in self._borrowers.values())
+        return any(
+            other.thread == thread or (other.lent_at < self._due_at and not gives_way)
+            for other in self._borrowers.values()
+        )
 
     def _advance(self, deadline: float) -> None:
         """Take one step towards a connection that can be lent: close, wait, or try to open."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from app.data.memory import alone, load_last_rating, note_renewed, unchanged, unhurried, work_done
+from app.data.memory import beside_screens, load_last_rating, note_renewed, unchanged, unhurried, work_done
 from db import connect, query
 from db.errors import ExpectedError
 
@@ -192,7 +192,7 @@ def _renew(folder: Path, held: Asked, old: _Index) -> None:
     """Make another index and put it in the place of the old one, unless that has gone meanwhile."""
     new = _Index()
     try:
-        with alone:
+        with beside_screens():
             unhurried(lambda: _build(folder, held, new, work_done(folder)))
     except (ExpectedError, OSError):
         new.memory.close()

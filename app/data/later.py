@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from app.data.memory import alone, unchanged, unhurried, work_done
+from app.data.memory import beside_screens, unchanged, unhurried, work_done
 from db import connect, query
 
 T = TypeVar("T")
@@ -103,6 +103,6 @@ def is_ready(folder: Path, key: Hashable) -> bool:
 
 
 def _timed(compute: Callable[[], T]) -> tuple[T, float]:
-    with alone:
+    with beside_screens():
         started = time.monotonic()
         return unhurried(compute), time.monotonic() - started

@@ -12,7 +12,8 @@ own reviewers wrote is never left out.
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -20,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from db import connect, query
 from db.connect import is_at_hand, n_written
 from db.errors import ExpectedError, StudyShort
+from db.patience import giving_way
 
 T = TypeVar("T")
 TABLES: Final = ("runs", "runs", "run_concepts", "pairs", "prompts", "samples", "forms", "judgments", "lenses")
@@ -32,7 +34,7 @@ _PAYS_AFTER: Final = 20.0
 _LONGEST_S: Final = 60.0
 """No answer waits longer to be made anew."""
 
-_STANDS_S: Final = 2.0
+_STANDS_S: Final = 5.0
 """A quick answer stands no longer while another process has the database."""
 _TOGETHER_S: Final = 1.0
 """For so long one waits for another who asks the same."""
@@ -46,8 +48,7 @@ _making: dict[tuple[Path, Hashable], threading.Lock] = {}
 """One for each answer that was made, so that many who ask at once have it made once."""
 _asking: dict[tuple[Path, Hashable], threading.Lock] = {}
 _renewing: Final = threading.Lock()
-alone: Final = threading.Lock()
-"""What is worked out beside the screens takes turns by this, for several at once would take the readers' time and memory."""
+_alone: Final = threading.Lock()
 
 
 class _Basis(NamedTuple):
@@ -192,6 +193,13 @@ def _ask_anew(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _AsFil
     return kept
 
 
+@contextmanager
+def beside_screens() -> Iterator[None]:
+    """Within, a thread works alone at what no reader waits for: several would take the readers' time and memory."""
+    with _alone, giving_way():
+        yield
+
+
 def unhurried(compute: Callable[[], T]) -> T:
     """What is computed, tried again after a while where all that is asked at once exceeds the database's memory."""
     for pause_s in _SHORT_S:
@@ -258,7 +266,7 @@ def _renew_later(folder: Path, key: Hashable, found: _Kept, compute: Callable[[]
 
 def _renew(folder: Path, key: Hashable, old: _Kept, compute: Callable[[], Any]) -> None:
     try:
-        with alone:
+        with beside_screens():
             # Whoever made it meanwhile, since what it rests on beside the work has changed, has made it as of now.
             if _kept.get((folder, key)) is not old:
                 return

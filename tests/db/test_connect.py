@@ -15,6 +15,7 @@ from study_rows import rating_row
 from db import connect, create_study, insert, lending, transaction
 from db.connect import DATABASE
 from db.errors import StudyLocked, StudyMissing, StudyShort, StudyUnreadable
+from db.patience import giving_way
 from db.rows import PackRow
 from tests.support.planted import close_databases
 
@@ -132,9 +133,15 @@ def test_a_slow_query_keeps_nobody_waiting_but_lengthens_the_hold_only_while_it_
             is_late.set()
             ends.wait(20)
 
+    def borrow_if_in_turn(_: int) -> None:
+        with giving_way(), connect(study, wait_s=0.1):
+            pass
+
     with connect(study) as slow:
+        assert in_threads(1, borrow_if_in_turn) == []
         time.sleep(0.3)
         assert in_threads(3, borrow) == []
+        assert [type(error) for error in in_threads(1, borrow_if_in_turn)] == [StudyLocked]
         thread = threading.Thread(target=borrow_late)
         thread.start()
         assert is_late.wait(20)
