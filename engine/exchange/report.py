@@ -264,6 +264,7 @@ def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
         "gap_within_ratings": _estimate(finding.gap),
         "topicality": _estimate(finding.best_decomposition.topicality),
         "degeneracy": _estimate(finding.best_decomposition.degeneracy),
+        "parts_weak_because": finding.weak_because,
         "topicality_within_ratings": _estimate(finding.decomposition.topicality),
         "degeneracy_within_ratings": _estimate(finding.decomposition.degeneracy),
         "form": {"positive": _form(finding.positive), "negative": _form(finding.negative)},

@@ -41,6 +41,10 @@ def test_gaps_are_those_of_the_findings_with_both_intervals_and_parts(
         for estimate in (*estimates, parts.topicality, parts.degeneracy):
             assert interval(estimate) in shown
         assert f"<b>{number(finding.best_gap.value)}</b>" in shown
+    rough = [finding for finding in (findings.overall, *findings.quadrants.values()) if finding.weak]
+    parts_of = [(one.best_decomposition.topicality, one.best_decomposition.degeneracy) for one in rough]
+    n_marks = len(rough) + sum(part.has_interval for parts in parts_of for part in parts)
+    assert shown.count("few concepts: rough") == n_marks > len(rough) > 0
     assert view.summary(findings.overall).split(".")[0] in shown
 
 

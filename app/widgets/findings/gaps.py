@@ -78,7 +78,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def _row(row: Row) -> str:
     finding = row.finding
-    positive, negative = finding.histograms
+    (positive, negative), parts = finding.histograms, finding.best_decomposition
     because = finding.weak_because
     weak = f'<small title="Rough: {markup.text(because)}.">few concepts: rough</small>' if because else ""
     cells = (
@@ -87,8 +87,7 @@ def _row(row: Row) -> str:
         f"<b>{number(finding.best_gap.value)}</b>" + _reason(finding.best_gap),
         (_two(finding.cluster.estimate, finding.cluster_bootstrap) + weak) if finding.cluster else UNKNOWN,
         _two(finding.gap, finding.gap_bootstrap),
-        _one(finding.best_decomposition.topicality),
-        _one(finding.best_decomposition.degeneracy),
+        *(_one(part) + (weak if part.has_interval else "") for part in (parts.topicality, parts.degeneracy)),
         f"{percent(finding.positive.form_shares()['good'])}<small>of {integer(finding.positive.n_measured)}</small>",
     )
     mark = f"{markup.letter(row.quadrant)} " if row.quadrant else ""

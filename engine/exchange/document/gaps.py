@@ -63,7 +63,8 @@ def _weakness(report: Json) -> Iterator[Paragraph]:
     if weak:
         yield Paragraph(
             f"Few concepts: {joined(weak)} {'rests' if len(weak) == 1 else 'rest'} on under {UNSEEN_BELOW}, which may well hold "
-            "none of a kind that is one in ten and fails; read the interval as the least that is unknown.",
+            "none of a kind that is one in ten and fails; read the intervals, most of all those of the part from form, as the "
+            "least that is unknown.",
             "note",
         )
 
