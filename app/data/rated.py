@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from app.data.memory import load_last_rating, remembered, unchanged
+from app.data.memory import TABLES, load_last_rating, remembered, unchanged
 from db import connect, query
 from engine.exchange.ask import Ask, Rows, asking
 
@@ -32,6 +32,11 @@ BY_CONCEPT: Final = frozenset(
 BY_WORK: Final = frozenset({"agreement.between_judges", "agreement.rubric_versions", "findings.judges"})
 """Queries that no rating moves."""
 
+WITHOUT_VOTES: Final[Mapping[str, tuple[str, ...]]] = {
+    "agreement.audited_between_people": ("run_concepts", "pairs", "samples"),
+    "review.known": (),
+}
+"""What queries rest on beside ratings and plans, where that is no judge's vote."""
 _MANY: Final = 12
 """Of more concepts than these rows take longer one by one than those of the whole run."""
 
@@ -72,7 +77,8 @@ def _by_concept(folder: Path, name: str, values: Mapping[str, Any]) -> Rows:
     last = load_last_rating(folder)
     # A plan gives pairs of every concept another probability.
     made = (name, load_n_plans(folder, values["run_id"]), _key(values))
-    kept = remembered(folder, made, lambda: _count_all(folder, name, values))
+    tables = WITHOUT_VOTES.get(name, TABLES)
+    kept = remembered(folder, made, lambda: _count_all(folder, name, values), of=tables)
     with kept.lock:
         if last > kept.last_rating:
             _count_rated(folder, kept, last, name, values)

@@ -82,7 +82,14 @@ def load_corrections(folder: Path, run_id: str, judge_id: str, *, n_rows: int) -
     asked = {"run_id": run_id, "judge_id": judge_id, "n_rows": n_rows}
 
     def latest() -> tuple[Correction, ...]:
-        return read(folder, "ratings.corrections", Correction, **asked)
+        with connect(folder) as cursor:
+            among = {"run_id": run_id, "n_rows": n_rows}
+            samples = {
+                sample_id for (sample_id,) in cursor.execute(query("ratings.corrected_samples"), among).fetchall()
+            }
+            if not samples:
+                return ()
+            return fetch(cursor, "ratings.corrections", Correction, **asked, sample_ids=sorted(samples))
 
     return remembered(folder, ("corrections", *asked.values()), latest, also=load_last_rating(folder))
 

@@ -4,7 +4,7 @@
 select
     p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, coalesce(c.quadrant, 'none') as quadrant,
     k.pack_layer, k.origin, j.mean_rating as judge_rating, j.spread as judge_spread,
-    coalesce(f.form_loop, 'none') as form_loop, coalesce(f.form_study, 'none') as form_study, f.n_chars, f.tail_loop_share,
+    j.concept is not null as is_asked, coalesce(f.form_loop, 'none') as form_loop, coalesce(f.form_study, 'none') as form_study, f.n_chars, f.tail_loop_share,
     if(is_imported($run_id), null, s.finish_reason) as finish_reason, q.template,
     t.topic_match, l.fires,
     c.position::bigint << 32 | p.position as place
@@ -116,7 +116,8 @@ where indexed.rowid = p.row_at;
 create or replace macro alike(pairs) as table
 select
     null::text as concept, null::text as sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating,
-    if(judge_spread >= 1, 1, null)::double as judge_spread, form_loop, form_study, null::bigint as n_chars,
+    if(judge_spread >= 1, 1, null)::double as judge_spread, null::boolean as is_asked, form_loop, form_study,
+    null::bigint as n_chars,
     null::double as tail_loop_share, finish_reason, template, topic_match, fires, null::bigint as place, override_rating,
     audit_rating, sum(n)::bigint as n, null::bigint as row_id
 from query_table(pairs)
@@ -323,6 +324,14 @@ from filtered(
 where concept = $concept
 group by all
 order by all;
+
+-- name: unsaid
+-- In memory: what `visits.unscored` and `visits.spread` count.
+select
+    count(*) filter (is_asked and judge_rating is null) as n_unscored,
+    count(*) filter (judge_spread >= 1) as n_spread
+from indexed
+where override_rating is null and audit_rating is null and $text is null;
 
 -- name: corrected
 -- In memory: what `ratings.corrected` counts of the run.

@@ -45,21 +45,16 @@ positional join (select count(*) as n_lenses from lenses where run_id = $run_id 
 positional join (select count(*) as n_flags from flags_in_force where run_id = $run_id and marked_at > $since);
 
 -- name: unscored
--- Pairs of the run that the judge was asked about and gave no rating. Looked for among the few votes without a rating, for a mean
--- of every pair's votes takes a second on a million.
+-- Pairs of the run that the judge was asked about and gave no rating, nor did a person. Looked for among the few votes without a
+-- rating, for a mean of every pair's votes takes a second on a million.
 with mute as materialized (
     select distinct concept, sample_id from judgments where judge_id = $judge_id and rating is null
 )
-select m.concept, m.sample_id
+select count(*)
 from mute m
 semi join (from pairs where run_id = $run_id) p on p.concept = m.concept and p.sample_id = m.sample_id
 anti join (from judgments where judge_id = $judge_id and rating is not null) j
-    on j.concept = m.concept and j.sample_id = m.sample_id;
-
--- name: unrated
--- How many of these pairs, concepts and samples side by side, no person has rated.
-select count(*)
-from (select unnest($concepts::text[]) as concept, unnest($sample_ids::text[]) as sample_id) m
+    on j.concept = m.concept and j.sample_id = m.sample_id
 anti join (from ratings_in_force where run_id = $run_id) r on r.concept = m.concept and r.sample_id = m.sample_id;
 
 -- name: is_asked_again

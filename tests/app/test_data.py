@@ -158,6 +158,20 @@ def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
     assert (correction.judge_bin, correction.override_rating, correction.reason) == (1, 5, "why")
 
 
+def unsaid_in_memory(study: Path) -> tuple[int, int] | None:
+    from app.data import browsing
+
+    held = browsing.ask_if_held(study, RUN, JUDGE, "samples.unsaid")
+    return held[1][0] if held else None
+
+
+def unsaid_in_the_file(study: Path) -> tuple[int, ...]:
+    asked = {"run_id": RUN, "judge_id": JUDGE}
+    with connect(study) as cursor:
+        found = [cursor.execute(query(f"visits.{name}"), asked).fetchone() for name in ("unscored", "spread")]
+    return tuple(one[0] for one in found if one)
+
+
 @pytest.mark.parametrize("in_memory", [False, True])
 def test_counts_that_are_kept_follow_every_rating_and_new_work(
     study: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
@@ -186,6 +200,7 @@ def test_counts_that_are_kept_follow_every_rating_and_new_work(
     assert (
         data.load_moved(study, RUN, JUDGE, form_rule="loop") == tuple(data.Moved(*moved) for moved in corrected) != ()
     )
+    assert unsaid_in_memory(study) == (unsaid_in_the_file(study) if in_memory else None)
     for i, row in enumerate(rows[:6]):
         pair = {"concept": row.concept, "sample_id": row.sample_id}
         data.undo_override(study, RUN, **pair, reviewer="Ada", rating_id=str(i))
