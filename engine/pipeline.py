@@ -62,8 +62,8 @@ def run(
         return _judge_imported(study, imported, config, asking or AskOptions(), quiet=quiet)
     choose_families(config)
     prepared = prepare_run(config)
-    if tuple(only) == ("judge",):
-        require_run(study, prepared.run_id)
+    if tuple(only) in (("judge",), ("train",)):
+        require_run(study, prepared.run_id, what="train" if only[0] == "train" else "judge")
     asking = asking or AskOptions()
     judge = open_judge(config, prepared.pack, is_asked="judge" in only, again=asking.again)
     if "judge" in only and len(only) > 1:
@@ -105,12 +105,18 @@ def price_judge(study: Path, config: StudyConfig, asking: AskOptions, *, run_id:
     return forecast(study, run_id, judge, config, asking)
 
 
-def require_run(study: Path, run_id: str) -> None:
-    """Raise StudyMissing or ConfigError where there is nothing to judge, so that a mistyped folder does not become a study."""
+def require_run(study: Path, run_id: str, *, what: Literal["judge", "train"] = "judge") -> None:
+    """Raise StudyMissing or ConfigError where there is nothing to work on, so that a mistyped folder does not become a study.
+
+    Nor does another seed, say, become a run without texts that later commands would take for the latest.
+    """
     with connect(study):
         pass
     if stored_config(study, run_id=run_id) is None:
-        raise ConfigError("There is no such run to judge yet.", hint="Generate its samples first: lensgap generate.")
+        raise ConfigError(
+            f"There is no such run to {what} yet.",
+            hint="What decides texts, such as the seed, makes a run of its own. Generate its samples first: lensgap generate.",
+        )
 
 
 def ask_about(study: Path, run_id: str, config: StudyConfig, asking: AskOptions) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""`lensgap refine` and `lensgap filter` on a small real study: made once, told alike ever after, and nothing lost."""
+"""`lensgap train`, `refine` and `filter` on a small real study: made once, told alike ever after, and nothing lost."""
 
 import json
 from pathlib import Path
@@ -62,6 +62,31 @@ def rows(study: Path) -> list[tuple[object, ...]]:
         return cursor.execute(
             "select * from comparison_results join comparisons using (comparison_id) order by all"
         ).fetchall()
+
+
+def test_training_tells_what_it_did_as_json_and_what_is_a_trial_beside_it(study: Path, lensgap: Command) -> None:
+    copied = copy_study(study, study.parent / "trained")
+    with connect(copied) as cursor:
+        cursor.execute(
+            "delete from activations where sample_id in "
+            "(select sample_id from pairs where concept = 'gin' and arm = 'positive') and layer = 2"
+        )
+        [(run_id,)] = cursor.execute("select run_id from runs").fetchall()
+    found = lensgap("train", copied, "--lenses", "ridge", "--layers", "2", "--folds", "2", "--json")
+    assert found.status == 0, found.stderr
+    assert json.loads(found.stdout) == {"run": run_id, "n_concepts": 5, "n_done": {"train": 5}}
+    assert "trial (folds 2 instead of 3)" in found.stderr
+    assert "1 concept cannot be measured and has no lens: gin (the positive arm is empty)." in found.stderr
+    again = lensgap("train", copied, "--lenses", "ridge", "--layers", "2", "--folds", "2", "--json")
+    assert json.loads(again.stdout)["n_done"] == {"train": 0}
+
+
+def test_training_by_another_seed_is_told_to_lack_texts_and_leaves_no_run_behind(study: Path, lensgap: Command) -> None:
+    told = lensgap("train", study, "--seed", "3")
+    assert (told.status, told.stdout) == (1, "")
+    assert "There is no such run to train yet." in told.stderr
+    with connect(study) as cursor:
+        assert cursor.execute("select count(*) from runs").fetchall() == [(1,)]
 
 
 def test_a_refinement_is_made_once_and_tells_every_concept(study: Path, lensgap: Command) -> None:
