@@ -4,7 +4,7 @@ Thin bodies as in engine.cli: data on stdout, everything else on stderr; nothing
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,9 @@ from engine.commands.options import whole_numbers
 from engine.commands.shared import DEFAULT_STUDY, StudyArgument
 from engine.lists import SEVERAL, parted
 from engine.terminal import counted
+
+if TYPE_CHECKING:
+    from engine.exchange.lens_pack_filtered import Filtered
 
 app = typer.Typer(
     help="Write what a study has made for other tools: lens-pack, artifacts, dataset.", no_args_is_help=True
@@ -46,6 +49,15 @@ def lens_pack(
         Literal["margin", "ridge"] | None,
         typer.Option(help="Put in what this pass of lensgap refine is kept for, and the others as they were trained."),
     ] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", help="Train without what a filter drops: good-only, verdict>=k or weighted; one --layer."
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="Judge id, for a filter by verdicts; the one that the report shows.")
+    ] = None,
 ) -> None:
     """Write the lenses of a run as a folder that other tools can load, with a manifest of what each is worth."""
     from engine.exchange.lens_pack_choice import Choice
@@ -54,9 +66,19 @@ def lens_pack(
     if joined and layer:
         raise typer.BadParameter("names single layers, and --joined asks for those joined", param_hint="--layer")
     layers = tuple(whole_numbers(layer, "--layer"))
+    if quality and refined:
+        raise typer.BadParameter("is of lenses as they were trained: leave --refined out", param_hint="--filter")
+    filtered = _filtered(study, run_id, quality, judge) if quality else None
     choice = Choice(family, phase, mode, pool, layers, tuple(concept or ()), min_f1, joined)
     made = export_lens_pack(
-        study, out, layout=layout, run_id=run_id, choice=choice, fold_threshold=fold_threshold, refined=refined
+        study,
+        out,
+        layout=layout,
+        run_id=run_id,
+        choice=choice,
+        fold_threshold=fold_threshold,
+        refined=refined,
+        filtered=filtered,
     )
     n_concepts = len({lens.concept for lens in made.lenses})
     read = sorted({lens.layers for lens in made.lenses}, key=lambda layers: (len(layers), layers))
@@ -65,9 +87,20 @@ def lens_pack(
     lenses = counted(n, f"{family} lens", f"{family} lenses")
     told = f"{lenses} of {counted(n_concepts, 'concept')}, {'layer' if len(read) == 1 else 'layers'} {places}"
     n_refined = sum(lens.variant is not None for lens in made.lenses)
-    changed = f", {n_refined:,} of them refined by {refined}" if refined else ""
+    changed = f", {n_refined:,} of them refined by {refined}" if refined else f", filter {quality}" if quality else ""
     typer.echo(f"{told}{changed}; {len(made.left_out):,} left out.", err=True)
     typer.echo(str(out))
+
+
+def _filtered(study: Path, run_id: str | None, name: str, judge: str | None) -> "Filtered":
+    """The filter that is asked for; ConfigError for one that we do not know."""
+    from engine.commands.mitigate import chosen_run, chosen_verdicts
+    from engine.exchange.lens_pack_filtered import Filtered
+    from engine.lenses.filters import parse_filter
+
+    how = parse_filter(name)
+    run, _ = chosen_run(study, run_id)
+    return Filtered(how, chosen_verdicts(study, run, judge, "loop"))
 
 
 @app.command()

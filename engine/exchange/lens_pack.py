@@ -73,7 +73,7 @@ class PackedLens:
     It reads `layers`, one or several side by side in that order; `layer` is the one, and none where several are joined. It fires
     where the probability, the logistic of its file's logit, reaches `threshold`. `folded_logit` was taken off the last bias so
     that logit 0 decides; adding it gives the lens as it was trained. `variant` is what was done to it after it was trained, or
-    how else it was trained; `f1_reason` then says why it has no F1.
+    how else it was trained; `f1_reason` then says why it has no F1, or what its F1 is of.
     """
 
     file: FileName

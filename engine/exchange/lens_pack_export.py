@@ -7,7 +7,7 @@ the F1 asked for are listed in the manifest with the reason, so that nobody miss
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -31,10 +31,12 @@ from engine.exchange.lens_pack import (
     read_lens_file,
 )
 from engine.exchange.lens_pack_choice import Candidate, Choice, StudyLens, choose_lenses, choose_threshold
+from engine.exchange.lens_pack_filtered import Filtered, fit_filtered_lenses, measure_filtered, settings_of
 from engine.exchange.lens_pack_names import file_names
 from engine.exchange.lens_pack_refined import put_refined
 from engine.exchange.lens_pack_state import encode_state, shift_logit, width_of
 from engine.exchange.new_folder import new_folder
+from engine.lenses.interface import State
 from engine.lenses.refine_standing import Variant
 from engine.stages.lens_rows import lens_file
 from engine.stages.progress import now
@@ -54,11 +56,13 @@ def export_lens_pack(
     choice: Choice | None = None,
     fold_threshold: bool = False,
     refined: Variant | None = None,
+    filtered: Filtered | None = None,
 ) -> Manifest:
     """Write the lenses that are chosen of a run (the latest by default) into a new folder, and return its manifest.
 
     With `fold_threshold` each lens's threshold is taken off its last bias, so that logit 0 decides. With `refined` the lenses
-    whose refinement of that kind is kept go in refined, the others as they were trained. StudyMissing without such a run,
+    whose refinement of that kind is kept go in refined, the others as they were trained; with `filtered` all are fitted anew on
+    the pairs that a quality filter leaves. StudyMissing without such a run,
     ConfigError for a choice that the run does not offer or the layout cannot hold, LensPackError when no lens is left or the
     folder is not new.
     """
@@ -66,7 +70,9 @@ def export_lens_pack(
     with connect(study) as cursor:
         run = _run(cursor, study, run_id)
         config = read_stored_config(run["config"])
-        chosen, left_out = choose_lenses(_candidates(cursor, run), choice, settings=config)
+        # A filter's own F1 decides, which is not known yet.
+        at_first = replace(choice, min_f1=None) if filtered else choice
+        chosen, left_out = choose_lenses(_candidates(cursor, run), at_first, settings=config)
         if not chosen:
             raise LensPackError(
                 f"None of {counted(len(left_out), 'lens', 'lenses')} can go into the pack: {left_out[0].concept} at "
@@ -81,8 +87,16 @@ def export_lens_pack(
     sources = [lens_file(study, run["run_id"], c.row.layers, c.row.lens_id) for c in chosen]
     if refined:
         described, sources = put_refined(study, run["run_id"], refined, described, sources)
+    content: Iterable[tuple[PackedLens, State]] = (
+        (lens, read_lens_file(source)) for lens, source in zip(described, sources, strict=True)
+    )
+    if filtered:
+        own = settings_of(config, chosen[0].kind)
+        described, too_bad = measure_filtered(study, run["run_id"], own, filtered, described, min_f1=choice.min_f1)
+        content = fit_filtered_lenses(study, run["run_id"], own, filtered, described)
+        left_out += too_bad
     with new_folder(folder) as scratch:
-        lenses, width = _write_lenses(scratch, described, sources, fold=fold_threshold)
+        lenses, width = _write_lenses(scratch, content, fold=fold_threshold)
         _, phase, mode, pool = chosen[0].kind
         manifest = Manifest(
             format=FORMAT,
@@ -96,7 +110,7 @@ def export_lens_pack(
             lensgap=version("lensgap"),
             study=_study(run, config, n_samples=totals[1], n_pairs=totals[2]),
             left_out=tuple(left_out),
-            variant=refined,
+            variant=filtered.how.name if filtered else refined,
         )
         _write_json(scratch / MANIFEST, asdict(manifest))
     return manifest
@@ -173,20 +187,19 @@ def _file(one: Candidate, name: str, *, layout: Layout) -> str:
 
 
 def _write_lenses(
-    folder: Path, described: Sequence[PackedLens], sources: Sequence[Path], *, fold: bool
+    folder: Path, content: Iterable[tuple[PackedLens, State]], *, fold: bool
 ) -> tuple[tuple[PackedLens, ...], int]:
     """Write the files one after the other; the lenses with the hashes of their content, and the width that they share."""
     written, widths = [], set[int]()
-    for lens, source in zip(described, sources, strict=True):
-        state = read_lens_file(source)
+    for lens, state in content:
         widths.add(width_of(state) // len(lens.layers))
         if fold:
             by = float(logit(lens.threshold))
             state, lens = shift_logit(state, -by), replace(lens, threshold=0.5, folded_logit=by)
-        content = encode_state(state, suffix=Path(lens.file).suffix)
+        encoded = encode_state(state, suffix=Path(lens.file).suffix)
         (folder / lens.file).parent.mkdir(exist_ok=True)
-        (folder / lens.file).write_bytes(content)
-        written.append(replace(lens, sha256=hashlib.sha256(content).hexdigest()))
+        (folder / lens.file).write_bytes(encoded)
+        written.append(replace(lens, sha256=hashlib.sha256(encoded).hexdigest()))
     if len(widths) != 1:
         raise LensPackError(f"The lenses of the run are of different widths: {', '.join(map(str, sorted(widths)))}.")
     return tuple(written), widths.pop()

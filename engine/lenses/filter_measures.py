@@ -16,7 +16,7 @@ from engine.lenses.crossval import NEUTRAL, THRESHOLD_ROWS, best_threshold
 from engine.lenses.evaluate import Validation
 from engine.lenses.filters import Filter, RatedRows, keep, require_weights, weigh
 from engine.lenses.folds import IntArray, TooLittleData, grouped_stratified_folds
-from engine.lenses.interface import BoolArray, FloatArray, LensFamily, Part
+from engine.lenses.interface import BoolArray, FittedLens, FloatArray, LensFamily, Part
 
 LEAST = 2
 """Rows of each arm that a training part must keep."""
@@ -43,6 +43,18 @@ class FilteredConcept:
     n_pairs: int
     before: Mapping[str, Measured]
     after: Mapping[str, Measured]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilteredLens:
+    """A lens fitted on all rows that a filter leaves, how many these are, and the threshold chosen among them."""
+
+    lens: FittedLens
+    threshold: float
+    threshold_rule: str
+    n_positive: int
+    n_negative: int
+    n_groups: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +104,38 @@ def measure_filters(
         before, after = ({name: pair[side] for name, pair in sides.items()} for side in (0, 1))
         found.append(FilteredConcept(rows.concept, len(rows.y), before, after))
     return found
+
+
+def fit_filtered(
+    family: LensFamily, concepts: Sequence[RatedRows], how: Filter, *, seed: int
+) -> list[FilteredLens | None]:
+    """Fit each concept's lens on the rows that a filter leaves, None where they are too few; the concepts share what they may."""
+    kept = [keep(how, rows) for rows in concepts]
+    able = [i for i, rows in enumerate(concepts) if _can_train(how, rows, kept[i])]
+    nowhere = [_Lot(concepts[i], np.zeros(0, np.int64), kept[i], how, seed, 0) for i in able]
+    parts = [_part(lot, lot.kept, pool=0) for lot in nowhere]
+    lenses = family.fit_many(parts) if parts else []
+    found: list[FilteredLens | None] = [None] * len(concepts)
+    for i, part, lens, threshold in zip(able, parts, lenses, _thresholds(family, parts), strict=True):
+        rule = (
+            "the family fires at logit 0"
+            if not family.chooses_threshold
+            else f"fewer than {THRESHOLD_ROWS} pairs; logit 0"
+        )
+        found[i] = FilteredLens(
+            lens,
+            threshold=NEUTRAL if threshold is None else threshold,
+            threshold_rule=rule if threshold is None else "best F1 of inner folds of the pairs that the filter leaves",
+            n_positive=int(part.y.sum()),
+            n_negative=int((1 - part.y).sum()),
+            n_groups=len(np.unique(part.groups)),
+        )
+    return found
+
+
+def _can_train(how: Filter, rows: RatedRows, kept: BoolArray) -> bool:
+    is_rated = not how.needs_verdicts or not np.isnan(rows.verdict[rows.y == 1]).all()
+    return is_rated and all(int((kept & (rows.y == arm)).sum()) >= LEAST for arm in (0, 1))
 
 
 def _rounds(rows: RatedRows, validation: Validation, seed: int) -> list[IntArray] | TooLittleData:

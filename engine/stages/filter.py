@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from db.rows import ComparisonResultRow, ComparisonRow
 from engine.config import StudyConfig
-from engine.lenses.filter_measures import FilteredConcept, measure_filters
+from engine.lenses.filter_measures import FilteredConcept, FilteredLens, fit_filtered, measure_filters
 from engine.lenses.filters import Filter, RatedRows
 from engine.lenses.folds import join_groups
 from engine.lenses.registry import FAMILIES
@@ -95,6 +95,24 @@ def filter_run(
     if bar and (sentence := left_out_sentence(left_out)):
         bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     return ids
+
+
+def fit_filtered_run(
+    study: Path, run_id: str, config: StudyConfig, chosen: LensChoice, *, how: Filter, verdicts: Verdicts
+) -> Iterator[tuple[str, FilteredLens]]:
+    """Fit the lenses of all concepts that a filter leaves enough of, in the run's order, as many at a time as memory allows."""
+    pairs = load_pairs(
+        study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
+    )
+    subject = stored_subject(study, run_id)
+    width = subject.width if subject else None
+    for some in _chunks(pairs, config, n_ways=1, width=width or _WIDE):
+        rows = [
+            _rated_rows(study, config, concept, pairs[concept], set(), layer=chosen.layer, width=width)
+            for concept in some
+        ]
+        fitted = fit_filtered(FAMILIES[chosen.family], rows, how, seed=config.seed)
+        yield from ((concept, lens) for concept, lens in zip(some, fitted, strict=True) if lens is not None)
 
 
 def _chunks(

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from db import connect
+from db import connect, insert, transaction
+from db.rows import RatingRow
 from engine.exchange.lens_pack import load_lens_pack
 from engine.lenses.files import load_lens
+from engine.lenses.folds import join_groups
 from engine.lenses.interface import State, linear_state, predict_logit
+from engine.lenses.registry import FAMILIES
 from engine.pipeline import run
 from engine.stages.lens_rows import store_lens
+from engine.stages.progress import now
 from engine.stages.refined_files import refined_folder, write_list
 from engine.stages.training_sets import load_training_set
 from tests.support.command import Command, Outcome
@@ -106,6 +110,61 @@ def test_kept_refinements_go_into_a_pack_the_others_as_they_were_and_are_scored(
     [score] = scored["texts"][0]["scores"]
     assert score["fires"] == (score["probability"] >= 0.4)
     assert score["f1"] is None
+
+
+def rate_all(study: Path) -> dict[tuple[str, str], int]:
+    """Have a person rate every pair; ratings by concept and sample."""
+    with connect(study) as cursor:
+        pairs = cursor.execute("select run_id, concept, sample_id, position from pairs order by all").fetchall()
+    ratings = {(concept, sample): 1 + at % 5 for _, concept, sample, at in pairs}
+    with transaction(study) as cursor:
+        rows = [
+            RatingRow(f"r{i}", run, c, s, "ann", "override", ratings[c, s], None, None, False, None, now())
+            for i, (run, c, s, _) in enumerate(pairs)
+        ]
+        insert(cursor, rows)
+    return ratings
+
+
+def test_lenses_of_a_filter_are_fits_on_what_it_leaves_with_the_f1_that_was_measured_of_it(
+    study: Path, llama_folder: Path, tmp_path: Path, lensgap: Command
+) -> None:
+    copied = Path(shutil.copytree(study, tmp_path / "study"))
+    ratings = rate_all(copied)
+    asked = ("export", "lens-pack", copied, "--filter", "verdict>=3", "--out", tmp_path / "pack")
+    several = lensgap(*asked)
+    assert is_told(several), several
+    made = lensgap(*asked, "--layer", "2")
+    assert made.status == 0, made.stderr
+    assert "layer 2, filter verdict>=3" in made.stderr
+    [told] = json.loads(lensgap("filter", copied, "--variant", "verdict>=3", "--json").stdout)
+    pack = load_lens_pack(tmp_path / "pack")
+    config = study_config(llama_folder, study.parent / "pack")
+    assert {lens.concept for lens in pack.manifest.lenses} == {
+        c for c, one in told["concepts"].items() if not one["reason"]
+    }
+    assert len(pack.manifest.lenses) + len(pack.manifest.left_out) == len(CONCEPTS)
+    for lens in pack.manifest.lenses:
+        data = load_training_set(
+            copied, next((copied / "lenses").iterdir()).name, config, concept=lens.concept, layer=2
+        )
+        kept = np.array(
+            [
+                arm == 0 or ratings[lens.concept, sample] >= 3
+                for arm, sample in zip(data.y, data.sample_ids, strict=True)
+            ]
+        )
+        groups = join_groups(data.templates, data.texts)
+        ours = FAMILIES["logistic"].fit(data.X[kept], data.y[kept], groups=groups[kept], seed=config.seed)
+        found = predict_logit(pack.read_state(lens), data.X)
+        np.testing.assert_allclose(found, predict_logit(ours.state(), data.X), rtol=0, atol=1e-5)
+        assert 0 < (lens.n_positive or 0) == data.y[kept].sum() < data.y.sum()
+        f1 = told["concepts"][lens.concept]["measures"]["f1"]
+        assert (lens.f1, lens.variant_f1) == (f1["after"], (f1["before"], f1["after"]))
+        assert (lens.f1_low, lens.precision, lens.lens_id, lens.variant) == (None, None, None, "verdict>=3")
+    assert lensgap("score", tmp_path / "pack", "gin", "--json").status == 0
+    nothing = lensgap(*asked[:-1], tmp_path / "none", "--layer", "2", "--min-f1", "1")
+    assert is_told(nothing), nothing
 
 
 @pytest.mark.parametrize("damage", ["file", "list"])
@@ -312,6 +371,10 @@ def test_a_text_without_tokens_is_unscored_and_a_long_one_is_cut(pack: Path, len
     assert len(cut["scores"]) == len(plain["scores"]) == 10
     assert any("cut" in caution for caution in scored["cautions"])
     assert is_told(lensgap("score", pack, "gin", "--prompt", long))
+    # An empty text is a text, also where it is the only one.
+    alone = lensgap("score", pack, "")
+    assert alone.status == 0, alone.stderr
+    assert "the text has no tokens" in alone.stdout
 
 
 def test_a_text_scores_alike_in_any_company(pack: Path, lensgap: Command) -> None:
