@@ -26,6 +26,7 @@ def show(here: Context) -> None:
             f"{integer(here.run.n_prompts)} prompts are planned; the model has not written to any of them. "
             "Run the study again and it continues where it stopped.",
             command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
         )
         return
     counts = here.counts()

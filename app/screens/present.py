@@ -32,7 +32,8 @@ def show(here: Context) -> None:
         "A snapshot holds the numbers, charts and texts of this moment. What anyone rates or runs later changes nothing of it."
     )
     _freeze(here)
-    _list(found)
+    if found or here.run.n_samples:
+        _list(found)
 
 
 def _freeze(here: Context) -> None:
@@ -49,7 +50,12 @@ def _freeze(here: Context) -> None:
     if fault := st.session_state.pop(_FAULT, None):
         notices.warning(f"Nothing was frozen. {fault}")
     if here.run.n_samples == 0:
-        notices.note("There is nothing to freeze yet: the run has no samples.")
+        notices.empty(
+            "Nothing to freeze yet",
+            "The model has not written anything in this run.",
+            command=f"lensgap run {here.folder}",
+            to=notices.TO_RUNS,
+        )
         return
     with st.form("freeze", border=True):
         name_at, by_at, press_at = st.columns([2, 1.2, 0.8], vertical_alignment="bottom")

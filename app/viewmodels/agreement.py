@@ -109,18 +109,16 @@ def answer(found: Sequence[Compared], judge_id: str) -> tuple[str, str]:
         measured = own.arms[arm]
         kappa, bias = measured.measures["kappa"], measured.measures["bias"]
         said = f"kappa {number(kappa.value)} {interval(kappa)}".rstrip() if kappa.value is not None else "no kappa"
-        parts.append(f"it rates {arm}s {_beside(bias.value)} ({said}, n {measured.n})")
-    return "On audited pairs", f"{', and '.join(parts)}."
+        parts.append(f"it rates {arm}s {_beside(bias)} ({said}, n {measured.n})")
+    return "On audited pairs", f"{'; '.join(parts)}."
 
 
-def _beside(bias: float | None) -> str:
+def _beside(bias: Estimate) -> str:
     """A judge's bias in plain words."""
-    if bias is None:
+    if bias.value is None:
         return "at no known distance from people"
-    shown = number(abs(bias))
-    if shown == number(0.0):
-        return "as people do on average"
-    return f"{shown} points {'higher' if bias > 0 else 'lower'} than people"
+    shown = f"{signed(bias.value)} {interval(bias)}".rstrip()
+    return f"{'above' if bias.value > 0 else 'below' if bias.value < 0 else 'as'} people: {shown} points"
 
 
 def foremost(found: Sequence[Compared], judge_id: str) -> tuple[tuple[Compared, ...], tuple[Compared, ...]]:
