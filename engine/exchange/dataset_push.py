@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UploadError
+from engine.exchange.hub import hint_for, words_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -49,9 +50,11 @@ def push_dataset(folder: Path, name: str, hub: "HfApi", *, message: str) -> str:
             delete_patterns=list(OLD_TABLES),
         )
     except HfHubHTTPError as error:
-        said = error.server_message or str(error).strip().partition("\n")[0]
-        raise UploadError(f"The hub refused {name}: {said}", hint=f"The dataset is in {folder}.") from error
+        hint = f"{hint_for(error)} The dataset is in {folder}.".strip()
+        raise UploadError(f"The hub refused {name}: {words_of(error)}.", hint=hint) from error
     except (httpx2.HTTPError, OSError) as error:
         said = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        raise UploadError(f"The hub cannot be reached: {said}", hint=f"The dataset is in {folder}.") from error
+        raise UploadError(
+            f"The hub cannot be reached: {said.rstrip('.')}.", hint=f"The dataset is in {folder}."
+        ) from error
     return str(repository)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from engine.errors import SamplesError
 from engine.exchange.artifacts import (
@@ -26,10 +26,8 @@ from engine.exchange.artifacts import (
     settle,
     shown,
 )
+from engine.exchange.hub import WHO_MAY, hint_for, words_of
 from engine.exchange.import_rows import CSV, JSON, Entry, FileEntries, read_entries
-
-if TYPE_CHECKING:
-    from huggingface_hub.errors import HfHubHTTPError
 
 ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 GUESSES: Mapping[str, tuple[str, ...]] = {
@@ -41,10 +39,6 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 }
 HUB = "hf://"
 """What stands before the name of a dataset that is to be taken from the hub, so that a mistyped folder asks nobody."""
-TOO_MANY: Final = 429
-SERVER_FAULT: Final = 500
-"""Statuses of HTTP: too many requests, and from where on the server is at fault."""
-_WHO_MAY: Final = "See that the name is right; a private dataset needs a token that may read it, in HF_TOKEN."
 NEEDED = ("concept", "arm", "text")
 POSITIVE = frozenset({"positive", "pos", "true", "yes", "1"})
 NEGATIVE = frozenset({"negative", "neg", "false", "no", "0"})
@@ -157,12 +151,12 @@ def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
     try:
         return datasets.load_dataset(name, config, cache_dir=str(scratch))
     except DatasetNotFoundError as error:
-        raise SamplesError(f"The hub has no dataset {name} that may be read.", hint=_WHO_MAY) from error
+        raise SamplesError(f"The hub has no dataset {name} that may be read.", hint=WHO_MAY) from error
     except (OSError, ValueError, httpx2.HTTPError) as error:
         # The library tells a refusal as a file that is not there, with the answer that it got among the causes.
         for cause in _causes(error):
             if isinstance(cause, HfHubHTTPError):
-                raise SamplesError(f"The hub refused {name}: {_said(cause)}.", hint=_hint(cause)) from error
+                raise SamplesError(f"The hub refused {name}: {words_of(cause)}.", hint=hint_for(cause)) from error
         for cause in _causes(error):
             if isinstance(cause, OfflineModeIsEnabled | ConnectionError | httpx2.ConnectError):
                 hint = "Without a network, name a file or a folder."
@@ -180,21 +174,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while found is not None:
         yield found
         found = found.__cause__ or found.__context__
-
-
-def _said(refusal: "HfHubHTTPError") -> str:
-    """The hub's words after the status."""
-    words = (refusal.server_message or refusal.response.reason_phrase).strip().partition("\n")[0][:200].rstrip(".")
-    return f"{refusal.response.status_code}, {words}" if words else str(refusal.response.status_code)
-
-
-def _hint(refusal: "HfHubHTTPError") -> str:
-    status = refusal.response.status_code
-    if status == TOO_MANY:
-        return "It wants fewer requests: wait some minutes, then run the same command again; a token in HF_TOKEN may ask more."
-    if status >= SERVER_FAULT:
-        return "The fault is the hub's: run the same command again later."
-    return _WHO_MAY
 
 
 def _open(source: Path, config: str | None, scratch: Path) -> Any:

@@ -293,10 +293,11 @@ def test_a_push_puts_all_files_in_a_private_repository_and_takes_the_earlier_one
     assert (hub.deleted, hub.messages) == (["data/samples/train-00009.parquet"], ["m"])
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 413])
-def test_a_push_that_is_refused_is_told_and_the_dataset_stays(exported: Path, hub: Hub, status: int) -> None:
+@pytest.mark.parametrize(("status", "hint"), [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (413, ""), (429, "wait some")])
+def test_a_push_that_is_refused_is_told_and_the_dataset_stays(exported: Path, hub: Hub, status: int, hint: str) -> None:
     hub.refuses, hub.status = "You may not write here", status
-    with pytest.raises(ArtifactsError, match=r"hub refused ann/texts: .*You may not write here.*The dataset is in"):
+    said = rf"hub refused ann/texts: {status}, .*You may not write here\. .*{hint}.*The dataset is in"
+    with pytest.raises(ArtifactsError, match=said):
         push_dataset(exported, "ann/texts", hub_for("ann/texts"), message="m")
 
 

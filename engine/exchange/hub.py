@@ -1,0 +1,28 @@
+"""What the Hugging Face hub says when it refuses, and what to do about it."""
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
+WHO_MAY: Final = "See that the name is right; what is private needs a token with the right to it, in HF_TOKEN."
+_NOT_YOURS: Final = (401, 403, 404)
+TOO_MANY: Final = 429
+SERVER_FAULT: Final = 500
+"""Statuses of HTTP: too many requests, and from where on the server is at fault."""
+
+
+def words_of(refusal: "HfHubHTTPError") -> str:
+    """The hub's words after the status, without a full stop."""
+    words = (refusal.server_message or refusal.response.reason_phrase).strip().partition("\n")[0][:200].rstrip(".")
+    return f"{refusal.response.status_code}, {words}" if words else str(refusal.response.status_code)
+
+
+def hint_for(refusal: "HfHubHTTPError") -> str:
+    """What to do about it, in a sentence; empty where its words are all there is."""
+    status = refusal.response.status_code
+    if status == TOO_MANY:
+        return "It wants fewer requests: wait some minutes, then run the same command again; a token in HF_TOKEN may ask more."
+    if status >= SERVER_FAULT:
+        return "The fault is the hub's: run the same command again later."
+    return WHO_MAY if status in _NOT_YOURS else ""
