@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import duckdb
 
-from app.data.memory import remembered, unchanged
+from app.data.memory import load_last_rating, remembered, unchanged
 from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
@@ -269,7 +269,18 @@ def _items(folder: Path, name: str, **chosen: str) -> tuple[Item, ...]:
         with connect(folder) as cursor:
             return tuple(Item(row[0], row[1]) for row in cursor.execute(query(name), chosen).fetchall())
 
-    return unchanged(folder, (name, *chosen.values()), items)
+    # Leases, which come with every pair that is shown, change nothing of it.
+    also = (load_last_rating(folder), _load_last_mark(folder))
+    tables = ("judgments",) if "judge_id" in chosen else ()
+    return remembered(folder, (name, *chosen.values()), items, also=also, of=tables)
+
+
+def _load_last_mark(folder: Path) -> int:
+    def last() -> int:
+        with connect(folder) as cursor:
+            return int((cursor.execute(query("visits.last_mark")).fetchone() or (0,))[0])
+
+    return unchanged(folder, "last mark", last)
 
 
 def _filtered(desk: Desk) -> tuple[Item, ...]:
@@ -286,7 +297,8 @@ def _drawn(desk: Desk) -> _Drawn:
     def known() -> frozenset[Key]:
         return frozenset(asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None}))
 
-    is_known = unchanged(desk.folder, ("known", desk.run_id), known)
+    also = (load_last_rating(desk.folder), load_n_plans(desk.folder, desk.run_id))
+    is_known = remembered(desk.folder, ("known", desk.run_id), known, also=also, of=())
     return replace(drawn, known=frozenset(drawn.items.keys() & is_known))
 
 
