@@ -96,6 +96,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pause", type=float, nargs=2, help="shortest and longest time in seconds between their actions"
     )
+    parser.add_argument(
+        "--trace", type=Path, help="file for what each run of the dashboard's script took and waited for"
+    )
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/benchmarks.md as it is")
     return parser.parse_args()
 

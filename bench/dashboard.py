@@ -117,13 +117,17 @@ def dashboard_of_a_million_pairs(
     reviewers: int = 8,
     rounds: int = ROUNDS,
     pause: Sequence[float] = PAUSE_S,
+    trace: Path | None = None,
 ) -> str:
-    """First paint of every screen and its actions, at the server, while several people review and a run writes."""
+    """First paint of every screen and its actions, at the server, while several people review and a run writes.
+
+    With `trace`, what each run of the script took and waited for goes to that file (see `dashboard_trace`).
+    """
     low, high = pause
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         _prepare(here / "study", made=study, n_pairs=pairs)
-        with _serve(here / "study") as (server, process):
+        with _serve(here / "study", trace) as (server, process):
             cold: Times = {}
             asyncio.run(_sit("first", server, cold, rounds=1, pause=(0.0, 0.0)))
             at_rest = _memory_mib(process.pid)
@@ -131,10 +135,8 @@ def dashboard_of_a_million_pairs(
                 times, peak, said = asyncio.run(_measure(server, process.pid, reviewers, rounds, (low, high)))
                 # Of few pairs, all are soon rated.
                 said += ["The run had written all before the reviewers ended."] if run.poll() == 0 else []
-    head = (
-        f"{pairs:,} pairs, {reviewers} reviewers with {low:g} to {high:g} s between actions (together up to "
-        f"{2 * reviewers / (low + high):.1f} a second), a run that writes"
-    )
+    pace = f" (together at most {2 * reviewers / (low + high):.1f} a second)" if high else ""
+    head = f"{pairs:,} pairs, {reviewers} reviewers with {low:g} to {high:g} s between actions{pace}, a run that writes"
     return "\n\n".join([_table(times, cold), _sentence(head, times, at_rest, peak), *said])
 
 
@@ -164,12 +166,15 @@ where (concept, sample_id) in (select (concept, sample_id) from pairs where run_
 
 
 @contextmanager
-def _serve(study: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The dashboard as its command starts it."""
+def _serve(study: Path, trace: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The dashboard as its command starts it, or with what it does traced."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         server = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [sys.executable, "-m", "engine.cli", "serve", str(study), "--port", server.rpartition(":")[2]]
+    port = server.rpartition(":")[2]
+    command = [sys.executable, "-m", "engine.cli", "serve", str(study), "--port", port]
+    if trace is not None:
+        command = [sys.executable, "-m", "bench.dashboard_trace", str(trace), str(study), port]
     with study.with_name("server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
         try:

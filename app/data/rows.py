@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from app.data.memory import unhurried
 from db import connect, query
 
 T = TypeVar("T")
@@ -18,6 +19,10 @@ def fetch(cursor: duckdb.DuckDBPyConnection, name: str, kind: type[T], **paramet
 
 
 def read(folder: Path, name: str, kind: type[T], **parameters: Any) -> tuple[T, ...]:
-    """As `fetch`, on a cursor of its own."""
-    with connect(folder) as cursor:
-        return fetch(cursor, name, kind, **parameters)
+    """As `fetch`, on a cursor of its own, and again after a while where memory runs short."""
+
+    def rows() -> tuple[T, ...]:
+        with connect(folder) as cursor:
+            return fetch(cursor, name, kind, **parameters)
+
+    return unhurried(rows)
