@@ -2,7 +2,7 @@
 
 Two intervals stand side by side. Fisher's z is the one that is shown: its variance is 1 / (n − 3) for Pearson's r and
 (1 + ρ²/2) / (n − 3) for Spearman's ρ (Bonett and Wright 2000), with each variable that is held constant taking one from n.
-Percentiles of resampled concepts assume no shape of the points and check it; below about 20 concepts they are too narrow.
+Percentiles of resampled concepts assume no shape of the points and check it (docs/intervals.md has both in simulation).
 
 A partial correlation is that of what a straight line on the other variables leaves of both sides; for Spearman, of ranks.
 """
