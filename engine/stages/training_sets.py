@@ -1,14 +1,18 @@
 """Gather pairs with their activations: labels meet activations by sample, never by position.
 
 A pair whose activation is missing or not finite is left out and counted. A sample that serves many concepts is read once.
+Rows of the study are taken a few thousand at a time, and a word that comes again is held once: what a pool needs while it is
+read is hardly more than what it needs then.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
 
 from db import connect, query
@@ -18,6 +22,10 @@ from engine.lenses.measures import PairFacts
 from engine.lenses.pairs import PairSet
 from engine.stages.not_finite import finite_rows
 from engine.subject.shards import FloatArray, read_vectors
+
+_ROWS_AT_ONCE = 2048
+_Pair = tuple[str, str, str | None]
+"""Sample, arm and kind of negative."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,21 +95,29 @@ def load_concepts(
     values = {"run_id": run_id, "concepts": list(concepts), "phase": config.phase, "mode": config.mode}
     with connect(study) as cursor:
         width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
-        pairs = cursor.execute(query("stages.pairs_of_concepts"), values | {"layer": layers[0]}).fetchall()
+        words: dict[str, str] = {}
         stored = [
-            cursor.execute(query("stages.samples_of_concepts"), values | {"layer": layer}).fetchall()
+            list(_rows(cursor.execute(query("stages.samples_of_concepts"), values | {"layer": layer}), words))
             for layer in layers
         ]
+        of_concept: defaultdict[str, list[_Pair]] = defaultdict(list)
+        pairs = cursor.execute(query("stages.pairs_of_concepts"), values | {"layer": layers[0]})
+        for concept, sample_id, arm, kind in _rows(pairs, words):
+            of_concept[concept].append((sample_id, arm, kind))
     suffix = f"{config.phase}-last" if config.pool == "last" else config.phase
     wide = width[0] if width else None
     found = _join(
         [_read(study, rows, f"{layer}.{suffix}", width=wide) for layer, rows in zip(layers, stored, strict=True)]
     )
-    of_concept: defaultdict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
-    for concept, *pair in pairs:
-        of_concept[concept].append((pair[0], pair[1], pair[2]))
     with_prompts = config.group_by == "template+prompt_concept"
-    return {concept: _of_one(concept, of_concept[concept], found, with_prompts) for concept in concepts}
+    return {concept: _of_one(concept, of_concept.pop(concept, []), found, with_prompts) for concept in concepts}
+
+
+def _rows(found: duckdb.DuckDBPyConnection, words: dict[str, str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query, a text that is in `words` already as that very object."""
+    while rows := found.fetchmany(_ROWS_AT_ONCE):
+        for row in rows:
+            yield tuple(words.setdefault(value, value) if isinstance(value, str) else value for value in row)
 
 
 def _read(study: Path, stored: Sequence[tuple[str, ...]], tensor: str, *, width: int | None) -> _Read:
@@ -130,7 +146,7 @@ def _join(read: Sequence[_Read]) -> _Read:
 
 def _of_one(
     concept: str,
-    pairs: Sequence[tuple[str, str, str | None]],
+    pairs: Sequence[_Pair],
     read: _Read,
     with_prompts: bool,
 ) -> ConceptPairs:

@@ -142,18 +142,21 @@ def read_vectors(
     rows_of: dict[str, list[int]] = {}
     for position, (shard, _) in enumerate(wanted):
         rows_of.setdefault(shard, []).append(position)
-    found: dict[int, FloatArray] = {}
+    found, widths = np.zeros((len(wanted), 0), np.float32), set[int]()
     for shard, positions in rows_of.items():
         belong = None if sample_ids is None else {sample_ids[position] for position in positions}
         rows = _read_rows(study / shard, tensor, [wanted[position][1] for position in positions], belong)
-        found |= dict(zip(positions, rows, strict=True))
-    widths = {vector.shape for vector in found.values()}
+        if not widths:
+            found = np.empty((len(wanted), rows.shape[1]), np.float32)
+        widths.add(rows.shape[1])
+        if len(widths) == 1:
+            found[positions] = rows
     if len(widths) > 1:
         raise ActivationsError(f"The shards in {study} hold activations of {len(widths)} different widths.", hint=AGAIN)
-    if width and widths - {(width,)}:
-        said = f"hold activations of width {min(widths)[0]}, and the model of this run has {width}"
+    if width and widths - {width}:
+        said = f"hold activations of width {min(widths)}, and the model of this run has {width}"
         raise ActivationsError(f"The shards in {study} {said}.", hint=AGAIN)
-    return np.stack([found[position] for position in range(len(wanted))])
+    return found
 
 
 def _sample_ids(metadata: Mapping[str, str]) -> frozenset[str]:
@@ -165,7 +168,7 @@ def _sample_ids(metadata: Mapping[str, str]) -> frozenset[str]:
     return frozenset(one for one in found if isinstance(one, str)) if isinstance(found, list) else frozenset()
 
 
-def _read_rows(file: Path, tensor: str, rows: Sequence[int], belong: set[str] | None) -> list[FloatArray]:
+def _read_rows(file: Path, tensor: str, rows: Sequence[int], belong: set[str] | None) -> FloatArray:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -179,6 +182,9 @@ def _read_rows(file: Path, tensor: str, rows: Sequence[int], belong: set[str] | 
                 raise ActivationsError(f"{file} holds {said}.", hint=AGAIN)
             if max(rows) >= n:
                 raise ActivationsError(f"{file} holds {n} activations, and row {max(rows)} is asked for.", hint=AGAIN)
-            return [np.asarray(part[row : row + 1][0], dtype=np.float32) for row in rows]
+            values = np.empty((len(rows), *width), np.float32)
+            for own, row in zip(values, rows, strict=True):
+                own[:] = part[row : row + 1][0]
+            return values
     except (OSError, SafetensorError) as error:
         raise ActivationsError(f"The activations in {file} cannot be read ({error}).", hint=AGAIN) from error
