@@ -94,13 +94,16 @@ def lens_pack(
 
 def _filtered(study: Path, run_id: str | None, name: str, judge: str | None) -> "Filtered":
     """The filter that is asked for; ConfigError for one that we do not know."""
-    from engine.commands.mitigate import chosen_run, chosen_verdicts
+    from engine.commands.mitigate import BASELINE, chosen_run, chosen_verdicts
     from engine.exchange.lens_pack_filtered import Filtered
     from engine.lenses.filters import parse_filter
 
     how = parse_filter(name)
     run, _ = chosen_run(study, run_id)
-    return Filtered(how, chosen_verdicts(study, run, judge, "loop"))
+    verdicts = chosen_verdicts(study, run, judge, "loop")
+    if how.needs_verdicts and verdicts.is_baseline:
+        typer.echo(BASELINE, err=True)
+    return Filtered(how, verdicts)
 
 
 @app.command()

@@ -20,6 +20,7 @@ RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the latest
 FamilyOption = Annotated[
     str | None, typer.Option(help="Lens family; the first of the run's settings that is trained if not given.")
 ]
+BASELINE = "Verdicts are those of a baseline judge, which is no language model: read them as such."
 LayerOption = Annotated[int | None, typer.Option(help="Layer; the deepest that is trained if not given.", min=0)]
 
 
@@ -98,9 +99,8 @@ def filter_samples(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        baseline = "Verdicts are those of a baseline judge, which is no language model: read them as such."
         is_caution = verdicts.is_baseline and any(one.needs_verdicts for one in filters)
-        wide_console().print(mitigation_table(found, caution=baseline if is_caution else None))
+        wide_console().print(mitigation_table(found, caution=BASELINE if is_caution else None))
 
 
 def chosen_run(study: Path, run_id: str | None) -> "tuple[str, StudyConfig]":

@@ -34,6 +34,15 @@ class Filtered:
     how: Filter
     verdicts: Verdicts
 
+    @property
+    def said(self) -> str:
+        """What the F1 of its lenses is of, and whose verdicts it goes by."""
+        if not self.how.needs_verdicts:
+            return OF_ALL_PAIRS
+        judge = f"judge {self.verdicts.judge_id}" if self.verdicts.judge_id else "nobody"
+        baseline = ", a baseline and no language model" if self.verdicts.is_baseline else ""
+        return f"{OF_ALL_PAIRS}; verdicts are people's, else of {judge}{baseline}"
+
 
 def measure_filtered(
     study: Path,
@@ -64,7 +73,7 @@ def measure_filtered(
             f"None of {counted(len(lenses), 'lens', 'lenses')} can go into the pack by filter {asked.how.name}: "
             f"{left_out[0].concept}, for one: {left_out[0].reason}."
         )
-    return [_measured(lens, asked.how, found) for lens in lenses if reasons[lens.concept] is None], left_out
+    return [_measured(lens, asked, found) for lens in lenses if reasons[lens.concept] is None], left_out
 
 
 def _why_not(found: Mapping[str, Any] | None, min_f1: float | None) -> str | None:
@@ -76,16 +85,16 @@ def _why_not(found: Mapping[str, Any] | None, min_f1: float | None) -> str | Non
     return f"its F1 of {f1:.3f} is below {min_f1:g}" if min_f1 is not None and f1 < min_f1 else None
 
 
-def _measured(lens: PackedLens, how: Filter, found: Mapping[str, Any]) -> PackedLens:
+def _measured(lens: PackedLens, asked: Filtered, found: Mapping[str, Any]) -> PackedLens:
     measures = found[lens.concept]["measures"]
     before, after = measures["f1"]["before"], measures["f1"]["after"]
     return replace(
         without_measures(lens),
         f1=after,
         auc=measures["auc"]["after"],
-        variant=how.name,
+        variant=asked.how.name,
         variant_f1=(before, after),
-        f1_reason=OF_ALL_PAIRS,
+        f1_reason=asked.said,
         lens_id=None,
         pairs_hash=None,
     )
