@@ -8,6 +8,7 @@ from streamlit.components.v2 import manifest_scanner
 
 from db import create_study
 from tests.support.planted import copy_study
+from tests.support.ready_made import ready_made, ready_made_studies  # noqa: F401, fixtures of all tests here
 from tests.support.synthetic_study import build_study
 
 # Each screen under test would read the metadata of every installed package anew, which takes longer than to draw it.

@@ -38,9 +38,9 @@ def open_screen(study: Path | None, monkeypatch: pytest.MonkeyPatch, screen: str
     app = AppTest.from_file(MAIN, default_timeout=30)
     # AppTest has no cookies, which is where the name would be looked for otherwise.
     app.session_state[state.COOKIE] = ""
-    app.run()
     for name, value in query.items():
         app.query_params[name] = value
+    # A link leads to a screen at once; the overview is the main page, which no address names.
     if screen != "overview":
         app.switch_page(f"screens/{screen}.py")
     app.run()
@@ -63,12 +63,21 @@ def test_every_screen_draws_a_full_study(full_study: Path, monkeypatch: pytest.M
     assert unexplained(app) == []
 
 
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Studies that are only read, by the stage that each lacks."""
+    return {
+        lacking: build_study(tmp_path_factory.mktemp(lacking) / "study", n_concepts=4, n_pairs=6, **{lacking: False})
+        for lacking in ("generated", "judged", "lensed")
+    }
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("lacking", ["generated", "judged", "lensed"])
 def test_every_screen_draws_a_study_that_lacks_a_stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: str, lacking: str
+    unfinished: dict[str, Path], monkeypatch: pytest.MonkeyPatch, screen: str, lacking: str
 ) -> None:
-    study = build_study(tmp_path / "study", n_concepts=4, n_pairs=6, **{lacking: False})
+    study = unfinished[lacking]
     shown = html_of(open_screen(study, monkeypatch, screen))
     if lacking == "generated" and screen in ("overview", "samples"):
         assert "No samples yet" in shown

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hostile_study import build_hostile_study
+from tests.support.ready_made import ready_made, ready_made_studies  # noqa: F401, fixtures of all tests here
 
 
 @pytest.fixture(scope="session")
