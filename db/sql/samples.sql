@@ -307,7 +307,7 @@ where (failing & ~8192) = 0
 group by concept;
 
 -- name: counts
--- In memory: what `findings.counts` counts of one concept.
+-- In memory: what `findings.counts` counts of some concepts.
 select
     concept, arm, nullif(form, 'none') as form,
     count(*) as n_samples,
@@ -321,7 +321,7 @@ select
 from filtered(
     false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, $text
 )
-where concept = $concept
+where concept in $concepts
 group by all
 order by all;
 

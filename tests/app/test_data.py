@@ -180,7 +180,7 @@ def test_counts_that_are_kept_follow_every_rating_and_new_work(
 
     # Counts of one concept are taken from the pairs in memory where a list has put them there.
     monkeypatch.setattr(browsing, "_ALL_BELOW", 0 if in_memory else browsing._ALL_BELOW)
-    told = [browsing.ask_if_held(study, RUN, JUDGE, "samples.counts", concept="", form_rule="loop")]
+    told = [browsing.ask_if_held(study, RUN, JUDGE, "samples.counts", concepts=[""], form_rule="loop")]
 
     def kept_and_fresh() -> tuple[object, object]:
         kept = data.load_counts(study, RUN, JUDGE, form_rule="loop")
@@ -207,7 +207,7 @@ def test_counts_that_are_kept_follow_every_rating_and_new_work(
         kept, fresh = kept_and_fresh()
         assert kept == fresh
     assert kept == before
-    told.append(browsing.ask_if_held(study, RUN, JUDGE, "samples.counts", concept="", form_rule="loop"))
+    told.append(browsing.ask_if_held(study, RUN, JUDGE, "samples.counts", concepts=[""], form_rule="loop"))
     assert [one is None for one in told] == [True, not in_memory]
     with connect(study) as cursor:
         cursor.execute("delete from judgments where concept = ?", [rows[0].concept])
