@@ -19,6 +19,7 @@ from db import failures
 from db.errors import ExpectedError, StudyFull, StudyUnreadable
 from db.lending import Lender, open_database
 from db.patience import patience
+from db.stopping import stoppable
 
 DATABASE = "study.duckdb"
 
@@ -50,11 +51,11 @@ def connect(folder: Path, *, wait_s: float | None = None) -> Iterator[duckdb.Duc
     seconds, else for as long as this process is patient.
     """
     lender = _lender(folder)
-    with _stoppable():
+    with stoppable():
         cursor = lender.borrow(patience(wait_s))
     broken = False
     try:
-        with _stoppable():
+        with stoppable(cursor):
             yield cursor
     except duckdb.Error as error:
         broken = failures.breaks_connection(error)
@@ -63,17 +64,6 @@ def connect(folder: Path, *, wait_s: float | None = None) -> Iterator[duckdb.Duc
         raise
     finally:
         lender.give_back(cursor, broken=broken)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Raise KeyboardInterrupt for Ctrl-C during a statement, of which DuckDB makes an error of another kind."""
-    try:
-        yield
-    except RuntimeError as error:
-        if failures.is_interrupt(error):
-            raise KeyboardInterrupt from error
-        raise
 
 
 @contextmanager

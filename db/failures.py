@@ -23,9 +23,10 @@ def is_lock(error: duckdb.Error) -> bool:
     return isinstance(error, duckdb.IOException) and "Could not set lock on file" in str(error)
 
 
-def is_interrupt(error: RuntimeError) -> bool:
+def is_interrupt(error: RuntimeError | duckdb.Error) -> bool:
     """Whether a statement ended because the process was asked to stop."""
-    return type(error) is RuntimeError and str(error) == "Query interrupted"
+    asked = type(error) is RuntimeError and str(error) == "Query interrupted"
+    return asked or isinstance(error, duckdb.InterruptException)
 
 
 def breaks_connection(error: BaseException) -> bool:

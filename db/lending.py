@@ -29,6 +29,7 @@ from db import failures
 from db.errors import StudyMissing, StudyUnreadable
 from db.migrate import migrate
 from db.patience import Patience
+from db.stopping import stoppable
 from db.waiting import Turn, WaitingLine
 
 IDLE_S = 0.15
@@ -285,7 +286,8 @@ def open_database(file: Path) -> duckdb.DuckDBPyConnection:
     """
     connection = duckdb.connect(file, config=_SETTINGS | _limits)
     try:
-        migrate(connection, file=file)
+        with stoppable(connection):
+            migrate(connection, file=file)
     except BaseException:
         connection.close()
         raise

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from db.patience import patient
+from db.stopping import heed_ctrl_c
 from engine.commands.activations import activations
 from engine.commands.audit import app as audit_app
 from engine.commands.benchmark import benchmark
@@ -73,7 +74,7 @@ PortOption = Annotated[int, typer.Option(help="Port of the dashboard on 127.0.0.
 def main() -> None:
     """Run a command; tell expected errors in one sentence on stderr."""
     try:
-        with patient(_tell):
+        with patient(_tell), heed_ctrl_c():
             app()
     except ExpectedError as error:
         console = Console(stderr=True)
