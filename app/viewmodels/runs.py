@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from app.data.study import Run, Stage
@@ -101,6 +102,16 @@ def unfinished(run: Run, stages: Sequence[Stage]) -> str | None:
         return f"{integer(run.n_samples)} of {count(run.n_prompts, 'text')} written"
     left = next((stage for stage in stages if stage.n_done < stage.n_total), None)
     return f"{stage_words(left.stage).lower()}, {integer(left.n_done)} of {integer(left.n_total)}" if left else None
+
+
+def run_names(runs: Sequence[Run]) -> dict[str, str]:
+    """Each run by what tells it from the others, for there is little room: what all names have in common is left out."""
+    parts = {
+        run.run_id: [*run.name.split(" · "), Path(run.model).name, f"{run.created_at:%d %b %H:%M}"] for run in runs
+    }
+    shared = set.intersection(*map(set, parts.values()))
+    own = {run_id: [part for part in dict.fromkeys(told) if part not in shared] for run_id, told in parts.items()}
+    return {run.run_id: " · ".join(own[run.run_id]) or run.name for run in runs}
 
 
 def differing_settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:

@@ -11,7 +11,7 @@ from app import data, state
 from app.context import CEILING_MODELS, DEFAULTS, Context
 from app.viewmodels import overview
 from app.viewmodels.judges import judge_labels
-from app.viewmodels.runs import stage_words
+from app.viewmodels.runs import run_names, stage_words
 from app.widgets import markup, notices
 from db.errors import ExpectedError
 from engine.words import CEILING, CEILINGS, FORM, LENS, TARGET, count, integer
@@ -128,7 +128,7 @@ def _strip(stage: data.Stage, word: str) -> None:
 
 
 def _run_picker(context: Context) -> None:
-    names = _run_names(context.runs)
+    names = run_names(context.runs)
     if len(names) == 1:
         run = context.run
         st.html(
@@ -146,16 +146,6 @@ def _run_picker(context: Context) -> None:
         options=list(names),
         format_func=names.__getitem__,
     )
-
-
-def _run_names(runs: Sequence[data.Run]) -> dict[str, str]:
-    """Each run by what tells it from the others, for there is little room: what all names have in common is left out."""
-    parts = {
-        run.run_id: [*run.name.split(" · "), Path(run.model).name, f"{run.created_at:%d %b %H:%M}"] for run in runs
-    }
-    shared = set.intersection(*map(set, parts.values()))
-    own = {run_id: [part for part in dict.fromkeys(told) if part not in shared] for run_id, told in parts.items()}
-    return {run.run_id: " · ".join(own[run.run_id]) or run.name for run in runs}
 
 
 def _judge_picker(context: Context) -> None:

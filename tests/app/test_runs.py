@@ -13,7 +13,7 @@ import pytest
 
 from app.data import command, work
 from app.data.study import Run, Stage
-from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of, unfinished
+from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of, run_names, unfinished
 from db import create_study
 from db.errors import StudyLocked
 from tests.app.test_screens import html_of, open_screen
@@ -137,6 +137,15 @@ def test_what_is_left_of_a_run_is_told_until_nothing_is() -> None:
     assert unfinished(replace(written, n_samples=3), stages) == "3 of 9 texts written"
     assert unfinished(written, stages) == "rating relevance, 41 of 240"
     assert unfinished(written, stages[:1]) is None
+
+
+def test_runs_are_chosen_by_what_tells_them_apart() -> None:
+    one = Run("r", "tiny · starter · seed 0", NOW, "/models/tiny", "{}", 1, 9, 9, False)
+    other = replace(one, run_id="s", name="tiny · starter · seed 7")
+    assert run_names([one, other]) == {"r": "seed 0", "s": "seed 7"}
+    assert run_names([one, replace(one, run_id="s")]) == {"r": one.name, "s": one.name}
+    moved = replace(other, model="/models/large", created_at=NOW.replace(hour=9))
+    assert run_names([one, moved])["s"] == "seed 7 · large · 01 Jan 09:00"
 
 
 def test_settings_that_differ_are_told_and_addresses_are_not() -> None:
