@@ -17,7 +17,8 @@ from engine.config import StudyConfig
 from engine.errors import ConfigError
 from engine.pipeline import run
 from engine.stages import capture as capture_stage
-from engine.stages.training_sets import load_training_set
+from engine.stages import training_sets
+from engine.stages.training_sets import as_training_set, load_concepts, load_training_set
 from engine.subject.capture import Captured
 from engine.subject.load import Subject
 from engine.subject.shards import read_vectors
@@ -127,6 +128,23 @@ def test_training_set_holds_each_samples_own_vector(captured: Path, config: Stud
         for sample_id, vector, y in zip(data.sample_ids, data.X, data.y, strict=True):
             assert np.array_equal(vector, by_sample[sample_id])
             assert y == (arms[concept, sample_id] == "positive")
+
+
+def test_pairs_read_few_at_a_time_are_those_read_at_once(
+    captured: Path, config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(captured) as cursor:
+        named = cursor.execute("select run_id, concept from run_concepts order by concept").fetchall()
+
+    def read() -> list[tuple[object, ...]]:
+        found = load_concepts(captured, named[0][0], config, concepts=[row[1] for row in named], layers=[1])
+        sets = [as_training_set(one) for one in found.values()]
+        return [(one.sample_ids, one.templates, one.texts, one.X.tobytes(), one.y.tolist()) for one in sets]
+
+    at_once = read()
+    monkeypatch.setattr(training_sets, "_ROWS_AT_ONCE", 3)
+    assert read() == at_once
+    assert {len(one[1]) for one in at_once} == {16}  # type: ignore[arg-type]
 
 
 def test_training_before_capture_is_told(captured: Path, config: StudyConfig, tmp_path: Path) -> None:
