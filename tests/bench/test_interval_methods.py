@@ -13,16 +13,16 @@ def test_shown_intervals_of_large_studies_hold_the_truth_about_as_often_as_they_
     shown = {name: way for name, way in table.ways.items() if "shown" in name}
     for world in table.worlds:
         some = Table(table.place, table.of, (world,), shown, table.sizes)
-        for held in measure(some, world, max(table.sizes), n_studies=250, seed=1).values():
-            # Of 250 studies .90 and .995 lie more than three standard errors from .95.
-            assert 0.90 <= held.coverage <= 0.995
+        for held in measure(some, world, max(table.sizes), n_studies=120, seed=1).values():
+            # Of 120 studies .88 lies more than three standard errors from .95.
+            assert 0.88 <= held.coverage <= 1
             assert held.width > 0
 
 
 def test_the_f1_of_a_world_is_that_of_very_many_of_its_samples() -> None:
     (table,) = (table for table in TABLES if table.place == "lens-f1")
     for world in table.worlds:
-        truth, fires, _ = world.draw(np.random.default_rng(3), 50_000)
+        truth, fires, _ = world.draw(np.random.default_rng(3), 20_000)
         assert f1_score(truth, fires) == pytest.approx(world.truth[""], abs=0.005)
 
 
