@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hostile_study import build_hostile_study
+from tests.support.lensed_study import build_lensed_study
 from tests.support.ready_made import ready_made, ready_made_studies  # noqa: F401, fixtures of all tests here
 
 
@@ -12,3 +13,9 @@ from tests.support.ready_made import ready_made, ready_made_studies  # noqa: F40
 def hostile_study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
     """A real study of concepts with hostile names; not to be changed."""
     return build_hostile_study(tmp_path_factory.mktemp("hostile"), llama_folder)
+
+
+@pytest.fixture(scope="session")
+def lensed_study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
+    """A small real study with trained lenses; not to be changed."""
+    return build_lensed_study(tmp_path_factory.mktemp("lensed"), llama_folder)

@@ -24,15 +24,15 @@ from engine.stages.progress import now
 from engine.stages.refined_files import refined_folder, write_list
 from engine.stages.training_sets import load_training_set
 from tests.support.command import Command, Outcome
-from tests.support.lensed_study import CONCEPTS, LAYERS, build_lensed_study, study_config
+from tests.support.lensed_study import CONCEPTS, LAYERS, study_config
 from tests.support.tiny_models import build_tiny_model
 
 TEXTS = ("Gin is a clear spirit.", "Tell me about ships that sail the sea, and of houses.", "A sword")
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
-    return build_lensed_study(tmp_path_factory.mktemp("lensed"), llama_folder)
+def study(lensed_study: Path) -> Path:
+    return lensed_study
 
 
 @pytest.fixture

@@ -15,13 +15,12 @@ from engine.lenses.files import load_lens
 from engine.stages.progress import now
 from engine.stages.refine import NO_LENS
 from tests.support.command import Command
-from tests.support.lensed_study import build_lensed_study
 from tests.support.planted import copy_study
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
-    return build_lensed_study(tmp_path_factory.mktemp("lensed"), llama_folder)
+def study(tmp_path_factory: pytest.TempPathFactory, lensed_study: Path) -> Path:
+    return copy_study(lensed_study, tmp_path_factory.mktemp("mitigated") / "study")
 
 
 @pytest.fixture(scope="module")

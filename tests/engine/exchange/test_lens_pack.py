@@ -39,7 +39,7 @@ from engine.stages.progress import progress_bars
 from engine.stages.stage import run_stage
 from engine.stages.train import training
 from engine.stages.training_sets import load_training_set
-from tests.support.lensed_study import CONCEPTS, FAMILIES, LAYERS, PACK_LAYER, build_lensed_study, study_config
+from tests.support.lensed_study import CONCEPTS, FAMILIES, LAYERS, PACK_LAYER, study_config
 
 LAYOUTS = ("native", "hatcat")
 PACKED_LAYERS = {"native": LAYERS, "hatcat": (2,)}
@@ -47,8 +47,8 @@ Edit = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
-    return build_lensed_study(tmp_path_factory.mktemp("lensed"), llama_folder)
+def study(lensed_study: Path) -> Path:
+    return lensed_study
 
 
 @pytest.fixture(scope="module")
