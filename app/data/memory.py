@@ -10,10 +10,11 @@ has the database, quick answers of a moment ago stand, for waiting for it takes 
 own reviewers wrote is never left out.
 """
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -25,7 +26,7 @@ from db.patience import giving_way
 
 T = TypeVar("T")
 TABLES: Final = ("runs", "runs", "run_concepts", "pairs", "prompts", "samples", "forms", "judgments", "lenses")
-"""The tables that the numbers of `changes.work` are of."""
+"""The tables that the numbers of `work_done` are of."""
 _AT_MOST: Final = 64
 _SLOW_S: Final = 0.1
 """Time of the processor, for a busy machine must not decide what is shown."""
@@ -94,8 +95,12 @@ class Change:
 
 
 def work_done(folder: Path) -> tuple[Any, ...]:
-    """What the stages have written, as numbers to compare; with the identity of the file, for a study may be replaced."""
-    return _work(folder).value  # type: ignore[no-any-return]
+    """What the stages have written, as numbers to compare; with the identity of the file, for a study may be replaced.
+
+    But for learning curves, on which little rests: whoever shows them asks how many there are.
+    """
+    *numbers, _, file = _work(folder).value
+    return (*numbers, file)
 
 
 def _work(folder: Path) -> "_AsFiles":
@@ -200,6 +205,12 @@ def beside_screens() -> Iterator[None]:
         yield
 
 
+def give_up_freed() -> None:
+    """Hand the system what a large query has freed, of which the C library of Linux else keeps hundreds of megabytes."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def unhurried(compute: Callable[[], T]) -> T:
     """What is computed, tried again after a while where all that is asked at once exceeds the database's memory."""
     for pause_s in _SHORT_S:
@@ -249,6 +260,8 @@ def _make(folder: Path, key: Hashable, basis: _Basis, compute: Callable[[], T]) 
         oldest = next(iter(_kept))
         _kept.pop(oldest, None)
         _making.pop(oldest, None)
+    if kept.cpu_s > _SLOW_S:
+        give_up_freed()
     return value
 
 

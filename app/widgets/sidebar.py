@@ -32,6 +32,7 @@ PAGES: Final = (
     ("screens/present.py", "Present", ":material/slideshow:"),
     ("screens/team.py", "Team", ":material/group:"),
 )
+_LAST: Final = "train"
 _LIVE_S: Final = 60.0
 _REFRESH_S: Final = 3.0
 NEW_SAMPLES: Final = ("open", "page")
@@ -105,9 +106,16 @@ def _live_strip(folder: Path, run_id: str) -> None:
         st.html('<p class="lg-note">The study is busy. How far its stages are shows in a moment.</p>')
         return
     if stage is None:
-        st.html('<p class="lg-note">All stages are done. Reload to see everything.</p>')
+        st.html(f'<p class="lg-note">{stages_done(data.load_stages(folder, run_id))}</p>')
     else:
         _strip(stage, "at work")
+
+
+def stages_done(stages: Sequence[data.Stage]) -> str:
+    """What is said where every stage that has begun is done: between two stages of a run, more is to come."""
+    if any(stage.stage == _LAST for stage in stages):
+        return "All stages are done. Reload to see everything."
+    return "What has begun is done. The next stage shows here once it begins."
 
 
 def _unfinished(folder: Path, run_id: str) -> data.Stage | None:

@@ -8,7 +8,8 @@ positional join (select count(*) from prompts)
 positional join (select count(*) from samples)
 positional join (select count(*) from forms)
 positional join (select count(*) from judgments)
-positional join (select count(*) from lenses);
+positional join (select count(*) from lenses)
+positional join (select count(*) from learning_curves);
 
 -- name: last_rating
 -- The latest rating's number, 0 before the first.

@@ -27,8 +27,11 @@ def test_a_curve_that_is_new_is_shown_and_decides_the_target_where_it_is_chosen(
     concept = next(iter(before.concepts))
     assert before.concepts[concept].ceilings[EMPIRICAL].estimate.value is None
     assert "lensgap curve" in before.concepts[concept].target.reason
+    change = data.load_change(study)
     with transaction(study) as cursor:
         insert(cursor, [measured(concept)])
+    # Open screens are drawn anew for a curve, though nothing else was written.
+    assert data.load_change(study).work != change.work
     after = find(data.load_counts(study, RUN, JUDGE, form_rule="loop"), settings=settings)
     ceiling = after.concepts[concept].ceilings[EMPIRICAL]
     assert ceiling.estimate.value is not None

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,9 +15,11 @@ import pytest
 from app.data import command, work
 from app.data.study import Run, Stage
 from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, progress_of, run_names, unfinished
+from app.widgets import sidebar
 from db import create_study
 from db.errors import StudyLocked
 from tests.app.test_screens import html_of, open_screen
+from tests.support.dashboard import ROOT
 from tests.support.synthetic_study import RUN
 
 WAITS = (
@@ -238,3 +241,14 @@ def test_a_paid_judge_needs_a_budget_and_the_start_button_goes_with_its_plan(
     (start,) = [button for button in app.button if (button.key or "").startswith("run-start")]
     start.click().run()
     assert {"--yes", "--judge=anthropic", "--budget=1.50"} <= set(begun[0])
+
+
+def test_between_two_stages_nothing_says_that_all_are_done() -> None:
+    judged = Stage("judge", 5, 5, 1.0, None, NOW)
+    assert "All stages" not in sidebar.stages_done([judged])
+    assert "All stages" in sidebar.stages_done([judged, Stage("train", 5, 5, 1.0, None, NOW)])
+
+
+def test_the_dashboard_draws_no_bare_string() -> None:
+    config = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())
+    assert config["runner"]["magicEnabled"] is False
