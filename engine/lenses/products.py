@@ -63,7 +63,7 @@ def products_with(left: Tensor, right: Tensor) -> Tensor:
     import torch
 
     single = left.device.type == "cpu" and left.dtype == right.dtype == torch.float32
-    if not single or not has_onednn():
+    if not single or left.shape[1] < _FEWEST_ROWS or not has_onednn():
         return left @ right.transpose(1, 2)
     found: Tensor = _derivable().apply(left, right)
     return found

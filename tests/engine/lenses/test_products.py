@@ -48,9 +48,10 @@ def test_products_in_double_precision_lose_no_digit():
     np.testing.assert_array_equal(self_products(rows), rows @ rows.T)
 
 
+@pytest.mark.parametrize("n", [7, 100], ids=["few rows", "many"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_products_with_weights_and_their_gradients_are_those_of_plain_products(dtype):
-    rows, given = torch.randn(3, 7, 40, dtype=dtype, requires_grad=True), torch.randn(3, 7, 5, dtype=dtype)
+def test_products_with_weights_and_their_gradients_are_those_of_plain_products(dtype, n):
+    rows, given = torch.randn(3, n, 40, dtype=dtype, requires_grad=True), torch.randn(3, n, 5, dtype=dtype)
     weight = torch.randn(3, 5, 40, dtype=dtype, requires_grad=True)
     found = products_with(rows, weight)
     found.backward(given)
