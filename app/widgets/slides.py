@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from app.widgets.markup import letter, text
+from app.widgets.markup import heads, letter, text
 
 Json = Mapping[str, Any]
 
@@ -46,7 +46,9 @@ def _tiles(content: list[Json]) -> str:
 
 
 def _table(content: Json) -> str:
-    head = "".join(f"<th>{text(column)}</th>" for column in content["columns"])
+    # Pages that were frozen before explanations were kept have none.
+    means = content.get("means") or [""] * len(content["columns"])
+    head = heads((text(column), meaning) for column, meaning in zip(content["columns"], means, strict=True))
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in content["rows"])
     rest = f'<p class="lg-muted">{text(content["rest"])}</p>' if content["rest"] else ""
     return f'<table class="lg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{rest}'

@@ -107,9 +107,9 @@ def _table(section: Section, choose: Any = None, *, columns: int | None = None) 
     ]
     left = len(chosen) - len(rows)
     rest = f"{count(left, 'more row')} in the report." if left else ""
-    return (
-        Block("table", {"columns": [column.name for column in table.columns[:columns]], "rows": rows, "rest": rest}),
-    )
+    shown = table.columns[:columns]
+    names, means = [column.name for column in shown], [column.means for column in shown]
+    return (Block("table", {"columns": names, "means": means, "rows": rows, "rest": rest}),)
 
 
 def _positives(rows: Any) -> list[Any]:

@@ -125,7 +125,7 @@ def test_no_text_of_a_block_is_markup(kind: str) -> None:
         "text": HOSTILE,
         "list": [HOSTILE],
         "tiles": [{"name": HOSTILE, **cell}],
-        "table": {"columns": [HOSTILE], "rows": [[cell]], "rest": HOSTILE},
+        "table": {"columns": [HOSTILE], "means": [HOSTILE], "rows": [[cell]], "rest": HOSTILE},
         "examples": [
             dict.fromkeys(("concept", "arm", "form", "prompt", "text", "rating"), HOSTILE) | {"quadrant": None}
         ],
@@ -133,3 +133,10 @@ def test_no_text_of_a_block_is_markup(kind: str) -> None:
     shown = block_html({"kind": kind, "content": content})
     assert "&lt;img" in shown
     assert "<img" not in shown
+
+
+def test_columns_of_a_frozen_table_say_on_hover_what_they_mean_where_they_were_frozen_with_it() -> None:
+    content = {"columns": ["gap"], "means": ["Positives less negatives"], "rows": [], "rest": ""}
+    assert '<th title="Positives less negatives">gap</th>' in block_html({"kind": "table", "content": content})
+    older = {name: value for name, value in content.items() if name != "means"}
+    assert ">gap</th>" in block_html({"kind": "table", "content": older})

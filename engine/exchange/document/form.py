@@ -27,8 +27,8 @@ def form_section(report: Json) -> Section:
     columns = (
         Column("group", align="words"),
         Column("arm", align="words"),
-        Column("texts"),
-        *(Column(form) for form in _FORMS),
+        Column("texts", "How many texts the form was measured of"),
+        *(Column(form, f"Share of the texts whose form is {form}") for form in _FORMS),
     )
     groups = [("overall", None), *((f"quadrant {letter}", letter) for letter in report["quadrants"])]
     rows = []
