@@ -66,6 +66,8 @@ class App:
         if exchange.path == "/-/settings":
             self.memory = Memory(settings_from(json.loads(exchange.body)))
         memory = self.memory
+        if exchange.path == "/-/let-go":
+            memory.let_go.set()
         seen: object = {
             "/-/log": lambda: list(memory.log),
             "/-/progress": lambda: [memory.paid.total(), memory.n_in_flight],
@@ -163,6 +165,8 @@ async def _message(exchange: Exchange, params: Mapping[str, Any]) -> None:
     if wait := memory.wait_for_room():
         memory.counts["over rate"] += 1
         raise too_many(settings, math.ceil(wait))
+    if settings.held_after is not None and memory.tries.total() > settings.held_after:
+        await memory.let_go.wait()
     low, high = settings.latency_s
     await asyncio.sleep(low + (high - low) * share_of(settings.seed, "latency", key, nth_try))
     said = message(params, settings, nth=memory.paid[key], cached=memory.cached)

@@ -1,5 +1,6 @@
 """What the loopback server remembers under one set of settings, and the rate that it allows."""
 
+import asyncio
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class Memory:
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=N_LOGGED))
     cached: set[str] = field(default_factory=set)
     batches: Batches = field(init=False)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
     n_in_flight: int = 0
     room: float = 0.0
     refilled: float = field(default_factory=time.monotonic)

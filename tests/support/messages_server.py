@@ -32,6 +32,8 @@ class Settings:
     """The only key that it takes; None: any."""
 
     latency_s: tuple[float, float] = (0.0, 0.0)
+    held_after: int | None = None
+    """Requests for a message after which all others are answered only once they are let go; None: at once."""
     rate: float | None = None
     """Requests a second that it allows; what exceeds them is 429."""
     burst: float | None = None
@@ -131,6 +133,10 @@ class MessagesServer:
 
     def become(self, settings: Settings) -> None:
         _call(f"{self.url}/-/settings", json.dumps(asdict(settings)).encode())
+
+    def let_go(self) -> None:
+        """Have all requests answered that are held, and hold no more."""
+        _call(f"{self.url}/-/let-go")
 
     def progress(self) -> tuple[int, int]:
         """Answers that were fully sent, and requests in flight; cheap to ask."""
