@@ -18,8 +18,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from db.rows import Mode, Phase
 from engine.errors import LensPackError
-from engine.exchange.lens_pack_state import decode_state, width_of
+from engine.lenses.files import read_plain
 from engine.lenses.interface import State
+from engine.lenses.state_bytes import decode_state, width_of
 
 FORMAT = "lensgap-lenses/1"
 MANIFEST = "manifest.json"
@@ -195,7 +196,7 @@ def load_lens_pack(folder: Path, *, model_layer: int | None = None) -> LensPack:
 
 def read_lens_file(file: Path, *, sha256: str | None = None) -> State:
     """The weights in a lens file, which must have the hash if one is given; LensPackError says what is wrong with it."""
-    content = _read_bytes(file)
+    content = read_plain(file)
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise LensPackError(
             f"{file} is not as it was written: its content does not have the hash that {MANIFEST} names.",
@@ -204,20 +205,8 @@ def read_lens_file(file: Path, *, sha256: str | None = None) -> State:
     return decode_state(content, suffix=file.suffix, where=str(file))
 
 
-def _read_bytes(file: Path) -> bytes:
-    # A link to a device or a pipe has no end.
-    if file.exists() and not file.is_file():
-        raise LensPackError(f"{file} is no plain file.")
-    try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise LensPackError(f"{file} is missing.") from error
-    except (OSError, ValueError) as error:
-        raise LensPackError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-
-
 def _read_manifest(file: Path) -> Manifest:
-    content = _read_bytes(file)
+    content = read_plain(file)
     found = _read_object(content, file)
     if found.get("format") != FORMAT:
         said = str(found.get("format"))[:80]

@@ -34,10 +34,10 @@ from engine.exchange.lens_pack_choice import Candidate, Choice, StudyLens, choos
 from engine.exchange.lens_pack_filtered import Filtered, fit_filtered_lenses, measure_filtered, settings_of
 from engine.exchange.lens_pack_names import file_names
 from engine.exchange.lens_pack_refined import put_refined
-from engine.exchange.lens_pack_state import encode_state, shift_logit, width_of
 from engine.exchange.new_folder import new_folder
 from engine.lenses.interface import State
 from engine.lenses.refine_standing import Variant
+from engine.lenses.state_bytes import encode_state, shift_logit, width_of
 from engine.stages.lens_rows import lens_file
 from engine.stages.progress import now
 from engine.stats.layers import layers_name

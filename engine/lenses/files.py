@@ -1,62 +1,37 @@
-"""Lens files: one PyTorch state dict a lens, under the names that production lens packs use.
+"""Lens files: one state a lens, under the names that production lens packs use, as safetensors or as a PyTorch state dict.
 
-`.pt` holds tensors only and is read with `weights_only=True`, so opening a stranger's file runs none of its code;
-`.safetensors` is offered for the same names. Weights are stored as float32 over raw activations, logits out.
+Weights are stored as float32 over raw activations, logits out. `state_bytes` says what a file may hold, whoever wrote it.
 """
 
 from pathlib import Path
 
-import numpy as np
-
-from engine.lenses.interface import FloatArray, State, StateLens
-
-_LINEAR = frozenset({"linear.weight", "linear.bias"})
-_THREE_LAYERS = frozenset(f"net.{i}.{kind}" for i in (0, 3, 6) for kind in ("weight", "bias"))
-_WITH_NORM = frozenset(f"net.{i}.{kind}" for i in (0, 1, 4, 7) for kind in ("weight", "bias"))
+from engine.errors import LensPackError
+from engine.lenses.interface import State, StateLens
+from engine.lenses.state_bytes import decode_state, encode_state
 
 
 def save_lens(state: State, path: Path) -> None:
     """Write a state to a `.pt` or `.safetensors` file, whole or not at all."""
-    import torch
-
-    tensors = {name: torch.from_numpy(np.array(value, dtype=np.float32)) for name, value in state.items()}
-    _check(state, path)
+    content = encode_state(state, suffix=path.suffix)
     unfinished = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".safetensors":
-        from safetensors.torch import save_file
-
-        save_file(tensors, unfinished)
-    else:
-        torch.save(tensors, unfinished)
+    unfinished.write_bytes(content)
     unfinished.replace(path)
 
 
 def load_lens(path: Path) -> StateLens:
-    """Read a lens file; a file that holds anything but a linear or three-layer lens is an error naming its keys."""
-    import torch
-
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        tensors = load_file(path)
-    else:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(tensors, dict):
-        raise ValueError(f"{path} holds a {type(tensors).__name__}, not a state dict")
-    state: State = {name: _array(tensor) for name, tensor in tensors.items()}
-    _check(state, path)
-    return StateLens(state)
+    """Read a lens file; LensPackError says what is wrong with one that is missing, torn or no lens."""
+    return StateLens(decode_state(read_plain(path), suffix=path.suffix, where=str(path)))
 
 
-def _array(tensor: object) -> FloatArray:
-    import torch
-
-    if not isinstance(tensor, torch.Tensor):
-        raise ValueError(f"a lens file holds tensors only, not a {type(tensor).__name__}")
-    return np.asarray(tensor.detach().double().numpy())
-
-
-def _check(state: State, path: Path) -> None:
-    if frozenset(state) not in (_LINEAR, _THREE_LAYERS, _WITH_NORM):
-        raise ValueError(f"{path}: keys {sorted(state)} are neither a linear nor a three-layer lens")
+def read_plain(path: Path) -> bytes:
+    """The bytes of a file of a lens pack; LensPackError where it is missing, no plain file or cannot be read."""
+    # A link to a device or a pipe has no end.
+    if path.exists() and not path.is_file():
+        raise LensPackError(f"{path} is no plain file.")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise LensPackError(f"{path} is missing.") from error
+    except (OSError, ValueError) as error:
+        raise LensPackError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error

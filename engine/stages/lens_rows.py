@@ -6,7 +6,6 @@ from pathlib import Path
 
 from db.rows import LensMeasureRow, LensRow, LensScoreRow, Row
 from engine.config import StudyConfig
-from engine.errors import StudyFull
 from engine.lenses.evaluate import LensEvaluation
 from engine.lenses.files import save_lens
 from engine.lenses.interface import FittedLens, State
@@ -74,12 +73,7 @@ def lens_file(study: Path, run_id: str, layers: Sequence[int], lens_id: str) -> 
 
 def store_lens(state: State, file: Path) -> None:
     """Write a lens file; StudyFull or StudyUnreadable where the disk refuses it."""
-    from safetensors import SafetensorError
-
     try:
         save_lens(state, file)
     except OSError as error:
         raise unwritable(file, error) from error
-    except SafetensorError as error:
-        # safetensors gives no error number, only the system's words.
-        raise StudyFull(f"{file} could not be written: {error}.", hint="Free some space and run it again.") from error

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
-from engine.errors import ConfigError, StudyUnreadable
+from engine.errors import ConfigError, LensPackError, StudyUnreadable
 from engine.lenses.files import load_lens
 from engine.lenses.folds import TooLittleData
-from engine.lenses.interface import State, predict_logit
+from engine.lenses.interface import State
 from engine.lenses.refine import refine_all
 from engine.lenses.refine_standing import RefinedConcept, RefinedGroup, Variant
 from engine.lenses.sibling_sets import SiblingSet
+from engine.lenses.state_bytes import width_of
 from engine.stages.lens_rows import store_lens
 from engine.subject.shards import unwritable
 
@@ -68,17 +68,14 @@ def save_kept(
             yield _told(one, variant, name, lenses[one.concept])
 
 
-def read_own_lens(file: Path, *, width: int) -> State:
-    """Read a lens of the study; StudyUnreadable unless it is one that gives finite logits for activations of that width."""
-    from safetensors import SafetensorError
-
+def read_own_lens(file: Path, *, width: int | None = None) -> State:
+    """Read a lens of the study; StudyUnreadable where it is damaged, or reads activations of another width if one is given."""
     try:
         state = load_lens(file).state()
-        is_whole = bool(np.isfinite(predict_logit(state, np.zeros((1, width)))).all())
-    except (OSError, ValueError, SafetensorError) as error:
-        raise StudyUnreadable(f"{file} is no lens file: {error}.", hint=_AGAIN) from error
-    if not is_whole:
-        raise StudyUnreadable(f"{file} holds weights that are not finite.", hint=_AGAIN)
+    except LensPackError as error:
+        raise StudyUnreadable(str(error), hint=_AGAIN) from error
+    if width not in (None, width_of(state)):
+        raise StudyUnreadable(f"{file} reads activations of width {width_of(state)}, not {width}.", hint=_AGAIN)
     return state
 
 

@@ -31,10 +31,10 @@ from engine.exchange.lens_pack import LensPack, PackedLens, load_lens_pack
 from engine.exchange.lens_pack_choice import Choice, choose_threshold
 from engine.exchange.lens_pack_export import export_lens_pack
 from engine.exchange.lens_pack_names import file_names
-from engine.exchange.lens_pack_state import decode_state, encode_state, shift_logit, width_of
 from engine.exchange.report import build_report
 from engine.lenses.files import load_lens
 from engine.lenses.interface import State, predict_logit
+from engine.lenses.state_bytes import decode_state, encode_state, shift_logit, width_of
 from engine.stages.progress import progress_bars
 from engine.stages.stage import run_stage
 from engine.stages.train import training

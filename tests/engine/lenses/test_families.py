@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from engine.errors import LensPackError
 from engine.lenses.files import load_lens, save_lens
 from engine.lenses.interface import Part, predict_logit
 from engine.lenses.logistic import Logistic
@@ -82,7 +83,7 @@ def test_a_loaded_lens_predicts_as_the_saved_one(tmp_path, name, suffix):
 
 def test_a_file_of_other_tensors_is_refused_by_name_of_its_keys(tmp_path):
     torch.save({"weird": torch.zeros(1)}, tmp_path / "x.pt")
-    with pytest.raises(ValueError, match="weird"):
+    with pytest.raises(LensPackError, match="weird"):
         load_lens(tmp_path / "x.pt")
 
 
