@@ -1,23 +1,12 @@
 -- name: topics_to_ask
 -- The next samples after one of them, by id, that lack votes of the judge on their topic. Ids are hashes, so whatever a judge
 -- gets done before it is stopped is spread evenly over concepts and arms.
-with given as (
-    select
-        sample_id, list(vote) as votes,
-        -- That there is no topic is an answer, although it is no score.
-        list(vote) filter (
-            topic is not null or raw_reply = '' or unscored_reason = 'the judge found no topic in the text'
-        ) as closed
-    from topics
-    where judge_id = $judge_id and sample_id > $after
-    group by sample_id
-)
 select
     null as concept, s.sample_id, s.output, q.prompt_concept,
     votes_to_ask(g.votes, g.closed, $n_votes, $again) as votes
 from samples s
 join prompts q on q.sample_id = s.sample_id
-left join given g on g.sample_id = s.sample_id
+left join topics_given g on g.judge_id = $judge_id and g.sample_id = s.sample_id
 where q.run_id = $run_id and s.sample_id > $after and len(votes_to_ask(g.votes, g.closed, $n_votes, $again)) > 0
 order by s.sample_id
 limit $n_rows;
@@ -26,17 +15,11 @@ limit $n_rows;
 -- The next pairs after a sample, sample by sample, that lack votes of the judge on their relevance; $after names the last
 -- sample that was asked about wholly. All pairs of a sample come together, so a page may be longer than asked for. $chosen names the pairs to
 -- ask about, concept and sample with a unit separator between; null is all of them.
-with given as (
-    select concept, sample_id, list(vote) as votes, list(vote) filter (rating is not null or raw_reply = '') as closed
-    from judgments
-    where judge_id = $judge_id and sample_id > $after
-    group by concept, sample_id
-),
-wanted as (
+with wanted as (
     select p.concept, p.sample_id, votes_to_ask(g.votes, g.closed, $n_votes, $again) as votes
     from pairs p
     semi join samples s on s.sample_id = p.sample_id
-    left join given g on g.concept = p.concept and g.sample_id = p.sample_id
+    left join ratings_given g on g.judge_id = $judge_id and g.concept = p.concept and g.sample_id = p.sample_id
     where
         p.run_id = $run_id and p.sample_id > $after
         and ($chosen is null or list_contains($chosen::text[], p.concept || chr(31) || p.sample_id))
@@ -74,16 +57,6 @@ where p.run_id = $run_id and p.sample_id in (select unnest($sample_ids::text[]))
 
 -- name: topics_left
 -- How much there is to ask about topics: votes, votes on empty texts, and characters of the texts of all votes, cut at a limit.
-with given as (
-    select
-        sample_id, list(vote) as votes,
-        list(vote) filter (
-            topic is not null or raw_reply = '' or unscored_reason = 'the judge found no topic in the text'
-        ) as closed
-    from topics
-    where judge_id = $judge_id
-    group by sample_id
-)
 select
     coalesce(sum(len(votes_to_ask(g.votes, g.closed, $n_votes, $again))), 0)::bigint as n_votes,
     coalesce(sum(len(votes_to_ask(g.votes, g.closed, $n_votes, $again))) filter (trim(s.output, e' \t\n\r\f\x0b') = ''), 0)::bigint
@@ -93,16 +66,10 @@ select
     ), 0)::bigint as n_chars
 from samples s
 join prompts q on q.sample_id = s.sample_id
-left join given g on g.sample_id = s.sample_id
+left join topics_given g on g.judge_id = $judge_id and g.sample_id = s.sample_id
 where q.run_id = $run_id;
 
 -- name: relevance_left
-with given as (
-    select concept, sample_id, list(vote) as votes, list(vote) filter (rating is not null or raw_reply = '') as closed
-    from judgments
-    where judge_id = $judge_id
-    group by concept, sample_id
-)
 select
     coalesce(sum(len(votes_to_ask(g.votes, g.closed, $n_votes, $again))), 0)::bigint as n_votes,
     coalesce(sum(len(votes_to_ask(g.votes, g.closed, $n_votes, $again))) filter (trim(s.output, e' \t\n\r\f\x0b') = ''), 0)::bigint
@@ -112,7 +79,7 @@ select
     ), 0)::bigint as n_chars
 from pairs p
 join samples s on s.sample_id = p.sample_id
-left join given g on g.concept = p.concept and g.sample_id = p.sample_id
+left join ratings_given g on g.judge_id = $judge_id and g.concept = p.concept and g.sample_id = p.sample_id
 where
     p.run_id = $run_id
     and ($chosen is null or list_contains($chosen::text[], p.concept || chr(31) || p.sample_id));
@@ -226,20 +193,10 @@ order by n_ratings desc, n_topics desc, j.judge_id;
 
 -- name: topic_examples
 -- A few of the samples that are pending, in an order by hash, so that they are like all; a sample is there once, whatever its votes.
-with given as (
-    select
-        sample_id, list(vote) as votes,
-        list(vote) filter (
-            topic is not null or raw_reply = '' or unscored_reason = 'the judge found no topic in the text'
-        ) as closed
-    from topics
-    where judge_id = $judge_id
-    group by sample_id
-)
 select null as concept, s.sample_id, s.output
 from samples s
 join prompts q on q.sample_id = s.sample_id
-left join given g on g.sample_id = s.sample_id
+left join topics_given g on g.judge_id = $judge_id and g.sample_id = s.sample_id
 where
     q.run_id = $run_id and trim(s.output, e' \t\n\r\f\x0b') <> ''
     and len(votes_to_ask(g.votes, g.closed, $n_votes, $again)) > 0
@@ -247,16 +204,10 @@ order by md5(s.sample_id)
 limit $n_rows;
 
 -- name: relevance_examples
-with given as (
-    select concept, sample_id, list(vote) as votes, list(vote) filter (rating is not null or raw_reply = '') as closed
-    from judgments
-    where judge_id = $judge_id
-    group by concept, sample_id
-)
 select p.concept, p.sample_id, s.output
 from pairs p
 join samples s on s.sample_id = p.sample_id
-left join given g on g.concept = p.concept and g.sample_id = p.sample_id
+left join ratings_given g on g.judge_id = $judge_id and g.concept = p.concept and g.sample_id = p.sample_id
 where
     p.run_id = $run_id and trim(s.output, e' \t\n\r\f\x0b') <> ''
     and ($chosen is null or list_contains($chosen::text[], p.concept || chr(31) || p.sample_id))
