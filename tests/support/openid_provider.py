@@ -7,19 +7,18 @@ any of its people, for whom it says exactly the claims that a test gives them.
 import base64
 import hashlib
 import html
-import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+
+from tests.support.loopback import Replying, serving
 
 CLIENT = "lensgap-of-the-lab"
 _AS_ASKED = ("client_id", "redirect_uri", "state", "nonce", "code_challenge")
@@ -94,16 +93,16 @@ def openid_provider(people: Mapping[str, Mapping[str, Any]]) -> Iterator[Provide
     """Serve a provider that knows these people by their claims."""
     provider = Provider(people)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Replying):
+        def get(self) -> None:
             asked = dict(parse_qsl(urlsplit(self.path).query))
             match urlsplit(self.path).path:
                 case "/.well-known/openid-configuration":
-                    self._answer(provider.metadata())
+                    self.reply_json(provider.metadata())
                 case "/keys":
-                    self._answer(KeySet([provider.key]).as_dict(private=False))
+                    self.reply_json(KeySet([provider.key]).as_dict(private=False))
                 case "/authorize":
-                    self._send(200, provider.page(asked).encode(), "text/html; charset=utf-8")
+                    self.reply(200, provider.page(asked).encode(), {"content-type": "text/html; charset=utf-8"})
                 case "/chosen":
                     self._go(provider.chosen(asked))
                 case "/leave":
@@ -111,39 +110,15 @@ def openid_provider(people: Mapping[str, Mapping[str, Any]]) -> Iterator[Provide
                     provider.n_signed_out += 1
                     self._go(asked["post_logout_redirect_uri"])
                 case _:
-                    self._send(404, b"", "text/plain")
+                    self.reply(404, b"", {"content-type": "text/plain"})
 
-        def do_POST(self) -> None:
-            given = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+        def post(self) -> None:
+            given = dict(parse_qsl(self.read_body()))
             found = provider.tokens(given, self.headers.get("authorization", ""))
-            self._answer(found or {"error": "invalid_grant"}, status=200 if found else 400)
-
-        def _answer(self, content: dict[str, Any], *, status: int = 200) -> None:
-            self._send(status, json.dumps(content).encode(), "application/json")
+            self.reply_json(found or {"error": "invalid_grant"}, status=200 if found else 400)
 
         def _go(self, address: str) -> None:
-            self.send_response(302)
-            self.send_header("location", address)
-            self.send_header("content-length", "0")
-            self.end_headers()
+            self.reply(302, b"", {"location": address})
 
-        def _send(self, status: int, content: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    provider.issuer = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as provider.issuer:
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
