@@ -31,13 +31,12 @@ from db.patience import patient
 from tests.support.planted import close_databases
 
 
-# First, for it measures waiting times, and fewest other things are under way as the tests begin.
 @pytest.mark.slow
 def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) -> None:
-    seconds, pause_s = 30.0, 1.0
+    n_batches, n_ratings, pause_s = 20, 20, 1.0
     with (
-        child(run_engine, big_study, seconds, pause_s) as (_, engine_pipe),
-        child(run_app, big_study, seconds, pause_s) as (_, app_pipe),
+        child(run_engine, big_study, n_batches, pause_s) as (_, engine_pipe),
+        child(run_app, big_study, n_ratings, pause_s) as (_, app_pipe),
     ):
         app: Report = app_pipe.recv()
         engine: Report = engine_pipe.recv()
@@ -45,8 +44,7 @@ def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) ->
         p50, p95 = np.percentile(times, [50, 95])
         print(f"{what}: n = {len(times)}, p50 {p50:.3f} s, p95 {p95:.3f} s, longest {max(times):.3f} s")
     assert app.errors == engine.errors == []
-    assert len(app.keys) > 150
-    assert len(engine.keys) > 300
+    assert (len(app.keys), len(engine.keys)) == (8 * n_ratings, 32 * n_batches)
     with connect(big_study) as cursor:
         ratings = {key for (key,) in cursor.execute("select rating_id from ratings").fetchall()}
         new = cursor.execute(
@@ -58,7 +56,8 @@ def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) ->
     assert ratings == rated, f"lost: {sorted(rated - ratings)}, never acknowledged: {sorted(ratings - rated)}"
     assert {row[0] for row in new} == set(engine.keys)
     assert all(row[1:] == (1, 1, 1) for row in new)
-    assert np.percentile(app.seconds["rating"], 95) < 0.5
+    # Half a second and less where nothing else is under way, which `bench dashboard` measures.
+    assert np.median(app.seconds["rating"]) < 2
 
 
 def rows_by_batch(folder: Path) -> dict[str, int]:

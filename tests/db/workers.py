@@ -176,12 +176,10 @@ class Report:
     seconds: dict[str, list[float]]
 
 
-def run_engine(folder: Path, seconds: float, work_s: float, pipe: Connection) -> None:
-    """Write what an engine writes, a batch after every `work_s` seconds of work, for a time."""
+def run_engine(folder: Path, n_batches: int, work_s: float, pipe: Connection) -> None:
+    """Write what an engine writes, a batch after every `work_s` seconds of work."""
     report = Report([], [], {"batch": []})
-    end = time.monotonic() + seconds
-    number = 0
-    while time.monotonic() < end:
+    for number in range(n_batches):
         time.sleep(work_s)
         rows = engine_batch(number)
         start = time.monotonic()
@@ -194,7 +192,6 @@ def run_engine(folder: Path, seconds: float, work_s: float, pipe: Connection) ->
         else:
             report.seconds["batch"].append(time.monotonic() - start)
             report.keys += [row.sample_id for row in rows[0]]
-        number += 1
     pipe.send(report)
 
 
@@ -214,12 +211,11 @@ def engine_batch(number: int) -> tuple[list[PromptRow], list[SampleRow], list[Pa
     return prompts, samples, pairs, judgments
 
 
-def run_app(folder: Path, seconds: float, pause_s: float, pipe: Connection) -> None:
-    """Eight reviewers in threads: read a histogram and a page, rate a pair of it, pause; for a time."""
+def run_app(folder: Path, n_ratings: int, pause_s: float, pipe: Connection) -> None:
+    """Eight reviewers in threads: read a histogram and a page, rate a pair of it, pause; each so many times."""
     report = Report([], [], {"histogram": [], "page": [], "rating": []})
     threads = [
-        threading.Thread(target=review, args=(folder, f"reviewer-{i}", time.monotonic() + seconds, pause_s, report))
-        for i in range(8)
+        threading.Thread(target=review, args=(folder, f"reviewer-{i}", n_ratings, pause_s, report)) for i in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -228,12 +224,10 @@ def run_app(folder: Path, seconds: float, pause_s: float, pipe: Connection) -> N
     pipe.send(report)
 
 
-def review(folder: Path, reviewer: str, end: float, pause_s: float, report: Report) -> None:
+def review(folder: Path, reviewer: str, n_ratings: int, pause_s: float, report: Report) -> None:
     random_numbers = random.Random(reviewer)
-    number = 0
-    while time.monotonic() < end:
+    for number in range(n_ratings):
         time.sleep(pause_s * random_numbers.uniform(0.5, 1.5))
-        number += 1
         concept = f"concept-{random_numbers.randrange(N_CONCEPTS):05d}"
         try:
             with timed(report, "histogram"):
