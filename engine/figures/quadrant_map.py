@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -46,16 +47,42 @@ def _draw_points(
 ) -> None:
     if not points:
         return
-    x, y = [px for px, _ in dots], [py for _, py in dots]
+    sizes = _sizes(points)
+    _ring_weak(made, points, dots, sizes, colours)
+    known = [i for i, point in enumerate(points) if point.gap.value is not None]
+    unknown = [i for i, point in enumerate(points) if point.gap.value is None]
+    by_gap = {"color": [points[i].gap.value for i in known], **_gap_scale(largest_gap, colours)}
+    for chosen, look in ((known, by_gap), (unknown, {"color": "rgba(0,0,0,0)"})):
+        if chosen:
+            marker = {"line": {"width": 1, "color": colours.muted}, "opacity": 1, **look}
+            _draw_dots(
+                made,
+                [points[i] for i in chosen],
+                [dots[i] for i in chosen],
+                {"size": [sizes[i] for i in chosen], **marker},
+            )
+
+
+def _sizes(points: Sequence[MapPoint]) -> list[float]:
+    """Diameters in pixels; areas grow with the pairs."""
     most = max(point.n_pairs for point in points) or 1
     # Many concepts get smaller dots, as they would cover each other.
     largest = min(19.0, max(5.0, 19 - 3.2 * math.log2(len(points) / 16)))
-    sizes = [largest * (0.45 + 0.55 * math.sqrt(point.n_pairs / most)) for point in points]
+    return [largest * (0.45 + 0.55 * math.sqrt(point.n_pairs / most)) for point in points]
+
+
+def _ring_weak(
+    made: go.Figure,
+    points: Sequence[MapPoint],
+    dots: Sequence[tuple[float, float]],
+    sizes: Sequence[float],
+    colours: Palette,
+) -> None:
     weak = [i for i, point in enumerate(points) if point.weak and len(points) <= _RINGED_UP_TO]
     made.add_trace(
         go.Scatter(
-            x=[x[i] for i in weak],
-            y=[y[i] for i in weak],
+            x=[dots[i][0] for i in weak],
+            y=[dots[i][1] for i in weak],
             mode="markers",
             marker={
                 "symbol": "circle-open",
@@ -66,9 +93,10 @@ def _draw_points(
             hoverinfo="skip",
         )
     )
-    known = [i for i, point in enumerate(points) if point.gap.value is not None]
-    unknown = [i for i, point in enumerate(points) if point.gap.value is None]
-    scale = {
+
+
+def _gap_scale(largest_gap: float, colours: Palette) -> dict[str, Any]:
+    return {
         "cmin": -largest_gap,
         "cmax": largest_gap,
         "colorscale": [list(stop) for stop in colours.gap_scale],
@@ -81,31 +109,25 @@ def _draw_points(
             "len": 0.9,
         },
     }
-    for chosen, look in (
-        (known, {"color": [points[i].gap.value for i in known], **scale}),
-        (unknown, {"color": "rgba(0,0,0,0)"}),
-    ):
-        if not chosen:
-            continue
-        made.add_trace(
-            go.Scatter(
-                x=[x[i] for i in chosen],
-                y=[y[i] for i in chosen],
-                mode="markers",
-                marker={
-                    "size": [sizes[i] for i in chosen],
-                    "line": {"width": 1, "color": colours.muted},
-                    "opacity": 1,
-                    **look,
-                },
-                customdata=[[points[i].concept] for i in chosen],
-                hovertext=[_hover(points[i]) for i in chosen],
-                hoverinfo="text",
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 1}},
-                cliponaxis=False,
-            )
+
+
+def _draw_dots(
+    made: go.Figure, points: Sequence[MapPoint], dots: Sequence[tuple[float, float]], marker: dict[str, Any]
+) -> None:
+    made.add_trace(
+        go.Scatter(
+            x=[x for x, _ in dots],
+            y=[y for _, y in dots],
+            mode="markers",
+            marker=marker,
+            customdata=[[point.concept] for point in points],
+            hovertext=[_hover(point) for point in points],
+            hoverinfo="text",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            cliponaxis=False,
         )
+    )
 
 
 def _places(counts: Sequence[tuple[int, int]], plane: Plane) -> list[tuple[float, float]]:

@@ -5,15 +5,17 @@ verdict that a person changes makes a comparison of its own, and the earlier one
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
 
-from db.rows import ComparisonResultRow, ComparisonRow
+from db.rows import ComparisonResultRow, ComparisonRow, Row
 from engine.config import StudyConfig
+from engine.lenses.evaluate import Validation
 from engine.lenses.filter_measures import FilteredConcept, FilteredLens, fit_filtered, measure_filters
 from engine.lenses.filters import Filter, RatedRows
 from engine.lenses.folds import join_groups
@@ -40,6 +42,51 @@ class Verdicts:
     form_rule: FormRule = "loop"
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How rows of a run are read, and the pairs (concept, sample) whose activation was found not to be finite."""
+
+    study: Path
+    config: StudyConfig
+    layer: int
+    width: int | None
+    left_out: set[tuple[str, str]] = field(default_factory=set)
+
+    def chunks(self, pairs: Mapping[str, Sequence[PairFact]], *, n_ways: int) -> Iterator[list[str]]:
+        """Concepts of about as many pairs as the budget holds; what a family shares, it shares within them."""
+        bytes_a_row = 4 * (self.width or _WIDE) * n_ways * self.config.repeats
+        bytes_a_row *= most_folds(self.config, pairs)
+        some: list[str] = []
+        n = 0
+        for concept, own in pairs.items():
+            if some and (n + len(own)) * bytes_a_row > _BUDGET:
+                yield some
+                some, n = [], 0
+            some.append(concept)
+            n += len(own)
+        if some:
+            yield some
+
+    def rated_rows(self, concept: str, pairs: Sequence[PairFact]) -> RatedRows:
+        """Read a concept; what is not finite of it is added to what is left out."""
+        found = read_rows(self.study, self.config, pairs, layer=self.layer, width=self.width)
+        own = found.pairs
+        with_prompts = self.config.group_by == "template+prompt_concept"
+        # As in training, only negatives are told apart by what they are about.
+        about = [None if pair.arm else pair.prompt_concept for pair in own]
+        self.left_out.update((concept, sample_id) for sample_id in found.left_out)
+        return RatedRows(
+            concept=concept,
+            X=found.X,
+            y=np.array([pair.arm for pair in own], dtype=np.int64),
+            groups=join_groups(
+                [pair.template for pair in own], [pair.text for pair in own], about if with_prompts else None
+            ),
+            is_good=np.array([pair.form == "good" for pair in own], dtype=np.bool_),
+            verdict=np.array([np.nan if pair.verdict is None else pair.verdict for pair in own], dtype=np.float64),
+        )
+
+
 def filter_run(
     study: Path,
     run_id: str,
@@ -54,9 +101,7 @@ def filter_run(
     validation = choose_validation(config, chosen.family)
     if bar:
         leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
-    pairs = load_pairs(
-        study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
-    )
+    pairs = _load_pairs(study, run_id, config, chosen, verdicts)
     settings = how_measured(config) | {
         "judge": verdicts.judge_id,
         "is_baseline": verdicts.is_baseline,
@@ -65,34 +110,14 @@ def filter_run(
     }
     ids = {one.name: hash_of([run_id, "filter", one.name, chosen.family, chosen.layer, settings]) for one in filters}
     missing = [one for one in filters if not is_there(study, ids[one.name])]
+    reading = _Reading(study, config, chosen.layer, _width(study, run_id))
     found: list[FilteredConcept] = []
-    left_out: set[tuple[str, str]] = set()
-    task = bar.add_task("filter", total=len(pairs), note="") if bar and missing else None
-    subject = stored_subject(study, run_id)
-    width = subject.width if subject else None
-    for some in _chunks(pairs, config, n_ways=1 + len(missing), width=width or _WIDE) if missing else ():
-        rows = [
-            _rated_rows(study, config, concept, pairs[concept], left_out, layer=chosen.layer, width=width)
-            for concept in some
-        ]
-        found += measure_filters(FAMILIES[chosen.family], rows, missing, validation=validation, seed=config.seed)
-        if bar and task is not None:
-            bar.advance(task, len(some))
+    if missing:
+        found = _measure(reading, pairs, missing, family=chosen.family, validation=validation, bar=bar)
+    settings["n_excluded"] = len(reading.left_out)
     for one in missing:
-        comparison = ComparisonRow(
-            ids[one.name],
-            run_id,
-            None,
-            "filter",
-            one.name,
-            chosen.family,
-            (chosen.layer,),
-            json.dumps(settings | {"n_excluded": len(left_out)}),
-            now(),
-        )
-        results = [row for concept in found for row in _result_rows(ids[one.name], concept, one)]
-        write_rows(study, [comparison, *results])
-    if bar and (sentence := left_out_sentence(left_out)):
+        write_rows(study, _rows(ids[one.name], run_id, chosen, one, found, settings))
+    if bar and (sentence := left_out_sentence(reading.left_out)):
         bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     return ids
 
@@ -101,65 +126,60 @@ def fit_filtered_run(
     study: Path, run_id: str, config: StudyConfig, chosen: LensChoice, *, how: Filter, verdicts: Verdicts
 ) -> Iterator[tuple[str, FilteredLens]]:
     """Fit the lenses of all concepts that a filter leaves enough of, in the run's order, as many at a time as memory allows."""
-    pairs = load_pairs(
-        study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
-    )
-    subject = stored_subject(study, run_id)
-    width = subject.width if subject else None
-    for some in _chunks(pairs, config, n_ways=1, width=width or _WIDE):
-        rows = [
-            _rated_rows(study, config, concept, pairs[concept], set(), layer=chosen.layer, width=width)
-            for concept in some
-        ]
+    pairs = _load_pairs(study, run_id, config, chosen, verdicts)
+    reading = _Reading(study, config, chosen.layer, _width(study, run_id))
+    for some in reading.chunks(pairs, n_ways=1):
+        rows = [reading.rated_rows(concept, pairs[concept]) for concept in some]
         fitted = fit_filtered(FAMILIES[chosen.family], rows, how, seed=config.seed)
         yield from ((concept, lens) for concept, lens in zip(some, fitted, strict=True) if lens is not None)
 
 
-def _chunks(
-    pairs: Mapping[str, Sequence[PairFact]], config: StudyConfig, *, n_ways: int, width: int
-) -> Iterator[list[str]]:
-    """Concepts of about as many pairs as the budget holds; what a family shares, it shares within them."""
-    bytes_a_row = 4 * width * n_ways * config.repeats
-    bytes_a_row *= most_folds(config, pairs)
-    some: list[str] = []
-    n = 0
-    for concept, own in pairs.items():
-        if some and (n + len(own)) * bytes_a_row > _BUDGET:
-            yield some
-            some, n = [], 0
-        some.append(concept)
-        n += len(own)
-    if some:
-        yield some
-
-
-def _rated_rows(
-    study: Path,
-    config: StudyConfig,
-    concept: str,
-    pairs: Sequence[PairFact],
-    left_out: set[tuple[str, str]],
-    *,
-    layer: int,
-    width: int | None,
-) -> RatedRows:
-    """Read a concept; pairs (concept, sample) whose activation is not finite are added to those left out."""
-    found = read_rows(study, config, pairs, layer=layer, width=width)
-    own = found.pairs
-    with_prompts = config.group_by == "template+prompt_concept"
-    # As in training, only negatives are told apart by what they are about.
-    about = [None if pair.arm else pair.prompt_concept for pair in own]
-    left_out |= {(concept, sample_id) for sample_id in found.left_out}
-    return RatedRows(
-        concept=concept,
-        X=found.X,
-        y=np.array([pair.arm for pair in own], dtype=np.int64),
-        groups=join_groups(
-            [pair.template for pair in own], [pair.text for pair in own], about if with_prompts else None
-        ),
-        is_good=np.array([pair.form == "good" for pair in own], dtype=np.bool_),
-        verdict=np.array([np.nan if pair.verdict is None else pair.verdict for pair in own], dtype=np.float64),
+def _load_pairs(
+    study: Path, run_id: str, config: StudyConfig, chosen: LensChoice, verdicts: Verdicts
+) -> dict[str, list[PairFact]]:
+    return load_pairs(
+        study, run_id, config, layer=chosen.layer, judge_id=verdicts.judge_id, form_rule=verdicts.form_rule
     )
+
+
+def _width(study: Path, run_id: str) -> int | None:
+    """Numbers of an activation; None where the subject that the run began with is not known."""
+    subject = stored_subject(study, run_id)
+    return subject.width if subject else None
+
+
+def _measure(
+    reading: _Reading,
+    pairs: Mapping[str, Sequence[PairFact]],
+    filters: Sequence[Filter],
+    *,
+    family: str,
+    validation: Validation,
+    bar: Progress | None,
+) -> list[FilteredConcept]:
+    """Measure every concept without and with each filter."""
+    task = bar.add_task("filter", total=len(pairs), note="") if bar else None
+    found: list[FilteredConcept] = []
+    for some in reading.chunks(pairs, n_ways=1 + len(filters)):
+        rows = [reading.rated_rows(concept, pairs[concept]) for concept in some]
+        found += measure_filters(FAMILIES[family], rows, filters, validation=validation, seed=reading.config.seed)
+        if bar and task is not None:
+            bar.advance(task, len(some))
+    return found
+
+
+def _rows(
+    comparison_id: str,
+    run_id: str,
+    chosen: LensChoice,
+    how: Filter,
+    found: Iterable[FilteredConcept],
+    settings: Mapping[str, Any],
+) -> list[Row]:
+    """A comparison and its results."""
+    layers, told = (chosen.layer,), json.dumps(dict(settings))
+    comparison = ComparisonRow(comparison_id, run_id, None, "filter", how.name, chosen.family, layers, told, now())
+    return [comparison, *(row for concept in found for row in _result_rows(comparison_id, concept, how))]
 
 
 def _result_rows(comparison_id: str, one: FilteredConcept, how: Filter) -> Iterator[ComparisonResultRow]:
