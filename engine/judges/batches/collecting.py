@@ -16,7 +16,8 @@ from engine.errors import JudgeError
 from engine.judges.api.faults import Fault, one_line, status_fault
 from engine.judges.api.messages import ADDED_TOKENS, MessagesJudge
 from engine.judges.batches.ledger import Intent, Key, Ledger, key_of
-from engine.judges.batches.server import BatchServer, Item, ResultsGone
+from engine.judges.batches.replies import Item
+from engine.judges.batches.server import BatchServer, ResultsGone
 from engine.judges.judge import Answer, Kind, Question
 
 MOST_BYTES: Final = 200_000_000

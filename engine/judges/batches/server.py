@@ -6,21 +6,20 @@ the server shows them once the batch has ended, until then it is recognised by s
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from engine.errors import JudgeError
 from engine.judges.api.endpoint import REPLY_S, STREAMED, Endpoint
-from engine.judges.api.faults import Fault, NoMessage, call_errors, fault_of
-from engine.judges.api.replies import json_object, reply_within
+from engine.judges.api.faults import Fault, call_errors, fault_of
+from engine.judges.api.replies import reply_within
 from engine.judges.batches.ledger import Intent
+from engine.judges.batches.replies import Item, batch_of, item_of, lines_of, page_of, skew_of
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -32,11 +31,6 @@ PATIENT: Final = 40
 LONGEST_DELAY_S: Final = 30.0
 UPLOAD_S: Final = 600.0
 """A batch of the largest size takes minutes to send."""
-LONGEST_LINE: Final = 4_000_000
-"""Bytes of one result, many times what any answer has."""
-LONGEST_ID: Final = 200
-MOST_SKEW: Final = timedelta(days=3650)
-"""A clock that is further off tells no time."""
 PAGE: Final = 100
 MOST_PAGES: Final = 50
 """Of the list; no study makes so many batches in the minutes that are looked at."""
@@ -72,31 +66,6 @@ class Polling:
         return min(self.first_s * 1.5 ** min(n_looks, 64), self.longest_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One line of results: the name of the request, and the result as the API's JSON object."""
-
-    custom_id: str
-    result: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A batch as the server's list shows it."""
-
-    batch_id: str
-    created_at: datetime
-    n_requests: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of the server's list, newest first."""
-
-    batches: tuple[Listed, ...]
-    has_more: bool
-
-
 class BatchServer:
     """The batches of one endpoint, through one client."""
 
@@ -116,7 +85,7 @@ class BatchServer:
             upload_s = self._polling.upload_s
             call = self._batches.with_raw_response.create(requests=requests, timeout=upload_s)  # type: ignore[arg-type]
             try:
-                return self._endpoint.redact(_batch(await reply_within(upload_s, call))["id"])
+                return self._endpoint.redact(batch_of(await reply_within(upload_s, call))["id"])
             except call_errors() as error:
                 fault = self._fault(error)
             if fault.may_be_paid and (found := await self.find(intent)):
@@ -161,7 +130,7 @@ class BatchServer:
                 try:
                     async with aclosing(lines_of(reply.aiter_bytes())) as lines:
                         while line := await self._next(lines):
-                            yield self._item(line)
+                            yield item_of(line, self._endpoint)
                     return
                 finally:
                     await reply.aclose()
@@ -188,28 +157,18 @@ class BatchServer:
         async with asyncio.timeout(self._polling.reply_s):
             return await anext(lines, None)
 
-    def _item(self, line: bytes) -> Item:
-        """A line of results without the key; ValueError for anything else."""
-        try:
-            content = self._endpoint.redacted(json.loads(line))
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if not (isinstance(content, dict) and isinstance(content.get("result"), dict)):
-            raise ValueError("no result of a batch")
-        return Item(str(content.get("custom_id")), content["result"])
-
     async def _look(self, batch_id: str) -> dict[str, Any]:
-        reply = await self._again(lambda: self._batches.with_raw_response.retrieve(batch_id), _batch, batch_id)
-        return _batch(reply)
+        reply = await self._again(lambda: self._batches.with_raw_response.retrieve(batch_id), batch_of, batch_id)
+        return batch_of(reply)
 
     async def _candidates(self, intent: Intent) -> list[str]:
         """Batches of the size and the time of an intent, by the server's clock."""
         found: list[str] = []
         listing = partial(self._batches.with_raw_response.list, limit=PAGE)
         for _ in range(MOST_PAGES):
-            reply = await self._again(listing, _page)
-            page = _page(reply)
-            earliest = intent.created_at.replace(tzinfo=UTC) + _skew(reply) - EARLIEST
+            reply = await self._again(listing, page_of)
+            page = page_of(reply)
+            earliest = intent.created_at.replace(tzinfo=UTC) + skew_of(reply) - EARLIEST
             found += [
                 batch.batch_id
                 for batch in page.batches
@@ -273,58 +232,6 @@ def _stream_errors() -> tuple[type[Exception], ...]:
     from httpx2 import HTTPError
 
     return HTTPError, ValueError
-
-
-def _page(reply: "Response") -> Page:
-    content = json_object(reply)
-    try:
-        batches = tuple(map(_listed, content["data"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise NoMessage(reply) from None
-    return Page(batches, has_more=bool(batches and content.get("has_more")))
-
-
-def _listed(shown: Mapping[str, Any]) -> Listed:
-    created_at = datetime.fromisoformat(shown["created_at"])
-    if not (_is_id(shown["id"]) and created_at.tzinfo):
-        raise ValueError("no batch")
-    return Listed(shown["id"], created_at, sum(shown["request_counts"].values()))
-
-
-def _batch(reply: "Response") -> dict[str, Any]:
-    content = json_object(reply)
-    if not (_is_id(content.get("id")) and isinstance(content.get("processing_status"), str)):
-        raise NoMessage(reply)
-    return content
-
-
-def _is_id(found: object) -> bool:
-    return isinstance(found, str) and found.isprintable() and 1 <= len(found) <= LONGEST_ID
-
-
-async def lines_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
-    """Lines that are not blank; only a line feed ends one, for JSON may hold all else that ends lines of text.
-
-    ValueError for a line that is longer than any result.
-    """
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > LONGEST_LINE:
-            raise ValueError("a line is too long")
-        for line in filter(bytes.strip, lines):
-            yield line
-    if rest.strip():
-        yield rest
-
-
-def _skew(reply: "Response") -> timedelta:
-    """The server's clock minus ours."""
-    try:
-        skew = parsedate_to_datetime(reply.headers.get("date", "")) - datetime.now(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return timedelta()
-    return skew if abs(skew) <= MOST_SKEW else timedelta()
 
 
 def _silent(fault: Fault | None) -> JudgeError:

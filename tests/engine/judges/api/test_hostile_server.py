@@ -22,7 +22,8 @@ from engine.judges.api.probe import probe
 from engine.judges.api.replies import LARGEST_COUNT, LONGEST_KEPT
 from engine.judges.api.sizes import MOST_BYTES
 from engine.judges.batches.batch_judge import BatchJudge
-from engine.judges.batches.server import LONGEST_LINE, Polling
+from engine.judges.batches.replies import LONGEST_LINE
+from engine.judges.batches.server import Polling
 from engine.judges.costs.budget import Budget
 from engine.judges.costs.prices import load_prices
 from engine.judges.judge import Answer, Question, Rating

@@ -16,7 +16,8 @@ from engine.judges.api.endpoint import Capabilities, find_endpoint
 from engine.judges.api.messages import MessagesJudge
 from engine.judges.batches.batch_judge import BatchJudge
 from engine.judges.batches.ledger import Intent, Key, key_of
-from engine.judges.batches.server import Polling, lines_of
+from engine.judges.batches.replies import lines_of
+from engine.judges.batches.server import Polling
 from engine.judges.costs.budget import Budget
 from engine.judges.costs.prices import load_prices
 from engine.judges.judge import Answer, Question, Rating, Topic, Unscored
