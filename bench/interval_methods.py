@@ -19,7 +19,7 @@ from bench.page import put_table
 from engine.stats.classification import f1_interval
 from engine.stats.correlation import correlate, correlate_given
 from engine.stats.estimate import Estimate
-from engine.stats.gap import multinomial_bootstrap_gap, relevance_gap
+from engine.stats.gap import multinomial_bootstrap_gap, relevance_gap, welch_gap
 from engine.stats.histogram import RatingHistogram
 
 Floats = NDArray[np.float64]
@@ -75,13 +75,14 @@ def _held(found: Sequence[Estimate], truth: float) -> Held:
     return Held(float(holds.mean()), float(np.ptp(ends, axis=1).mean()), 1.0 - len(ends) / len(found))
 
 
-def _ratings(name: str, positive: Sequence[float], negative: Sequence[float]) -> World:
-    """One concept whose ratings 1 to 5 have these chances."""
+def _ratings(name: str, positive: Sequence[float], negative: Sequence[float], *, times: int = 1) -> World:
+    """One concept whose ratings 1 to 5 have these chances, with so many times as many negatives as positives."""
     levels = np.arange(1.0, 6.0)
     gap = float(np.dot(positive, levels) - np.dot(negative, levels))
 
     def draw(rng: np.random.Generator, n: int) -> Study:
-        return tuple(RatingHistogram(tuple(map(int, rng.multinomial(n, arm)))) for arm in (positive, negative))  # type: ignore[arg-type]
+        drawn = rng.multinomial(n, positive), rng.multinomial(times * n, negative)
+        return tuple(RatingHistogram(tuple(map(int, arm))) for arm in drawn)  # type: ignore[arg-type]
 
     return World(name, draw, {"": gap})
 
@@ -118,22 +119,29 @@ def _alone(truth: NDArray[np.bool_], fires: NDArray[np.bool_], groups: NDArray[n
     return f1_interval(truth, fires, np.arange(len(groups)))
 
 
+_LOW: Final = (0.8, 0.15, 0.05, 0, 0)
+
 TABLES: Final = (
     Table(
         "concept",
         "ratings an arm",
         (
             _ratings("ratings of both arms spread", (0.1, 0.2, 0.3, 0.25, 0.15), (0.35, 0.3, 0.2, 0.1, 0.05)),
-            _ratings("positives are 5 or, one in seven, 1", (1 / 7, 0, 0, 0, 6 / 7), (0.8, 0.15, 0.05, 0, 0)),
+            _ratings("skewed: most good, some bad", (0.1, 0.05, 0.05, 0.2, 0.6), (0.7, 0.15, 0.05, 0.05, 0.05)),
+            _ratings("positives are 5 or, one in seven, 1", (1 / 7, 0, 0, 0, 6 / 7), _LOW),
+            _ratings("the same, thrice as many negatives", (1 / 7, 0, 0, 0, 6 / 7), _LOW, times=3),
+            _ratings("positives are 5 or, one in twenty, 1", (1 / 20, 0, 0, 0, 19 / 20), _LOW),
             _ratings("nearly all agree", (0.02, 0, 0.03, 0.05, 0.9), (0.95, 0.05, 0, 0, 0)),
+            _ratings("positives are all 5", (0, 0, 0, 0, 1), _LOW),
         ),
         {
-            "Welch t (shown)": relevance_gap,
+            "Welch t, ratings added at the ends (shown)": relevance_gap,
+            "Welch t": welch_gap,
             "bootstrap of ratings": lambda positive, negative: multinomial_bootstrap_gap(
                 positive, negative, n_resamples=N_RESAMPLES, seed=0
             ),
         },
-        (10, 20, 60, 120),
+        (5, 10, 20, 40, 160),
     ),
     Table(
         "lens-f1",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.page import PAGE as BENCHMARKS
 from bench.page import put_table
 from engine.stats.estimate import Estimate
-from engine.stats.gap import GapDecomposition, relevance_gap
+from engine.stats.gap import GapDecomposition, welch_gap
 from engine.stats.gap_clusters import cluster_bootstrap_gap, cluster_gap, cluster_parts
 from engine.stats.histogram import RatingHistogram
 
@@ -103,7 +103,7 @@ def _levels(mean: Floats) -> Floats:
 
 def _pooled(concepts: Concepts) -> Estimate:
     arms = [RatingHistogram(tuple(int(n) for n in arm.sum(axis=(0, 1)))) for arm in np.swapaxes(concepts.counts, 0, 1)]  # type: ignore[arg-type]
-    return relevance_gap(*arms)
+    return welch_gap(*arms)
 
 
 @lru_cache(maxsize=1)

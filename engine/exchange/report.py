@@ -262,6 +262,7 @@ def _finding(finding: Finding, lenses: Iterable[LensResult]) -> Json:
         "gap_weak_because": finding.weak_because,
         "gap_reason": gap.reason,
         "gap_within_ratings": _estimate(finding.gap),
+        "gap_welch": _estimate(finding.gap_welch),
         "topicality": _estimate(finding.best_decomposition.topicality),
         "degeneracy": _estimate(finding.best_decomposition.degeneracy),
         "parts_weak_because": finding.weak_because,

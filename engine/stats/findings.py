@@ -23,7 +23,7 @@ from engine.stats.counts import (
     stack_cells,
 )
 from engine.stats.estimate import Estimate, unknown
-from engine.stats.gap import GapDecomposition, decompose_gap, multinomial_bootstrap_gap, relevance_gap
+from engine.stats.gap import GapDecomposition, decompose_gap, multinomial_bootstrap_gap, relevance_gap, welch_gap
 from engine.stats.gap_clusters import ClusterGap, cluster_bootstrap_gap, cluster_gap, cluster_parts
 from engine.stats.histogram import RatingHistogram
 from engine.stats.learning_curve import LearningCurve, mean_curve
@@ -127,8 +127,13 @@ class Finding:
 
     @cached_property
     def gap(self) -> Estimate:
-        """The gap with ratings as the units: Welch's t."""
+        """The gap with ratings as the units: Welch's t, ratings added at the ends."""
         return relevance_gap(*self.histograms)
+
+    @cached_property
+    def gap_welch(self) -> Estimate:
+        """The gap with ratings as the units: plain Welch's t, to compare."""
+        return welch_gap(*self.histograms)
 
     @cached_property
     def gap_bootstrap(self) -> Estimate:

@@ -1,14 +1,19 @@
 """The relevance gap: mean rating of the positive arm less that of the negative arm, from histograms alone.
 
-Intervals here take these concepts as given: Welch's t, or the bootstrap of ratings. Those of `engine.stats.gap_clusters` speak
-of concepts like these, and are the honest ones above the grain of a concept. A gap whose arms show no spread
-at all keeps its value and gets no interval: zero spread in a few ratings is no evidence of certainty.
+Intervals here take these concepts as given. Those of `engine.stats.gap_clusters` speak of concepts like these, and are the
+honest ones above the grain of a concept.
+
+Where a few texts fail and the others agree, ten ratings may hold no failure, and Welch's t then is far too sure. So `END_RATINGS`
+of a 1 and of a 5 are added to each arm before it is reckoned, as Agresti and Caffo (2000) add a success and a failure to shares:
+zero spread in a few ratings is no evidence of certainty. The value stays that of the ratings, and lies in the interval. Plain
+Welch's t and the bootstrap are here to compare (docs/intervals.md has the simulation).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy.special import stdtrit
@@ -19,6 +24,10 @@ from engine.stats.resampling import FloatArray, percentile_estimate
 
 WEAK_BELOW_CONCEPTS = 8
 LARGEST_GAP = 4.0
+_METHOD = "Welch t, ratings added at the ends"
+_SINGLE = "an arm has only one rating"
+END_RATINGS: Final = 0.3
+"""Ratings of 1, and of 5, that are added to each arm: with fewer, unlike arms hold too seldom; with more, all are too wide."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +40,49 @@ class GapDecomposition:
 
 @dataclass(frozen=True)
 class _ArmMean:
-    """A mean over one arm with the variance of a single unit's contribution to it."""
+    """A mean over one arm with the variance of a single unit's contribution to it; ``n`` counts added ratings, too."""
 
     value: float
-    unit_variance: float | None
-    n: int
+    unit_variance: float
+    n: float
+
+
+@dataclass(frozen=True)
+class _Ratings:
+    """Number, mean and squared distances to the mean of ratings, those that are added among them."""
+
+    n: float
+    mean: float
+    squares: float
 
 
 def relevance_gap(positive: RatingHistogram, negative: RatingHistogram, *, confidence: float = 0.95) -> Estimate:
-    """Return mean(positive) - mean(negative) with Welch's t interval; n counts the ratings of both arms.
+    """Return mean(positive) - mean(negative) with Welch's t interval, ratings added at the ends; n counts those of both arms.
 
-    Unknown when an arm has no rating; without an interval when an arm has one, or when neither arm's ratings vary.
+    Unknown when an arm has no rating; without an interval when an arm has one.
     """
-    method = f"Welch t, {confidence:.0%}"
+    return _rated_gap(
+        positive, negative, added=END_RATINGS, confidence=confidence, method=f"{_METHOD}, {confidence:.0%}"
+    )
+
+
+def welch_gap(positive: RatingHistogram, negative: RatingHistogram, *, confidence: float = 0.95) -> Estimate:
+    """Return the same gap with plain Welch's t interval, to compare; none when neither arm's ratings vary, either."""
+    return _rated_gap(positive, negative, added=0.0, confidence=confidence, method=f"Welch t, {confidence:.0%}")
+
+
+def _rated_gap(
+    positive: RatingHistogram, negative: RatingHistogram, *, added: float, confidence: float, method: str
+) -> Estimate:
+    n = positive.n + negative.n
     missing = _missing_arm(positive, negative)
     if missing:
-        return unknown(missing, n=positive.n + negative.n, method=method)
-    arms = _rating_mean(positive), _rating_mean(negative)
-    return _welch(*arms, limit=LARGEST_GAP, confidence=confidence, method=method)
+        return unknown(missing, n=n, method=method)
+    value = positive.total / positive.n - negative.total / negative.n
+    if min(positive.n, negative.n) < 2:
+        return without_interval(value, n=n, method=method, because=_SINGLE)
+    arms = _rating_mean(positive, added), _rating_mean(negative, added)
+    return _welch(value, *arms, n=n, limit=LARGEST_GAP, confidence=confidence, method=method)
 
 
 def multinomial_bootstrap_gap(
@@ -62,14 +96,14 @@ def multinomial_bootstrap_gap(
     """Return the gap with a percentile interval from resampling each arm's ratings.
 
     Ratings that are means are resampled by their bins; the draws are moved so that they are centred on the gap of the ratings
-    as given. Has an interval exactly when `relevance_gap` has one.
+    as given. Has an interval exactly when `welch_gap` has one.
     """
     method = f"bootstrap of ratings, {n_resamples} resamples, {confidence:.0%}"
-    plain = relevance_gap(positive, negative, confidence=confidence)
+    plain = welch_gap(positive, negative, confidence=confidence)
     if plain.value is None:
         return unknown(plain.reason or "", n=plain.n, method=method)
     if not plain.has_interval:
-        return without_interval(plain.value, n=plain.n, method=method, because=_no_interval(positive, negative))
+        return without_interval(plain.value, n=plain.n, method=method, because=plain.why_no_interval or "")
     rng = np.random.default_rng(seed)
     draws = resampled_means(positive, n_resamples, rng) - resampled_means(negative, n_resamples, rng)
     return percentile_estimate(plain.value, draws, n=plain.n, confidence=confidence, method=method)
@@ -93,30 +127,35 @@ def decompose_gap(
     """Split the gap into the gap among good outputs and the rest, which degenerate outputs cause.
 
     The good histograms are parts of the others (ValueError if not). The degeneracy part's interval is Welch's on each
-    rating's influence on mean(all) - mean(good), since the two means share their good outputs.
+    rating's influence on mean(all) - mean(good), since the two means share their good outputs; the ratings that are added at
+    the ends are those of degenerate outputs, of which few ratings may hold none.
     """
     topicality = relevance_gap(positive_good, negative_good, confidence=confidence)
-    method = f"Welch t on influences, {confidence:.0%}"
-    arms = (_degeneracy_mean(positive_all, positive_good), _degeneracy_mean(negative_all, negative_good))
+    method, n = f"{_METHOD}, of influences, {confidence:.0%}", positive_all.n + negative_all.n
+    pairs = (positive_all, positive_good), (negative_all, negative_good)
+    rests = [_rest(*pair) for pair in pairs]
     if topicality.value is None:
         reason = f"among good outputs: {topicality.reason}"
-        n = positive_all.n + negative_all.n
         topicality = unknown(reason, n=topicality.n, method=topicality.method)
         return GapDecomposition(topicality, unknown(reason, n=n, method=method))
-    degeneracy = _welch(*arms, limit=2 * LARGEST_GAP, confidence=confidence, method=method)
+    value = positive_all.total / positive_all.n - negative_all.total / negative_all.n - topicality.value
+    if min(positive_all.n, negative_all.n) < 2:
+        return GapDecomposition(topicality, without_interval(value, n=n, method=method, because=_SINGLE))
+    arms = [_degeneracy_mean(good, rest) for (_, good), rest in zip(pairs, rests, strict=True)]
+    limit = 2 * LARGEST_GAP
+    degeneracy = _welch(value, *arms, n=n, limit=limit, confidence=confidence, method=method)
     return GapDecomposition(topicality, degeneracy)
 
 
-def _degeneracy_mean(everything: RatingHistogram, good: RatingHistogram) -> _ArmMean:
-    """Return mean(all) - mean(good) of an arm and the variance of the influence of one rating on it."""
-    degenerate = _rest(everything, good)
-    n, mean, good_mean = everything.n, everything.mean, good.mean
-    if mean is None or good_mean is None:
-        return _ArmMean(0.0, None, n)
+def _degeneracy_mean(good: RatingHistogram, rest: RatingHistogram) -> _ArmMean:
+    """Return mean(all) - mean(good) of an arm and the variance of a rating's influence on it, ratings added to the rest."""
+    degenerate, good_mean = _with_ends(rest, END_RATINGS), good.total / good.n
+    n = degenerate.n + good.n
+    mean = (degenerate.n * degenerate.mean + good.total) / n
     # A degenerate rating x has the influence x - mean, a good one that less (x - good_mean) * n / n_good.
-    squares = degenerate.deviation_squares + degenerate.n * ((degenerate.mean or mean) - mean) ** 2
+    squares = degenerate.squares + degenerate.n * (degenerate.mean - mean) ** 2
     squares += good.deviation_squares * (1 - n / good.n) ** 2 + good.n * (good_mean - mean) ** 2
-    return _ArmMean(mean - good_mean, squares / (n - 1) if n > 1 else None, n)
+    return _ArmMean(mean - good_mean, squares / (n - 1), n)
 
 
 def _rest(everything: RatingHistogram, good: RatingHistogram) -> RatingHistogram:
@@ -129,8 +168,20 @@ def _rest(everything: RatingHistogram, good: RatingHistogram) -> RatingHistogram
     return RatingHistogram(counts, off_total, off_squares)
 
 
-def _rating_mean(histogram: RatingHistogram) -> _ArmMean:
-    return _ArmMean(histogram.total / histogram.n, histogram.variance, histogram.n)
+def _rating_mean(histogram: RatingHistogram, added: float) -> _ArmMean:
+    ratings = _with_ends(histogram, added)
+    return _ArmMean(ratings.mean, ratings.squares / (ratings.n - 1), ratings.n)
+
+
+def _with_ends(histogram: RatingHistogram, added: float) -> _Ratings:
+    """The ratings and as many more of 1 and of 5; together at least a part of one."""
+    ends = RATINGS[0], RATINGS[-1]
+    n = histogram.n + 2 * added
+    mean = float((histogram.total + added * sum(ends)) / n)
+    squares = histogram.deviation_squares + added * sum((end - mean) ** 2 for end in ends)
+    if histogram.n:
+        squares += histogram.n * (histogram.total / histogram.n - mean) ** 2
+    return _Ratings(n, mean, float(squares))
 
 
 def _missing_arm(positive: RatingHistogram, negative: RatingHistogram) -> str | None:
@@ -138,22 +189,16 @@ def _missing_arm(positive: RatingHistogram, negative: RatingHistogram) -> str | 
     return f"no rating in the {' and the '.join(empty)} arm" if empty else None
 
 
-def _no_interval(positive: RatingHistogram, negative: RatingHistogram) -> str:
-    single = min(positive.n, negative.n) < 2
-    return "an arm has only one rating" if single else "neither arm varies"
-
-
-def _welch(positive: _ArmMean, negative: _ArmMean, *, limit: float, confidence: float, method: str) -> Estimate:
-    """Return the difference of two arms' means with Welch's interval, cut to -limit..limit."""
+def _welch(
+    value: float, positive: _ArmMean, negative: _ArmMean, *, n: int, limit: float, confidence: float, method: str
+) -> Estimate:
+    """Return the value with Welch's interval about the difference of two arms' means, cut to -limit..limit, value inside."""
     tail = tail_probability(confidence)
-    value, n = positive.value - negative.value, positive.n + negative.n
-    if positive.unit_variance is None or negative.unit_variance is None:
-        return without_interval(value, n=n, method=method, because="an arm has only one rating")
     a, b = positive.unit_variance / positive.n, negative.unit_variance / negative.n
-    # Influences of identical ratings may differ from 0 by rounding; no real spread is that small.
+    # Identical ratings may differ by rounding; no real spread is that small.
     if a + b < 1e-20:
         return without_interval(value, n=n, method=method, because="neither arm varies")
     freedom = (a + b) ** 2 / (a**2 / (positive.n - 1) + b**2 / (negative.n - 1))
-    half = float(stdtrit(freedom, 1.0 - tail)) * math.sqrt(a + b)
-    low, high = max(value - half, -limit), min(value + half, limit)
+    middle, half = positive.value - negative.value, float(stdtrit(freedom, 1.0 - tail)) * math.sqrt(a + b)
+    low, high = max(min(middle - half, value), -limit), min(max(middle + half, value), limit)
     return known(value, low, high, n=n, method=method)

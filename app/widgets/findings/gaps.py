@@ -63,7 +63,7 @@ def table(rows: Sequence[Row]) -> str:
         ("Ratings", "Ratings of positives and of negatives."),
         ("Gap", GAP),
         ("Over concepts", "Student's t over concepts; the bootstrap resamples concepts, to compare."),
-        ("Over ratings", "Welch's t over ratings; the bootstrap resamples each arm's ratings, to compare."),
+        ("Over ratings", "Welch's t over ratings, a few added at the ends; to compare, the bootstrap of each arm's ratings."),
         ("Topicality", _PARTS),
         ("Degeneracy", _PARTS),
         ("Good positives", "Share of positives whose form is good."),

@@ -123,7 +123,7 @@ def test_means_of_votes_count_as_they_are_and_not_as_their_bins() -> None:
     for finding in (found.overall, found.quadrants["A"], found.concepts["gin"]):
         expected = ttest_ind(positive, negative, equal_var=False)
         assert finding.gap.value == pytest.approx(np.mean(positive) - np.mean(negative))
-        assert finding.gap.low == pytest.approx(max(-4.0, expected.confidence_interval(0.95).low))
+        assert finding.gap_welch.low == pytest.approx(max(-4.0, expected.confidence_interval(0.95).low))
 
 
 def test_forms_that_are_not_measured_yet_are_no_zero() -> None:
