@@ -9,7 +9,7 @@ import duckdb
 
 from db import connect, query
 from engine.errors import AuditError
-from engine.exchange.report import find_run
+from engine.exchange.runs import find_run
 from engine.stats.audit import TARGETS, find_audited
 from engine.stats.audit_arm import AuditArm, AuditCell
 from engine.stats.audit_mean import Target
@@ -52,8 +52,13 @@ def build_estimate(
     confidence: float = 0.95,
 ) -> Json:
     """Estimate means and gap of a run, overall and by quadrant, and how many more ratings bring the gap to ± half_width."""
+    # Borrowed for each question, so that a run which writes waits for the shortest time.
     with connect(study) as cursor:
-        audited = load_audited(cursor, study, run_id=run_id, judge_id=judge_id)
+        run = find_run(cursor, study, run_id)
+    with connect(study) as cursor:
+        judge = find_judge(cursor, run, judge_id)
+    with connect(study) as cursor:
+        audited = load_audited(cursor, run=run, judge=judge)
     quadrants = sorted({quadrant for quadrant, _ in audited.arms} - {"none"})
     overall = _finding(audited, None, confidence)
     return {
@@ -72,28 +77,20 @@ def build_estimate(
     }
 
 
-def load_audited(
-    cursor: duckdb.DuckDBPyConnection, study: Path, *, run_id: str | None, judge_id: str | None
-) -> Audited:
-    """Read what the estimator needs; AuditError where the run has no judged pair, or no such judge."""
-    run = find_run(cursor, study, run_id)
-    judge = _judge(cursor, run, judge_id)
-    values = {"run_id": run, "judge_id": judge["id"]}
-    strata = cursor.execute(query("audit.strata"), values).fetchall()
-    cells: dict[StratumKey, list[AuditCell]] = {}
-    for quadrant, arm, rating, human, probability, n in cursor.execute(query("audit.audited"), values).fetchall():
-        cells.setdefault((quadrant, arm), []).append(AuditCell(rating, human, probability, n))
+def load_audited(cursor: duckdb.DuckDBPyConnection, *, run: str, judge: Json) -> Audited:
+    """Read what the estimator needs of a run and a judge that `find_judge` has found."""
+    strata = cursor.execute(query("audit.strata"), {"run_id": run, "judge_id": judge["id"]}).fetchall()
     return Audited(
         run=run,
         judge=judge,
-        arms={(row[0], row[1]): _arm(row, cells.get((row[0], row[1]), [])) for row in strata},
+        arms={(row[0], row[1]): _arm(row) for row in strata},
         probabilities={(row[0], row[1]): row[10] for row in strata if row[10] is not None},
         n_undrawn_audits=sum(row[11] for row in strata),
         n_late_overrides=sum(row[12] for row in strata),
     )
 
 
-def _arm(row: tuple[Any, ...], cells: list[AuditCell]) -> AuditArm:
+def _arm(row: tuple[Any, ...]) -> AuditArm:
     """An arm of one quadrant, from a row of `audit.strata`."""
     n_known, known_total, known_squares, n_rest, n_scored, judge_total, judge_squares, n_drawn = row[2:10]
     return AuditArm(
@@ -105,12 +102,12 @@ def _arm(row: tuple[Any, ...], cells: list[AuditCell]) -> AuditArm:
         judge_total=judge_total,
         judge_squares=judge_squares,
         n_drawn=n_drawn,
-        audited=tuple(cells),
+        audited=tuple(AuditCell(*cell) for cell in row[13]),
     )
 
 
-def _judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json:
-    """The judge that is asked for, by default the one that is shown first."""
+def find_judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json:
+    """The judge that is asked for, by default the one that is shown first; AuditError where it has not been asked."""
     rows = cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()
     found = next((row for row in rows if judge_id in (None, row[0])), None)
     if found is None:

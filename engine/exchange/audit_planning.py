@@ -19,7 +19,8 @@ from db import connect, insert, query, transaction
 from db.rows import AuditPlanRow, AuditStratumRow
 from db.rows import Stratum as StratumName
 from engine.errors import AuditError
-from engine.exchange.audit import Audited, load_audited
+from engine.exchange.audit import Audited, find_judge, load_audited
+from engine.exchange.runs import find_run
 from engine.stats.audit import TARGETS
 from engine.stats.audit_mean import Target
 from engine.stats.audit_plan import (
@@ -76,13 +77,14 @@ def build_plan(
     writes = wish is not None and store
     opened: AbstractContextManager[duckdb.DuckDBPyConnection] = transaction(study) if writes else connect(study)
     with opened as cursor:
-        audited = load_audited(cursor, study, run_id=run_id, judge_id=judge_id)
+        run = find_run(cursor, study, run_id)
+        audited = load_audited(cursor, run=run, judge=find_judge(cursor, run, judge_id))
         strata, spreads = describe_strata(audited.arms, probabilities=audited.probabilities), arm_spreads(audited.arms)
         if wish is not None:
             strata = _wished(strata, wish, spreads)
             if writes:
                 _store(cursor, audited, wish, strata)
-                audited = load_audited(cursor, study, run_id=audited.run, judge_id=audited.judge["id"])
+                audited = load_audited(cursor, run=run, judge=audited.judge)
         elif not audited.probabilities:
             raise AuditError("No audit of this run is planned yet.", hint="Plan one with --ratings or --half-width.")
         to_rate = cursor.execute(query("audit.to_rate"), {"run_id": audited.run}).fetchall()
