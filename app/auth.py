@@ -35,16 +35,16 @@ def enter() -> None:
         st.session_state.pop(PERSON, None)
         return
     if not st.user.is_logged_in:
-        notices.empty("Sign in", "This dashboard is open to the people of its team.", icon="→")
+        notices.empty("Sign in", "Only members of the team can open this dashboard.", icon="→")
         _run(_KEEP_WANTED)
         _door_button("Sign in", st.login, kind="primary")
     claims = st.user.to_dict()
     if not read_guests(_section("lensgap")).may_enter(claims):
         who = claims.get("email") or "this account"
         if address_of(claims) is None:
-            notices.empty("No address to go by", f"Your provider does not vouch for {who}.", icon="!")
+            notices.empty("No verified email address", f"Your provider has not verified {who}.", icon="!")
         else:
-            notices.empty("Not on the list", f"{who} may not open this dashboard. Ask who runs it.", icon="!")
+            notices.empty("No access", f"{who} may not open this dashboard. Ask the person who runs it.", icon="!")
         _door_button("Sign out", st.logout)
     st.session_state[PERSON] = address_of(claims)
     _run(_GO_WHERE_WANTED)
@@ -61,14 +61,16 @@ def leave() -> None:
 def _stay_shut_to_others() -> None:
     """End the run of the script where others could come in who should have signed in."""
     if REQUIRED in os.environ:
-        notices.empty("Sign-in cannot be read", "This dashboard was started with sign-in, so it stays shut.", icon="!")
+        notices.empty(
+            "Sign-in cannot be read", "This dashboard was started with sign-in, so it stays closed.", icon="!"
+        )
         st.stop()
     address = st.get_option("server.address")
     # The settings beside the script name this computer's address; there is none only where no server runs.
     if address and not is_local(address) and CONTAINER not in os.environ:
         notices.empty(
-            "Not without sign-in",
-            f"This dashboard listens on {address}, where other computers reach it, and nobody has to sign in.",
+            "Sign-in is required",
+            f"This dashboard listens on {address}, where other computers can reach it, but sign-in is not set up.",
             command="lensgap serve STUDY",
             icon="!",
         )

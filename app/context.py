@@ -51,7 +51,7 @@ class Context:
         """Findings on these counts under the reader's settings."""
         if len(counts) <= _MANY_CONCEPTS:
             return find(counts, settings=self.settings)
-        with st.spinner(f"Working out gaps and ceilings of {len(counts):,} concepts; the first time takes a while"):
+        with st.spinner(f"Computing gaps and ceilings of {len(counts):,} concepts. The first time takes a while"):
             return find(counts, settings=self.settings)
 
 

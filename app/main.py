@@ -10,11 +10,14 @@ from streamlit.navigation.page import StreamlitPage
 from app import auth, data, state, theme
 from app.context import load_context, study_folder
 from app.widgets import live, notices, run_work, sidebar
-from db.lending import limit
+from db.lending import keep_open
+from db.opening import limit
 
 # What the study's database may take: many people's queries at once would else take all that there is.
 _MEMORY: Final = "400MB"
 _THREADS: Final = 4
+# Somebody looks at a screen all the time, and a run that waits gets its turn at once.
+_IDLE_S: Final = 1.0
 
 
 def main() -> None:
@@ -27,6 +30,7 @@ def main() -> None:
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
     limit(memory=_MEMORY, threads=min(_THREADS, os.cpu_count() or 1))
+    keep_open(_IDLE_S)
     # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.
     pages = [st.Page(path, title=title, default=i == 0) for i, (path, title, _) in enumerate(sidebar.PAGES)]
     page = st.navigation(pages, position="hidden")
@@ -73,13 +77,13 @@ def _without_run(folder: Path, page: StreamlitPage) -> None:
     if not is_at_work:
         notices.empty(
             "This study has no run yet",
-            "A run writes samples, captures activations, judges and trains. Start one, and it appears here.",
+            "A run writes samples, captures activations, judges texts and trains lenses. Start one to see it here.",
             command=f"lensgap run {folder}",
         )
     elif not is_here:
         notices.empty(
             "The first run is getting ready",
-            "It loads its model and its pack. This screen fills by itself once the run has begun to write.",
+            "It is loading its model and pack. This screen updates by itself once the run has written its first texts.",
             icon="◔",
         )
     if is_here:

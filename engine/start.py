@@ -5,7 +5,7 @@ So nothing else is imported here.
 
 import sys
 
-STOPPED = "Stopped. Run the same command again to go on."
+STOPPED = "Stopped. Run the same command again to continue."
 
 
 def main() -> None:

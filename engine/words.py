@@ -15,11 +15,14 @@ PROFILES: Final = {
 }
 RATINGS: Final = {1: "Off topic", 2: "Tangential", 3: "Same area", 4: "On topic", 5: "Focused"}
 RUBRIC: Final = {
-    5: "The concept is the subject of all of the text, or all but a small part.",
-    4: "The main subject, but a good part leads away; or only one narrow kind or part of it.",
-    3: "One of several subjects; or another subject, with something of substance about the concept.",
-    2: "A subject nearby, and nothing of substance about the concept; or it is only named.",
-    1: "Nothing to do with the concept in this sense, or no sense at all.",
+    5: "The concept is the subject of the whole text, or of all but a small part.",
+    4: "The main subject, but much of the text drifts away; or only one narrow kind or part of it is covered.",
+    3: (
+        "One of several subjects; or the text is about something else but says something of substance about "
+        "the concept."
+    ),
+    2: "A nearby subject with nothing of substance about the concept; or the concept is only named.",
+    1: "Nothing to do with the concept in this sense, or the text makes no sense.",
 }
 KINDS: Final = {"sibling": "sibling", "unrelated": "unrelated", "opposite": "opposite"}
 CEILINGS: Final = {
@@ -30,39 +33,40 @@ CEILINGS: Final = {
     "empirical": "Empirical",
 }
 TIERS: Final = {
-    "asked": "as asked for",
+    "asked": "as asked",
     "primary": "first fallback",
     "falloff": "second fallback",
     "minimum": "lowest tier",
-    "none": "no tier holds",
+    "none": "no tier supported",
 }
 
 GAP: Final = (
-    "Relevance gap: mean rating of the positives minus mean rating of the negatives, on the 1–5 scale. "
-    "0 means the two arms read alike; the bracket is a 95 % interval."
+    "Relevance gap: mean rating of the positives minus mean rating of the negatives, on the 1–5 scale. 0 means that "
+    "the two arms cannot be told apart. Brackets hold 95 % intervals."
 )
 CEILING: Final = (
-    "The best F1 against the given labels if off-topic positives look like negatives: a lens above it reads something "
-    "else. Of several concepts, their mean. Models of it disagree; targets are taken from one of them."
+    "The highest F1 that a lens can reach against these labels if off-topic positives look like negatives. A lens "
+    "above it relies on something else. For several concepts, this is their mean. The ceiling models disagree; one "
+    "of them sets the targets."
 )
 TARGET: Final = (
-    "The F1 to ask of a lens: yours, if the ceiling's lower bound supports it, "
-    "else the next tier below that it does support."
+    "The F1 to ask of a lens: the one you want if the lower bound of the ceiling supports it, otherwise the highest "
+    "tier below it that is supported."
 )
-ARM: Final = "Positives are texts that should be about the concept, negatives are texts that should not."
+ARM: Final = "Positives are texts that should be about the concept. Negatives are texts that should not."
 QUADRANT: Final = (
-    "Concepts sorted by how many senses their word has and how many siblings share their parent. "
-    "Counts between the bands belong to no quadrant."
+    "Concepts sorted by how many senses their word has and how many siblings share their parent. Concepts with "
+    "in-between counts belong to no quadrant."
 )
 FORM: Final = (
-    "Form says how a text is made, not what it is about: empty (under 10 characters), short (under 100), "
-    "repetitive (it loops), else good."
+    "Form describes how a text is written, not what it is about: empty (under 10 characters), short (under 100), "
+    "repetitive (it loops), otherwise good."
 )
 LENS: Final = (
-    "A lens is a small classifier on the model's activations. Its F1 is measured on samples that it was not trained on, "
-    "and says something only beside that of always answering yes, and of a classifier that sees the words alone."
+    "A lens is a small classifier on the model's activations. Its F1 is measured on held-out samples. Compare it "
+    "with two baselines: always answering yes, and a classifier that sees only the words."
 )
-PAIR: Final = "A pair is a sample and a concept that it is rated for; one sample may be in several pairs."
+PAIR: Final = "A pair is a sample together with a concept that it is rated for. One sample may belong to several pairs."
 GOOD: Final = "Share of positives whose form is good: not empty, short or repetitive."
 
 

@@ -81,7 +81,7 @@ def _read(file: IO[bytes]) -> str:
 def _fault(errors: str, status: int) -> str:
     """The last line that was said: the command tells an expected error in one sentence."""
     lines = [line.strip() for line in without_keys(errors).splitlines() if line.strip()]
-    said = lines[-1] if lines else f"The command ended with status {status} and said nothing."
+    said = lines[-1] if lines else f"The command ended with status {status} and gave no message."
     return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
 
 

@@ -130,6 +130,6 @@ def _write_new(file: Path, content: str) -> None:
         finally:
             Path(name).unlink()
     except FileExistsError as error:
-        raise ConfigError(f"{file} is there already, and is not written over.") from error
+        raise ConfigError(f"{file} already exists and is not overwritten.") from error
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}.") from error

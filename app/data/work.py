@@ -25,7 +25,7 @@ if sys.platform != "win32":
 
 _TAIL_BYTES: Final = 40_000
 _TAIL_LINES: Final = 40
-STOPPED: Final = "Stopped. Run the same command again to go on."
+STOPPED: Final = "Stopped. Run the same command again to continue."
 # A dashboard that a shell put into the background ignores Ctrl-C, and what it starts would too. Who stops a run at once stops it
 # while it still loads its code.
 _PROGRAM: Final = f"""
@@ -73,7 +73,7 @@ def start(folder: Path, arguments: Sequence[str], *, run_id: str, by: str, done_
     """Start a command that outlives this process; WorkRefused while another one of the study is at work."""
     latest = load_state(folder)
     if latest is not None and latest.is_alive:
-        raise WorkRefused("A run of this study is at work already.", hint="Wait for it, or stop it first.")
+        raise WorkRefused("A run of this study is already in progress.", hint="Wait for it, or stop it first.")
     now = datetime.now(UTC)
     # The latest is the last by name, so names of one second are in order too.
     work_id = f"{now:%Y-%m-%dT%H-%M-%S-%f}-{uuid.uuid4().hex[:6]}"
@@ -178,4 +178,4 @@ def _tail(file: Path) -> str:
 
 def _fault(log: str) -> str:
     lines = log.splitlines()
-    return lines[-1].strip() if lines else "It was ended before it was done. What it has written is kept."
+    return lines[-1].strip() if lines else "It was ended before it finished. Everything it has written is kept."

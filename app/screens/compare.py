@@ -53,7 +53,7 @@ def show(here: Context) -> None:
             if kind == "runs"
             else ("judges of this run", ("Try another rubric", "rubric_lab"))
         )
-        notices.empty(f"Fewer than two {what}", f"A comparison takes two {what}.", icon="⇄", to=to)
+        notices.empty(f"Fewer than two {what}", f"A comparison needs two {what}.", icon="⇄", to=to)
         return
     chosen = state.some_of("side", list(names)) or list(names)[:2]
     sides = state.bound(
@@ -113,7 +113,7 @@ def _before(told: tuple[Any, command.Ended] | None, arguments: Sequence[str]) ->
     """How the same sides stood before somebody rated, to be read while they are compared anew."""
     if told is None or told[0][0] != arguments or told[1].fault is not None:
         return None
-    notices.note("The study has changed: below is how the sides stood before.")
+    notices.note("The study has changed. The values below are from before the change.")
     return told
 
 
@@ -130,7 +130,7 @@ def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
     measures = list(found[0]["concepts"][0]["measures"])
     measure = state.bound(
         st.segmented_control,
-        "Measure of the chart and the concepts",
+        "Measure shown",
         name="measure",
         value=state.one_of("measure", measures, default=measures[0]),
         default=measures[0],
@@ -141,7 +141,7 @@ def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
     for number, one in enumerate(found):
         _one(one, str(measure), names, key=number)
     st.download_button(
-        "All of it as CSV",
+        "Everything as CSV",
         data=lambda: comparison_csv(found).encode(),
         file_name="lensgap-comparison.csv",
         mime="text/csv",
@@ -158,8 +158,8 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         short, because = answer(one)
         st.html(f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>')
         notices.note(
-            f"{count(one['n_matched'], 'concept')} that both sides have. Differences are paired: after minus before of the "
-            "same concept, with 95 % intervals. p is adjusted for false finds over all that this screen shows."
+            f"{count(one['n_matched'], 'concept')} on both sides. Differences are paired: after minus before for the "
+            "same concept, with 95 % intervals. p is adjusted for false discoveries over everything on this screen."
         )
         st.html(settings_html(one))
         st.html(measures_html(one))

@@ -24,7 +24,9 @@ def show(here: Context) -> None:
     profiles = data.load_profiles(here.folder, here.run.run_id)
     if not profiles:
         command = f"lensgap run {here.folder}"
-        notices.empty("No concepts yet", "This run has not selected its concepts.", command=command, to=notices.TO_RUNS)
+        notices.empty(
+            "No concepts yet", "This run has not selected its concepts yet.", command=command, to=notices.TO_RUNS
+        )
         return
     names = [profile.concept for profile in profiles]
     letters = {profile.concept: profile.quadrant or words.UNKNOWN for profile in profiles}
@@ -40,7 +42,7 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.empty(
             "No samples yet",
-            "The model has not written anything yet, so there is nothing to measure.",
+            "There is nothing to measure until the model has written texts.",
             command=f"lensgap run {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -174,7 +176,7 @@ def _neighbours(here: Context, name: str, letters: Mapping[str, str]) -> None:
 
 
 def _samples(here: Context, name: str, finding: Finding) -> None:
-    notices.heading("Samples of this concept", help_text="Open one to read it in full and to correct its rating.")
+    notices.heading("Samples of this concept", help_text="Open a sample to read it in full and correct its rating.")
     left, right = st.columns(2, gap="medium")
     with left:
         _arm(here, name, "positive", "lowest", finding.positive.n)

@@ -25,14 +25,15 @@ def show(here: Context) -> None:
     if not people:
         notices.empty(
             "No overrides yet",
-            "Open a sample and press 1–5: its rating replaces the judge's, and every number follows.",
+            "Open a sample and press 1–5. Your rating replaces the judge's, and every number is updated.",
             to=("Open the samples", "samples"),
         )
         return
     n_overrides = sum(people.values())
     notices.note(
-        f"{count(n_overrides, 'override')} by {count(len(people), 'reviewer')}, beside the judge alone. People look "
-        "at suspicious samples first, so overrides correct these samples and say nothing about the ones nobody opened."
+        f"{count(n_overrides, 'override')} by {count(len(people), 'reviewer')}, compared with the judge alone. "
+        "People look at suspicious samples first, so overrides correct these samples but say nothing about samples "
+        "that nobody opened."
     )
     _sum(here)
     _table(here, n_overrides)

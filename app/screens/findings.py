@@ -25,7 +25,7 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.empty(
             "No findings yet",
-            f"{integer(here.run.n_prompts)} prompts are planned; the model has not written to any of them.",
+            f"{integer(here.run.n_prompts)} prompts are planned, and the model has not answered any of them.",
             command=f"lensgap run {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -38,7 +38,9 @@ def show(here: Context) -> None:
     if here.judge is None:
         notices.note("Nothing is rated yet.", command=f"lensgap judge {here.folder}")
     elif here.judge.is_baseline:
-        notices.note("Ratings are those of a baseline judge, which is no language model: read every number as such.")
+        notices.note(
+            "The ratings come from a baseline judge, not from a language model. Treat every number accordingly."
+        )
     since.strip(here, findings, page="findings")
     section = state.one_of("section", tuple(SECTIONS), default="gaps")
     state.bound(

@@ -28,12 +28,12 @@ from engine.words import ARM, count, integer
 
 Json = dict[str, Any]
 _AGREEMENT: Final = (
-    "Audited pairs were drawn at random and rated by people who did not see the judge's rating, so they speak for all pairs of "
-    "the run. Read the arms one by one. In brackets 95 % intervals over concepts."
+    "Audited pairs were drawn at random and rated by people who did not see the judge's rating, so they represent "
+    "all pairs of the run. Read each arm separately. Brackets hold 95 % intervals over concepts."
 )
 _ALL_PAIRS: Final = (
-    "Judges on all pairs that both rated. Overrides are of pairs that somebody came across: no fair sample, so agreement with "
-    "them tells only how such pairs are judged."
+    "Agreement on all pairs that both raters rated. People chose which pairs to override, so these are not a fair "
+    "sample: agreement with overrides describes only such pairs."
 )
 _AXES: Final = {"judged": "When the judge rated", "rated": "When people rated"}
 
@@ -43,7 +43,7 @@ def show(here: Context) -> None:
     if not here.judges:
         notices.empty(
             "No judge has rated this run",
-            "A judge names topics and rates relevance; people then audit it on pairs drawn at random.",
+            "A judge names topics and rates relevance. People then audit it on randomly drawn pairs.",
             command=f"lensgap judge {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -84,7 +84,9 @@ def _audited(here: Context, audited: Json, found: tuple[Compared, ...], labels: 
         with st.expander(f"Other judges, and people one by one ({len(rest)})"):
             st.html(agreement.table(rest))
     if audited["is_weighted"]:
-        notices.note("Pairs were drawn with different probabilities, so each counts for as many as it stands for.")
+        notices.note(
+            "Pairs were drawn with different probabilities, so each is weighted by how many pairs it represents."
+        )
     with st.container(key="charts"):
         left, right = st.columns([1, 1], gap="large")
         with left:
@@ -97,7 +99,10 @@ def _audited(here: Context, audited: Json, found: tuple[Compared, ...], labels: 
 def _unaudited(here: Context, labels: dict[str, str]) -> None:
     notices.empty(
         "No pair is audited yet",
-        "Draw pairs at random, have people rate them blind under Review, and this shows how far the judge agrees with them.",
+        (
+            "Draw pairs at random and have people rate them blind under Review. This screen then shows how far "
+            "the judge agrees with them."
+        ),
         command=f"lensgap audit plan {here.folder} --ratings 100",
         to=("Plan one here", "review"),
     )
@@ -109,7 +114,7 @@ def _unaudited(here: Context, labels: dict[str, str]) -> None:
     if every:
         notices.heading("Agreement on other pairs", help_text=_ALL_PAIRS)
         st.html(agreement.table(every))
-        notices.note("No fair sample of what people say: none of these pairs was drawn for an audit.")
+        notices.note("None of these pairs was drawn for an audit, so this is not a fair sample of what people say.")
 
 
 def _since(here: Context, found: tuple[Compared, ...]) -> None:
@@ -120,7 +125,7 @@ def _since(here: Context, found: tuple[Compared, ...]) -> None:
         with st.container(border=True, key="panel-since"):
             notices.heading(f"Since you opened this page at {at:%H:%M} UTC")
             st.html(effect_table(changed, moved=True))
-            st.button("Compare from now on", key="since-now", type="tertiary", on_click=_forget, args=(key,))
+            st.button("Compare from now", key="since-now", type="tertiary", on_click=_forget, args=(key,))
 
 
 def _forget(key: str) -> None:
@@ -130,8 +135,8 @@ def _forget(key: str) -> None:
 def _confusion(here: Context, found: tuple[Compared, ...]) -> None:
     notices.heading(
         "Who gave which rating",
-        help_text="Audited pairs by both ratings, means of votes as the nearest whole one. On the framed diagonal both agree. "
-        "Click a square to see its pairs.",
+        help_text="Audited pairs by both ratings; mean votes are rounded. Both raters agree on the framed diagonal. "
+        "Click a square to list its pairs.",
     )
     by_key = {one.key: one for one in found}
     own = next((one.key for one in found if one.first_id == here.judge_id), found[0].key)
@@ -202,8 +207,8 @@ def _bias(found: tuple[Compared, ...]) -> None:
         return
     notices.heading(
         "Bias by arm",
-        help_text="Mean of the first rater less the second. A judge that is too kind to positives widens the gap, one "
-        "that is too kind to negatives narrows it.",
+        help_text="Mean rating of the first rater minus the second. A judge that is too generous to positives "
+        "widens the gap; one that is too generous to negatives narrows it.",
     )
     series = (
         Series("positives", tuple(positive for _, positive, _ in rows), main=True),
@@ -223,8 +228,8 @@ def _bias(found: tuple[Compared, ...]) -> None:
 def _drift(audited: Json, labels: dict[str, str]) -> None:
     notices.heading(
         "Drift",
-        help_text="Does a judge move away from people as time passes, or from one version of its rubric to the next? Trends are "
-        "within arms, p adjusted for both quantities by Holm's method.",
+        help_text="Shows whether a judge drifts away from people over time or between rubric versions. Trends are "
+        "within arms; p is adjusted for both quantities by Holm's method.",
     )
     options = {f"{one['judge']}~{axis}": (one, axis) for one in audited["drift"] for axis in _AXES}
     rubrics = {f"rubric~{one['backend']}~{one['model']}": one for one in audited["rubrics"]}
@@ -233,7 +238,7 @@ def _drift(audited: Json, labels: dict[str, str]) -> None:
         **{key: f"{one['model']} · by rubric version" for key, one in rubrics.items()},
     }
     if not names:
-        notices.note("Drift appears once a judge's pairs are audited.")
+        notices.note("Drift appears here once pairs of a judge have been audited.")
         return
     first = next(iter(names))
     key = state.one_of("drift", tuple(names), default=first) or first
@@ -256,26 +261,22 @@ def _drift(audited: Json, labels: dict[str, str]) -> None:
 
 
 def _work(here: Context, labels: dict[str, str]) -> None:
-    notices.heading("What judges were asked, and what it cost", help_text="Votes on this run's pairs, both questions.")
+    notices.heading("Judge votes and costs", help_text="Votes on this run's pairs, both questions.")
     folder, run_id = here.folder, here.run.run_id
-    votes = later.answer(folder, ("votes", run_id), lambda: load_votes(folder, run_id), what="What judges were asked")
+    votes = later.answer(folder, ("votes", run_id), lambda: load_votes(folder, run_id), what="Judge votes")
     if votes is None:
         return
     st.html(agreement.work(votes.work, labels))
     with st.container(key="wide-votes"):
         left, right = st.columns(2, gap="large")
     with left:
-        notices.heading("Spread of votes", help_text="Highest less lowest rating of one judge on one pair.")
+        notices.heading("Spread of votes", help_text="Highest minus lowest rating by one judge on one pair.")
         if votes.spreads:
             st.html(agreement.spreads(votes.spreads, labels))
         else:
-            notices.note(
-                "No judge voted twice on a pair, so their spread is unknown.", command="lensgap judge --votes 3"
-            )
+            notices.note("No judge voted twice on a pair, so the spread is unknown.", command="lensgap judge --votes 3")
     with right:
-        notices.heading(
-            "Unscored votes", help_text="Answers without a rating: refusals, and replies that cannot be read."
-        )
+        notices.heading("Unscored votes", help_text="Answers without a rating: refusals and unreadable replies.")
         if votes.unscored:
             st.html(agreement.unscored(votes.unscored, labels))
         else:

@@ -62,7 +62,7 @@ def show(here: Context) -> None:
     if doubt := explain_excess(view.summary, view.ceiling, model=here.settings.model):
         notices.note(doubt)
     if here.judge is None:
-        notices.note("Nothing is rated yet, so there is no ceiling.", command=f"lensgap judge {here.folder}")
+        notices.note("There is no ceiling yet because nothing is rated.", command=f"lensgap judge {here.folder}")
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")
         with wide:
@@ -81,9 +81,9 @@ def show(here: Context) -> None:
 
 def _empty(here: Context) -> None:
     if here.run.n_samples == 0:
-        sentence, command = "The model has not written anything yet, so there is nothing to train on.", "run"
+        sentence, command = "There is nothing to train on until the model has written texts.", "run"
     else:
-        sentence, command = "Train the lenses of this run, and each appears here beside its ceiling.", "train"
+        sentence, command = "Train the lenses of this run to see each beside its ceiling.", "train"
     notices.empty("No lenses yet", sentence, command=f"lensgap {command} {here.folder}", to=notices.TO_RUNS)
 
 
@@ -109,8 +109,8 @@ def _view(here: Context, chosen: Mapping[str, data.Lens], findings: Findings) ->
 def _scatter(here: Context, view: LensesView) -> None:
     notices.heading(
         "F1 against ceiling",
-        help_text=f"{CEILING} A dot is a concept, its hue the quadrant. Ringed ones are above the line by more than "
-        "chance explains. Click a dot to open its concept.",
+        help_text=f"{CEILING} Each dot is a concept, coloured by quadrant. Ringed dots lie above the line by more "
+        "than chance explains. Click a dot to open its concept.",
     )
     if all(point.headroom is None for point in view.points):
         notices.note("No concept has both a measured F1 and a ceiling.")
@@ -133,8 +133,8 @@ def _scatter(here: Context, view: LensesView) -> None:
 def _suspects(view: LensesView) -> None:
     notices.heading(
         "Above the line",
-        help_text="A lens above its ceiling reads something that the labels do not explain, or is above by chance. The number "
-        "is by how much.",
+        help_text="A lens above its ceiling relies on something that the labels do not explain, or it is there by "
+        "chance. The number is the distance above.",
     )
     if not view.suspects:
         notices.note("No lens is above its ceiling.")
@@ -164,7 +164,7 @@ def _table(here: Context, view: LensesView) -> None:
     range_shown = f" · {integer(first)}–{integer(first + len(shown) - 1)}" if n_pages > 1 else ""
     st.html(f'<p class="lg-count"><b>{count(len(picked), "concept")}</b>{range_shown}</p>')
     if not picked:
-        notices.empty("No lens passes these filters", "Take one away.")
+        notices.empty("No lens passes these filters", "Remove a filter.")
         return
     with st.container(key="list", gap=None):
         lens_table.table(shown)
@@ -173,7 +173,7 @@ def _table(here: Context, view: LensesView) -> None:
         st.pagination(n_pages, default=number, key=key, max_visible_pages=7, on_change=_turn, args=(key,))
     if not any(point.graduation for point in view.points):
         notices.note(
-            "No targets were asked for. Give each concept pairs until it reaches one:",
+            "No targets have been set. To add pairs to each concept until it reaches one:",
             command=f"lensgap escalate {here.folder}",
         )
 
@@ -234,8 +234,8 @@ def _bar() -> None:
 
 def _calibration(here: Context, chosen: Mapping[str, data.Lens]) -> None:
     notices.heading(
-        "Do probabilities mean what they say?",
-        help_text="Pairs of all these lenses, held out of training, in ten groups of like probability. On the dashed line a "
+        "Are the probabilities calibrated?",
+        help_text="Held-out pairs of all these lenses, in ten groups of similar probability. On the dashed line, a "
         "probability of 0.7 is right seven times in ten. Intervals are over lenses.",
     )
     found = load_reliability(here.folder, here.run.run_id, [lens.lens_id for lens in chosen.values()])
@@ -251,12 +251,13 @@ def _calibration(here: Context, chosen: Mapping[str, data.Lens]) -> None:
 def _sweep(here: Context, lenses: tuple[data.Lens, ...], setting: overview.LensSetting) -> None:
     notices.heading(
         "Layers",
-        help_text="Mean F1 of the same family at every layer, over the concepts that all layers have an F1 of. The filled dot "
-        "is the layer on screen. The highest of several is partly luck: choose a layer for another reason too.",
+        help_text="Mean F1 of this family at every layer, over concepts with an F1 at all layers. The filled dot is "
+        "the layer on screen. The highest of several is partly luck, so do not choose a layer by this "
+        "alone.",
     )
     layers = sweep(lenses, setting, _mode(here))
     if not layers:
-        notices.note("This family has F1s at one layer alone.", command=f"lensgap train {here.folder} --layers 0,1,2")
+        notices.note("This family has F1s at only one layer.", command=f"lensgap train {here.folder} --layers 0,1,2")
         return
     made = layer_sweep(layers, colours=theme.palette(), height=_SMALL)
     plots.draw(made, key="sweep", name="lenses mean F1 by layer", table=lambda: layer_sweep_table(layers))
@@ -266,9 +267,10 @@ def _sweep(here: Context, lenses: tuple[data.Lens, ...], setting: overview.LensS
 def _comparisons(here: Context) -> None:
     found = load_comparisons(here.folder, here.run.run_id)
     notices.heading(
-        "What was tried, before and after",
-        help_text="Hollow dot: before. Filled dot: after. The change is the mean over concepts that have both sides, with its "
-        "95 % interval over concepts, so a change whose interval reaches zero may be chance.",
+        "Mitigations, before and after",
+        help_text="Hollow dot: before. Filled dot: after. The change is the mean over concepts measured on both "
+        "sides, with its 95 % interval over concepts. If the interval reaches zero, the change may be "
+        "chance.",
     )
     if found:
         _compared(here, found)

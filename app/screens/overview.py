@@ -23,8 +23,8 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.empty(
             "No samples yet",
-            f"{integer(here.run.n_prompts)} prompts are planned; the model has not written to any of them. "
-            "Run the study again and it continues where it stopped.",
+            f"{integer(here.run.n_prompts)} prompts are planned, and the model has not answered any of them. Run the "
+            "study again to continue where it stopped.",
             command=f"lensgap run {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -61,14 +61,15 @@ def show(here: Context) -> None:
 
 def _missing(here: Context, *, has_lenses: bool) -> None:
     if here.judge is None:
-        notices.note("Nothing is rated yet, so there is no gap.", command=f"lensgap judge {here.folder}")
+        notices.note("There is no gap yet because nothing is rated.", command=f"lensgap judge {here.folder}")
     elif not has_lenses:
-        notices.note("No lens is trained yet, so there is no measured F1.", command=f"lensgap train {here.folder}")
+        notices.note("There is no measured F1 yet because no lens is trained.", command=f"lensgap train {here.folder}")
 
 
 def _map(here: Context, view: overview.Overview, colours: Palette) -> None:
     notices.heading(
-        "Quadrant map", help_text=f"{QUADRANT} Dot size: pairs. Ring: the interval is missing or reaches zero."
+        "Quadrant map",
+        help_text=f"{QUADRANT} Dot size: number of pairs. Ring: the interval is missing or reaches zero.",
     )
     made = charts.quadrant_map(
         view.points,
@@ -83,7 +84,7 @@ def _map(here: Context, view: overview.Overview, colours: Palette) -> None:
     )
     _open_concept(picked)
     if view.unplaced:
-        notices.note(f"Not on the map, for their senses or siblings are unknown: {', '.join(view.unplaced)}")
+        notices.note(f"Not on the map because their senses or siblings are unknown: {', '.join(view.unplaced)}")
 
 
 def _forest(view: overview.Overview, colours: Palette) -> None:
@@ -126,7 +127,8 @@ def _cards(view: overview.Overview, colours: Palette) -> None:
     outside = sum(point.quadrant is None and point.counts is not None for point in view.points)
     if outside:
         notices.note(
-            f"{count(outside, 'concept')} between the bands count in the study's numbers, but in no quadrant ({UNKNOWN})."
+            f"{count(outside, 'concept')} with in-between counts belong to no quadrant, but are part of the "
+            f"study's numbers ({UNKNOWN})."
         )
 
 

@@ -51,14 +51,14 @@ def show(here: Context) -> None:
 
 def _only_layer(here: Context) -> None:
     if here.run.pack_layer is not None:
-        notices.note(f"This run chose from pack layer {here.run.pack_layer} alone.")
+        notices.note(f"This run chose only from pack layer {here.run.pack_layer}.")
 
 
 def _map(here: Context, view: PackView, at: str | None) -> None:
     notices.heading(
         "Quadrant map of the pack",
-        help_text=f"{QUADRANT} A dot is all concepts with the same counts, its area their number. "
-        "Ring: chosen in this run. Click a dot to list its concepts.",
+        help_text=f"{QUADRANT} Each dot stands for all concepts with the same counts; its area shows how many. Ring: "
+        "chosen in this run. Click a dot to list its concepts.",
     )
     profiles = data.load_profiles(here.folder, here.run.run_id)
     made = charts.pack_map(
@@ -79,7 +79,7 @@ def _map(here: Context, view: PackView, at: str | None) -> None:
         on_select=partial(_list_place, key),
     )
     if view.n_unplaced:
-        notices.note(f"Not on the map, for their siblings are unknown: {count(view.n_unplaced, 'concept')}.")
+        notices.note(f"Not on the map because their siblings are unknown: {count(view.n_unplaced, 'concept')}.")
 
 
 def _list_place(key: str) -> None:
@@ -131,7 +131,7 @@ def _bar(layers: list[str], at: str | None) -> None:
             "Search",
             "q",
             state.given("q") or "",
-            placeholder="Text in name or definition",
+            placeholder="Search names and definitions",
             icon=":material/search:",
             width=250,
         )
@@ -187,7 +187,7 @@ def _list(here: Context, page: data.PackPage) -> None:
     shown = f" · {integer(first)}–{integer(first + len(page.rows) - 1)}" if page.rows else ""
     st.html(f'<p class="lg-count"><b>{count(page.n_total, "concept")}</b>{shown}</p>')
     if not page.rows:
-        notices.empty("No concept passes these filters", "Take one away, or search for less.")
+        notices.empty("No concept passes these filters", "Remove a filter or shorten the search.")
         return
     with st.container(key="list", gap=None):
         for i, concept in enumerate(page.rows):

@@ -26,11 +26,11 @@ def show(here: Context) -> None:
         story(here, chosen)
         return
     if wanted:
-        notices.warning(f"This study has no snapshot {state.quoted('snapshot')}. Here are those that it has.")
+        notices.warning(
+            f"This study has no snapshot {state.quoted('snapshot')}. The existing snapshots are listed below."
+        )
     st.html('<h1 class="lg-title">Present</h1>')
-    notices.note(
-        "A snapshot holds the numbers, charts and texts of this moment. What anyone rates or runs later changes nothing of it."
-    )
+    notices.note("A snapshot keeps the current numbers, charts and texts. Later ratings and runs do not change it.")
     _freeze(here)
     if found or here.run.n_samples:
         _list(found)
@@ -71,7 +71,7 @@ def _freeze(here: Context) -> None:
 
 def _start(here: Context, name: str, by: str) -> None:
     if not name or not by:
-        notices.warning("A snapshot needs a name, and your name.")
+        notices.warning("Enter a name for the snapshot and your own name.")
         return
     if state.PERSON not in st.session_state:
         state.remember_reviewer(by)
@@ -98,14 +98,14 @@ def _wait(work: command.Started) -> None:
     if work.process.poll() is not None:
         st.rerun()
     st.html(
-        '<div class="lg-progress lg-wait"><span>Working out all numbers and charts of the snapshot</span>'
+        '<div class="lg-progress lg-wait"><span>Computing all numbers and charts of the snapshot</span>'
         f"<span>{work.seconds:.0f} s</span><div><i></i></div></div>"
     )
 
 
 def _list(found: tuple[Snapshot, ...]) -> None:
     if not found:
-        notices.empty("No snapshot yet", "Freeze the findings above, and present them one finding a page.")
+        notices.empty("No snapshot yet", "Freeze the findings above, then present them, one finding per page.")
         return
     notices.heading(f"{count(len(found), 'snapshot')}, latest first")
     with st.container(key="list", gap=None):

@@ -21,25 +21,28 @@ QUEUES: Final[dict[Queue, str]] = {
 }
 AFTER: Final = {"look": "Compare", "on": "Straight on"}
 _HELP: Final = (
-    "Audit: pairs drawn at random, the only ones that say something of texts nobody read. Disagreements: two people, or a "
-    "blind rating and the judge, are two or more apart. Flagged: somebody asked for another look. My filter: the pairs that "
-    "the Samples screen last led here with."
+    "Audit: randomly drawn pairs, the only ones that describe texts nobody reads. Disagreements: two people, or a "
+    "blind rating and the judge, differ by two or more. Flagged: someone asked for another look. My filter: the "
+    "pairs last sent here from the Samples screen."
 )
 _EMPTY: Final[dict[Queue, tuple[str, str]]] = {
     "audit": (
         "The audit is done",
-        "Every drawn pair is rated, or before another reviewer. See how far the judge can be trusted, or draw more pairs.",
+        (
+            "Every drawn pair is rated or reserved for another reviewer. See how far the judge can be trusted, "
+            "or draw more pairs."
+        ),
     ),
     "adjudicate": (
         "No disagreements",
-        "Nobody is two ratings or more from the judge or from somebody else, or all such pairs are settled.",
+        "No two ratings differ by two or more, or all such pairs are settled.",
     ),
-    "flagged": ("No flags", "Press F on a pair, here or in a queue, and it waits here for somebody to settle it."),
-    "filter": ("Nothing left in this filter", "Every pair that passes is rated. Choose others on the Samples screen."),
+    "flagged": ("No flags", "Press F on a pair in any queue, and it waits here until someone settles it."),
+    "filter": ("Nothing left in this filter", "Every pair in it is rated. Choose other pairs on the Samples screen."),
 }
 
 _NEXT: Final[dict[Queue, tuple[str, str]]] = {
-    "audit": ("See what it says of the judge", "judges"),
+    "audit": ("See what it says about the judge", "judges"),
     "filter": ("Choose other pairs", "samples"),
 }
 
@@ -49,7 +52,7 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.empty(
             "No samples yet",
-            "There is nothing to rate before the model has written.",
+            "There is nothing to rate until the model has written texts.",
             command=f"lensgap run {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -58,7 +61,7 @@ def show(here: Context) -> None:
         st.html('<h1 class="lg-title">Review</h1>', width="stretch")
         name = override.ask_reviewer()
     if not name:
-        notices.empty("Who rates?", "Ratings are stored under your name. Give it above, then press Enter.", icon="↑")
+        notices.empty("Who rates?", "Ratings are stored under your name. Enter it above and press Enter.", icon="↑")
         return
     desk = _desk(here, name)
     _strip(desk)
@@ -97,13 +100,13 @@ def _strip(desk: Desk) -> None:
         if desk.queue in ("audit", "filter"):
             state.bound(
                 st.segmented_control,
-                "People a pair",
+                "People per pair",
                 name="raters",
                 value=str(desk.n_raters),
                 default="1",
                 required=True,
                 options=["1", "2"],
-                help="With two, each pair comes to two people, which tells how far people agree.",
+                help="With 2, two people rate each pair, which shows how far people agree.",
             )
         # No switch: the browser would leave the cursor on it, where no key rates.
         state.bound(
@@ -115,7 +118,10 @@ def _strip(desk: Desk) -> None:
             required=True,
             options=list(AFTER),
             format_func=AFTER.__getitem__,
-            help="First see what judge, lenses and other people said of the text; or go on to the next one at once.",
+            help=(
+                "Compare: first see what the judge, lenses and other people said. Straight on: go to the next text "
+                "at once."
+            ),
         )
 
 
@@ -145,7 +151,7 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
         review_item.keys(shown, rated)
         review_item.moves(sitting, shown, rated, last)
         if rated is None and item.key in sitting.seen:
-            notices.note("You have seen what the judge said of this text, so a new rating is kept as not blind.")
+            notices.note("You have seen the judge's rating of this text, so a new rating is stored as not blind.")
         flag = review.load_flag(sitting.desk, item.key)
         if rated is not None:
             review_item.opened(here, sitting, rated, flag)
@@ -166,7 +172,7 @@ def _side(here: Context, desk: Desk) -> None:
     review_progress.bar(desk, standing, pace([rating.rated_at for rating in own[:20]]))
     if desk.queue == "audit":
         review_progress.precision(here, standing)
-    notices.heading("What the numbers mean", help_text="The judge rates by the same five steps.")
+    notices.heading("What the numbers mean", help_text="The judge uses the same scale.")
     rows = "".join(
         f"<dt>{rating}</dt><dd><b>{word}</b> {markup.text(RUBRIC[rating])}</dd>"
         for rating, word in sorted(RATINGS.items(), reverse=True)
@@ -179,13 +185,13 @@ def _plan(here: Context) -> None:
     """Say what an audit is, and plan one."""
     notices.empty(
         "No audit is planned yet",
-        "An audit draws pairs by chance, and you rate them without seeing what the judge said. Only such ratings tell how "
-        "far the judge can be trusted on the texts that nobody reads.",
+        "An audit draws pairs at random, and you rate them without seeing what the judge said. Only such ratings "
+        "show how far the judge can be trusted on texts that nobody reads.",
     )
     _plan_form(here)
     if here.judge is None:
         notices.note(
-            "An audit checks a judge, and none has rated this run yet.", command=f"lensgap judge {here.folder}"
+            "An audit checks a judge, but none has rated this run yet.", command=f"lensgap judge {here.folder}"
         )
 
 
@@ -194,13 +200,16 @@ def _plan_form(here: Context, *, n_drawn: int = 0) -> None:
     n_pairs = here.run.n_pairs or 4
     with st.container(key="review-plan", horizontal=True, vertical_alignment="bottom", horizontal_alignment="center"):
         wished = st.number_input(
-            "Ratings to give in all",
+            "Total ratings",
             min_value=min(max(4, n_drawn + 1), n_pairs),
             max_value=n_pairs,
             value=min(n_drawn + 60, n_pairs),
             step=10,
             width=190,
-            help=f"About a minute each. The run has {integer(here.run.n_pairs)} pairs; at least 5 % of them are drawn.",
+            help=(
+                f"About a minute each. The run has {integer(here.run.n_pairs)} pairs, and at least 5 % of them are "
+                "drawn."
+            ),
         )
         label = "Draw more" if n_drawn else "Plan the audit"
         if st.button(label, type="primary", disabled=here.judge is None):

@@ -13,7 +13,8 @@ from app.widgets import lab_editor, lab_pairs, lab_trial, notices
 from app.widgets.lab_session import Setup, address_of, kept, settle, tried_judge
 
 _OFFLINE = (
-    "The offline judge reads no rubric. Name one that does, such as anthropic:claude-haiku-5-5 or local:<folder>."
+    "The offline judge does not read rubrics. Choose a judge that does, such as "
+    "anthropic:claude-haiku-5-5 or local:<folder>."
 )
 
 
@@ -21,13 +22,13 @@ def show(here: Context) -> None:
     """Draw the lab: rubric and judge, pairs and price, what came of it, and saving."""
     st.html(
         '<h1 class="lg-title">Try a rubric before it judges the study</h1>'
-        '<p class="lg-answer">Change what the judge is told, ask it about a few pairs, and see whether it agrees better '
+        '<p class="lg-answer">Change the instructions, ask the judge about a few pairs, and see whether it agrees better '
         "with people.</p>"
     )
     if here.run.n_samples == 0:
         notices.empty(
             "No samples yet",
-            "A rubric is tried on texts, and the model has not written any in this run.",
+            "A rubric is tried on texts, but the model has not written any in this run.",
             command=f"lensgap run {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -108,7 +109,7 @@ def _obstacle(judge: str, *, is_right: bool, n_pairs: int) -> str | None:
     if not judge or judge.partition(":")[0] == "offline":
         return _OFFLINE
     if not is_right:
-        return "A text of the rubric is not right yet; what is wrong is told below it."
+        return "A text of the rubric is not valid yet. The reason is shown below it."
     return None if n_pairs else "No pair is chosen. Choose some below."
 
 

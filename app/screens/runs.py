@@ -12,12 +12,12 @@ from app.widgets import markup, notices, run_form, run_work
 from engine.words import PAIR, count, integer
 
 _COLUMNS: Final = (
-    ("Run", "Model, pack and seed, and below them the id by which commands know the run."),
-    ("Model", "Whose texts and activations are studied."),
+    ("Run", "Model, pack and seed, with the run id used in commands below."),
+    ("Model", "The model whose texts and activations are studied."),
     ("Begun", "When the run was first started."),
     ("Pairs", PAIR),
-    ("Texts", "Texts that the model has written, of those that are planned. One may serve several concepts."),
-    ("Seed", "Where chance begins: the same settings and seed give the same texts."),
+    ("Texts", "Texts written, out of those planned. One text may serve several concepts."),
+    ("Seed", "Seed of the random numbers. The same settings and seed give the same texts."),
 )
 
 
@@ -26,7 +26,8 @@ def show(folder: Path) -> None:
     runs = data.load_runs(folder)
     st.html('<h1 class="lg-title">Runs</h1>')
     notices.note(
-        "A run is a model, a pack and settings: texts are written, activations captured, texts judged and lenses trained."
+        "A run combines a model, a pack and settings. It writes texts, captures activations, judges the "
+        "texts and trains lenses."
     )
     is_free = run_work.panel(folder)
     if is_free:
@@ -45,9 +46,9 @@ def _table(runs: tuple[data.Run, ...]) -> None:
     if len(runs) < 2:
         return
     differ = differing_settings(runs)
-    notices.heading("Settings that differ", help_text="Settings that are alike in all runs are left out.")
+    notices.heading("Settings that differ", help_text="Settings with the same value in all runs are left out.")
     if not differ:
-        notices.note("None: the runs differ in the content of their model, pack or templates.")
+        notices.note("None. The runs differ in the content of their model, pack or templates.")
         return
     head = markup.heads((markup.text(run.run_id), run.name) for run in runs)
     rows = "".join(

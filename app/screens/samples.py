@@ -34,7 +34,7 @@ def show(here: Context) -> None:
     if here.run.n_samples == 0:
         notices.empty(
             "No samples yet",
-            "The model has not written anything in this run. Run the study again and it continues where it stopped.",
+            "The model has not written anything in this run. Run the study again to continue where it stopped.",
             command=f"lensgap run {here.folder}",
             to=notices.TO_RUNS,
         )
@@ -97,7 +97,7 @@ def _list(page: data.PairPage, opened: str | None, sort: data.Sort) -> list[str]
         )
         pages.controls(sort)
     if not page.rows:
-        notices.empty("Nothing passes these filters", "Take one away, or show everything.")
+        notices.empty("No pair passes these filters", "Remove a filter, or show everything.")
         return []
     selected: list[str] = []
     if state.given("layout") == "table":

@@ -25,31 +25,31 @@ from engine.words import UNKNOWN, count, integer, interval, number
 
 _PEOPLE: Final = (
     ("Reviewer", "The name that ratings are stored under."),
-    ("Audit", "Ratings in force of pairs drawn by chance."),
-    ("Overrides", "Ratings in force that replace the judge's on a pair that was come across."),
-    ("Blind", "Ratings given before the judge's was seen."),
-    ("Undone", "Ratings taken back, and undoings taken back."),
-    ("Flags", "Pairs that they asked another look at."),
-    ("Pace", f"Ratings an hour, by the median of the latest {team.LATEST} without pauses over five minutes."),
-    ("On their desk", "Pairs before them now, which nobody else is given. They go back when the time is over."),
-    ("Last seen", "Their last rating, mark or look at the overview, UTC."),
+    ("Audit", "Ratings in force on randomly drawn pairs."),
+    ("Overrides", "Ratings in force that replace the judge's on a pair that someone chose to rate."),
+    ("Blind", "Ratings given before seeing the judge's."),
+    ("Undone", "Ratings and undos that were taken back."),
+    ("Flags", "Pairs that this person flagged for another look."),
+    ("Pace", f"Ratings per hour: median of the latest {team.LATEST}, without pauses over five minutes."),
+    ("On their desk", "Pairs reserved for this person now. Nobody else gets them until the time runs out."),
+    ("Last seen", "Last rating, mark or visit to the overview, in UTC."),
 )
 _BETWEEN: Final = (
-    ("Who", "Two people, or any two taken together."),
+    ("Who", "Two people, or all pairs of people combined."),
     ("Pairs", "Drawn pairs that both rated blind."),
-    ("Kappa", "Cohen's, quadratic weights: 1 is perfect, 0 what chance gives."),
-    ("Alpha", "Krippendorff's, ordinal: 1 is perfect, 0 what chance gives."),
+    ("Kappa", "Cohen's kappa with quadratic weights: 1 is perfect, 0 is chance."),
+    ("Alpha", "Krippendorff's ordinal alpha: 1 is perfect, 0 is chance."),
     ("Share equal", "Share of these pairs with equal ratings."),
 )
 _AGREEMENT: Final = (
-    "Drawn pairs that two people rated blind. Kappa and alpha: 1 is perfect, 0 what chance gives. In brackets 95 % intervals "
-    "over concepts; pairs are weighted by how they were drawn."
+    "Drawn pairs that two people rated blind. Kappa and alpha: 1 is perfect, 0 is chance. Brackets hold 95 % "
+    "intervals over concepts. Pairs are weighted by how they were drawn."
 )
 
 _AXIS_CHARS: Final = 18
 _SQUARES: Final = (
-    "Drawn pairs by the ratings of both. On the framed diagonal the two agree. Click a square to see its pairs, and a pair "
-    "to read it."
+    "Drawn pairs by both ratings. The two people agree on the framed diagonal. Click a square to list its pairs, "
+    "then a pair to read it."
 )
 
 
@@ -60,8 +60,8 @@ def show(here: Context) -> None:
     if not people:
         notices.empty(
             "Nobody has reviewed yet",
-            "Whoever rates a pair of this run, flags one or looks at the overview under a name is listed here.",
-            to=("Begin to review", "review"),
+            "Everyone who rates or flags a pair of this run, or opens the overview under a name, is listed here.",
+            to=("Start reviewing", "review"),
         )
         return
     _people(people, team.load_times(here.folder, here.run.run_id))
@@ -71,7 +71,7 @@ def show(here: Context) -> None:
     with left, st.container(border=True, key="panel-between", height="stretch"):
         _between(found)
     with right, st.container(border=True, key="panel-activity", height="stretch"):
-        notices.heading("Activity", help_text="Ratings by the day on which they were given, also those replaced since.")
+        notices.heading("Activity", help_text="Ratings by day, including those replaced since.")
         days = team.load_activity(here.folder, here.run.run_id)
         if days:
             made = activity(days, colours=theme.palette())
@@ -84,7 +84,7 @@ def show(here: Context) -> None:
 
 
 def _people(people: Sequence[team.Reviewer], times: Mapping[str, Sequence[datetime]]) -> None:
-    notices.heading("People", help_text="Everybody who did something in this run, who rated most first.")
+    notices.heading("People", help_text="Everyone who worked on this run, most ratings first.")
     head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, hint in _PEOPLE)
     now = datetime.now(UTC).replace(tzinfo=None)
     rows = "".join(_person(one, times.get(one.reviewer, ()), now) for one in people)
@@ -112,7 +112,9 @@ def _person(one: team.Reviewer, times: Sequence[datetime], now: datetime) -> str
 def _between(found: Sequence[team.Between]) -> None:
     notices.heading("Agreement between people", help_text=_AGREEMENT)
     if not found:
-        notices.note("No drawn pair was rated by two people yet. On the Review screen, set “People a pair” to 2.")
+        notices.note(
+            "No drawn pair has been rated by two people yet. On the Review screen, set “People per pair” to 2."
+        )
         st.page_link(
             "screens/review.py", label="Audit with two people", query_params=state.link(queue="audit", raters="2")
         )
@@ -125,8 +127,8 @@ def _between(found: Sequence[team.Between]) -> None:
     )
     if any(one.weak for one in found):
         notices.note(
-            f"Weak: fewer than {team.FEW_PAIRS} pairs or {WEAK_BELOW_CONCEPTS} concepts, so a few more may change the number, "
-            "and its interval may be too narrow."
+            f"Weak: fewer than {team.FEW_PAIRS} pairs or {WEAK_BELOW_CONCEPTS} concepts, so a few more ratings may "
+            "change the number, and its interval may be too narrow."
         )
 
 
@@ -194,8 +196,8 @@ def _pairs(here: Context, both: Sequence[team.Both], who: tuple[str, str], squar
         notices.note(f"The first {integer(len(found.pairs))} of {integer(found.n_all)} pairs.")
     if found.n_hidden:
         notices.note(
-            f"{count(found.n_hidden, 'pair')} not shown: they may come to you to be rated blind. Once you have rated, "
-            "they show here."
+            f"{count(found.n_hidden, 'pair')} hidden because you may be asked to rate them blind. They appear here "
+            "once you have rated them."
         )
         st.page_link("screens/review.py", label="Settle disagreements", query_params=state.link(queue="adjudicate"))
     elif not found.n_all:
@@ -232,7 +234,7 @@ def _take_along(here: Context) -> None:
                 on_click="ignore",
                 icon=":material/download:",
                 type="tertiary",
-                help="Every rating by everybody, those taken back marked. Rate your own pairs before you read it.",
+                help="Every rating by everyone; undone ratings are marked. Rate your own pairs before you open it.",
             )
 
 

@@ -12,12 +12,12 @@ from engine.words import interval, number, signed
 Json = dict[str, Any]
 POOLED: Final = "both arms"
 MEASURES: Final = {
-    "kappa": ("Kappa", "Cohen's, quadratic weights: 1 is perfect, 0 what chance gives."),
-    "alpha": ("Alpha", "Krippendorff's, ordinal: 1 is perfect, 0 what chance gives."),
-    "spearman": ("Spearman", "Rank correlation of the ratings as given."),
+    "kappa": ("Kappa", "Cohen's kappa with quadratic weights: 1 is perfect, 0 is chance."),
+    "alpha": ("Alpha", "Krippendorff's ordinal alpha: 1 is perfect, 0 is chance."),
+    "spearman": ("Spearman", "Rank correlation of the unrounded ratings."),
     "exact": ("Equal", "Share of pairs with equal ratings."),
     "within_one": ("Within 1", "Share of pairs at most one rating apart."),
-    "bias": ("Bias", "Mean of the first rater less the second, in rating points: 0 means that they agree on average."),
+    "bias": ("Bias", "Mean rating of the first rater minus the second: 0 means that they agree on average."),
 }
 
 
@@ -103,7 +103,7 @@ def answer(found: Sequence[Compared], judge_id: str) -> tuple[str, str]:
     """How far the judge on screen agrees with people, in a word or two and a sentence."""
     own = next((one for one in found if one.first_id == judge_id and one.second_id is None), None)
     if own is None:
-        return "Not known yet", "no drawn pair that this judge rated has been rated blind by a person."
+        return "Not known yet", "no person has rated, blind, a drawn pair that this judge rated."
     parts = []
     for arm in ARMS:
         measured = own.arms[arm]
@@ -116,7 +116,7 @@ def answer(found: Sequence[Compared], judge_id: str) -> tuple[str, str]:
 def _beside(bias: Estimate) -> str:
     """A judge's bias in plain words."""
     if bias.value is None:
-        return "at no known distance from people"
+        return "at an unknown distance from people"
     shown = f"{signed(bias.value)} {interval(bias)}".rstrip()
     return f"{'above' if bias.value > 0 else 'below' if bias.value < 0 else 'as'} people: {shown} points"
 
@@ -167,7 +167,7 @@ def moved(before: Sequence[Compared], after: Sequence[Compared]) -> tuple[Effect
 def _changes(old: Measured, new: Measured) -> tuple[Change, ...]:
     added = new.n - old.n
     n_added = signed(float(added), digits=0) if added else ""
-    pairs = Change("Pairs", str(old.n), str(new.n), n_added, hint="Audited pairs that both rated.")
+    pairs = Change("Pairs", str(old.n), str(new.n), n_added, hint="Audited pairs that both raters rated.")
     values = (
         change(MEASURES[name][0], old.measures[name].value, new.measures[name].value, hint=MEASURES[name][1])
         for name in ("kappa", "within_one", "bias")

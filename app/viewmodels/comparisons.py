@@ -26,39 +26,39 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "refinement": Kind(
-        "Sibling refinement", "Lenses trained a second time against those of their siblings.", "lensgap refine STUDY"
+        "Sibling refinement", "Lenses trained a second time against their siblings' lenses.", "lensgap refine STUDY"
     ),
     "filter": Kind(
         "Quality filters",
-        "Lenses trained without bad samples, measured on the same held-out pairs, bad ones and all.",
+        "Lenses trained without bad samples, measured on the same held-out pairs, bad ones included.",
         "lensgap filter STUDY",
     ),
     "layers": Kind("Layers", "Lenses at another layer, or at several layers joined.", None),
     "setting": Kind(
         "Settings",
-        "Lenses of this run trained in another way, or a run with other settings.",
+        "Lenses of this run trained differently, or a run with other settings.",
         "lensgap compare settings STUDY --mode output_only",
     ),
     "splitting": Kind(
         "Sense splitting",
-        "The pack with its senses split into concepts of their own; a concept stands against the mean over its senses.",
+        "The pack with each sense split into its own concept. Each concept is compared with the mean over its senses.",
         "lensgap compare split STUDY",
     ),
     "bucketing": Kind(
         "Sibling buckets",
-        "The pack with its large sibling groups in buckets, so that negatives come from nearer siblings.",
+        "The pack with large sibling groups divided into buckets, so that negatives come from closer siblings.",
         "lensgap compare bucket STUDY",
     ),
 }
 MEASURES: Final = {
     "f1": ("F1", "F1 on pairs held out of training."),
     "auc": ("AUC", "How often a positive gets a higher probability than a negative. 0.50 is chance."),
-    "text_only_f1": ("Words alone", "F1 of a classifier that sees the words and no activation."),
-    "gap": ("Gap", "Mean rating of the positives less mean rating of the negatives."),
+    "text_only_f1": ("Words alone", "F1 of a classifier that sees only the words, no activations."),
+    "gap": ("Gap", "Mean rating of the positives minus mean rating of the negatives."),
     "good": ("Good positives", "Share of positives that are not empty, short or repetitive."),
-    "ceiling": ("Ceiling", "F1 that the ratings permit, by the label-noise model."),
-    "top1": ("Top-1", "Share of texts on which the concept's own lens fires more than those of its siblings."),
-    "margin": ("Margin", "By how much the concept's own lens is above the best of its siblings, in log-odds."),
+    "ceiling": ("Ceiling", "F1 that the ratings permit, according to the label-noise model."),
+    "top1": ("Top-1", "Share of texts on which the concept's own lens fires more strongly than its siblings' lenses."),
+    "margin": ("Margin", "Lead of the concept's own lens over its best sibling lens, in log-odds."),
 }
 
 

@@ -109,10 +109,11 @@ def summary(finding: Finding) -> str:
     gap, target = finding.best_gap, finding.target
     if gap.value is None:
         return f"There is no gap yet: {gap.reason}."
-    told = f"Positives are rated {number(gap.value)} points {interval(gap)} above negatives."
+    told = f"On average, positives are rated {number(gap.value)} points {interval(gap)} above negatives."
     if gap.value < 0:
         told = (
-            f"Positives are rated {number(-gap.value)} points below negatives: gap {number(gap.value)} {interval(gap)}."
+            f"On average, positives are rated {number(-gap.value)} points below negatives: gap "
+            f"{number(gap.value)} {interval(gap)}."
         )
     if target.value is None:
         return f"{told} No F1 can be recommended: {target.reason}."

@@ -9,11 +9,11 @@ from engine.stats.power_law import PowerLaw, asymptote, expected_f1, fit_power_l
 from engine.words import UNKNOWN, integer, with_interval
 
 DECISIONS: Final = {
-    "more": ("More pairs", "It missed its target and was given more pairs."),
+    "more": ("More pairs", "It missed its target and got more pairs."),
     "graduated": ("Graduated", "It reached its target."),
-    "ceiling": ("Stopped at its ceiling", "More pairs would not reach the target, by what its data permits."),
-    "exhausted": ("Stopped, pairs used up", "It was given as many pairs as the steps allow."),
-    "budget": ("Stopped, budget used up", "What may be spent was spent."),
+    "ceiling": ("Stopped at its ceiling", "Its data do not permit the target, so more pairs would not help."),
+    "exhausted": ("Stopped, pairs used up", "It got as many pairs as the steps allow."),
+    "budget": ("Stopped, budget used up", "The budget was spent."),
 }
 
 
@@ -63,11 +63,11 @@ def growth(curve: LearningCurve | None) -> Growth | None:
 def promise(shown: Growth) -> str:
     """What more pairs would give, in a sentence."""
     if shown.end.value is None or not shown.expected:
-        return f"Where it leads is not known: {shown.end.reason}."
+        return f"Where the curve ends is unknown: {shown.end.reason}."
     last = shown.expected[-1]
     return (
-        f"Twice the pairs ({integer(last.n_pairs)}) would give F1 {with_interval(last.f1)}, "
-        f"ever more pairs {with_interval(shown.end)}. Lenses: {shown.lens}."
+        f"Twice the pairs ({integer(last.n_pairs)}) would give F1 {with_interval(last.f1)}, and unlimited pairs "
+        f"{with_interval(shown.end)}. Lenses: {shown.lens}."
     )
 
 

@@ -78,42 +78,45 @@ def todos(waiting: Waiting, *, n_weak: int, is_judged: bool) -> tuple[Todo, ...]
         Todo(
             waiting.n_flagged,
             "flagged",
-            "Somebody asked for another look at these pairs.",
+            "Someone asked for another look at these pairs.",
             "review",
             {"queue": "flagged"},
         ),
         Todo(
             waiting.n_disagreed,
             "disagreements" if waiting.n_disagreed != 1 else "disagreement",
-            "Two people, or a blind rating and the judge, are two or more apart, and nobody has decided.",
+            "Two people, or a blind rating and the judge, differ by two or more, and nobody has settled it.",
             "review",
             {"queue": "adjudicate"},
         ),
         Todo(
             waiting.n_to_audit,
             "to audit",
-            f"Of {count(waiting.n_drawn, 'pair')} drawn by chance, these are unrated. Only they tell of texts nobody reads.",
+            (
+                f"Of {count(waiting.n_drawn, 'pair')} drawn at random, these are unrated. Only random draws describe "
+                "the texts that nobody reads."
+            ),
             "review",
             {"queue": "audit"},
         ),
         Todo(
             waiting.n_unscored,
             "unscored by the judge",
-            "The judge was asked and gave no rating that can be read, and no person has rated them.",
+            "The judge gave no readable rating, and no person has rated these pairs.",
             "samples",
             {"rating": "0"},
         ),
         Todo(
             waiting.n_spread,
             "judge uncertain",
-            "The judge's own votes spread by 1 or more, and no person has rated these pairs.",
+            "The judge's own votes differ by 1 or more, and no person has rated these pairs.",
             "samples",
             {"differ": "votes"},
         ),
         Todo(
             n_weak if is_judged else 0,
             "weak gaps" if n_weak != 1 else "weak gap",
-            "Concepts whose interval is missing or reaches zero: more ratings there would decide.",
+            "Concepts whose gap has no interval, or one that reaches zero. More ratings could settle them.",
             "findings",
             {"section": "gaps", "grain": "concept"},
         ),

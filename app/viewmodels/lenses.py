@@ -21,7 +21,7 @@ ORDERS: Final[dict[Order, str]] = {
     "headroom": "Least headroom first",
     "lowest": "Lowest F1 first",
     "highest": "Highest F1 first",
-    "words": "Least above the words first",
+    "words": "Smallest lead over words first",
     "brier": "Worst Brier score first",
     "pairs": "Fewest pairs first",
     "name": "Name",
@@ -29,7 +29,7 @@ ORDERS: Final[dict[Order, str]] = {
 Only = Literal["above", "alarm", "stopped"]
 ONLY: Final[dict[Only, str]] = {"above": "Above the ceiling", "alarm": "Shortcut alarm", "stopped": "Not graduated"}
 _SEED: Final = 0
-_NO_LENS: Final = "no lens of this setting is trained for it"
+_NO_LENS: Final = "no lens with this setting has been trained for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +191,15 @@ def _excess(lens: LensResult, f1: Estimate, ceiling: Ceiling) -> str | None:
 def suspect_reason(point: LensPoint) -> str:
     """Why a lens may be above its ceiling, in a few words."""
     if point.excess is None:
-        return "within its interval, so perhaps by chance"
+        return "within its interval, so perhaps chance"
     if point.text_only is None:
         return "the words alone were not measured"
     if point.ceiling.value is not None and point.text_only > point.ceiling.value:
-        return f"words alone reach {number(point.text_only)}: the arms differ in more than relevance"
-    return f"words alone reach {number(point.text_only)} and do not tell why: the prompt may show in the activations"
+        return f"words alone reach {number(point.text_only)}, so the arms differ in more than relevance"
+    return (
+        f"words alone reach only {number(point.text_only)}, so they do not explain it; the activations may "
+        "reveal the prompt"
+    )
 
 
 def pick(
@@ -261,7 +264,9 @@ def answer(view: LensesView) -> tuple[str, str]:
     above = sum(point.is_above for point in both)
     if clear:
         verb = "measures" if clear == 1 else "measure"
-        return f"{count(clear, 'lens', 'lenses')} to doubt", f"{clear} of {len(both)} {verb} clearly above the ceiling."
+        return (
+            f"{count(clear, 'suspicious lens', 'suspicious lenses')}"
+        ), f"{clear} of {len(both)} {verb} clearly above the ceiling."
     if above:
-        return "None to doubt", f"{above} of {len(both)} lie above the ceiling, all within their intervals."
-    return "None to doubt", f"all {len(both)} lie at or below their ceilings."
+        return "No suspicious lens", f"{above} of {len(both)} lie above the ceiling, but within their intervals."
+    return "No suspicious lens", f"all {len(both)} lie at or below their ceilings."

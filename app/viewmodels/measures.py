@@ -31,41 +31,41 @@ class MeasureGroup:
 
 _Named = tuple[str, str, str]
 _REACHES: Final[tuple[_Named, ...]] = (
-    ("f1", "F1", "One number for both kinds of mistake, from 0 to 1: firing wrongly, and missing a positive."),
-    ("precision", "Right when it fires", "Precision: of the pairs that the lens fires on, the share that is positive."),
-    ("recall", "Positives it finds", "Recall: of the positives, the share that the lens fires on."),
+    ("f1", "F1", "Combines both kinds of mistake, false alarms and missed positives, in one number from 0 to 1."),
+    ("precision", "Right when it fires", "Precision: the share of positives among the pairs that the lens fires on."),
+    ("recall", "Positives it finds", "Recall: the share of positives that the lens fires on."),
     (
         "auc",
-        "Order of the arms",
-        "AUC: how often a positive gets a higher probability than a negative. 0.50 is chance.",
+        "Ranking (AUC)",
+        "How often a positive gets a higher probability than a negative. 0.50 is chance.",
     ),
     (
         "average_precision",
         "Average precision",
-        "Precision, averaged over every threshold at which a positive is found.",
+        "Precision averaged over all thresholds at which another positive is found.",
     ),
     (
         "brier",
-        "Brier score, low is good",
-        "Squared distance of the probability from the truth. Always saying ½ gives 0.25.",
+        "Brier score (lower is better)",
+        "Mean squared error of the probability. Always answering ½ gives 0.25.",
     ),
 )
 _BESIDE: Final[tuple[_Named, ...]] = (
-    ("always_positive_f1", "Always firing", "The F1 of firing on every pair. Below it a lens shows no learning."),
-    ("shuffled_f1", "Shuffled labels", "The F1 of the same lens taught labels in random order: what chance reaches."),
-    ("text_only_f1", "Words alone", "The F1 of a classifier that sees the words of the text and no activation."),
-    ("length_only_f1", "Length alone", "The F1 of a classifier that sees nothing but how long the text is."),
+    ("always_positive_f1", "Always firing", "The F1 of firing on every pair. A lens below it has learnt nothing."),
+    ("shuffled_f1", "Shuffled labels", "The F1 of the same lens trained on shuffled labels: what chance reaches."),
+    ("text_only_f1", "Words alone", "The F1 of a classifier that sees only the words of the text, no activations."),
+    ("length_only_f1", "Length alone", "The F1 of a classifier that sees only the length of the text."),
     (
         "train_f1",
         "On its training pairs",
-        "The lens's F1 on pairs it was taught. Far above the F1 above: it learnt by heart.",
+        "The lens's F1 on the pairs it was trained on. A value far above the held-out F1 means overfitting.",
     ),
 )
 _HARDER: Final[tuple[_Named, ...]] = (
     (
         "f1_sibling_negatives",
         "Siblings as negatives",
-        "F1 with sibling concepts as the only negatives: the close calls.",
+        "F1 with sibling concepts as the only negatives: the hardest cases.",
     ),
     ("f1_good_outputs", "Good outputs alone", "F1 without empty, short and repetitive outputs, in both arms."),
 )
@@ -80,14 +80,14 @@ _FIRES: Final[tuple[_Named, ...]] = (
     (
         "fires_on_degenerate_negative",
         "Degenerate negatives",
-        "Empty, short or repetitive texts on something else. A lens that fires here more than on good negatives has "
-        "learnt to see degenerate text.",
+        "Empty, short or repetitive texts on something else. A lens that fires here more often than on good "
+        "negatives has learnt to detect degenerate text.",
     ),
 )
 _GROUPS: Final = (
-    ("What it reaches", "Measured on pairs that were held out of training.", _REACHES, number),
-    ("F1 to read it beside", "An F1 means something only beside these.", _BESIDE, number),
-    ("F1 where it is harder", "F1 depends on the share of positives, which is another here.", _HARDER, number),
+    ("Performance", "Measured on held-out pairs.", _REACHES, number),
+    ("Baselines for F1", "An F1 is only meaningful next to these.", _BESIDE, number),
+    ("F1 on harder pairs", "The share of positives differs here, and F1 depends on it.", _HARDER, number),
     ("How often it fires on", "Share of the pairs of each kind that the lens fires on.", _FIRES, percent),
 )
 

@@ -73,11 +73,11 @@ def overview(
 def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
     """The answer to the page's question in a word or two, and the reason."""
     if card.ceiling.value is None:
-        return "Not known yet", f"there is no ceiling, for {card.ceiling.reason}."
+        return "Not known yet", f"the ceiling is unknown: {card.ceiling.reason}."
     best = f"{number(card.ceiling.value)} {interval(card.ceiling)}".rstrip()
-    ceiling = f"these texts permit an F1 of {best} at best ({CEILINGS[model].lower()} ceiling)"
+    ceiling = f"these texts permit an F1 of at most {best} ({CEILINGS[model].lower()} ceiling)"
     if card.target is None:
-        return f"Not {number(asked)}, nor any lower tier", f"{ceiling}, and its lower end supports none."
+        return f"No, neither {number(asked)} nor any lower tier", f"{ceiling}. The lower bound supports no tier."
     if card.target >= asked:
         return f"Yes, {number(asked)}", f"{ceiling}."
     return f"Not {number(asked)}, but {number(card.target)}", f"{ceiling}."

@@ -148,10 +148,10 @@ def _obstacles(positions: Iterable[Position], bands: Bands) -> tuple[tuple[str, 
 def explain_obstacle(obstacle: Obstacle, bands: Bands) -> str:
     """What keeps concepts from a quadrant, with the counts that do."""
     if obstacle == "senses":
-        return f"{_between(bands.senses_low, bands.senses_high)} senses, between the bands"
+        return f"{_between(bands.senses_low, bands.senses_high)} senses, in between"
     if obstacle == "siblings":
-        return f"{_between(bands.siblings_low, bands.siblings_high)} siblings, between the bands"
-    return "No parent named, so siblings unknown"
+        return f"{_between(bands.siblings_low, bands.siblings_high)} siblings, in between"
+    return "No parent named, so siblings are unknown"
 
 
 def _between(low: int, high: int) -> str:

@@ -32,7 +32,7 @@ class Pace:
         """How long so many more take."""
         minutes = n_left * self.seconds / 60
         if minutes < 1:
-            return "under a minute left"
+            return "less than a minute left"
         return (
             f"about {count(round(minutes), 'minute')} left" if minutes < 90 else f"about {minutes / 60:.1f} hours left"
         )

@@ -124,7 +124,7 @@ def budget(price: Price, *, spent_usd: float) -> float | None:
 def describe_price(price: Price) -> str:
     """Calls, tokens and money in a sentence."""
     if not price.n_calls:
-        return "Everything is answered already: nothing is asked, and nothing is spent."
+        return "Everything has already been answered: nothing will be asked or spent."
     cached = f" ({integer(price.n_cached_tokens)} of them cached)" if price.n_cached_tokens else ""
     tokens = f"about {integer(price.n_input_tokens)} tokens in{cached} and {integer(price.n_output_tokens)} out"
     return f"{count(price.n_calls, 'call')}, {tokens}: {describe_money(price)}."
@@ -133,14 +133,14 @@ def describe_price(price: Price) -> str:
 def describe_money(price: Price) -> str:
     """What it costs."""
     if price.likely_usd is None or price.high_usd is None:
-        return "at a price that no table names"
+        return "at an unknown price"
     return "for nothing" if price.is_free else f"about {dollars(price.likely_usd)}, at most {dollars(price.high_usd)}"
 
 
 def ask_label(price: Price, n_pairs: int) -> str:
     """What the button says that spends the money."""
     if not price.n_calls:
-        return "Show what it said"
+        return "Show the answers"
     if price.likely_usd is None:
         return f"Ask {n_pairs}, price unknown"
     return f"Ask {n_pairs} for nothing" if price.is_free else f"Ask {n_pairs} for about {dollars(price.likely_usd)}"
@@ -235,9 +235,13 @@ def _bin(rating: float | None) -> int:
 
 
 _MEASURES: Final = (
-    ("kappa", "Kappa", "Agreement beyond chance, large differences weighing more (quadratic weights). 1 is perfect."),
+    (
+        "kappa",
+        "Kappa",
+        "Agreement beyond chance, with quadratic weights, so large differences count more. 1 is perfect.",
+    ),
     ("within_one", "Within 1", "Share of pairs where judge and people are at most one rating apart."),
-    ("bias", "Bias", "Mean of the judge's rating minus people's. Above 0 the judge is the milder one."),
+    ("bias", "Bias", "Mean of the judge's rating minus people's. Above 0, the judge is more generous."),
 )
 
 

@@ -25,17 +25,17 @@ HINTS: Final = {
     "good": GOOD,
     "ceiling": CEILING,
     "f1": LENS,
-    "text_only_f1": "F1 of a classifier that sees the words of the text and no activation, on the same folds.",
+    "text_only_f1": "F1 of a classifier that sees only the words of the text, no activations, on the same folds.",
     "auc": "Chance that a lens ranks a positive above a negative: 0.5 is guessing, 1 is perfect.",
 }
 _CLEAR: Final = 0.05
 _P_MEASURES: Final = (
-    "How likely chance alone gives such a difference, by Wilcoxon's test; adjusted for false finds over all measures and sides "
-    "on this screen. Small is clear."
+    "How likely chance alone is to give such a difference, by Wilcoxon's test, adjusted for false discoveries over "
+    "all measures and sides on this screen. Small values mean a clear difference."
 )
 _P_CONCEPTS: Final = (
-    "How likely chance alone gives such a difference of this concept's gap; adjusted for false finds over all concepts and "
-    "sides on this screen. Other measures are not tested concept by concept."
+    "How likely chance alone is to give such a difference in this concept's gap, adjusted for false discoveries "
+    "over all concepts and sides on this screen. Other measures are not tested for each concept."
 )
 
 
@@ -64,9 +64,9 @@ def answer(comparison: Json) -> tuple[str, str]:
     tested = [one for one in comparison["measures"] if one["adjusted_p"] is not None]
     clear = [one for one in tested if one["adjusted_p"] < _CLEAR]
     if not tested:
-        return "Cannot tell", "too few concepts have a measure on both sides."
+        return "Cannot tell", "too few concepts are measured on both sides."
     if not clear:
-        return "No clear difference", f"chance alone may give every one of them (adjusted p of {_CLEAR:g} or more)."
+        return "No clear difference", f"chance alone may explain all of them (adjusted p of {_CLEAR:g} or more)."
     said = (
         f"{MEASURES.get(one['measure'], str(one['measure']))} {signed(one['difference']['value'])}"
         f"{_among(one, ' on {} concepts')}"
@@ -87,7 +87,7 @@ def settings_html(comparison: Json) -> str:
         f"<td>{text(_setting(one['before']))}</td><td>{text(_setting(one['after']))}</td></tr>"
         for one in comparison["differ"]
     )
-    return _table((("Setting", "Settings that are alike are left out."), ("Before", ""), ("After", "")), rows)
+    return _table((("Setting", "Settings with equal values are left out."), ("Before", ""), ("After", "")), rows)
 
 
 def _setting(value: object) -> str:
@@ -104,11 +104,11 @@ def _setting(value: object) -> str:
 def measures_html(comparison: Json) -> str:
     """Each measure's mean on both sides and the paired difference, with intervals, n and the adjusted p."""
     columns = (
-        ("Measure", "What is compared; each is explained where you rest on its name."),
-        ("Before", "Mean over the concepts that both sides know, with its 95 % interval."),
+        ("Measure", "What is compared. Hover over a name for an explanation."),
+        ("Before", "Mean over the concepts measured on both sides, with its 95 % interval."),
         ("After", "Mean over the same concepts, with its 95 % interval."),
-        ("Difference", "After less before of the same concept, their mean with its 95 % interval over concepts."),
-        ("Concepts", "Concepts known on both sides; those missing are known on one side alone."),
+        ("Difference", "Mean of after minus before, concept by concept, with its 95 % interval over concepts."),
+        ("Concepts", "Concepts measured on both sides. Missing ones are measured on one side only."),
         ("p, adjusted", _P_MEASURES),
     )
     return _table(columns, "".join(map(_measure, comparison["measures"])))
@@ -141,8 +141,8 @@ def concepts_html(comparison: Json, measure: str, *, at_most: int) -> str:
         ("Concept", "The largest differences first."),
         ("Before", HINTS.get(measure, "")),
         ("After", HINTS.get(measure, "")),
-        ("Difference", "After less before; of a gap with its 95 % interval."),
-        ("n", "Ratings, texts or pairs that the value rests on, before / after."),
+        ("Difference", "After minus before; for gaps, with the 95 % interval."),
+        ("n", "Ratings, texts or pairs behind the value, before / after."),
         ("p, adjusted", _P_CONCEPTS),
     )
     return _table(columns, "".join(_concept(one, measure) for one in rows[:at_most]))

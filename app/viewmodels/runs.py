@@ -73,7 +73,7 @@ def plan_facts(plan: Json) -> list[tuple[str, str]]:
     return [
         ("Concepts", integer(plan["n_concepts"])),
         ("Pairs", f"{count(plan['n_positive'], 'positive')}, {count(negatives, 'negative')}"),
-        ("Texts to write", f"{integer(plan['n_to_generate'])}; {integer(plan['n_generated'])} are there already"),
+        ("Texts to write", f"{integer(plan['n_to_generate'])}; {integer(plan['n_generated'])} already written"),
         ("Tokens", f"{bound} {integer(plan['n_tokens'])}"),
         ("Time to write them", time),
         ("Questions to the judge", integer(plan["judging"]["n_calls"])),
@@ -88,7 +88,7 @@ def cost(judging: Json) -> str:
         return f"unknown: {told['reason']}"
     if not told["high_usd"]:
         return "nothing"
-    return f"about {dollars(told['likely_usd'])}, {dollars(told['high_usd'])} at the dearest"
+    return f"about {dollars(told['likely_usd'])}, {dollars(told['high_usd'])} at most"
 
 
 def stage_words(stage: str) -> str:

@@ -49,7 +49,7 @@ def listed(both: Sequence[Both], square: Square | None, *, hidden: Set[Key]) -> 
 def minutes_left(until: datetime, now: datetime) -> str:
     """How long pairs stay on a desk."""
     minutes = int((until - now).total_seconds() // 60)
-    return f"{minutes} min left" if minutes > 0 else "under a minute left"
+    return f"{minutes} min left" if minutes > 0 else "less than a minute left"
 
 
 def ratings_csv(ratings: pyarrow.Table) -> bytes:

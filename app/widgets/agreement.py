@@ -13,31 +13,31 @@ _SHARES = ("exact", "within_one")
 _JUDGE: Final = ("Judge", "Where the judge runs, and its model.")
 _ARM: Final = ("Arm", ARM)
 _RATERS: Final = (
-    ("Raters, first – second", "Whose ratings are set beside each other. A judge's rating is the mean of its votes."),
+    ("Raters, first – second", "The two raters compared. A judge's rating is the mean of its votes."),
     ("Pairs", "Pairs that both rated."),
-    ("Concepts", "Concepts that these pairs are about; the intervals are over them."),
+    ("Concepts", "Concepts that these pairs are about. The intervals are over concepts."),
 )
 _WORK: Final = (
     _JUDGE,
     ("Question", "Topic: what is the text about? Relevance: how far is it about its concept, from 1 to 5?"),
-    ("Votes", "Answers that were asked for; a judge may be asked several times about one pair."),
-    ("Unscored", "Votes without a rating that can be read, and their share."),
-    ("Tokens in", "Pieces of words that were sent to the judge."),
-    ("Tokens out", "Pieces of words that it answered."),
-    ("Cached", "Tokens that its provider kept and charges less for."),
-    ("Cost", "US dollars at the prices of that day."),
+    ("Votes", "Answers requested. A judge may be asked several times about one pair."),
+    ("Unscored", "Votes without a readable rating, and their share."),
+    ("Tokens in", "Tokens sent to the judge."),
+    ("Tokens out", "Tokens in the judge's answers."),
+    ("Cached", "Input tokens served from the provider's cache at a lower price."),
+    ("Cost", "US dollars, at the prices of that day."),
     ("First", "Time of the first answer, UTC."),
     ("Last", "Time of the last answer, UTC."),
 )
-_SEVERAL: Final = (_JUDGE, _ARM, ("Pairs", "Pairs with two votes or more."))
+_SEVERAL: Final = (_JUDGE, _ARM, ("Pairs", "Pairs with two or more votes."))
 _APART: Final = ("0 apart", "1", "2", "3", "4 apart")
 _UNSCORED: Final = (
     _JUDGE,
     _ARM,
-    ("Votes", "Votes that have no rating for this reason."),
+    ("Votes", "Votes without a rating for this reason."),
     ("Reason", "What the judge did in place of a rating."),
 )
-_WEAK = "Too few concepts: read the intervals as too narrow."
+_WEAK = "Too few concepts, so the intervals are too narrow."
 
 
 def table(found: Sequence[Compared]) -> str:
@@ -54,7 +54,7 @@ def _rows(one: Compared) -> str:
     rows = f'<tr class="lg-raters"><th colspan="{3 + len(MEASURES)}">{markup.text(one.name)}</th></tr>'
     for arm, measured in one.arms.items():
         label = arm if arm == POOLED else f"{arm}s"
-        hint = "Inflated: the arms differ, which looks like agreement." if arm == POOLED else ""
+        hint = "Inflated: the difference between the arms looks like agreement." if arm == POOLED else ""
         kind = ' class="lg-before"' if arm == POOLED else ""
         cells = "".join(f"<td>{_cell(name, measured)}</td>" for name in MEASURES)
         weak = f'<small title="{_WEAK}">few: rough</small>' if measured.weak and measured.n else ""

@@ -42,17 +42,17 @@ def panel(
         with st.container(horizontal=True, vertical_alignment="center"):
             notices.heading(
                 "Rate many at once",
-                help_text=f"Stores one override for each pair of the list, for at most {integer(BULK_AT_MOST)} at a time. "
-                "All can be taken back together; the history keeps both.",
+                help_text=f"Stores one override for each pair in the list, at most {integer(BULK_AT_MOST)} at a "
+                "time. You can undo them all together; the history keeps both.",
             )
             st.button("Close", key="bulk-close", type="tertiary", on_click=state.change, kwargs={"pane": None})
         if sentence := st.session_state.get(_NOTICE):
             notices.warning(sentence)
         name = state.reviewer()
         if not name:
-            notices.note("Open a sample and give your name first: ratings are stored under it.")
+            notices.note("First open a sample and enter your name. Ratings are stored under it.")
         else:
-            which = "chosen in the table" if is_chosen else "the whole list, on all its pages"
+            which = "chosen in the table" if is_chosen else "the whole list, all pages"
             _choose(context, listed, n_total, chosen_by, name, which=which)
         _past(context, name)
 
@@ -67,11 +67,11 @@ def _choose(
     which: str,
 ) -> None:
     rating = st.segmented_control(
-        "Rating for all",
+        "Rating for all pairs",
         list(RATINGS),
         key="bulk-rating",
         format_func=lambda value: f"{value} {RATINGS[value]}",
-        help="What every pair of the list will be rated.",
+        help="The rating that every pair in the list will get.",
     )
     overriders = load_overriders(context.folder, context.run.run_id)
     replaced = st.session_state.get("bulk-replace", False)
@@ -82,7 +82,7 @@ def _choose(
         st.checkbox(f"Replace {these} too", key="bulk-replace")
     st.text_input("Reason", key="bulk-reason", placeholder="Reason, stored with every rating", max_chars=500)
     if rating is None:
-        notices.note("Choose a rating to see what it would change.")
+        notices.note("Choose a rating to preview what it would change.")
         return
     if not planned.pairs:
         notices.note("No pair is left to rate.")
@@ -105,7 +105,7 @@ def _who(planned: Plan, *, which: str) -> None:
         f'<p class="lg-count">{fact}</p><p class="lg-note">{" · ".join(shown)}{f" · {rest} more" if rest > 0 else ""}</p>'
     )
     if planned.n_left_out:
-        sentence = f"{count(planned.n_left_out, 'pair')} of the list are past the limit of {integer(BULK_AT_MOST)}."
+        sentence = f"{count(planned.n_left_out, 'pair')} of the list exceed the limit of {integer(BULK_AT_MOST)}."
         notices.warning(f"{sentence} Narrow the list, or rate the first ones now and the rest afterwards.")
     if planned.n_others:
         stand = "It stands" if planned.n_others == 1 else "They stand"
@@ -153,7 +153,7 @@ def _store(
     st.session_state.pop(_ID, None)
     st.session_state["bulk-rating"], st.session_state["bulk-reason"] = None, ""
     left = len(pairs) - n_stored
-    why = f" {count(left, 'pair')} were left, for somebody else rated them meanwhile." if left else ""
+    why = f" {count(left, 'pair')} were skipped because someone else rated them in the meantime." if left else ""
     st.session_state[_NOTICE] = f"Stored {count(n_stored, 'rating')} of {rating}.{why}"
 
 
@@ -171,7 +171,7 @@ def _past(context: Context, name: str) -> None:
                 icon=":material/undo:",
                 type="tertiary",
                 disabled=not name or bulk.n_undone >= bulk.n_rated,
-                help="Takes back those that still stand; what was rated later stays.",
+                help="Takes back the ratings that are still in force. Later ratings stay.",
                 on_click=_undo,
                 args=(context, bulk, name),
             )

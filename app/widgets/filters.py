@@ -21,9 +21,9 @@ FORMS: Final = ("empty", "short", "repetitive", "good", "none")
 RATINGS: Final = ("1", "2", "3", "4", "5", "0")
 ARMS: Final = {"positive": "Positive", "negative": "Negative"}
 SOURCES: Final = {"judge": "Judge", "override": "Override", "audit": "Audit"}
-DIFFERS: Final = {"person": "Judge and person differ by 2 or more", "votes": "The judge's own votes spread"}
+DIFFERS: Final = {"person": "Judge and person differ by 2 or more", "votes": "The judge's own votes differ"}
 TOPICS: Final = {
-    "exact": "What was asked for",
+    "exact": "The concept asked for",
     "alias": "An alias of it",
     "sibling": "A sibling",
     "ancestor": "Something broader",
@@ -125,7 +125,7 @@ def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, mor
     _pills("quadrant", filters.quadrants, _known("quadrant", QUADRANTS, facets), facets, help=QUADRANT)
     _pills("form", filters.forms, _known("form", FORMS, facets), shown, help=FORM)
     ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
-    help_text = "The verdict: an override, else an audit, else the judge. – is unrated."
+    help_text = "The rating in force: the override, else the audit rating, else the judge's. – means unrated."
     _pills("rating", ratings, RATINGS, shown, help=help_text)
     _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=115, help=ARM)
     _text(filters)
@@ -150,31 +150,35 @@ def _more(filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequenc
         name="counts",
         value=bool(state.given("counts")),
         default=False,
-        help="Beside every choice stands how many pairs would be listed with it, all other filters as they are.",
+        help="Shows beside every choice how many pairs it would list, with all other filters unchanged.",
     )
     with st.container(key="filters-more"):
         people = tuple(str(rating) for rating in filters.people) if filters.people else None
         _pills("kind", filters.kinds, tuple(KINDS), facets, help="How a negative was chosen.")
         _pills(
-            "person", people, RATINGS, facets, help="What a person said: the override, else the audit. – is nothing."
+            "person",
+            people,
+            RATINGS,
+            facets,
+            help="A person's rating: the override, else the audit rating. – means none.",
         )
-        topics = "What the judge took the text to be about, against what its prompt asked for."
+        topics = "The topic the judge found in the text, compared with what its prompt asked for."
         _pills("topic", filters.topics, tuple(TOPICS), facets, help=topics)
         if more["layer"]:
             layers = tuple(str(layer) for layer in filters.layers) if filters.layers else None
             _pills("layer", layers, more["layer"], facets, help="Depth of the concept in the pack.")
-        _pills("template", filters.templates, more["template"], facets, help="Which template made the prompt.")
+        _pills("template", filters.templates, more["template"], facets, help="The template that made the prompt.")
         left, right = st.columns(2)
         with left:
             _pick("by", filters.source, tuple(SOURCES), facets, placeholder="Anyone")
-            spread = "The votes' spread is 1 or more, which needs several votes or a judge that tells its doubts."
+            spread = "The votes' spread is 1 or more. This needs several votes, or a judge that reports probabilities."
             _pick("differ", filters.differs, tuple(DIFFERS), facets, placeholder="Anything", help=spread)
         with right:
-            lens = f"{LENS} The lens is the one chosen at the left."
+            lens = f"{LENS} This is the lens chosen in the sidebar."
             _pick("fires", filters.fires, tuple(FIRES), facets, placeholder="Anything", help=lens)
             _pick("finish", filters.finish, tuple(FINISHES), facets, placeholder="Anything")
         if more["origin"]:
-            origin = "Concepts that were split by sense from one term; choose a single sense as the concept."
+            origin = "Concepts that were split from one term by sense. To see one sense, choose it under Concept."
             _pick("origin", filters.origin, more["origin"], facets, placeholder="All", help=origin)
 
 
@@ -207,9 +211,7 @@ def chips() -> None:
     with st.container(key="chips", horizontal=True, gap="small"):
         for number, (name, value) in enumerate(active):
             label = f"{markup.markdown(said(name, value))} ✕"
-            st.button(
-                label, key=f"chip-{number}", on_click=_take_away, args=(name, value), help="Take this filter away"
-            )
+            st.button(label, key=f"chip-{number}", on_click=_take_away, args=(name, value), help="Remove this filter")
         st.button("Clear all", key="chip-all", type="tertiary", on_click=apply, args=({},))
 
 
@@ -225,7 +227,7 @@ def _text(filters: data.Filters) -> None:
         name="q",
         value=filters.text or "",
         clears=NEW_SAMPLES,
-        placeholder="Text in output or prompt",
+        placeholder="Search outputs and prompts",
         icon=":material/search:",
         width=300,
     )

@@ -16,23 +16,21 @@ from engine.stats.learning_curve import LearningCurve
 from engine.words import LENS, UNKNOWN, integer, number
 
 _CURVE: Final = (
-    "F1 on the same held-out pairs, of lenses fitted on fewer pairs than there are. Bars: one standard error as measured, "
-    "95 % intervals where expected. Rings: expected by a power law."
+    "F1 of lenses fitted on part of the pairs, always measured on the same held-out pairs. Dots: measured, with one "
+    "standard error. Rings: predicted by a power law, with 95 % intervals."
 )
-_STEPS: Final = (
-    "Each step gives the concept more pairs and trains anew, until it reaches its target or a reason to stop."
-)
+_STEPS: Final = "Each step adds pairs and trains again, until the concept reaches its target or a reason to stop."
 _COLUMNS: Final = (
     ("Step", "Which step of the plan this was."),
-    ("Pairs", "Pairs of this concept at that step, both arms together."),
-    ("F1", f"{LENS} In brackets its 95 % interval."),
-    ("Target", "The F1 that was asked for."),
-    ("Ceiling", "The F1 that the data were thought to permit then; – where nothing was rated."),
-    ("Decision", "What followed, and why."),
+    ("Pairs", "Pairs of this concept at that step, in both arms."),
+    ("F1", f"{LENS} Brackets hold the 95 % interval."),
+    ("Target", "The F1 that was asked of the lens."),
+    ("Ceiling", "The ceiling at that time; – where nothing was rated."),
+    ("Decision", "What was decided, and why."),
 )
 _NEAR: Final = (
-    "Cosine between the directions of linear lenses, at the lens setting in the sidebar: 1 is the same direction, 0 none in "
-    "common. Concepts that lie near are the ones that a lens is likeliest to mistake for this one."
+    "Cosine between the directions of linear lenses, at the lens setting in the sidebar: 1 means the same "
+    "direction, 0 unrelated directions. A lens is most likely to confuse this concept with its nearest ones."
 )
 
 
@@ -41,7 +39,7 @@ def curve(here: Context, concept: str, found: LearningCurve | None, colours: Pal
     notices.heading("Learning curve", help_text=_CURVE)
     shown = view.growth(found)
     if shown is None:
-        notices.note("No learning curve is measured yet.", command=f"lensgap curve {here.folder}")
+        notices.note("No learning curve has been measured yet.", command=f"lensgap curve {here.folder}")
         return
     if shown.points:
         made = learning_curve(shown, colours=colours)

@@ -16,8 +16,8 @@ from app.widgets import live, markup, override
 from engine.stats.findings import Findings
 from engine.words import GAP, integer
 
-_SINCE: Final = "A visit ends when you have not looked at this page for half an hour. Undone ratings are left out."
-_NEXT: Final = "What only a person can decide. Each number is a link to where it is done."
+_SINCE: Final = "A visit ends after half an hour without a look at this page. Undone ratings are left out."
+_NEXT: Final = "Work that only a person can do. Each number links to the screen for it."
 
 
 def strips(here: Context, findings: Findings, view: Overview) -> None:
@@ -36,12 +36,12 @@ def strips(here: Context, findings: Findings, view: Overview) -> None:
 def _since(here: Context, findings: Findings, name: str) -> None:
     with st.container(horizontal=True, key="home-since", gap="small", vertical_alignment="center"):
         if not name:
-            st.html(_line("Your last visit", "Give your name, and next time this line tells what has changed.", _SINCE))
+            st.html(_line("Your last visit", "Enter your name to see here what changed since your last visit.", _SINCE))
             override.ask_reviewer()
             return
         news = visits.load_news(here.folder, here.run.run_id, here.judge_id, name)
         if news is None:
-            told = f"This is your first, {markup.text(name)}. Next time this line tells what has changed."
+            told = f"This is your first, {markup.text(name)}. Next time, this line shows what has changed."
             st.html(_line("Your last visit", told, _SINCE))
             return
         is_alike = (news.visit.judge_id, news.visit.form_rule) == (here.judge_id, here.form_rule)
@@ -77,7 +77,10 @@ def _next(waiting: Sequence[Todo], *, has_plan: bool) -> None:
             st.page_link(
                 "screens/review.py",
                 label="Plan an audit",
-                help="No audit is planned yet. Only blind ratings of pairs drawn by chance tell how far the judge is right.",
+                help=(
+                    "No audit is planned yet. Only blind ratings of randomly drawn pairs show how often the judge is "
+                    "right."
+                ),
                 query_params=state.link(queue="audit"),
                 width="content",
             )

@@ -17,15 +17,15 @@ from engine.errors import ConfigError
 from engine.words import MINUS
 
 _LABELS: Final = {
-    "relevance_system": "What the judge is told before every text",
-    "relevance_question": "How each text is put to it",
-    "topic_system": "What the judge is told before every text",
-    "topic_question": "How each text is put to it",
+    "relevance_system": "Instructions before every text",
+    "relevance_question": "How each text is presented",
+    "topic_system": "Instructions before every text",
+    "topic_question": "How each text is presented",
 }
 _HEIGHTS: Final = {"relevance_system": 430, "relevance_question": 140, "topic_system": 260, "topic_question": 110}
 _PLACEHOLDERS: Final = (
-    "{concept} becomes the concept's name, {definition} its definition, {text} the fenced text, needed once. "
-    "A brace that is meant is written twice."
+    "{concept} becomes the concept's name, {definition} its definition, {text} the fenced text, required "
+    "once. Double a brace to use it literally."
 )
 _VERSION_AT_END: Final = re.compile(r"-\d+$")
 
@@ -42,7 +42,7 @@ def pick_source(here: Context, sources: Sequence[Source], *, judge_hash: str | N
         default=of_judge or sources[0].key,
         options=list(labels),
         format_func=lambda key: labels[key] + (" · of the judge on screen" if key == of_judge else ""),
-        help="Each keeps its own draft: going to another and back loses nothing.",
+        help="Each rubric keeps its own draft, so switching between them loses nothing.",
     )
     return next(source for source in sources if source.key == key)
 
@@ -53,7 +53,7 @@ def edit(here: Context, source: Source) -> tuple[dict[str, str], bool]:
     with st.container(key="lab-editor"):
         _fields(here, source, draft, FIELDS[:2])
         notices.note(_PLACEHOLDERS)
-        with st.expander("Topic questions, which a trial does not ask"):
+        with st.expander("Topic questions (not asked in a trial)"):
             _fields(here, source, draft, FIELDS[2:])
             notices.note("{text} becomes the fenced text. The concept is not told.")
         wrong = faults(draft, source.rubric)
@@ -119,9 +119,9 @@ def family(source: Source) -> str:
 
 def save(here: Context, source: Source, sources: Sequence[Source], setup: Setup, *, is_right: bool) -> None:
     """Save the texts as a version of their own; where they are one already, the command that judges the study with it."""
-    notices.heading("Keep it", help_text="A version is a file of the study. None is ever written over.")
+    notices.heading("Keep it", help_text="Each version is a file in the study. No version is ever overwritten.")
     if not is_right:
-        notices.note("Once its texts are right, the rubric can be saved here.")
+        notices.note("Once its texts are valid, the rubric can be saved here.")
         return
     rubric = make_rubric(setup.texts, name=family(source), version=1)
     same = next((other for other in sources if other.rubric.hash == rubric.hash), None)

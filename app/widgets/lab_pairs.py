@@ -17,7 +17,7 @@ _SHOWN_ROWS: Final = 200
 QUADRANTS: Final = ("A", "B", "C", "D", "none")
 _COLUMNS: Final = (
     ("", ""),
-    ("Concept", "What the pair's text is rated for."),
+    ("Concept", "The concept that the text is rated for."),
     ("Old", "Rating by the judge on screen."),
     ("People", "Rating by a person, where there is one."),
     ("Text", "How the text begins."),
@@ -43,7 +43,10 @@ def show(pairs: Sequence[TriedPair], names: Mapping[str, str]) -> None:
 def _show(pairs: Sequence[TriedPair], names: Mapping[str, str]) -> None:
     notices.heading(
         f"The {count(len(pairs), 'pair')} to try it on",
-        help_text="Those that people rated first, spread evenly over arms, quadrants and old ratings. Blank texts are left out.",
+        help_text=(
+            "Pairs that people rated come first, spread evenly over arms, quadrants and old ratings. Blank texts "
+            "are left out."
+        ),
     )
     notices.note(describe_choice(pairs))
     rows = "".join(_row(pair, names) for pair in pairs)
@@ -90,7 +93,7 @@ def _chosen(here: Context, pairs: Sequence[TriedPair]) -> None:
     notices.heading(f"Chosen: {len(pairs)}")
     picked = _table(here, "chosen", pairs)
     with st.container(horizontal=True, gap="small"):
-        if st.button(f"Take out {len(picked)}", key="lab-take", disabled=not picked):
+        if st.button(f"Remove {len(picked)}", key="lab-take", disabled=not picked):
             _put(here, [pair.key for pair in pairs if pair.key not in picked])
         if st.button(f"Choose {N_PAIRS} afresh", key="lab-afresh", type="tertiary"):
             _put(here, None)
@@ -107,7 +110,7 @@ def _others(here: Context, pairs: Sequence[TriedPair]) -> None:
     if st.button(f"Add {len(picked)}", key="lab-add", disabled=not picked or len(picked) > room):
         _put(here, [*(pair.key for pair in pairs), *picked])
     if len(picked) > room:
-        notices.note(f"At most {MOST_PAIRS} pairs are tried at once.")
+        notices.note(f"A trial takes at most {MOST_PAIRS} pairs.")
 
 
 def _filters(here: Context) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from app.viewmodels.rubric_lab import Price, budget, fingerprint, read_judge_id,
 from engine.errors import ExpectedError
 
 T = TypeVar("T")
-STOPPED: Final = "Stopped. What was answered is kept, and asking again pays for the rest alone."
+STOPPED: Final = "Stopped. The answers so far are kept, and asking again pays only for the rest."
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,7 @@ from engine.words import PAIR, UNKNOWN, count, signed, with_interval
 
 _LIVE_S = 1.0
 _ROWS_AT_ONCE = 30
-_NOT_BEFORE = (
-    "Nothing is asked, and nothing spent, before you have seen the price here and pressed the button beside it."
-)
+_NOT_BEFORE = "Nothing is asked or spent until you have seen the price here and pressed the button beside it."
 
 
 def ask(here: Context, setup: Setup, *, obstacle: str | None) -> None:
@@ -56,7 +54,7 @@ def ask(here: Context, setup: Setup, *, obstacle: str | None) -> None:
 
 
 def _offer_price(here: Context, session: LabSession, setup: Setup) -> None:
-    notices.note("The price was for another setup." if session.price else _NOT_BEFORE)
+    notices.note("The price was for a different setup." if session.price else _NOT_BEFORE)
     if st.button("Price", key=f"lab-price-{setup.fingerprint}", icon=":material/sell:"):
         start_price(here, setup)
         st.rerun()
@@ -105,7 +103,7 @@ def result(here: Context, trial: Trial, old: LabJudge | None, new: LabJudge, *, 
         _agreement(here, trial)
     with right, st.container(border=True, key="panel-moved", height="stretch"):
         _picture(here, trial)
-    notices.heading("Pair by pair, changed ones first", help_text="Click a pair to read its text and to rate it.")
+    notices.heading("Pair by pair, changed ones first", help_text="Click a pair to read and rate its text.")
     with st.container(key="list", gap=None):
         for i, pair in enumerate(trial.pairs):
             with st.container(key=f"row-tried-{i}-shut"):
@@ -118,13 +116,13 @@ def result(here: Context, trial: Trial, old: LabJudge | None, new: LabJudge, *, 
 def _cautions(old: LabJudge | None, new: LabJudge, *, is_current: bool) -> list[str]:
     said = [f"Rubric {new.rubric}, {new.rubric_hash[:6]}."]
     if not is_current:
-        said = [f"{said[0]} The texts or the judge above are others by now."]
+        said = [f"{said[0]} The texts or the judge above have changed since."]
     if old is None:
         said.append("No judge is on screen, so there are no old ratings.")
     elif old.setting != new.setting:
-        said.append(f"The old ratings are by {old.setting}: the judge differs, not only the rubric.")
+        said.append(f"The old ratings are by {old.setting}, so the judge differs, not only the rubric.")
     elif old.base_url != new.base_url:
-        said.append("The old ratings are of the same model at another address.")
+        said.append("The old ratings are by the same model at another address.")
     elif old.judge_id == new.judge_id:
         said.append("This is the judge on screen, so old and new are the same.")
     return said
@@ -133,11 +131,11 @@ def _cautions(old: LabJudge | None, new: LabJudge, *, is_current: bool) -> list[
 def _agreement(here: Context, trial: Trial) -> None:
     notices.heading(
         "Agreement with people",
-        help_text="Over the pairs that people, the old and the new judge rated, with 95 % intervals.",
+        help_text="Over the pairs rated by people and by both judges, with 95 % intervals.",
     )
     n_rated = count(trial.n_people, "pair")
     concepts = f" of {count(trial.n_concepts, 'concept')}" if trial.n_concepts else ""
-    few = "; few concepts, so intervals are rough" if trial.weak and trial.n_people else ""
+    few = "; with few concepts, intervals are rough" if trial.weak and trial.n_people else ""
     notices.note(f"{n_rated}{concepts} rated by people{few}.")
     if trial.n_people:
         rows = "".join(_measure(measure) for measure in trial.measures)
@@ -151,7 +149,8 @@ def _agreement(here: Context, trial: Trial) -> None:
         st.html(f'<table class="lg-table lg-agree"><thead>{head}</thead><tbody>{rows}</tbody></table>')
     if trial.n_overrides:
         notices.note(
-            f"{count(trial.n_overrides, 'rating')} by override: of pairs that people came across, no fair sample."
+            f"{count(trial.n_overrides, 'rating')} by override: people chose these pairs, so they are not a fair "
+            "sample."
         )
     if trial.n_needed and trial.to_rate:
         notices.note(f"Kappa needs {trial.n_needed} more of these pairs rated by people.")

@@ -17,7 +17,7 @@ def answer(folder: Path, key: Hashable, compute: Callable[[], T], *, what: str) 
     """The answer as far as it is known; None before the first one, which `what` names in a sentence's beginning."""
     found = later(folder, key, compute)
     if not found.is_current:
-        meanwhile = "Shown is how it stood before." if found.value is not None else "This takes a moment."
+        meanwhile = "The values shown are from before." if found.value is not None else "This takes a moment."
         notices.note(f"{what} is being worked out. {meanwhile}")
         st.fragment(_look, run_every=_LOOK_S)(folder, key)
     return found.value

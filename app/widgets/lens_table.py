@@ -15,13 +15,14 @@ from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
 from engine.words import count, integer, interval, number, signed, with_interval
 
-HEADROOM = "Ceiling less measured F1. Below zero the lens measures more than the data permit."
-GRADUATION = (
-    "A lens graduates when its held-out F1 reaches its target, or a lower tier, and it has not learnt by heart."
+HEADROOM = "Ceiling minus measured F1. Below zero, the lens scores higher than the data permit."
+GRADUATION = "A lens graduates when its held-out F1 reaches its target or a lower tier without overfitting."
+ALARM = (
+    "The alarm is raised when a lens clearly fires more often on degenerate texts than on good ones of "
+    "the same arm: it has learnt to detect degeneracy."
 )
-ALARM = "A lens that clearly fires more on degenerate texts than on good ones of the same arm has learnt degeneracy."
-BRIER = "Mean squared distance of the lens's probability from the truth. 0 is perfect; always saying ½ gives 0.25."
-WORDS_ALONE = "F1 of a classifier that sees the words of the text and no activation, on the same folds."
+BRIER = "Mean squared error of the lens's probability. 0 is perfect; always answering ½ gives 0.25."
+WORDS_ALONE = "F1 of a classifier that sees only the words of the text, no activations, on the same folds."
 _STOPS = {
     "ceiling": "at its ceiling",
     "exhausted": "no pairs left",
@@ -71,18 +72,18 @@ def _above(n: int) -> str:
 def _graduated(view: LensesView) -> tuple[str, str]:
     asked = [point for point in view.points if point.graduation is not None]
     if not asked:
-        return words.UNKNOWN, "no target was asked for yet"
+        return words.UNKNOWN, "no target has been set yet"
     n = sum(n for _, n in view.graduated_at)
     tiers = " · ".join(f"{integer(each)} at {number(f1)}" for f1, each in view.graduated_at)
-    return f"{integer(n)} of {integer(len(asked))}", tiers or "none reached a target"
+    return f"{integer(n)} of {integer(len(asked))}", tiers or "none has reached a target"
 
 
 def _alarms(view: LensesView) -> tuple[str, str]:
     n_known = sum(point.has_rates for point in view.points)
     if not n_known:
-        return words.UNKNOWN, "no degenerate text shows it"
+        return words.UNKNOWN, "no degenerate texts to test on"
     n = sum(point.alarm is not None for point in view.points)
-    return integer(n), f"of {count(n_known, 'lens', 'lenses')} that met degenerate texts"
+    return integer(n), f"of {count(n_known, 'lens', 'lenses')} tested on degenerate texts"
 
 
 def suspects(view: LensesView, *, at_most: int) -> None:
@@ -187,7 +188,7 @@ def _graduation(found: Graduation | None) -> str:
 def _alarm(point: LensPoint) -> str:
     if point.alarm:
         return markup.badge("shortcut", kind="form-empty", title=point.alarm)
-    known = "no alarm" if point.has_rates else "it met no degenerate texts, so nothing can be told"
+    known = "no alarm" if point.has_rates else "unknown: there were no degenerate texts to test on"
     return f'<span class="lg-muted" title="{known}">{"no" if point.has_rates else words.UNKNOWN}</span>'
 
 
@@ -196,9 +197,9 @@ def calibration(found: Reliability) -> None:
     parts = found.parts
     facts = (
         ("Brier score", parts.brier, BRIER),
-        ("Miscalibration", parts.reliability, "What saying wrong probabilities costs; 0 is best."),
-        ("Resolution", parts.resolution, "What telling pairs apart gains; more is better."),
-        ("Uncertainty", parts.uncertainty, "What knowing the share of positives alone costs."),
+        ("Miscalibration", parts.reliability, "The cost of wrong probabilities; 0 is best."),
+        ("Resolution", parts.resolution, "The gain from telling pairs apart; higher is better."),
+        ("Uncertainty", parts.uncertainty, "The score of always answering the share of positives."),
     )
     tiles = "".join(
         f'<div title="{markup.text(hint)}"><dt>{name}</dt><dd>{number(each.value, digits=3)} '
@@ -224,13 +225,13 @@ def comparisons(rows: Sequence[Row], colours: Palette, *, is_share: bool) -> Non
     head = markup.heads(
         (
             ("", ""),
-            ("Before", "Mean over the concepts, or groups of siblings, that both sides have."),
+            ("Before", "Mean over the concepts, or sibling groups, measured on both sides."),
             (_ends(low, high), "Hollow dot: before. Filled dot: after."),
-            ("After", "Mean over the same ones."),
-            ("Change", "Mean of after less before of the same concept."),
-            ("95 %", "95 % interval of the change; one that reaches zero may be chance."),
+            ("After", "Mean over the same concepts or groups."),
+            ("Change", "Mean of after minus before, concept by concept."),
+            ("95 %", "95 % interval of the change. If it reaches zero, the change may be chance."),
             (_ends(-reach, reach, signed), "The change with its 95 % interval."),
-            ("n", "Concepts, or groups of siblings, that have both sides."),
+            ("n", "Concepts, or sibling groups, measured on both sides."),
             ("Rose", "How many of them rose."),
             ("Fell", "How many of them fell."),
         )

@@ -9,21 +9,21 @@ from engine.stats.shortcut import shortcut_alarm
 from engine.words import count, number
 
 _HELP = (
-    "All measures of the lens chosen in the sidebar, on pairs that it was not trained on. Brackets are 95 % intervals over "
-    "groups: pairs of one prompt template or one text count as one group."
+    "All measures of the lens chosen in the sidebar, on held-out pairs. Brackets hold 95 % intervals over groups: "
+    "pairs that share a prompt template or a text form one group."
 )
 _COLUMNS = (
-    ("Value", "As measured on pairs that the lens was not trained on; rest on a row's name to read what it is."),
-    ("95 % interval", "Where the value may lie, were other pairs drawn."),
+    ("Value", "Measured on held-out pairs. Hover over a row's name for an explanation."),
+    ("95 % interval", "Where the value may lie if other pairs were drawn."),
     ("Pairs", "Pairs that the value rests on."),
 )
 
 
 def panel(lens: data.Lens | None, measures: data.LensMeasures | None, *, name: str) -> None:
     """Every measure of the lens in two columns; a reason where there is none."""
-    notices.heading("The chosen lens in full", help_text=_HELP)
+    notices.heading("All measures of the chosen lens", help_text=_HELP)
     if lens is None or measures is None:
-        notices.note("This concept has no lens of the setting chosen in the sidebar.")
+        notices.note("This concept has no lens with the setting chosen in the sidebar.")
         return
     st.html(f'<p class="lg-note">{markup.text(f"{name}: {_made(lens, measures)}")}</p>')
     if lens.reason:

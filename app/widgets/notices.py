@@ -10,7 +10,7 @@ from app import state
 from app.widgets import markup
 from db.errors import ExpectedError
 
-TO_RUNS: Final = ("Go on with it under Runs", "runs")
+TO_RUNS: Final = ("Continue it under Runs", "runs")
 """Where a run is begun and gone on with."""
 
 

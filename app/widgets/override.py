@@ -23,10 +23,12 @@ _PENDING: Final = "pending-address"
 STEPS: Final = ("step-Previous", "step-Next")
 """Keys of the buttons that lead to the neighbours."""
 _NOTICE: Final = "rating-notice"
-_MOVED_ON: Final = "Someone has changed this rating since, so nothing was undone. Here is how it stands now."
+_MOVED_ON: Final = (
+    "Someone has changed this rating in the meantime, so nothing was undone. The current rating is shown."
+)
 _NAME_CHARS: Final = 24
-_LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Please press it again."
-_BEFORE: Final = "Your {rating} went to the sample before this one, which was on screen when you pressed the key."
+_LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Press it again."
+_BEFORE: Final = "Your {rating} was stored for the previous sample, which was on screen when you pressed the key."
 
 # Streamlit leaves the cursor in a field after Enter, where the next digit would be typed instead of rate.
 _LEAVE_ON_ENTER: Final = """(() => {
@@ -71,7 +73,7 @@ def panel(context: Context, pair: data.PairDetail) -> None:
         with st.container(horizontal=True, key="rating-head", vertical_alignment="center"):
             notices.heading(
                 "Your rating",
-                help_text="Replaces the judge's rating of this sample and concept, nothing else. Keys 1–5.",
+                help_text="Replaces the judge's rating of this sample for this concept only. Keys 1–5.",
             )
             name = ask_reviewer()
         _notice()
@@ -109,7 +111,7 @@ def _ask_name() -> None:
         "Your name",
         key="reviewer-name",
         max_chars=60,
-        placeholder="Name that ratings are stored under, then Enter",
+        placeholder="Your name, then Enter",
         label_visibility="collapsed",
         on_change=_keep_name,
     )
@@ -172,9 +174,9 @@ def _undo_label(standing: data.Saying | None, name: str) -> str:
 
 def _undo_hint(standing: data.Saying | None, name: str) -> str:
     if standing is None:
-        return "Takes back the override in force; there is none."
+        return "Takes back the override in force. There is none now."
     who = "you" if standing.reviewer == name else _short(standing.reviewer)
-    return markup.markdown(f"Takes back the {standing.rating} that {who} gave; the history keeps both.")
+    return markup.markdown(f"Takes back the {standing.rating} that {who} gave. The history keeps both.")
 
 
 def _whose(standing: data.Saying) -> str:
@@ -263,7 +265,7 @@ def _effect(context: Context, pair: data.PairDetail) -> None:
         notices.note(f"What changing it from {judge} to {pair.bin} moved:")
     else:
         before = after
-        notices.note("Where things stand; a rating updates these at once:")
+        notices.note("Current values; a rating updates them at once:")
     st.html(effect_table(effects(before, after, concept=pair.concept, quadrant=pair.quadrant), moved=overridden))
 
 

@@ -15,7 +15,7 @@ _LAYERS = (
     ("Layer", "Depth in the pack's hierarchy; 0 is the top."),
     ("Concepts", "Concepts of the pack at this depth."),
 )
-_CHOSEN = "Concepts that this run studies."
+_CHOSEN = "Concepts in this run."
 
 
 def headline(view: PackView) -> None:
@@ -43,7 +43,7 @@ def _tile(name: str, n: int, share: float | None, under: str, hint: str) -> str:
 
 def layer_table(view: PackView) -> None:
     """Concepts of each pack layer by quadrant, and of the whole pack."""
-    notices.heading("Pack layers", help_text="Layer 0 is the top of the pack's hierarchy. – is without a quadrant.")
+    notices.heading("Pack layers", help_text="Layer 0 is the top of the pack's hierarchy. – means no quadrant.")
     letters = ((markup.letter(quadrant), words.QUADRANT) for quadrant in (*QUADRANTS, None))
     head = f"<tr>{markup.heads((*_LAYERS, *letters, ('Chosen', _CHOSEN)))}</tr>"
     rows = "".join(_layer(spread, str(spread.pack_layer)) for spread in view.layers)
@@ -77,7 +77,7 @@ def provenance(facts: data.PackFacts) -> None:
     said = (
         ("Name", f"{facts.name} {facts.version}".strip()),
         ("A sense is", facts.senses_mean),
-        ("Origin", history(facts) or "no splitting or bucketing is recorded"),
+        ("Origin", history(facts) or "no splitting or bucketing recorded"),
     )
     entries = "".join(f"<dt>{name}</dt><dd>{markup.text(value)}</dd>" for name, value in said)
     place = f'<dd title="{markup.text(facts.source)}">{markup.text(Path(facts.source).name or facts.source)}</dd>'

@@ -14,7 +14,7 @@ from app.widgets.sidebar import NEW_SAMPLES
 from engine.words import count
 
 SIZES: Final = (PAGE_ROWS, 25, 50, 100)
-_BULK: Final = "All pairs of this list, or those chosen in the table; you see first what it would change."
+_BULK: Final = "Rate all pairs in this list, or those chosen in the table. You first see what it would change."
 _LAYOUTS: Final = {"cards": ":material/view_agenda:", "table": ":material/table_rows:"}
 
 
@@ -37,7 +37,7 @@ def controls(sort: data.Sort) -> None:
         label_visibility="collapsed",
         width=150,
     )
-    hint = "Layout, page size, rating of many"
+    hint = "Layout, page size, rating many at once"
     with st.popover("", icon=":material/more_horiz:", width="content", help=hint), state.folded():
         state.bound(
             st.segmented_control,
@@ -51,7 +51,7 @@ def controls(sort: data.Sort) -> None:
         )
         state.bound(
             st.segmented_control,
-            "Rows on a page",
+            "Rows per page",
             name="rows",
             value=str(size()),
             default=str(PAGE_ROWS),
@@ -91,7 +91,7 @@ def chosen_rows(n_chosen: int) -> None:
         return
     with st.container(key="list-chosen", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<p class="lg-count"><b>{count(n_chosen, "pair")}</b> chosen</p>', width="content")
-        hint = "One rating for all of them; you see first what it would change."
+        hint = "Give them all one rating. You first see what it would change."
         _open_bulk("Rate them at once …", key="bulk-open-chosen", help_text=hint)
 
 

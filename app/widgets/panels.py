@@ -17,20 +17,20 @@ from engine.stats.estimate import Estimate
 from engine.stats.findings import FORMS, Finding
 from engine.words import count, interval, number, percent
 
-_TOPICALITY = "The gap among good outputs alone."
-_DEGENERACY = "What empty, short and repetitive outputs add to the gap or take from it."
+_TOPICALITY = "The gap among good outputs only."
+_DEGENERACY = "What empty, short and repetitive outputs add to or take from the gap."
 _CEILINGS = (
-    ("Model", "How the ceiling is worked out. They disagree, so one of them is chosen to set targets."),
+    ("Model", "The model behind the ceiling. The models disagree, so one of them is chosen to set targets."),
     ("Ceiling", words.CEILING),
     ("95 % interval", "Where the ceiling may lie, given how few ratings it rests on."),
-    ("Formula and inputs", "What is computed, and the measured numbers that go in."),
-    ("Measured against", "Which labels an F1 must be measured against for this ceiling to bound it."),
+    ("Formula and inputs", "The formula and the measured numbers that go into it."),
+    ("Measured against", "The labels that an F1 must be measured against for this ceiling to apply."),
     ("Prevalence π", "Share of positives among the rated pairs."),
-    ("Floor", "F1 of always answering yes. A lens below it shows no learning."),
+    ("Floor", "F1 of always answering yes. A lens below it has learnt nothing."),
 )
 _LAYERS = (
-    "F1 out of fold at each layer, and on layers joined, with 95 % intervals over groups. The highest of several is partly luck: "
-    "lensgap layers chooses on one half of the folds and measures on the other."
+    "Out-of-fold F1 at each layer and on joined layers, with 95 % intervals over groups. The highest of several is "
+    "partly luck: lensgap layers chooses a layer on half of the folds and measures it on the other half."
 )
 
 
@@ -48,7 +48,7 @@ def gap(finding: Finding, colours: Palette) -> None:
 
 
 def _part(name: str, estimate: Estimate, colour: str, hint: str, *, reach: float) -> str:
-    why = interval(estimate) or estimate.reason or "no interval: the ratings do not vary"
+    why = interval(estimate) or estimate.reason or "no interval: an arm has only one rating"
     return (
         f'<div class="lg-part" title="{markup.text(hint)}"><span>{name}</span><b>{number(estimate.value)}</b>'
         f"<small>{markup.text(why)}</small>{markup.interval_bar(estimate, low=-reach, high=reach, colour=colour)}</div>"
@@ -75,7 +75,7 @@ def ratings(finding: Finding, colours: Palette) -> None:
     positive, negative = finding.positive, finding.negative
     n_rated = positive.histogram.n + negative.histogram.n
     if not n_rated:
-        notices.note("Nothing of this concept is rated yet.")
+        notices.note("Nothing has been rated for this concept yet.")
         return
     made = charts.rating_histograms(positive.histogram, negative.histogram, colours=colours)
     plots.draw(
@@ -90,10 +90,10 @@ def ratings(finding: Finding, colours: Palette) -> None:
 
 def lenses(found: Sequence[data.Lens], finding: Finding, here: Context, colours: Palette) -> None:
     """Every lens beside its baselines, and why some have no F1."""
-    notices.heading("Lenses beside their baselines", help_text=words.LENS)
+    notices.heading("Lenses and their baselines", help_text=words.LENS)
     dots = lens_dots(found)
     if not dots:
-        notices.note("No lens of this concept is trained yet.", command=f"lensgap train {here.folder}")
+        notices.note("No lens has been trained for this concept yet.", command=f"lensgap train {here.folder}")
         return
     if any(row.f1 is not None for row in dots):
         ceiling = finding.ceilings[here.settings.model].estimate
@@ -137,7 +137,7 @@ def ceilings(finding: Finding, here: Context) -> None:
         f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-ceilings"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
-    notices.note("Floor: the F1 of a classifier that always answers yes. A lens below it shows no learning.")
+    notices.note("Floor: the F1 of a classifier that always answers yes. A lens below it has learnt nothing.")
 
 
 def _ceiling(row: CeilingRow) -> str:

@@ -74,7 +74,7 @@ def _downloads(key: str, table: Callable[[], Table], file: str) -> None:
     with st.popover("Download", icon=":material/download:", type="tertiary", key=f"take-{key}"):
         st.html(_buttons(key, file))
         st.download_button(
-            "CSV: the numbers behind it",
+            "CSV: the underlying numbers",
             data=lambda: as_csv(table()),
             file_name=f"{file}.csv",
             mime="text/csv",

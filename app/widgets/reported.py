@@ -9,8 +9,8 @@ from app.widgets import markup, notices
 from engine.words import number
 
 _HELP = (
-    "The files that this run was imported from give these values. How they were measured, and on how many texts, is not known "
-    "here, so they have no interval, and no other number of the dashboard uses them."
+    "These values come from the imported files. How they were measured, and on how many texts, is unknown, so they "
+    "have no interval and no other number in the dashboard uses them."
 )
 
 

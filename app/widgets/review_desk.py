@@ -17,7 +17,7 @@ from app.data.review import Desk, Item, Key
 from db.errors import ExpectedError
 
 _SITTING: Final = "review-sitting"
-_LATE: Final = "That key came before this text was on screen, so nothing was stored. Please press it again."
+_LATE: Final = "You pressed that key before this text was on screen, so nothing was stored. Press it again."
 
 
 class Shown(NamedTuple):

@@ -50,7 +50,7 @@ def keys(shown: Shown, own: review.Own | None) -> None:
         st.text_input(
             "Reason",
             key=reason_key,
-            placeholder="Reason, stored with the rating (optional; write it first, then Enter and 1–5)",
+            placeholder="Reason (optional): write it first, then press Enter and 1–5",
             label_visibility="collapsed",
             max_chars=500,
         )
@@ -70,11 +70,11 @@ def moves(sitting: Sitting, shown: Shown | None, own: review.Own | None, last: r
             review_desk.undo,
             (shown, own or last),
             disabled=(own or last) is None,
-            help="Takes back the rating of this pair, else your latest one here, and opens that pair again.",
+            help="Takes back the rating of this pair, or your latest one here, and reopens that pair.",
         )
         if shown is not None:
             open_skip = own is None and sitting.at is None
-            hint = "Puts this pair off: it comes back after all others, and is free for others meanwhile."
+            hint = "Puts this pair off. It comes back after all others, and others may rate it meanwhile."
             _move("Skip", "S", "review-skip", review_desk.skip, (shown,), disabled=not open_skip, help=hint)
         _move("Keys", "H", "review-help", _toggle_help, ())
 
@@ -84,7 +84,7 @@ def flagging(shown: Shown, flag: review.Flag | None) -> None:
     at = f"{shown.item.concept}-{shown.item.sample_id}"
     with st.container(horizontal=True, key="review-flag", vertical_alignment="center", gap="small"):
         st.button(
-            "Take the flag back" if flag else "Flag for others",
+            "Remove the flag" if flag else "Flag for others",
             key=f"review-flag-{at}",
             shortcut="F",
             icon=":material/flag:",
@@ -92,7 +92,7 @@ def flagging(shown: Shown, flag: review.Flag | None) -> None:
             on_click=review_desk.flag,
             args=(shown,),
             kwargs={"is_flagged": flag is not None},
-            help="A flagged pair comes to the queue “Flagged” until somebody settles it there.",
+            help="A flagged pair waits in the “Flagged” queue until someone settles it there.",
         )
         if flag:
             key = f"review-note-{at}"
@@ -126,7 +126,7 @@ def opened(context: Context, sitting: Sitting, own: review.Own, flag: review.Fla
     others = _others(history, own)
     kind = agreement_kind(own.rating, pair.detail.judge_rating)
     told = verdict_sentence(own.rating, pair.detail.judge_rating, others=[saying.rating or 0 for saying in others])
-    not_blind = "" if own.blind else " Rated after seeing this, so it is kept as not blind."
+    not_blind = "" if own.blind else " Rated after seeing this, so it is stored as not blind."
     st.html(f'<p class="lg-said-both lg-apart-{kind}" role="status"><b>{markup.text(told)}</b>{not_blind}</p>')
     sample.head(pair.detail)
     left, right = st.columns(2, gap="medium")
@@ -150,11 +150,11 @@ def help_panel() -> None:
         return
     lines = (
         ("1 – 5", "rate, stored at once"),
-        ("→", "next pair, once this one is rated"),
-        ("←", "back to pairs that you rated"),
+        ("→", "next pair (once this one is rated)"),
+        ("←", "back to the pairs you rated"),
         ("U", "undo a rating and rate again"),
-        ("S", "skip, to be asked later"),
-        ("F", "flag for others, or take the flag back"),
+        ("S", "skip and come back later"),
+        ("F", "flag for others, or remove the flag"),
         ("H", "show or hide these keys"),
     )
     rows = "".join(f"<dt><kbd>{key}</kbd></dt><dd>{told}</dd>" for key, told in lines)

@@ -48,11 +48,11 @@ def precision(context: Context, standing: Standing) -> None:
     except ExpectedError:
         return
     if found is None:
-        notices.note("How precisely the audited gap is known is being worked out.")
+        notices.note("Working out how precisely the audited gap is known.")
         return
     gap, more = found["overall"]["gap"]["samples"], found["more_ratings"]["samples"]
     if gap["low"] is None:
-        notices.note("A few ratings of each kind are needed before the audit's interval can be told.")
+        notices.note("The audit needs a few ratings of each kind before it has an interval.")
         return
     half = (gap["high"] - gap["low"]) / 2
     wanted = (

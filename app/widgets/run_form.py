@@ -26,14 +26,14 @@ def form(folder: Path, runs: Sequence[data.Run]) -> None:
     """Draw the form and, once it was asked for, the plan; settings begin as those of the study's latest run."""
     notices.heading(
         "Start a run",
-        help_text="Settings that are not shown here are those of the latest run. The same settings go on with the same run.",
+        help_text="Settings not shown here are taken from the latest run. The same settings continue the same run.",
     )
     before = json.loads(StudyConfig().to_json()) | (json.loads(runs[0].config) if runs else {})
     with st.container(border=True, key="panel-new-run"):
         if runs and (left := unfinished(runs[0], data.load_stages(folder, runs[0].run_id))):
             notices.warning(
-                f"The latest run is not finished: {left}. The form has its settings: plan it as it is, and it goes on "
-                "where it stopped. Nothing is written, or paid, twice."
+                f"The latest run is not finished: {left}. The form shows its settings: plan it unchanged to continue "
+                "where it stopped. Nothing is written or paid for twice."
             )
         flags = _fields(before)
         _settle()
@@ -47,14 +47,14 @@ def _fields(before: Mapping[str, Any]) -> Flags:
     row = list(st.columns([2, 2, 1]))
     model = row[0].text_input("Model", before["model"], key="run-model", help=_help("model"))
     pack = row[1].text_input("Pack", before["pack"], key="run-pack", help=_help("pack"))
-    quadrant = _count(row[2], "Concepts a quadrant", "per_quadrant", before, low=1, high=100_000)
+    quadrant = _count(row[2], "Concepts per quadrant", "per_quadrant", before, low=1, high=100_000)
     row = list(st.columns(5))
     positive = _count(row[0], "Positives each", "n_positive", before, low=1, high=10_000)
     negative = _count(row[1], "Negatives each", "n_negative", before, low=1, high=10_000)
-    tokens = _count(row[2], "Tokens a text", "max_new_tokens", before, low=1, high=100_000)
+    tokens = _count(row[2], "Tokens per text", "max_new_tokens", before, low=1, high=100_000)
     seed = _count(row[3], "Seed", "seed", before, low=0, high=2**31 - 1)
     budget = row[4].number_input(
-        "Judge's limit, $", 0.0, 1e6, float(before["budget"] or 0), key="run-budget", help=_help("budget")
+        "Judge's budget, $", 0.0, 1e6, float(before["budget"] or 0), key="run-budget", help=_help("budget")
     )
     row = list(st.columns(2))
     judge = row[0].text_input("Judge", before["judge"], key="run-judge", help=_help("judge"))
@@ -99,7 +99,9 @@ def _plan_or_start(folder: Path, flags: Flags, begun: frozenset[str]) -> None:
         _offer(folder, flags, plan, begun)
         return
     notices.note(
-        "The plan was for other settings." if plan else "Nothing is begun, or paid, before you have seen the plan."
+        "The plan was for other settings."
+        if plan
+        else ("Nothing starts, and nothing is paid for, before you have seen the plan.")
     )
     if st.button("Plan", key="run-plan", icon=":material/calculate:"):
         st.session_state.pop(_PLAN, None)
@@ -112,7 +114,7 @@ def _wait(started: command.Started) -> None:
     if started.process.poll() is not None:
         st.rerun()
     st.html(
-        '<div class="lg-progress lg-wait"><span>Working out the plan</span>'
+        '<div class="lg-progress lg-wait"><span>Computing the plan</span>'
         f"<span>{started.seconds:.0f} s</span><div><i></i></div></div>"
     )
 
@@ -122,11 +124,11 @@ def _offer(folder: Path, flags: Flags, plan: Mapping[str, Any], begun: frozenset
     st.html(f'<dl class="lg-facts lg-wide">{facts}</dl>')
     is_paid = plan["judging"]["cost"]["high_usd"] != 0
     if is_paid and not any(flag.startswith("--budget=") for flag in flags):
-        notices.warning("This judge is paid: set a budget above, which judging never goes beyond.")
+        notices.warning("This judge costs money. Set a budget above; judging never exceeds it.")
         return
     arguments = ("run", str(folder.resolve()), "--yes", *flags)
     # The key names the settings: a press on a button of others presses nothing here.
-    label = "Go on with the run" if plan["run_id"] in begun else "Start the run"
+    label = "Continue the run" if plan["run_id"] in begun else "Start the run"
     if st.button(label, key=f"run-start-{hash(flags)}", type="primary", icon=":material/play_arrow:"):
         st.session_state.pop(_PLAN, None)
         run_work.begin(folder, arguments, run_id=plan["run_id"], by=state.reviewer())

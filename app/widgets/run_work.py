@@ -64,13 +64,15 @@ def _live(folder: Path) -> None:
     if found is None or not found.is_alive:
         st.rerun()
     at_work = found.work
-    notices.heading("At work", help_text="It goes on when this page or the dashboard is closed.")
+    notices.heading("At work", help_text="It continues when this page or the dashboard is closed.")
     st.html(f'<p class="lg-note">{markup.text(_about(at_work))}</p>')
     _stages(folder, at_work)
     _log(found.log)
     asked = st.session_state.get(_ASKED) == at_work.work_id
     label = "End it at once" if asked else "Stop"
-    help_text = "What is written is kept, and the run can go on later." + (" It was asked to stop." if asked else "")
+    help_text = ("Everything written is kept, and the run can continue later.") + (
+        " It was asked to stop." if asked else ""
+    )
     if st.button(label, key=f"run-stop-{at_work.work_id}-{asked}", icon=":material/stop:", help=help_text):
         _stop(folder, at_work.work_id, at_once=asked)
 
@@ -79,7 +81,7 @@ def _stages(folder: Path, at_work: work.Work) -> None:
     try:
         stages = data.load_stages(folder, at_work.run_id)
     except ExpectedError:
-        notices.note("The study is busy. How far the run is shows in a moment.")
+        notices.note("The study is busy. Progress appears in a moment.")
         return
     if stages and state.RUN not in st.session_state:
         # The study's first run is there now, and with it all screens.
@@ -88,7 +90,7 @@ def _stages(folder: Path, at_work: work.Work) -> None:
         st.html("".join(_bar(one) for one in progress_of(stages, at_work.done_before)))
         return
     st.html(
-        '<div class="lg-progress lg-wait"><span>Getting ready: the model and the pack are loaded</span>'
+        '<div class="lg-progress lg-wait"><span>Getting ready: loading the model and the pack</span>'
         f"<span>{duration(work.seconds_since(at_work))}</span><div><i></i></div></div>"
     )
 
@@ -103,16 +105,16 @@ def _stop(folder: Path, work_id: str, *, at_once: bool) -> None:
 
 
 def _ended(folder: Path, found: work.State) -> None:
-    notices.heading("The last run that was started here")
+    notices.heading("The last run started here")
     st.html(f'<p class="lg-note">{markup.text(_about(found.work))}</p>')
     if found.fault is None:
         notices.note("It is done.")
     elif found.fault == work.STOPPED:
-        notices.note("It was stopped. What it has written is kept.")
+        notices.note("It was stopped. Everything it has written is kept.")
     else:
         notices.warning(found.fault)
     _log(found.log)
-    if found.fault is not None and st.button("Go on with it", key="run-resume", icon=":material/play_arrow:"):
+    if found.fault is not None and st.button("Continue it", key="run-resume", icon=":material/play_arrow:"):
         begin(folder, found.work.arguments, run_id=found.work.run_id, by=state.reviewer())
 
 

@@ -57,7 +57,7 @@ def _legend(*, loop: markup.Span | None, repeats: Sequence[markup.Span], is_hit:
     outside = [span for span in repeats if not loop or span[0] < loop[0]]
     meant = (
         ('<span class="lg-loop">ends in a loop</span>', loop),
-        ('<span class="lg-repeat">four words or more said before</span>', outside),
+        ('<span class="lg-repeat">four or more words repeated</span>', outside),
         ('<mark class="lg-hit">searched for</mark>', is_hit),
     )
     shown = [mark for mark, is_there in meant if is_there]
@@ -77,19 +77,27 @@ def measures(pair: data.PairDetail) -> None:
         notices.note("The form of this sample has not been measured yet.")
         return
     facts = (
-        ("Characters", integer(pair.n_chars), "How long the text is. Under 10 is empty, under 100 short."),
+        ("Characters", integer(pair.n_chars), "Length of the text. Under 10 is empty, under 100 is short."),
         ("Words", integer(pair.n_words), "Words of the text."),
-        ("Ends in a loop", percent(pair.tail_loop_share), "Share of the text, from its end, that repeats one passage."),
-        ("Repeated 4-grams", percent(pair.repeated_4gram_share), "Share of its runs of four words that came before."),
+        (
+            "Ends in a loop",
+            percent(pair.tail_loop_share),
+            "Share of the text, counted from its end, that repeats one passage.",
+        ),
+        (
+            "Repeated 4-grams",
+            percent(pair.repeated_4gram_share),
+            "Share of its four-word sequences that occurred earlier.",
+        ),
         (
             "Distinct 2-grams",
             percent(pair.distinct_2),
-            "Share of its runs of two words that differ: low is monotonous.",
+            "Share of its two-word sequences that are distinct. Low values mean monotonous text.",
         ),
         (
             "Opening recurs",
             f"{pair.first30_count}×",
-            "How often the text's first 30 characters stand in it; 1 is its beginning.",
+            "How often the text's first 30 characters occur in it; 1 is its beginning.",
         ),
         ("Stopped by", _STOPPED.get(pair.finish_reason or "", UNKNOWN), "What ended the text."),
     )

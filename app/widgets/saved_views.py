@@ -23,7 +23,7 @@ def menu(context: Context) -> None:
         if sentence := st.session_state.get(_NOTICE):
             notices.warning(sentence)
         if not views:
-            notices.note("A saved view is a set of filters under a name, for everyone who opens this study.")
+            notices.note("A saved view is a named set of filters. Everyone who opens this study sees it.")
         for view in views:
             _view(context, view)
         _keep(context)
@@ -53,7 +53,7 @@ def _view(context: Context, view: SavedView) -> None:
 
 def _keep(context: Context) -> None:
     if not state.reviewer():
-        notices.note("To save this view, open a sample and give your name first.")
+        notices.note("To save this view, first open a sample and enter your name.")
         return
     st.text_input(
         "Save this view as",

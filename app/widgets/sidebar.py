@@ -83,7 +83,7 @@ def lens_picker(lenses: Sequence[data.Lens], run: data.Run, setting: overview.Le
         value=overview.setting_name(setting),
         default=names[0],
         options=names,
-        help=f"{LENS} The first choice is the family that the run asked for first, at the deepest layer, whatever it measured.",
+        help=f"{LENS} The default is the run's first family at the deepest layer, whatever its F1.",
     )
 
 
@@ -103,7 +103,7 @@ def _live_strip(folder: Path, run_id: str) -> None:
     try:
         stage = _unfinished(folder, run_id)
     except ExpectedError:
-        st.html('<p class="lg-note">The study is busy. How far its stages are shows in a moment.</p>')
+        st.html('<p class="lg-note">The study is busy. Progress appears in a moment.</p>')
         return
     if stage is None:
         st.html(f'<p class="lg-note">{stages_done(data.load_stages(folder, run_id))}</p>')
@@ -115,7 +115,7 @@ def stages_done(stages: Sequence[data.Stage]) -> str:
     """What is said where every stage that has begun is done: between two stages of a run, more is to come."""
     if any(stage.stage == _LAST for stage in stages):
         return "All stages are done. Reload to see everything."
-    return "What has begun is done. The next stage shows here once it begins."
+    return "The stages that started are done. The next one appears here once it starts."
 
 
 def _unfinished(folder: Path, run_id: str) -> data.Stage | None:
@@ -184,13 +184,16 @@ def _assumptions(context: Context) -> None:
     settings = context.settings
     state.bound(
         st.slider,
-        "A rating of at most this is off topic (k)",
+        "Highest off-topic rating (k)",
         name="k",
         value=settings.k,
         default=DEFAULTS.k,
         min_value=1,
         max_value=4,
-        help="Positives rated k or less count as wrong labels, negatives rated above k too. Moves the label-noise ceiling.",
+        help=(
+            "Positives rated k or less, and negatives rated above k, count as wrong labels. Affects the "
+            "label-noise ceiling."
+        ),
     )
     state.bound(
         st.slider,
@@ -201,8 +204,8 @@ def _assumptions(context: Context) -> None:
         min_value=0.0,
         max_value=1.0,
         step=0.05,
-        help="How often the model's activations are still about the concept where its text is not. "
-        "Used by the propagation ceiling only; the report assumed 0.75.",
+        help="How often activations are about the concept although the text is not. Affects only the propagation "
+        "ceiling; the report assumed 0.75.",
     )
     state.bound(
         st.slider,
@@ -233,8 +236,8 @@ def _assumptions(context: Context) -> None:
         default="loop",
         required=True,
         options=["loop", "study"],
-        help=f"{FORM} The loop rule looks for a looping end or repeated phrases; the study rule counts how often "
-        "the first 30 characters come back.",
+        help=f"{FORM} The loop rule looks for a looping end or repeated phrases. The study rule counts how often the "
+        "first 30 characters recur.",
     )
 
 

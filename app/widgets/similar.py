@@ -11,8 +11,8 @@ from app.data.similar import LOOKED_AT, Similar, load_similar
 from app.widgets import markup, notices, override
 from engine.words import integer, number
 
-_TEXT = "Cosine of words and word pairs, weighted by how rare they are among the samples looked at."
-_ACTIVATION = "Cosine of the mean activations of two outputs, less what all samples looked at share."
+_TEXT = "Cosine similarity of words and word pairs, weighted by how rare they are among the samples compared."
+_ACTIVATION = "Cosine similarity of the outputs' mean activations, after subtracting what all compared samples share."
 
 
 def panel(here: Context, pair: data.PairDetail) -> None:
@@ -29,7 +29,7 @@ def panel(here: Context, pair: data.PairDetail) -> None:
     with right:
         layer = f", layer {found.layer}" if found.layer is not None else ""
         notices.heading(f"By activation{layer}", help_text=_ACTIVATION)
-        why = found.reason or "No other sample looked at has an activation like it."
+        why = found.reason or "No other sample compared has a similar activation."
         _list("activation", found.by_activation, why[:1].upper() + why[1:].rstrip(".") + ".")
 
 

@@ -26,15 +26,15 @@ def strip(here: Context, now: Findings, *, page: str, concept: str | None = None
     with st.container(border=True, key="panel-since"):
         notices.heading(
             f"Since you opened this page at {opened.at:%H:%M} UTC",
-            help_text="Ratings by anyone show here within a second. Before → now, under the settings on screen; in brackets "
-            "95 % intervals. Rest on a ceiling to see all of them.",
+            help_text="Shows what anyone's ratings have moved, within a second: before → now, with the settings on "
+            "screen. Brackets hold 95 % intervals. Hover over a ceiling to see all of them.",
         )
         if found:
             named = [replace(one, name=here.name(concept)) if one.name == concept else one for one in found]
             st.html(effect_table(named, moved=True))
         else:
-            notices.note("Ratings came in that leave every number here as it was.")
-        st.button("Compare from now on", key=f"since-now-{page}", type="tertiary", on_click=_forget, args=(key,))
+            notices.note("New ratings came in, but no number here has changed.")
+        st.button("Compare from now", key=f"since-now-{page}", type="tertiary", on_click=_forget, args=(key,))
 
 
 def _forget(key: str) -> None:

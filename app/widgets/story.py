@@ -130,13 +130,13 @@ def _notes(folder: Path, snapshot: Snapshot, slide: str, *, number: int) -> None
         except ExpectedError as error:
             st.session_state["note-fault"] = f"The note was not stored. {error}"
 
-    with st.expander(f"Speaker notes to page {number}{' ·' if written else ''}", key="story-notes"):
+    with st.expander(f"Speaker notes for page {number}{' ·' if written else ''}", key="story-notes"):
         st.text_area(
             "Notes",
             key=key,
             on_change=keep,
             label_visibility="collapsed",
-            placeholder="What you want to say here. Kept when you leave the field.",
+            placeholder="What you want to say here. Saved when you leave the field.",
         )
     if fault := st.session_state.pop("note-fault", None):
         notices.warning(fault)
@@ -157,5 +157,5 @@ def _files(folder: Path, snapshot: Snapshot) -> None:
                 on_click="ignore",
                 icon=":material/download:",
                 type="tertiary",
-                help="One file that needs no network, with the numbers as they were frozen.",
+                help="A single file with the frozen numbers. Works offline.",
             )

@@ -86,7 +86,7 @@ def distribution(probabilities: Sequence[float]) -> str:
 def _replies(pair: Pair) -> None:
     replies = raw_replies(pair)
     if replies:
-        with st.expander("What the judge replied, word for word"):
+        with st.expander("The judge's reply, word for word"):
             st.html(
                 "".join(
                     f'<p class="lg-note">{asked}</p><pre class="lg-raw">{markup.text(reply[: markup.SHOWN_CHARS])}</pre>'

@@ -38,7 +38,7 @@ def visit(study: Path, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any] |
 
 def test_visitors_see_the_door_and_nothing_of_the_study(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = html_of(visit(study, monkeypatch, None))
-    assert "open to the people of its team" in shown
+    assert "Only members of the team" in shown
     assert "Can this data support" not in shown
 
 
@@ -46,8 +46,8 @@ def test_visitors_see_the_door_and_nothing_of_the_study(study: Path, monkeypatch
     ("claims", "sentence"),
     [
         ({"email": "<b>eve</b>@example.org"}, "may not open this dashboard"),
-        ({"email": "<b>ana</b>@example.org", "email_verified": False}, "does not vouch for"),
-        ({}, "does not vouch for this account"),
+        ({"email": "<b>ana</b>@example.org", "email_verified": False}, "has not verified"),
+        ({}, "has not verified this account"),
     ],
 )
 def test_who_is_not_on_the_list_is_told_so(
@@ -80,7 +80,7 @@ def test_a_dashboard_that_listens_to_others_stays_shut_however_it_was_started(
     monkeypatch.setenv("LENSGAP_STUDY", str(study))
     monkeypatch.setenv(CONTAINER, "1") if contained else monkeypatch.delenv(CONTAINER, raising=False)
     shown = html_of(AppTest.from_file(MAIN, default_timeout=30).run())
-    assert ("nobody has to sign in" in shown) == is_shut
+    assert ("sign-in is not set up" in shown) == is_shut
     assert ("Can this data support" in shown) != is_shut
 
 
@@ -91,5 +91,5 @@ def test_a_dashboard_started_with_sign_in_stays_shut_when_its_secrets_are_gone(
     monkeypatch.setenv(REQUIRED, "1")
     monkeypatch.setattr(auth, "_section", lambda name: {})
     shown = html_of(AppTest.from_file(MAIN, default_timeout=30).run())
-    assert "it stays shut" in shown
+    assert "it stays closed" in shown
     assert "Can this data support" not in shown

@@ -191,7 +191,7 @@ def test_a_rating_shows_what_it_moved_since_the_page_was_opened(study: Path, mon
             if change.delta:
                 assert f"{change.before} →" in html_of(app)
                 assert change.delta in html_of(app)
-    next(button for button in app.button if button.label == "Compare from now on").click().run()
+    next(button for button in app.button if button.label == "Compare from now").click().run()
     assert "Since you opened this page" not in html_of(app)
 
 

@@ -129,7 +129,7 @@ def test_nothing_is_offered_that_has_no_pair() -> None:
 
 def test_the_overview_tells_both_and_escapes_names(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_screen(study, monkeypatch)
-    assert "Give your name" in html_of(app)
+    assert "Enter your name" in html_of(app)
     with monkeypatch.context() as patch:
         look(study, patch, datetime(2026, 11, 1), "Ana")
     rate(study, HOSTILE, 2)

@@ -156,10 +156,10 @@ def test_suspects_are_those_above_the_line_clear_ones_first_and_each_with_its_re
         [point("below", 0.6, 0.7), by_chance, told, clear, point("unknown", None, 0.8)], [], clear.ceiling
     )
     assert [one.concept for one in view.suspects] == ["clear", "untold", "near"]
-    assert suspect_reason(clear) == "words alone reach 0.80: the arms differ in more than relevance"
-    assert "do not tell why" in suspect_reason(told)
-    assert "by chance" in suspect_reason(by_chance)
-    assert answer(view) == ("2 lenses to doubt", "2 of 4 measure clearly above the ceiling.")
+    assert suspect_reason(clear) == "words alone reach 0.80, so the arms differ in more than relevance"
+    assert "do not explain it" in suspect_reason(told)
+    assert "perhaps chance" in suspect_reason(by_chance)
+    assert answer(view) == ("2 suspicious lenses", "2 of 4 measure clearly above the ceiling.")
     assert view.headroom.value == pytest.approx(np.mean([0.1, -0.3, -0.14, -0.15]))
     assert view.unmeasured == (("too few pairs", 1),)
 
@@ -316,14 +316,14 @@ def test_a_comparison_in_the_address_is_shown_concept_by_concept(worked: Path, m
 
 def test_screen_draws_a_full_study(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = html_of(open_screen(full_study, monkeypatch, "lenses"))
-    assert "No targets were asked for" in shown
+    assert "No targets have been set" in shown
     assert "not tried on this run" in shown
     assert HOSTILE_CONCEPT not in shown
 
 
 @pytest.mark.parametrize(
     ("lacking", "sentence"),
-    [("generated", "has not written anything"), ("lensed", "lensgap train"), ("judged", "so there is no ceiling")],
+    [("generated", "until the model has written"), ("lensed", "lensgap train"), ("judged", "There is no ceiling yet")],
 )
 def test_screen_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str, sentence: str

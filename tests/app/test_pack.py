@@ -100,7 +100,7 @@ def test_reasons_add_up_to_the_concepts_without_a_quadrant(chosen: Path, profile
     view = view_of(chosen)
     assert len(view.obstacles) == 3
     assert sum(n for _, n in view.obstacles) == view.whole.n_outside
-    unknown = dict(view.obstacles)["No parent named, so siblings unknown"]
+    unknown = dict(view.obstacles)["No parent named, so siblings are unknown"]
     assert unknown == view.n_unplaced == sum(profile.n_siblings is None for profile in profiles)
 
 
@@ -240,7 +240,7 @@ def test_a_study_of_before_is_read_by_its_terms(tmp_path: Path, monkeypatch: pyt
     assert (facts.made_by, facts.n_split, history(facts)) == (None, 0, None)
     shown = html_of(open_screen(study, monkeypatch, "pack"))
     assert "GinAndTonic" in shown
-    assert "no splitting or bucketing is recorded" in shown
+    assert "no splitting or bucketing recorded" in shown
 
 
 def older_study(folder: Path) -> Path:

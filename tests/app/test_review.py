@@ -235,7 +235,7 @@ def test_a_pace_is_the_median_of_work_without_pauses() -> None:
     assert found.seconds == 10
     assert found.words == "360 an hour"
     assert found.left(90) == "about 15 minutes left"
-    assert found.left(3) == "under a minute left"
+    assert found.left(3) == "less than a minute left"
     assert pace(times[:3]) is None
 
 

@@ -117,7 +117,7 @@ def test_undo_opens_the_pair_again_and_the_new_rating_is_not_blind(opened: AppTe
     first = on_desk(opened)
     press(press(opened, "review-2-"), "review-undo")
     assert on_desk(opened) == first
-    assert "kept as not blind" in html_of(opened)
+    assert "stored as not blind" in html_of(opened)
     press(opened, "review-5-")
     with connect(planned) as cursor:
         rows = cursor.execute("select rating, blind, source from ratings order by order_number").fetchall()

@@ -233,7 +233,7 @@ def test_no_version_is_written_over(tmp_path: Path) -> None:
     first = make_rubric(TEXTS, name="own", version=1)
     file = save_version(tmp_path, first, note="", today=NOW)
     before = file.read_bytes()
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         save_version(tmp_path, replace(first, relevance_system="Other."), note="", today=NOW)
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == ["own-1.toml"]

@@ -71,7 +71,7 @@ def text_area(app: AppTest, field: str, source: str = "bundled:standard") -> Any
 def test_an_offline_judge_reads_no_rubric_and_has_no_price(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for judge in ("", "offline"):
         app = open_lab(study, monkeypatch, judge)
-        assert "The offline judge reads no rubric. Name one that does" in html_of(app)
+        assert "The offline judge does not read rubrics. Choose a judge that does" in html_of(app)
         assert "Price" not in labels(app)
 
 
@@ -91,7 +91,7 @@ def test_nothing_is_asked_before_a_click_on_a_price_of_exactly_this_setup(
     ):
         change().run()
         assert not any(label.startswith("Ask") for label in labels(app))
-        assert "The price was for another setup." in html_of(app)
+        assert "The price was for a different setup." in html_of(app)
     assert not any("--yes" in call for call in said(calls))
 
 
@@ -109,7 +109,7 @@ def test_a_trial_asks_once_within_its_price_and_shows_old_new_and_why(
     assert rubric.relevance_system.endswith("Be mild.")
     shown = html_of(app)
     assert app.query_params["tried"] == f"try-{rubric.hash}"
-    assert "The old ratings are by offline:tfidf: the judge differs, not only the rubric." in shown
+    assert "The old ratings are by offline:tfidf, so the judge differs, not only the rubric." in shown
     assert "&lt;b&gt;now&lt;/b&gt;" in shown
     assert "<b>now</b>" not in shown
     pairs = tried_pairs(study, asked)
@@ -139,8 +139,8 @@ def test_a_trial_is_there_again_after_a_reload_and_costs_nothing_to_ask_again(
     first.switch_page("screens/rubric_lab.py").run()
     assert tables[0] == {part for part in html_of(first).split("\n") if "lg-row lg-tried" in part}
     press(first, "Price")
-    assert "Everything is answered already: nothing is asked, and nothing is spent." in html_of(first)
-    press(first, "Show what it said")
+    assert "Everything has already been answered: nothing will be asked or spent." in html_of(first)
+    press(first, "Show the answers")
     assert "--budget" not in said(calls)[-1]
     with connect(study) as cursor:
         assert cursor.execute("select count(*) from judgments where judge_id like 'try-%'").fetchall() == [(20,)]
@@ -156,7 +156,7 @@ def test_a_failed_command_is_its_own_sentence_and_no_key_is_shown(
 
 def test_an_unknown_price_is_told_and_sets_no_budget(study: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = press(open_lab(study, monkeypatch, "anthropic:unpriced"), "Price")
-    assert "at a price that no table names" in html_of(app)
+    assert "at an unknown price" in html_of(app)
     press(app, "Ask 20, price unknown")
     assert "--budget" not in said(calls)[-1]
 
@@ -171,7 +171,7 @@ def test_stop_ends_the_command_and_offers_a_price_again(
     assert "Price" not in labels(app)
     app.button(key="lab-stop").click().run()
     assert work.started.process.poll() is not None
-    assert "Stopped. What was answered is kept" in html_of(app)
+    assert "Stopped. The answers so far are kept" in html_of(app)
     assert "Price" in labels(app)
 
 

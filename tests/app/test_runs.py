@@ -25,7 +25,7 @@ from tests.support.synthetic_study import RUN
 WAITS = (
     "import sys, time\n"
     "try:\n print('at work', file=sys.stderr, flush=True); time.sleep(60)\n"
-    "except KeyboardInterrupt:\n print('Stopped. Run the same command again to go on.', file=sys.stderr)"
+    "except KeyboardInterrupt:\n print('Stopped. Run the same command again to continue.', file=sys.stderr)"
 )
 NOW = datetime(2026, 1, 1)
 
@@ -63,7 +63,7 @@ def test_a_run_is_found_by_another_process_while_it_is_at_work(folder: Path, mon
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "True"
-    with pytest.raises(work.WorkRefused, match="at work already"):
+    with pytest.raises(work.WorkRefused, match="already in progress"):
         begin(folder)
     work.stop(folder, "another", at_once=True)
     assert work.load_state(folder).is_alive  # type: ignore[union-attr]
@@ -80,7 +80,7 @@ def test_a_run_that_is_ended_at_once_says_so_and_may_be_followed_by_another(
     program(monkeypatch, "import time; time.sleep(60)")
     work.stop(folder, begin(folder).work_id, at_once=True)
     assert becomes(folder, lambda state: not state.is_alive).fault == (
-        "It was ended before it was done. What it has written is kept."
+        "It was ended before it finished. Everything it has written is kept."
     )
     program(monkeypatch, "print('the-run-id')")
     begin(folder)
@@ -170,7 +170,7 @@ def test_a_plan_tells_an_unknown_time_and_an_unknown_cost_with_their_reasons() -
     assert told["Time to write them"] == "unknown: no rate is known"
     assert told["Cost of judging"] == "unknown: no table names it"
     assert told["Tokens"] == "at most 900"
-    assert cost({"cost": {"known": True, "likely_usd": 0.02, "high_usd": 0.37}}) == "about $0.02, $0.37 at the dearest"
+    assert cost({"cost": {"known": True, "likely_usd": 0.02, "high_usd": 0.37}}) == "about $0.02, $0.37 at most"
 
 
 def test_an_empty_study_offers_the_form_and_nothing_starts_before_its_plan(
@@ -234,7 +234,7 @@ def test_a_paid_judge_needs_a_budget_and_the_start_button_goes_with_its_plan(
     assert RUN in html_of(app)
     app.text_input(key="run-judge").input("anthropic").run()
     app.button(key="run-plan").click().run()
-    assert "set a budget" in html_of(app)
+    assert "Set a budget" in html_of(app)
     app.number_input(key="run-budget").set_value(1.5).run()
     assert "The plan was for other settings" in html_of(app)
     app.button(key="run-plan").click().run()

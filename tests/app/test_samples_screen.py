@@ -79,7 +79,7 @@ def test_many_are_previewed_rated_and_taken_back(study: Path, monkeypatch: pytes
     assert "overrode 1 pair of the list" in html_of(app)
     assert "<img" not in html_of(app)
     assert not [button for button in app.button if button.key == "bulk-store"]
-    (ratings,) = [group for group in app.get("button_group") if group.label == "Rating for all"]
+    (ratings,) = [group for group in app.get("button_group") if group.label == "Rating for all pairs"]
     ratings.set_value(5).run()
     assert "lg-delta" in html_of(app)
     app.text_input(key="bulk-reason").input("all of them").run()
@@ -94,7 +94,7 @@ def test_many_are_previewed_rated_and_taken_back(study: Path, monkeypatch: pytes
 
 def test_nobody_without_a_name_rates_many(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_screen(study, monkeypatch, "samples", pane="bulk")
-    assert "give your name first" in html_of(app)
+    assert "enter your name" in html_of(app)
     assert not [button for button in app.button if button.key == "bulk-store"]
 
 

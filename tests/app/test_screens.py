@@ -242,7 +242,7 @@ def test_a_rating_that_arrives_together_with_a_step_is_of_the_pair_that_the_step
     app.button(key="step-Next").click()
     app.button(key=key("rate-4", row)).click().run()
     assert history(study, row) == [(4, "Ada", None)]
-    assert "went to the sample before this one" in html_of(app)
+    assert "was stored for the previous sample" in html_of(app)
 
 
 def test_undo_names_whose_rating_it_takes_back(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ def test_undoing_what_someone_else_has_replaced_is_told(study: Path, monkeypatch
     pair = {"concept": row.concept, "sample_id": row.sample_id}
     data.add_override(study, RUN, **pair, rating=2, reviewer="Grace", reason=None, rating_id="later")
     app.button(key=key("undo", row)).click().run()
-    assert "Someone has changed this rating since" in html_of(app)
+    assert "Someone has changed this rating in the meantime" in html_of(app)
     assert [saying[:2] for saying in history(study, row)] == [(4, "Ada"), (2, "Grace")]
 
 

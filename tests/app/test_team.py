@@ -104,7 +104,7 @@ def test_what_others_said_of_a_pair_stays_hidden_until_one_has_rated_it(
     found = listed((apart, close), None, hidden=frozenset({key}))
     assert (found.pairs, found.n_all, found.n_hidden) == ((close,), 1, 1)
     shown = links_for(study, monkeypatch, "Chloe")
-    assert "not shown" in shown
+    assert "hidden because" in shown
     assert "**1 · 5**" not in shown
     assert "**1 · 5**" in links_for(study, monkeypatch, "Ana")
     assert review.add_rating(desk, review.Item(*key), rating=2, reason=None, blind=True, rating_id=data.new_rating_id())
@@ -159,7 +159,9 @@ def test_a_list_is_cut_but_says_how_many_there_are() -> None:
     assert listed(both, (2, 2), hidden=frozenset()).n_all == 0
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(600, "10 min left"), (61, "1 min left"), (59, "under a minute left")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(600, "10 min left"), (61, "1 min left"), (59, "less than a minute left")]
+)
 def test_a_desk_says_how_long_it_is_kept(seconds: int, said: str) -> None:
     now = datetime(2030, 1, 1)
     assert minutes_left(now + timedelta(seconds=seconds), now) == said

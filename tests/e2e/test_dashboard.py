@@ -58,7 +58,7 @@ def test_click_on_a_concept_opens_it(tab: Page, address: str, chart: str) -> Non
     tab.locator(f".st-key-{chart} .scatterlayer .point").last.click(force=True)
     tab.wait_for_url(re.compile(r"/concept\?.*concept="))
     settle(tab)
-    expect(tab.get_by_text("Lenses beside their baselines")).to_be_visible()
+    expect(tab.get_by_text("Lenses and their baselines")).to_be_visible()
 
 
 def test_a_dot_of_the_pack_lists_its_concepts_and_a_chosen_one_opens(tab: Page, address: str) -> None:
@@ -89,7 +89,7 @@ def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> No
     settle(tab)
     tab.locator(".st-key-pick-2 button").click()
     settle(tab)
-    tab.get_by_placeholder("Text in output or prompt").fill("instance of")
+    tab.get_by_placeholder("Search outputs and prompts").fill("instance of")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**q=instance+of*")
     settle(tab)
@@ -108,7 +108,7 @@ def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> No
 def test_key_4_overrides_and_u_undoes_and_a_reload_keeps_both(tab: Page, address: str) -> None:
     visit(tab, f"{address}/samples?concept=farm+building&arm=negative&form=good&rating=1")
     assert tab.locator('[class*="st-key-rate-4"] button').is_disabled()
-    tab.get_by_placeholder("Name that ratings are stored under").fill("Ada <b>L</b>")
+    tab.get_by_placeholder("Your name, then Enter").fill("Ada <b>L</b>")
     tab.keyboard.press("Enter")
     expect(tab.get_by_text("Rating as Ada <b>L</b>")).to_be_visible()
     settle(tab)
@@ -147,7 +147,7 @@ def test_a_digit_right_after_a_step_never_rates_another_sample(
     tab: Page, address: str, study: Path, delay_ms: int
 ) -> None:
     visit(tab, f"{address}/samples?concept=voyage")
-    tab.get_by_placeholder("Name that ratings are stored under").fill(f"Kim {delay_ms}")
+    tab.get_by_placeholder("Your name, then Enter").fill(f"Kim {delay_ms}")
     tab.keyboard.press("Enter")
     expect(tab.get_by_text(f"Rating as Kim {delay_ms}")).to_be_visible()
     settle(tab)

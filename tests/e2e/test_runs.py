@@ -75,10 +75,10 @@ def test_a_first_run_is_planned_begun_watched_stopped_gone_on_with_and_done(
     first = wait_for_more(tab, than=0)
     second = wait_for_more(tab, than=first)
     stop.click()
-    expect(tab.get_by_text("It was stopped. What it has written is kept.")).to_be_visible()
+    expect(tab.get_by_text("It was stopped. Everything it has written is kept.")).to_be_visible()
     kept = texts(study)
     assert 0 < len(kept) <= n_planned
-    tab.get_by_role("button", name="Go on with it").click()
+    tab.get_by_role("button", name="Continue it").click()
     expect(stop).to_be_visible()
     # What was done before is neither done nor counted again.
     assert wait_for_more(tab, than=0) >= second

@@ -114,7 +114,7 @@ def test_who_may_not_enter_is_told_so_and_can_leave_for_another_account(
 ) -> None:
     context, page = sit_down(chromium)
     page.goto(address)
-    for who, sentence in (("Eve", "eve@elsewhere.example may not open"), ("Unverified", "does not vouch for")):
+    for who, sentence in (("Eve", "eve@elsewhere.example may not open"), ("Unverified", "has not verified")):
         sign_in(page, who)
         expect(page.locator(".lg-empty")).to_contain_text(sentence)
         assert page.locator(".st-key-nav a").count() == 0

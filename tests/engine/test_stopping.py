@@ -54,7 +54,7 @@ def test_ctrl_c_ends_a_command_in_the_middle_of_a_statement_with_a_line_and_the_
         # Once is enough, whether the statement has begun already or not.
         os.kill(process.pid or 0, signal.SIGINT)
         process.join(60)
-        assert (process.exitcode, stderr.read_text()) == (130, "Stopped. Run the same command again to go on.\n")
+        assert (process.exitcode, stderr.read_text()) == (130, "Stopped. Run the same command again to continue.\n")
     finally:
         process.kill()
         process.join()
