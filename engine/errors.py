@@ -84,9 +84,9 @@ class AuditError(ExpectedError):
 
 
 class LensPackError(ExpectedError):
-    """A lens pack cannot be written or read; the message names the file."""
+    """A lens file or a lens pack cannot be written or read; the message names the file."""
 
-    title = "The lens pack cannot be used"
+    title = "The lenses cannot be used"
 
 
 class ActivationsError(ExpectedError):

@@ -54,3 +54,10 @@ select concept, measure, before, after, n, kept, reason
 from comparison_results
 where comparison_id = $comparison_id
 order by concept, measure;
+
+-- name: kept
+-- The concepts whose refinement a comparison keeps.
+select distinct concept
+from comparison_results
+where comparison_id = $comparison_id and kept
+order by concept;

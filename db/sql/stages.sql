@@ -64,7 +64,8 @@ where
 order by s.sample_id;
 
 -- name: lens_ids
-select lens_id from lenses where run_id = $run_id;
+-- A run's lenses, what they read, and whether there was enough to fit them on, so that each has a file.
+select lens_id, layers, reason is null as is_fitted from lenses where run_id = $run_id;
 
 -- name: totals
 -- How much of each stage there is to do, and how much is done.

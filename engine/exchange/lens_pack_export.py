@@ -28,7 +28,6 @@ from engine.exchange.lens_pack import (
     PackedLens,
     PackedModel,
     PackedStudy,
-    read_lens_file,
 )
 from engine.exchange.lens_pack_choice import Candidate, Choice, StudyLens, choose_lenses, choose_threshold
 from engine.exchange.lens_pack_filtered import Filtered, fit_filtered_lenses, measure_filtered, settings_of
@@ -40,6 +39,7 @@ from engine.lenses.refine_standing import Variant
 from engine.lenses.state_bytes import encode_state, shift_logit, width_of
 from engine.stages.lens_rows import lens_file
 from engine.stages.progress import now
+from engine.stages.refined_files import read_own_lens
 from engine.stats.layers import layers_name
 from engine.terminal import counted
 
@@ -88,7 +88,7 @@ def export_lens_pack(
     if refined:
         described, sources = put_refined(study, run["run_id"], refined, described, sources)
     content: Iterable[tuple[PackedLens, State]] = (
-        (lens, read_lens_file(source)) for lens, source in zip(described, sources, strict=True)
+        (lens, read_own_lens(source, variant=lens.variant)) for lens, source in zip(described, sources, strict=True)
     )
     if filtered:
         own = settings_of(config, chosen[0].kind)

@@ -33,7 +33,7 @@ from engine.stages.lacking_layers import leave_out_lacking
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.pair_facts import PairFact, load_pairs, pairs_hash, read_rows
 from engine.stages.progress import now
-from engine.stages.refined_files import Told, save_kept, write_list
+from engine.stages.refined_files import Told, has_kept, refined_folder, save_kept, write_list
 from engine.stages.stage import write_rows
 from engine.stages.subject import stored_subject
 
@@ -65,7 +65,9 @@ def refine_run(
         leave_out_lacking(study, run_id, mode=config.mode, bar=bar)
     plan = _plan(study, run_id, config, chosen)
     ids = {variant: plan.identity(variant) for variant in variants}
-    if missing := [variant for variant, one in ids.items() if not is_there(study, one)]:
+    if missing := [
+        variant for variant, one in ids.items() if not (is_there(study, one) and _has_files(study, plan, variant))
+    ]:
         _refine(study, plan, {variant: ids[variant] for variant in missing}, bar)
     return ids
 
@@ -110,6 +112,14 @@ def _plan(study: Path, run_id: str, config: StudyConfig, chosen: LensChoice) -> 
     )
     subject = stored_subject(study, run_id)
     return _Plan(run_id, config, chosen, groups, pairs, lenses, subject.width if subject else None)
+
+
+def _has_files(study: Path, plan: _Plan, variant: Variant) -> bool:
+    """Whether the lenses that the comparison keeps lie where they were put; gone, they are made again."""
+    with connect(study) as cursor:
+        kept = cursor.execute(query("refinement.kept"), {"comparison_id": plan.identity(variant)}).fetchall()
+    folder = refined_folder(study, plan.run_id, plan.chosen.layer)
+    return has_kept(folder, variant, [plan.lenses[concept] for (concept,) in kept])
 
 
 def _refine(study: Path, plan: _Plan, ids: Mapping[Variant, str], bar: Progress | None) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from engine.errors import ConfigError, LensPackError, StudyUnreadable
+from engine.errors import ConfigError, LensPackError
 from engine.lenses.files import load_lens
 from engine.lenses.folds import TooLittleData
 from engine.lenses.interface import State
@@ -26,7 +26,6 @@ from engine.subject.shards import unwritable
 
 Told = dict[str, object]
 Share = Annotated[float, Field(ge=0, le=1)]
-_AGAIN = "Remove it and train again."
 _ANEW = "Remove it; it is written anew."
 
 
@@ -56,9 +55,6 @@ def save_kept(
         return
     of_layer = f"layer{layer}"
     files = [folder / of_layer / f"{lenses[concept]}.safetensors" for concept in group.concepts]
-    missing = next((file for file in files if not file.is_file()), None)
-    if missing:
-        raise ConfigError(f"{missing} is gone, so its lens cannot be refined.", hint="Train it again: lensgap train.")
     states = [read_own_lens(file, width=group.X.shape[1]) for file in files]
     refined = refine_all(group, states, variant, addition=found.addition)
     for one, state in zip(found.concepts, refined, strict=True):
@@ -68,15 +64,31 @@ def save_kept(
             yield _told(one, variant, name, lenses[one.concept])
 
 
-def read_own_lens(file: Path, *, width: int | None = None) -> State:
-    """Read a lens of the study; StudyUnreadable where it is damaged, or reads activations of another width if one is given."""
+def read_own_lens(file: Path, *, width: int | None = None, variant: str | None = None) -> State:
+    """Read a lens of the study, as it was trained or refined by a variant.
+
+    LensPackError where it is gone or damaged, or reads activations of another width if one is given, says how to get it again.
+    """
+    anew = f"lensgap refine --variant {variant}" if variant else "lensgap train"
     try:
         state = load_lens(file).state()
     except LensPackError as error:
-        raise StudyUnreadable(str(error), hint=_AGAIN) from error
+        again = f"Remove it and have it made again: {anew}." if file.exists() else f"Have it made again: {anew}."
+        raise LensPackError(str(error), hint=again) from error
     if width not in (None, width_of(state)):
-        raise StudyUnreadable(f"{file} reads activations of width {width_of(state)}, not {width}.", hint=_AGAIN)
+        raise LensPackError(
+            f"{file} reads activations of width {width_of(state)}, not {width}.",
+            hint=f"Remove it and have it made again: {anew}.",
+        )
     return state
+
+
+def has_kept(folder: Path, variant: Variant, lens_ids: Collection[str]) -> bool:
+    """Whether the folder's list names the refinements of these lenses by a variant, and their files are there."""
+    files = {
+        one["lens_id"]: str(one.get("file")) for one in _read_list(folder / "refined.json") if one["variant"] == variant
+    }
+    return all(lens_id in files and (folder / files[lens_id]).is_file() for lens_id in lens_ids)
 
 
 def refined_folder(study: Path, run_id: str, layer: int) -> Path:

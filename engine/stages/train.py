@@ -56,13 +56,27 @@ def training(
         return _iter_groups(cursor, run_id, config, families, layers=layers, concepts=asked)
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingLens]]:
-        there = {row[0] for row in cursor.execute(query("stages.lens_ids"), {"run_id": run_id}).fetchall()}
+        there = _present(cursor, study, run_id)
         return [batch for group in groups(cursor) for batch in in_batches(_missing(group, there), TOGETHER)]
 
     def n_total(cursor: duckdb.DuckDBPyConnection) -> int:
         return sum(len(group.lens_ids) for group in groups(cursor))
 
     return Stage("train", pending, trainer.work, n_total, last_word=trainer.last_word)
+
+
+def _present(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str) -> set[str]:
+    """Ids of the lenses that are trained; one whose file is gone is trained again, and measured as it was.
+
+    A study that was handed on without its activations has nothing to train on, and its lenses' files are not missed.
+    """
+    rows = cursor.execute(query("stages.lens_ids"), {"run_id": run_id}).fetchall()
+    may_train = (study / "activations").is_dir()
+    return {
+        lens_id
+        for lens_id, layers, is_fitted in rows
+        if not (may_train and is_fitted) or lens_file(study, run_id, layers, lens_id).is_file()
+    }
 
 
 def present_groups(

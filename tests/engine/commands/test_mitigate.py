@@ -110,17 +110,40 @@ def test_a_refinement_is_made_once_and_tells_every_concept(study: Path, lensgap:
         )
 
 
+AT_FIRST = ("--family", "logistic", "--layer", "0")
+"""Of these lenses of the study a refinement is kept."""
+
+
 def test_only_what_is_kept_lies_beside_the_lenses_and_is_listed(study: Path, lensgap: Command) -> None:
-    found = json.loads(lensgap("refine", study, "--family", "logistic", "--json").stdout)
-    [folder] = (study / "lenses").glob("*/refined/layer2")
+    found = json.loads(lensgap("refine", study, *AT_FIRST, "--json").stdout)
+    [folder] = (study / "lenses").glob("*/refined/layer0")
     told = json.loads((folder / "refined.json").read_text())
     kept = {(one["variant"], c) for one in found for c, each in one["concepts"].items() if each["kept"]}
+    assert kept
     assert {(one["variant"], one["concept"]) for one in told} == kept
     assert {path.name for path in folder.glob("*.safetensors")} == {one["file"] for one in told}
     for one in told:
         assert load_lens(folder / one["file"]).state()["linear.weight"].shape[0] == 1
         assert one["top1"][1] > one["top1"][0]
         assert one["f1"][1] >= one["f1"][0]
+
+
+def test_a_lens_whose_file_is_gone_is_made_again_trained_or_refined(study: Path, lensgap: Command) -> None:
+    found = lensgap("refine", study, *AT_FIRST, "--json")
+    [folder] = (study / "lenses").glob("*/refined/layer0")
+    refined = next(folder.glob("*-ridge.safetensors"))
+    trained = folder.parents[1] / "layer0" / refined.name.replace("-ridge", "")
+    states = {file: load_lens(file).state() for file in (trained, refined)}
+    for file in states:
+        file.unlink()
+    told = lensgap("export", "lens-pack", study, *AT_FIRST, "--out", study / "pack")
+    assert (told.status, told.stdout) == (1, "")
+    assert "Have it made again: lensgap train." in told.stderr.replace("\n", " ")
+    assert json.loads(lensgap("train", study, "--json").stdout)["n_done"] == {"train": 1}
+    assert lensgap("refine", study, *AT_FIRST, "--json").stdout == found.stdout
+    for file, state in states.items():
+        for key, values in load_lens(file).state().items():
+            np.testing.assert_allclose(values, state[key], rtol=1e-4, atol=1e-6)
 
 
 def test_lenses_of_three_layers_are_ranked_but_have_no_direction(study: Path, lensgap: Command) -> None:

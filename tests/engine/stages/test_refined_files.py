@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import ConfigError, StudyUnreadable
+from engine.errors import ConfigError, LensPackError
 from engine.lenses.files import save_lens
 from engine.lenses.interface import linear_state
 from engine.stages.refined_files import read_own_lens, write_list
@@ -29,7 +29,7 @@ def test_a_damaged_lens_is_told(tmp_path: Path, damage: str) -> None:
         file.write_bytes(file.read_bytes()[:-3])
     if damage == "missing":
         file.unlink()
-    with pytest.raises(StudyUnreadable, match=r"gin\.safetensors"):
+    with pytest.raises(LensPackError, match=r"gin\.safetensors"):
         read_own_lens(file, width=4)
 
 
