@@ -25,6 +25,7 @@ from engine.commands.layers import layers
 from engine.commands.mitigate import filter_samples, refine
 from engine.commands.options import SettingsCommand, with_settings
 from engine.commands.pack import app as pack_app
+from engine.commands.report import report
 from engine.commands.score import score
 from engine.commands.shared import (
     DEFAULT_STUDY,
@@ -40,12 +41,11 @@ from engine.commands.snapshot import app as snapshot_app
 from engine.commands.train import escalate, train
 from engine.errors import ExpectedError
 from engine.start import STOPPED
-from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible
 
 app = typer.Typer(
     name="lensgap",
-    help="Can the texts that a model writes support the F1 that you ask of its concept lenses?",
+    help="Measure whether the texts that a model writes can support the F1 that you ask of its concept lenses.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -113,12 +113,15 @@ def options(
 @app.command()
 def demo(
     study: Annotated[Path, typer.Option(help="Folder for the demo study.")] = DEMO_STUDY,
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="Make the study, start no dashboard.")] = False,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help=("Only make the study; do not open the dashboard."))
+    ] = False,
     port: PortOption = 8501,
 ) -> None:
     """Make a small real study with the bundled model and pack, then open the dashboard on it."""
     from engine.config import read_config
-    from engine.exchange.report import build_report, report_table
+    from engine.exchange.report import build_report
+    from engine.exchange.report_table import report_table
     from engine.pipeline import run as run_stages
 
     run_stages(study, read_config(flags=DEMO_SETTINGS))
@@ -132,7 +135,7 @@ def demo(
 def run(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking for confirmation.")] = False,
     **settings: Any,
 ) -> None:
     """Do the whole study, or what is left of it: select, generate, capture, judge, train.
@@ -203,64 +206,7 @@ def status(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) ->
         wide_console().print(status_table(found))
 
 
-@app.command()
-def report(
-    study: StudyArgument = DEFAULT_STUDY,
-    as_json: JsonOption = False,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family to report; the first that the run trained.")] = None,
-    form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
-    k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
-    stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
-    target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
-    ceiling: Annotated[CeilingName, typer.Option(help="The ceiling that recommended targets follow.")] = "label_noise",
-    sensitivity: Annotated[
-        bool,
-        typer.Option("--sensitivity", help="Ceilings and targets at other stabilities and cut-offs, by concept too."),
-    ] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write one page to carry to a meeting; it needs no network.")
-    ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the same in brief, as Markdown.")] = None,
-    plots: Annotated[
-        Path | None, typer.Option(help="Folder for the page's charts as SVG and PNG; needs kaleido.")
-    ] = None,
-) -> None:
-    """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept; or write them as a page."""
-    from engine.exchange.report import build_report, report_table
-    from engine.exchange.sensitivity import sensitivity_table
-    from engine.stats.findings import Settings
-
-    if form_rule not in ("loop", "study"):
-        raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
-    settings = Settings(k=k, stability=stability, user_target=target, model=ceiling)
-    found = build_report(
-        study,
-        run_id=run_id,
-        family=family,
-        form_rule=form_rule,  # type: ignore[arg-type]
-        settings=settings,
-        concept_sensitivity=sensitivity,
-    )
-    if html or markdown or plots:
-        _write_report(study, found, html=html, markdown=markdown, plots=plots, to_stdout=not as_json)
-    if as_json:
-        from engine.exchange.claims import what_stands_beside
-
-        typer.echo(json.dumps(found | what_stands_beside(study, found), indent=2))
-    elif not (html or markdown or plots):
-        wide_console().print(sensitivity_table(found) if sensitivity else report_table(found))
-
-
-def _write_report(
-    study: Path, found: dict[str, Any], *, html: Path | None, markdown: Path | None, plots: Path | None, to_stdout: bool
-) -> None:
-    """Write the report's files and tell which: on stdout, or beside JSON on stderr."""
-    from engine.exchange.document.build import build_document
-    from engine.exchange.report_files import write_report
-
-    for file in write_report(build_document(study, found), html=html, markdown=markdown, plots=plots):
-        typer.echo(visible(str(file)), err=not to_stdout)
+app.command()(report)
 
 
 @app.command()
@@ -268,7 +214,7 @@ def serve(
     study: StudyArgument = DEFAULT_STUDY,
     port: PortOption = 8501,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default; any other needs sign-in.")
+        str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default; any other requires sign-in.")
     ] = None,
 ) -> None:
     """Open the dashboard on a study, at 127.0.0.1."""
@@ -283,7 +229,7 @@ def serve(
 
 @app.command()
 def doctor(
-    study: Annotated[Path, typer.Argument(help="Folder where studies shall live.")] = DEFAULT_STUDY,
+    study: Annotated[Path, typer.Argument(help="Folder in which studies will be stored.")] = DEFAULT_STUDY,
     as_json: JsonOption = False,
 ) -> None:
     """Check versions, device, disk, key, WordNet and browser."""

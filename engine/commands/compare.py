@@ -26,15 +26,24 @@ if TYPE_CHECKING:
     from engine.stages.compare import Comparison
 
 app = typer.Typer(
-    help="Compare runs, judges, ways to train, and packs before and after splitting or bucketing: concept by concept.",
+    help=(
+        "Compare runs, judges, training settings, or packs before and after splitting or bucketing, concept by concept."
+    ),
     no_args_is_help=True,
 )
-YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking for confirmation.")]
 PlotOption = Annotated[
-    Path | None, typer.Option("--plot", help="Also draw the differences: a .html file, or a .svg or .png by kaleido.")
+    Path | None,
+    typer.Option("--plot", help=("Also plot the differences, as a .html file, or as .svg or .png with kaleido.")),
 ]
 JudgeOption = Annotated[
-    str | None, typer.Option("--judge", help="Judge id; the first that rated all runs, else both of each two.")
+    str | None,
+    typer.Option(
+        "--judge",
+        help=(
+            "Judge id; by default the first that rated all runs, or else one that rated both runs of each comparison."
+        ),
+    ),
 ]
 
 
@@ -44,12 +53,13 @@ def runs(
     run: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN RUN]…", help="Run ids, the base first, of other studies FOLDER or FOLDER:RUN; all runs."
+            metavar="[RUN RUN]…",
+            help=("Run ids, the base first; for other studies FOLDER or FOLDER:RUN. By default all runs."),
         ),
     ] = None,
     judge: JudgeOption = None,
-    family: Annotated[str | None, typer.Option(help="Lens family; the first that both runs have.")] = None,
-    layer: Annotated[int | None, typer.Option(help="Layer; the deepest that both runs have.", min=0)] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default the first that both runs have.")] = None,
+    layer: Annotated[int | None, typer.Option(help="Layer; by default the deepest that both runs have.", min=0)] = None,
     plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -84,9 +94,10 @@ def runs(
 def judges(
     study: StudyArgument = DEFAULT_STUDY,
     judge: Annotated[
-        list[str] | None, typer.Argument(metavar="[JUDGE JUDGE]…", help="Judge ids, the base first; all of the run.")
+        list[str] | None,
+        typer.Argument(metavar="[JUDGE JUDGE]…", help=("Judge ids, the base first; by default all judges of the run.")),
     ] = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare gaps and ceilings by two or more judges of one run: the first with each other one.
@@ -95,8 +106,8 @@ def judges(
     """
     from db import connect
     from engine.comparing import choose_judges
-    from engine.exchange.report import find_run
     from engine.exchange.run_comparison import compare_judges
+    from engine.exchange.runs import find_run
 
     with connect(study) as cursor:
         run_id = find_run(cursor, study, run_id)
@@ -107,7 +118,7 @@ def judges(
 @app.command()
 def settings(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode after.")] = None,
     phase: Annotated[Literal["prompt", "output"] | None, typer.Option(help="Phase after.")] = None,
     pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool after.")] = None,
@@ -126,7 +137,7 @@ def settings(
     """
     from db import connect
     from engine.comparing import compare_settings
-    from engine.exchange.report import find_run
+    from engine.exchange.runs import find_run
 
     with connect(study) as cursor:
         run_id = find_run(cursor, study, run_id)
@@ -140,10 +151,14 @@ def settings(
 def split(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    min_similarity: Annotated[float, typer.Option(help="Path similarity of close senses.", min=0.05, max=1)] = 0.25,
-    specific_depth: Annotated[int, typer.Option(help="Depth of a hypernym that makes senses close.", min=1)] = 7,
+    min_similarity: Annotated[
+        float, typer.Option(help=("Path similarity from which senses count as close."), min=0.05, max=1)
+    ] = 0.25,
+    specific_depth: Annotated[
+        int, typer.Option(help=("Depth from which a shared hypernym makes senses close."), min=1)
+    ] = 7,
     min_senses: Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)] = 2,
-    max_groups: Annotated[int, typer.Option(help="Most groups of a concept.", min=2)] = 6,
+    max_groups: Annotated[int, typer.Option(help="Largest number of groups per concept.", min=2)] = 6,
     yes: YesOption = False,
     as_json: JsonOption = False,
     **settings: Any,
@@ -166,8 +181,8 @@ def split(
 def bucket(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    max_size: Annotated[int, typer.Option(help="Divide sibling groups that are larger.", min=2)] = 12,
-    min_size: Annotated[int, typer.Option(help="Join buckets that are smaller, where there is room.", min=1)] = 3,
+    max_size: Annotated[int, typer.Option(help="Divide sibling groups larger than this.", min=2)] = 12,
+    min_size: Annotated[int, typer.Option(help="Merge buckets smaller than this where there is room.", min=1)] = 3,
     yes: YesOption = False,
     as_json: JsonOption = False,
     **settings: Any,
@@ -181,7 +196,7 @@ def bucket(
     chosen, how = _settings(study, config, settings), BucketSettings(max_size, min_size)
     synsets, reason = installed_synsets()
     if reason:
-        typer.echo(f"Definitions alone decide: {reason}", err=True)
+        typer.echo(f"Only definitions decide: {reason}", err=True)
     _compare_packs(study, chosen, lambda pack: bucket_pack(pack, synsets, how), "bucketing", yes=yes, as_json=as_json)
 
 

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from engine.config import StudyConfig
     from engine.stages.filter import Verdicts
 
-RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")]
 FamilyOption = Annotated[
-    str | None, typer.Option(help="Lens family; the first of the run's settings that is trained if not given.")
+    str | None, typer.Option(help="Lens family; by default the first in the run's settings that was trained.")
 ]
-BASELINE = "Verdicts are those of a baseline judge, which is no language model: read them as such."
-LayerOption = Annotated[int | None, typer.Option(help="Layer; the deepest that is trained if not given.", min=0)]
+BASELINE = "The verdicts come from a baseline judge, not a language model. Treat them accordingly."
+LayerOption = Annotated[int | None, typer.Option(help="Layer; by default the deepest that was trained.", min=0)]
 
 
 def refine(
     study: StudyArgument = DEFAULT_STUDY,
     variant: Annotated[
         list[str] | None,
-        typer.Option(help=f"margin (ranking) or ridge (closed form); both if not given. {SEVERAL}"),
+        typer.Option(help=f"margin (ranking) or ridge (closed form); by default both. {SEVERAL}"),
     ] = None,
     run_id: RunOption = None,
     family: FamilyOption = None,
@@ -66,11 +66,12 @@ def filter_samples(
     study: StudyArgument = DEFAULT_STUDY,
     variant: Annotated[
         list[str] | None,
-        typer.Option(help=f"good-only, verdict>=k or weighted; all, with k = 3, if not given. {SEVERAL}"),
+        typer.Option(help=f"good-only, verdict>=k or weighted; by default all, with k = 3. {SEVERAL}"),
     ] = None,
     run_id: RunOption = None,
     judge: Annotated[
-        str | None, typer.Option(help="Judge id; the one that the report shows. What people said goes first.")
+        str | None,
+        typer.Option(help=("Judge id; by default the one that the report shows. People's ratings take precedence.")),
     ] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     family: FamilyOption = None,
@@ -106,7 +107,7 @@ def filter_samples(
 def chosen_run(study: Path, run_id: str | None) -> "tuple[str, StudyConfig]":
     """The run that is meant, with its settings."""
     from db import connect
-    from engine.exchange.report import find_run
+    from engine.exchange.runs import find_run
 
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
@@ -122,7 +123,7 @@ def chosen_verdicts(study: Path, run: str, judge: str | None, form_rule: Any) ->
     with connect(study) as cursor:
         judges = {row[0]: bool(row[4]) for row in cursor.execute(query("findings.judges"), {"run_id": run}).fetchall()}
     if judge is not None and judge not in judges:
-        known = f"Judges: {', '.join(judges)}." if judges else "Have one do it: lensgap judge."
+        known = f"Judges: {', '.join(judges)}." if judges else "Judge it with: lensgap judge."
         raise ConfigError(f"No judge {judge} has rated run {run}.", hint=known)
     chosen = judge or next(iter(judges), None)
     return Verdicts(chosen, judges.get(chosen, False) if chosen else False, form_rule)

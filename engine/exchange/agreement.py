@@ -27,7 +27,7 @@ from engine.exchange.audited_ratings import (
     with_people,
 )
 from engine.exchange.judge_names import judge_names
-from engine.exchange.report import find_run
+from engine.exchange.runs import find_run
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.terminal import visible
 

@@ -20,8 +20,10 @@ from engine.exchange.artifacts_files import JUDGMENT_FIELDS, SAMPLE_FIELDS, TEXT
 from engine.exchange.artifacts_methodology import Facts, methodology
 from engine.exchange.artifacts_read import ANALYSIS, CUT, JUDGMENTS, SAMPLES
 from engine.exchange.new_folder import new_folder
-from engine.exchange.report import build_report, find_run, own_lenses
+from engine.exchange.report import build_report
+from engine.exchange.report_lenses import own_lenses
 from engine.exchange.reported import load_reported
+from engine.exchange.runs import find_run
 from engine.exchange.spreadsheets import guarded
 
 METHODOLOGY = "METHODOLOGY.md"

@@ -20,7 +20,7 @@ from engine.exchange.audited_ratings import (
     load_audited_votes,
     with_people,
 )
-from engine.exchange.report import find_run
+from engine.exchange.runs import find_run
 from engine.stats.drift import Observation, cut_into_batches, find_trends
 
 Json = dict[str, Any]

@@ -15,8 +15,9 @@ from engine.exchange.ask import Ask, asking
 from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audited_ratings import Draws, agreement_of_judge
 from engine.exchange.curves import load_curves
-from engine.exchange.report import deepest_lenses, find_run, own_lenses, require_trained
+from engine.exchange.report_lenses import deepest_lenses, own_lenses, require_trained
 from engine.exchange.reported import Reported, load_reported
+from engine.exchange.runs import find_run
 from engine.stats.claim_data_statements import data_statements
 from engine.stats.claim_facts import (
     ArmFiring,

@@ -11,7 +11,7 @@ from rich.text import Text
 from db import connect, query
 from engine.config import read_stored_config
 from engine.exchange.curves import curve_json, load_curves
-from engine.exchange.report import find_run
+from engine.exchange.runs import find_run
 from engine.stages.curve import measure_curves
 from engine.stats.learning_curve import mean_curve
 from engine.terminal import visible

@@ -17,7 +17,7 @@ from db import connect, query
 from db.rows import ComparisonResultRow, ComparisonRow, Row
 from engine.config import StudyConfig, read_stored_config
 from engine.errors import ConfigError
-from engine.exchange.report import find_run
+from engine.exchange.runs import find_run
 from engine.stages.imported import require_own
 from engine.stages.own_lenses import own_lens_ids
 from engine.stages.progress import now

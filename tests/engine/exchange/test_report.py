@@ -16,7 +16,8 @@ from app.data import load_judges, load_runs
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, LensMeasureRow, RatingRow, RunRow
 from engine.exchange.agreement import build_agreement
-from engine.exchange.report import build_report, report_table
+from engine.exchange.report import build_report
+from engine.exchange.report_table import report_table
 from engine.exchange.status import status_table
 from engine.stats.findings import Settings
 from tests.support.command import Command

@@ -10,7 +10,8 @@ from rich.console import Console
 from scipy import stats as scipy_stats
 
 from db import connect
-from engine.exchange.report import build_report, report_table
+from engine.exchange.report import build_report
+from engine.exchange.report_table import report_table
 from engine.stats.findings import Settings
 from tests.support.synthetic_study import RUN, build_study
 
