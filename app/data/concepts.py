@@ -7,7 +7,7 @@ from app.data.memory import remembered
 from app.data.rows import fetch, read
 from db import connect
 from engine.stats.estimate import Estimate
-from engine.stats.findings import LensResult
+from engine.stats.lens_results import LensResult
 
 
 @dataclass(frozen=True, slots=True)

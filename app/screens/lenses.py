@@ -30,7 +30,8 @@ from app.viewmodels.lenses import (
 )
 from app.widgets import lens_table, markup, notices, plots, sidebar, since
 from engine.config import StudyConfig
-from engine.stats.findings import Findings, explain_excess
+from engine.stats.findings import Findings
+from engine.stats.lens_results import explain_excess
 from engine.stats.quadrants import QUADRANTS
 from engine.words import CEILING, CEILINGS, LENS, QUADRANT, UNKNOWN, count, integer
 

@@ -10,7 +10,8 @@ from app.data.lenses import Graduation
 from app.viewmodels.overview import LensSetting, lens_settings, lenses_of, setting_name
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate, unknown, without_interval
-from engine.stats.findings import Findings, LensResult, LensSummary, explain_excess, summarise_lenses
+from engine.stats.findings import Findings
+from engine.stats.lens_results import LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.paired import compare_paired
 from engine.stats.shortcut import DEGENERATE_NEGATIVE, DEGENERATE_POSITIVE, shortcut_alarm
 from engine.stats.summary import mean_estimate

@@ -8,8 +8,9 @@ from engine.config import order_families
 from engine.figures.points import MapPoint, is_weak
 from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate
-from engine.stats.findings import Finding, Findings, LensResult, LensSummary, explain_excess, summarise_lenses
+from engine.stats.findings import Finding, Findings
 from engine.stats.layers import Layers, layers_name
+from engine.stats.lens_results import LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.words import CEILINGS, interval, number
 
 LensSetting = tuple[str, Layers, str]

@@ -7,7 +7,7 @@ from app.widgets import markup
 from engine import words
 from engine.figures.palette import Palette, hue
 from engine.stats.estimate import Estimate
-from engine.stats.findings import LensSummary
+from engine.stats.lens_results import LensSummary
 from engine.words import count, integer, interval, number, percent
 
 

@@ -30,9 +30,10 @@ from engine.stats.claim_facts import (
 )
 from engine.stats.claim_lens_statements import UNTESTABLE, lens_statements
 from engine.stats.claims import Claim, Ledger, decide
-from engine.stats.findings import LensResult, count_concepts
+from engine.stats.findings import count_concepts
 from engine.stats.form import FormRule
 from engine.stats.learning_curve import LearningCurve
+from engine.stats.lens_results import LensResult
 
 Json = dict[str, Any]
 _CHANGED: Final = {"filter": "f1", "refinement": "top1", "splitting": "f1", "bucketing": "f1"}

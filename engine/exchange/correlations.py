@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 
 from db import query
-from engine.stats.findings import Finding, LensResult
+from engine.stats.findings import Finding
+from engine.stats.lens_results import LensResult
 from engine.stats.predictors import Values, correlate_predictors
 
 Json = dict[str, Any]

@@ -28,20 +28,10 @@ from engine.exchange.runs import find_run
 from engine.exchange.sensitivity import sensitivity_json
 from engine.stats.ceiling import Ceiling
 from engine.stats.estimate import Estimate
-from engine.stats.findings import (
-    ArmCounts,
-    ConceptCounts,
-    Finding,
-    Findings,
-    LensResult,
-    Settings,
-    count_concepts,
-    explain_excess,
-    find,
-    summarise_lenses,
-)
+from engine.stats.findings import ArmCounts, ConceptCounts, Finding, Findings, Settings, count_concepts, find
 from engine.stats.form import FormRule
 from engine.stats.learning_curve import LearningCurve
+from engine.stats.lens_results import LensResult, explain_excess, summarise_lenses
 
 Json = dict[str, Any]
 Row = tuple[Any, ...]

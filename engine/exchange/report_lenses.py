@@ -7,8 +7,8 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.exchange.lens_measures import NO_LENS, PARTS, RATES, parts_json
 from engine.stats.estimate import Estimate
-from engine.stats.findings import LensResult, summarise_lenses
 from engine.stats.layers import layers_name
+from engine.stats.lens_results import LensResult, summarise_lenses
 
 Json = dict[str, Any]
 LENS_ID, _UNLIKE = 20, 21

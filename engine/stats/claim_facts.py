@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from engine.stats.agreement import Agreement
 from engine.stats.ceiling_models import label_noise_ceiling
-from engine.stats.findings import Arm, ArmCounts, ConceptCounts, LensResult
+from engine.stats.findings import Arm, ArmCounts, ConceptCounts
 from engine.stats.histogram import RatingHistogram
+from engine.stats.lens_results import LensResult
 
 _NEAR_HALF = 0.15
 """How far from half of the pairs a size may be to stand for it."""

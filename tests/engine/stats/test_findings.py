@@ -12,16 +12,8 @@ from engine.stats.ceiling_means import ceiling_values
 from engine.stats.ceiling_models import ASSUMES, CeilingName, label_noise_ceiling
 from engine.stats.counts import stack_cells
 from engine.stats.estimate import Estimate, known, unknown, without_interval
-from engine.stats.findings import (
-    FORMS,
-    CountRow,
-    LensResult,
-    Settings,
-    count_concepts,
-    explain_excess,
-    find,
-    summarise_lenses,
-)
+from engine.stats.findings import FORMS, CountRow, Settings, count_concepts, find
+from engine.stats.lens_results import LensResult, explain_excess, summarise_lenses
 from engine.stats.summary import mean_estimate
 
 QUADRANTS = {"gin": "A", "rum": "A", "saw": "C", "elbow": None, "nothing": "D"}
