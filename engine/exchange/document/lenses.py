@@ -6,6 +6,7 @@ from typing import Any, Final
 from engine.exchange.document.ceilings import f1_span
 from engine.exchange.document.facts import StudyFacts
 from engine.exchange.document.groups import as_estimate, group_cell, groups
+from engine.exchange.document.harder import harder_table
 from engine.exchange.document.model import (
     Block,
     Cell,
@@ -47,6 +48,8 @@ def lens_section(report: Json, facts: StudyFacts, *, study: str) -> Section:
         blocks.append(Paragraph(report["caution"], "warning"))
     found = [(name, one) for name, one in groups(report) if one["lens"]["mean_f1"] is not None]
     blocks += [_lens_chart(found), _lens_table(report, found)]
+    if harder := harder_table(report, facts):
+        blocks.append(harder)
     return Section("lenses", "What lenses reach", tuple(blocks))
 
 

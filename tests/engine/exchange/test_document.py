@@ -86,6 +86,22 @@ def test_tables_say_what_the_report_says(document: Document, report: dict[str, A
     concepts = table(document, "Concepts")
     for one in report["concepts"]:
         assert cell(concepts, one["concept"], "F1").value == number(one["lens"]["f1"])
+        if one["lens"]["f1"] is not None:
+            harder = cell(table(document, "F1 on harder pairs, and shortcuts"), one["concept"], "siblings only")
+            assert harder.value == number(one["lens"]["f1_sibling_negatives"]["value"])
+
+
+def test_lenses_with_a_shortcut_alarm_come_first_with_what_was_seen(
+    study: Path, report: dict[str, Any], document: Document
+) -> None:
+    *_, last = [row.cells[0].value for row in table(document, "F1 on harder pairs, and shortcuts").rows]
+    changed = copy.deepcopy(report)
+    [lens] = [one["lens"] for one in changed["concepts"] if one["concept"] == last]
+    lens |= {"alarm": "This lens fires on loops.", "alarm_reason": None}
+    found = table(build_document(study, changed, now=NOW), "F1 on harder pairs, and shortcuts")
+    assert found.rows[0].cells[0].value == last
+    assert (found.rows[0].cells[-1].value, found.rows[0].cells[-1].why) == ("yes", "This lens fires on loops.")
+    assert found.rule.startswith("1 of ")
 
 
 def test_what_ceilings_would_be_is_told_by_group_with_the_target_beneath(
@@ -139,7 +155,7 @@ def _place(mark: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("target", "answer"), [(0.01, r"Yes, 0\.01"), (0.99, r"Not 0\.99, but 0\.\d\d|No: neither 0\.99 nor")]
+    ("target", "answer"), [(0.01, r"Yes, 0\.01"), (0.99, r"Not 0\.99, but 0\.\d\d|No, neither 0\.99 nor")]
 )
 def test_the_answer_follows_from_what_is_asked_for(study: Path, target: float, answer: str) -> None:
     assert re.match(answer, short_answer(build_report(study, settings=Settings(user_target=target))))
