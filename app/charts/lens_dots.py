@@ -26,54 +26,65 @@ def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) 
     measured = [row for row in rows if row.f1 is not None][::-1]
     made = figure(colours, height=110 + 34 * len(measured))
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
+    _draw_ceiling(made, ceiling, colours)
+    names = [plain(row.name) for row in measured]
+    for baseline, symbol in _SYMBOLS.items():
+        f1s = [dict(row.baselines)[baseline] for row in measured]
+        made.add_trace(_baseline(baseline, symbol, f1s, names, colours))
+    made.add_trace(_lenses(measured, names, colours))
+    made.update_xaxes(
+        title="F1, out of fold (dashed: ceiling)", range=AXIS, tick0=0, dtick=0.2, tickformat=".1f", zeroline=False
+    )
+    made.update_yaxes(showgrid=False)
+    return made
+
+
+def _draw_ceiling(made: go.Figure, ceiling: Estimate, colours: Palette) -> None:
     if ceiling.low is not None and ceiling.high is not None:
         made.add_vrect(
             x0=ceiling.low, x1=ceiling.high, fillcolor=colours.accent, opacity=0.08, line_width=0, layer="below"
         )
     if ceiling.value is not None:
         made.add_vline(x=ceiling.value, line={"width": 1.5, "dash": "dash", "color": colours.accent})
-    names = [plain(row.name) for row in measured]
-    for baseline, symbol in _SYMBOLS.items():
-        made.add_trace(
-            go.Scatter(
-                x=[dict(row.baselines)[baseline] for row in measured],
-                y=names,
-                mode="markers",
-                name=baseline,
-                marker={
-                    "symbol": symbol,
-                    "size": 10,
-                    "color": colours.muted,
-                    "line": {"width": 1.8, "color": colours.muted},
-                },
-                hovertemplate=f"{baseline}: F1 %{{x:.2f}}<extra></extra>",
-            )
-        )
-    made.add_trace(
-        go.Scatter(
-            x=[row.f1 for row in measured],
-            y=names,
-            mode="markers",
-            name="lens",
-            marker={"size": 12, "color": colours.accent},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [_arm(row.high, row.f1) for row in measured],
-                "arrayminus": [_arm(row.f1, row.low) for row in measured],
-                "color": colours.accent,
-                "thickness": 1.6,
-                "width": 0,
-            },
-            hovertext=[f"F1 {number(r.f1)} [{number(r.low)}, {number(r.high)}], {r.n} pairs" for r in measured],
-            hoverinfo="text",
-        )
+
+
+def _baseline(
+    name: str, symbol: str, f1s: Sequence[float | None], lenses: Sequence[str], colours: Palette
+) -> go.Scatter:
+    return go.Scatter(
+        x=f1s,
+        y=lenses,
+        mode="markers",
+        name=name,
+        marker={
+            "symbol": symbol,
+            "size": 10,
+            "color": colours.muted,
+            "line": {"width": 1.8, "color": colours.muted},
+        },
+        hovertemplate=f"{name}: F1 %{{x:.2f}}<extra></extra>",
     )
-    made.update_xaxes(
-        title="F1, out of fold (dashed: ceiling)", range=AXIS, tick0=0, dtick=0.2, tickformat=".1f", zeroline=False
+
+
+def _lenses(measured: Sequence[LensDots], names: Sequence[str], colours: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=[row.f1 for row in measured],
+        y=names,
+        mode="markers",
+        name="lens",
+        marker={"size": 12, "color": colours.accent},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [_arm(row.high, row.f1) for row in measured],
+            "arrayminus": [_arm(row.f1, row.low) for row in measured],
+            "color": colours.accent,
+            "thickness": 1.6,
+            "width": 0,
+        },
+        hovertext=[f"F1 {number(r.f1)} [{number(r.low)}, {number(r.high)}], {r.n} pairs" for r in measured],
+        hoverinfo="text",
     )
-    made.update_yaxes(showgrid=False)
-    return made
 
 
 def _arm(high: float | None, low: float | None) -> float:
