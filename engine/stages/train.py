@@ -6,7 +6,7 @@ a few concepts at a time from the start.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -24,11 +24,11 @@ from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES, on_machine
 from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
 from engine.stages.lens_rows import MeasuredLens, lens_file, lens_rows, store_lens
-from engine.stages.not_finite import NAMED, left_out_sentence
+from engine.stages.not_finite import left_out_sentence
 from engine.stages.stage import Stage, in_batches
 from engine.stages.training_sets import ConceptPairs, load_concepts
+from engine.stages.training_words import alike_sentence, are_alike, says_the_same, unmeasured_sentence, with_left_out
 from engine.stages.validation_words import trial_sentence
-from engine.terminal import counted, visible
 
 TOGETHER = 32
 """Concepts in a batch: as many networks as a stack holds, and few enough to write every few seconds."""
@@ -165,16 +165,6 @@ def not_joined_sentence(config: StudyConfig) -> str | None:
     return f"{WITH_INPUT_NORM} reads each layer alone, for it normalises an activation as a whole."
 
 
-def unmeasured_sentence(reasons: Mapping[str, str]) -> str | None:
-    """Say how many concepts have no F1, and why the first have none; None where all have one."""
-    if not reasons:
-        return None
-    named = "; ".join(f"{visible(concept)} ({reason})" for concept, reason in sorted(reasons.items())[:NAMED])
-    more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
-    have = "has" if len(reasons) == 1 else "have"
-    return f"{counted(len(reasons), 'concept')} cannot be measured and {have} no lens: {named}{more}."
-
-
 class _Trainer:
     """Works off batches; keeps what the next batch of the same pool wants again: its pairs, and what was held out."""
 
@@ -190,6 +180,7 @@ class _Trainer:
         self._texts: dict[int, TextBaselines] = {}
         self._not_finite: set[tuple[str, str]] = set()
         self._unmeasured: dict[str, str] = {}
+        self._alike: set[str] = set()
 
     def work(self, batch: list[PendingLens]) -> Sequence[Row]:
         """Measure lenses of one group."""
@@ -208,11 +199,12 @@ class _Trainer:
     def last_word(self) -> str | None:
         """Say which samples were left out of the lenses measured so far because an activation of theirs is not finite.
 
-        And which concepts have no F1, which family no lenses over joined layers, and where the settings are not the run's.
+        And which concepts have no F1 or one that means nothing, which family no lenses over joined layers, and where the
+        settings are not the run's.
         """
         trial = trial_sentence(self._study, self._run_id, self._config)
-        unmeasured = unmeasured_sentence(self._unmeasured)
-        said = (left_out_sentence(self._not_finite), unmeasured, not_joined_sentence(self._config), trial)
+        of_concepts = (unmeasured_sentence(self._unmeasured), alike_sentence(self._alike))
+        said = (left_out_sentence(self._not_finite), *of_concepts, not_joined_sentence(self._config), trial)
         return "\n".join(filter(None, said)) or None
 
     def _load(self, group: LensGroup) -> None:
@@ -266,7 +258,11 @@ class _Trainer:
         layers, pairs = item.group.layers, self._pairs[item.concept]
         self._not_finite |= {(item.concept, sample_id) for sample_id in pairs.not_finite}
         if found.reason:
-            self._unmeasured[item.concept] = found.reason
+            found = replace(found, reason=with_left_out(found.reason, pairs))
+            self._unmeasured[item.concept] = found.reason or ""
+        # Activations are read once more for few lenses alone.
+        elif says_the_same(found.rounds[0].probability, found.rounds[0].fold) and are_alike(pairs.pairs.read()):
+            self._alike.add(item.concept)
         if lens is not None:
             store_lens(lens.state(), lens_file(self._study, self._run_id, layers, item.lens_id))
         measured = MeasuredLens(

@@ -160,6 +160,8 @@ def test_constant_activations_give_lenses_that_know_nothing(study: Path, lensgap
     assert told.status == 0, told.stderr
     assert "Warning" not in told.stderr
     if command == "train":
+        said = told.stderr.replace("\n", " ")
+        assert "are the same for all texts at some layer: a lens there can tell nothing apart" in said
         with connect(study) as cursor:
             found = cursor.execute(
                 "select distinct value from lens_measures join lenses using (lens_id) "
@@ -173,6 +175,17 @@ def test_constant_activations_give_lenses_that_know_nothing(study: Path, lensgap
         # Where all say the same of all texts, one lens at most stands above its siblings.
         top1 = [each["measures"]["top1"]["after"] for each in one["concepts"].values()]
         assert sum(top1) <= 1 + 1e-9
+
+
+def test_where_no_activation_is_finite_the_reason_says_so(study: Path, lensgap: Command) -> None:
+    every(study, lambda one: np.full_like(one, np.nan))
+    told = ended(lensgap, study, "train")
+    assert told.status == 0, told.stderr
+    with connect(study) as cursor:
+        found = cursor.execute("select distinct reason from lenses where family = 'ridge'").fetchall()
+    reasons = {str(reason) for (reason,) in found} - {"None"}
+    assert reasons
+    assert all("whose activations are not finite" in reason for reason in reasons if "arm is empty" in reason)
 
 
 @commands
@@ -209,6 +222,9 @@ def test_a_concept_with_one_arm_has_a_reason(study: Path, lensgap: Command, comm
             found = cursor.execute(
                 "select distinct reason, n_pairs_more > 0 from lenses where family = 'ridge' and concept = '../climb'"
             ).fetchall()
-        assert found == [("the negative arm is empty", True)]
+        [(reason, asks_for_more)] = found
+        assert reason.startswith("the negative arm is empty, after ")
+        assert reason.endswith(" were left out without an activation")
+        assert asks_for_more
     else:
         assert all(one["concepts"]["../climb"]["reason"] for one in json.loads(told.stdout))
