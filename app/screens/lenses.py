@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import streamlit as st
 
@@ -118,15 +118,14 @@ def _scatter(here: Context, view: LensesView) -> None:
         return
     ceiling = CEILINGS[here.settings.model].lower()
     made = lens_ceiling(view.points, ceiling=ceiling, colours=theme.palette(), height=_HEIGHT)
-    _open_concept(
-        plots.draw(
-            made,
-            key="lens-ceiling",
-            name="lenses F1 against ceiling",
-            table=lambda: lens_ceiling_table(view.points, ceiling=ceiling),
-            on_select="rerun",
-        )
+    picked = plots.draw(
+        made,
+        key=plots.fresh("lens-ceiling"),
+        name="lenses F1 against ceiling",
+        table=lambda: lens_ceiling_table(view.points, ceiling=ceiling),
+        on_select="rerun",
     )
+    plots.open_concept("lens-ceiling", picked)
     for reason, n in view.unmeasured:
         notices.note(f"Without an F1: {count(n, 'concept')}: {reason}.")
 
@@ -144,14 +143,6 @@ def _suspects(view: LensesView) -> None:
     height: int | Literal["content"] = _HEIGHT if len(view.suspects) > _BESIDE_CHART else "content"
     with st.container(height=height, border=False, key="suspects-box"):
         lens_table.suspects(view, at_most=_SUSPECTS)
-
-
-def _open_concept(picked: Any) -> None:
-    points = picked.selection.points if picked else []
-    named = [point["customdata"] for point in points if point.get("customdata")]
-    if named:
-        concept = named[0][0] if isinstance(named[0], list | tuple) else named[0]
-        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
 
 
 def _table(here: Context, view: LensesView) -> None:
@@ -311,14 +302,15 @@ def _compared(here: Context, found: tuple[Found, ...]) -> None:
     if which is not None:
         shown = comparisons.changes(by_id[which], measure, here.names)
         title = MEASURES[measure][0]
+        key = f"before-after-{which}-{measure}"
         picked = plots.draw(
             before_after(shown, measure=title, colours=theme.palette()),
-            key=f"before-after-{which}-{measure}",
+            key=plots.fresh(key),
             name=f"lenses {title} before and after {names[which]}",
             table=lambda: before_after_table(shown, measure=title),
             on_select="rerun",
         )
-        _open_concept(picked)
+        plots.open_concept(key, picked)
 
 
 show(context.current())

@@ -1,6 +1,6 @@
 """The study at a glance: where its concepts lie, how far their arms are apart, and what F1 that permits."""
 
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -80,9 +80,13 @@ def _map(here: Context, view: overview.Overview, colours: Palette) -> None:
         height=470,
     )
     picked = plots.draw(
-        made, key="map", name="overview quadrant map", table=lambda: map_table(view.points), on_select="rerun"
+        made,
+        key=plots.fresh("map"),
+        name="overview quadrant map",
+        table=lambda: map_table(view.points),
+        on_select="rerun",
     )
-    _open_concept(picked)
+    plots.open_concept("map", picked)
     if view.unplaced:
         notices.note(f"Not on the map because their senses or siblings are unknown: {', '.join(view.unplaced)}")
 
@@ -96,23 +100,15 @@ def _forest(view: overview.Overview, colours: Palette) -> None:
     made = charts.forest(shown, colours=colours)
     picked = plots.draw(
         made,
-        key="forest",
+        key=plots.fresh("forest"),
         name="overview gap by concept",
         table=lambda: map_table(view.points),
         on_select="rerun",
         box_px=_BOX_PX if made.layout.height > _BOX_PX else None,
     )
-    _open_concept(picked)
+    plots.open_concept("forest", picked)
     if len(shown) < len(view.points):
         notices.note(f"The {_ROWS} smallest gaps of {count(len(view.points), 'concept')}.")
-
-
-def _open_concept(picked: Any) -> None:
-    points = picked.selection.points if picked else []
-    named = [point["customdata"] for point in points if point.get("customdata")]
-    if named:
-        concept = named[0][0] if isinstance(named[0], list | tuple) else named[0]
-        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
 
 
 def _cards(view: overview.Overview, colours: Palette) -> None:

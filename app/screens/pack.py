@@ -40,7 +40,7 @@ def show(here: Context) -> None:
     with st.container(key="charts"):
         wide, narrow = st.columns([1.75, 1], gap="medium")
         with wide:
-            _map(here, view, at)
+            _map(here, view)
         with narrow:
             parts.layer_table(view)
             _only_layer(here)
@@ -54,7 +54,7 @@ def _only_layer(here: Context) -> None:
         notices.note(f"This run chose only from pack layer {here.run.pack_layer}.")
 
 
-def _map(here: Context, view: PackView, at: str | None) -> None:
+def _map(here: Context, view: PackView) -> None:
     notices.heading(
         "Quadrant map of the pack",
         help_text=f"{QUADRANT} Each dot stands for all concepts with the same counts; its area shows how many. Ring: "
@@ -69,8 +69,7 @@ def _map(here: Context, view: PackView, at: str | None) -> None:
         colours=theme.palette(),
         height=_HEIGHT,
     )
-    # Another key for another place, so that a dot that was clicked once is not already selected.
-    key = f"pack-map-{at}"
+    key = plots.fresh("pack-map")
     plots.draw(
         made,
         key=key,
@@ -84,10 +83,9 @@ def _map(here: Context, view: PackView, at: str | None) -> None:
 
 def _list_place(key: str) -> None:
     """Narrow the list to the dot that was clicked."""
-    points = st.session_state[key].selection.points
-    named = [point["customdata"] for point in points if point.get("customdata")]
-    if named:
-        place = named[0][0] if isinstance(named[0], list | tuple) else named[0]
+    named = plots.follow("pack-map", st.session_state[key])
+    if named is not None:
+        place = named[0] if isinstance(named, list | tuple) else named
         state.change(at=place, page=None)
 
 

@@ -181,15 +181,13 @@ def _picture(here: Context, trial: Trial) -> None:
         made = charts.trial_plot(trial.pairs, names=here.names, colours=theme.palette())
         picked = plots.draw(
             made,
-            key="lab-plot",
+            key=plots.fresh("lab-plot"),
             name="rubric lab old and new rating",
             table=lambda: trial_table(trial.pairs, names=here.names),
             on_select="rerun",
         )
-    points = picked["selection"]["points"] if picked else []
-    if points and points[0].get("customdata"):
-        concept, sample_id = points[0]["customdata"]
-        _open(concept, sample_id)
+    if named := plots.follow("lab-plot", picked):
+        _open(*named)
 
 
 def _row(pair: TriedPair, names: Mapping[str, str]) -> str:

@@ -13,12 +13,13 @@ from typing import Any, Final, Literal
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import context
+from app import context, state
 from app.charts.table import Table, as_csv
 from app.widgets import markup
 
 _CONFIG: Final = {"displayModeBar": False, "displaylogo": False}
 _NAME_CHARS: Final = 60
+_FOLLOWED: Final = "clicks-followed-"
 _IMAGES: Final = {"png": "the image as it looks now", "svg": "sharp at any size"}
 
 
@@ -56,6 +57,34 @@ def draw(
             reach = f"document.querySelector('.st-key-{_class_of(key)}-box')?.setAttribute('tabindex', '0')"
             st.html(f"<script>{reach}</script>", unsafe_allow_javascript=True)
     return picked
+
+
+def fresh(key: str) -> str:
+    """A key for a chart whose clicks lead elsewhere: another one after each click that was followed.
+
+    A browser may send once more what was selected, with a look for news that it asked for before it heard that the chart has
+    gone. Under the same key the chart would come back with that selection: it would lead away again, or the next click on the
+    same dot would be no change.
+    """
+    n_followed = st.session_state.get(_FOLLOWED + key, 0)
+    return f"{key}-after-{n_followed}" if n_followed else key
+
+
+def follow(key: str, picked: Any) -> Any:
+    """What is behind the dot that was clicked, None where none was; to be called once where that leads elsewhere."""
+    points = picked["selection"]["points"] if picked else []
+    named = next((point["customdata"] for point in points if point.get("customdata")), None)
+    if named is not None:
+        st.session_state[_FOLLOWED + key] = st.session_state.get(_FOLLOWED + key, 0) + 1
+    return named
+
+
+def open_concept(key: str, picked: Any) -> None:
+    """Go to the concept whose dot was clicked, if one was."""
+    named = follow(key, picked)
+    if named is not None:
+        concept = named[0] if isinstance(named, list | tuple) else named
+        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
 
 
 def file_name(name: str, at: str = "") -> str:

@@ -138,3 +138,15 @@ def test_a_files_name_says_study_run_chart_and_time_and_suits_any_file_system(mo
     assert (
         plots.file_name('a "b" <c>: Straße', "Vor/dem\nTreffen") == "my-study_two-..-three_a-b-c-Straße_Vor-dem-Treffen"
     )
+
+
+def test_a_chart_whose_click_was_followed_comes_back_under_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots.st, "session_state", {})
+    keys = [plots.fresh("map")]
+    assert plots.follow("map", {"selection": {"points": [{"x": 1}]}}) is None
+    assert plots.fresh("map") == keys[0]
+    for _ in range(2):
+        assert plots.follow("map", {"selection": {"points": [{"customdata": ["gin"]}]}}) == ["gin"]
+        keys.append(plots.fresh("map"))
+    assert len(set(keys)) == 3
+    assert plots.fresh("forest") == "forest"

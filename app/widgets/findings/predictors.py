@@ -19,14 +19,17 @@ from engine.words import UNKNOWN, count, number
 
 Json = dict[str, Any]
 _HELP: Final = (
-    "Each dot is a concept. ρ is Spearman's rank correlation: 1 if F1 always rises with the predictor, −1 if it always falls, 0 "
-    "without a relation. A few concepts support few claims; the interval shows it."
+    "Each dot is a concept. ρ is Spearman's rank correlation: 1 if F1 always rises with the predictor, −1 if it "
+    "always falls, 0 without a relation. With few concepts little can be concluded, as the interval shows."
 )
-_CONCEPTS: Final = "Concepts that have both the predictor and a measured F1."
-_P: Final = "How likely chance alone gives such a correlation, adjusted over all predictors. Small is clear."
+_CONCEPTS: Final = "Concepts with both the predictor and a measured F1."
+_P: Final = (
+    "How likely chance alone is to give such a correlation, adjusted over all predictors. Small values "
+    "mean a clear relation."
+)
 _COLUMNS: Final = (
     ("Spearman's ρ", "spearman", "Of ranks, with Fisher's interval."),
-    ("Bootstrap", "spearman_bootstrap", "The same by resampling concepts, to check the interval."),
+    ("Bootstrap", "spearman_bootstrap", "The same from resampling concepts, as a check."),
     ("Pearson's r", "pearson", "Of the values: how well a straight line fits."),
     ("Others held", "given_others", "Spearman's ρ with the other predictors held constant."),
     ("Pairs held", "given_n_pairs", "Spearman's ρ with the numbers of pairs held constant."),
@@ -41,7 +44,7 @@ def section(
     if setting is None:
         notices.empty(
             "No lens is trained yet",
-            "Once lenses are measured, this shows what their F1 goes with.",
+            "Once lenses are measured, this shows what correlates with their F1.",
             command=f"lensgap train {here.folder}",
         )
         return
@@ -97,28 +100,30 @@ def _scatter(
         notices.note(f"No concept has both a measured F1 and its {predictor}.")
         return
     made = predictor_scatter(dots, predictor=predictor, colours=theme.palette(), height=_HEIGHT)
+    key = f"scatter-{predictor}"
     with st.container(key="charts"):
         picked = plots.draw(
             made,
-            key=f"scatter-{predictor}",
+            key=plots.fresh(key),
             name=f"findings F1 and {predictor}",
             table=lambda: predictor_table(dots, predictor=predictor),
             on_select="rerun",
         )
-    if picked and picked.selection.points:
-        concept = picked.selection.points[0]["customdata"][0]
-        st.switch_page("screens/concept.py", query_params=state.link(concept=concept))
+    plots.open_concept(key, picked)
     missing = len(profiles) - len(dots)
     notices.note(
         f"{count(len(dots), 'concept')}"
-        + (f"; {count(missing, 'concept')} without one of the two" if missing else "")
+        + (f"; {count(missing, 'concept')} lack one of the two" if missing else "")
         + ". Click a dot to open its concept."
     )
 
 
 def table(found: Sequence[Json]) -> str:
     """A row a predictor: correlations with their intervals, adjusted p, and what that supports."""
-    first = (("Predictor", "What is known of each concept before any lens is trained."), ("Concepts", _CONCEPTS))
+    first = (
+        ("Predictor", ("A property of each concept that is known before any lens is trained.")),
+        ("Concepts", _CONCEPTS),
+    )
     head = markup.heads((*first, *((name, hint) for name, _, hint in _COLUMNS), ("Adjusted p", _P)))
     body = ""
     for one in found:
