@@ -114,11 +114,11 @@ def options(
 def demo(
     study: Annotated[Path, typer.Option(help="Folder for the demo study.")] = DEMO_STUDY,
     no_serve: Annotated[
-        bool, typer.Option("--no-serve", help=("Only make the study; do not open the dashboard."))
+        bool, typer.Option("--no-serve", help="Only make the study; do not open the dashboard.")
     ] = False,
     port: PortOption = 8501,
 ) -> None:
-    """Make a small real study with the bundled model and pack, then open the dashboard on it."""
+    """Run a small study with the bundled model and pack, then open the dashboard on it."""
     from engine.config import read_config
     from engine.exchange.report import build_report
     from engine.exchange.report_table import report_table
@@ -138,9 +138,10 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking for confirmation.")] = False,
     **settings: Any,
 ) -> None:
-    """Do the whole study, or what is left of it: select, generate, capture, judge, train.
+    """Run a whole study, or what is left of it: select, generate, capture, judge, train.
 
-    Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
+    Settings that are not given are taken from the study's latest run.
+    If interrupted, run it again to continue.
     """
     from engine.pipeline import STAGES
     from engine.stages.judge_run import AskOptions
@@ -163,7 +164,7 @@ def select(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **
 def plan(
     study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
 ) -> None:
-    """Tell what a run would ask for: prompts, pairs, texts that serve twice, tokens and time. Nothing is written."""
+    """Show what a run would need: prompts, pairs, reused texts, tokens and time. Nothing is written."""
     from dataclasses import asdict
 
     from engine.exchange.forecast import build_forecast, forecast_table
@@ -178,7 +179,7 @@ def plan(
 @app.command(cls=SettingsCommand)
 @with_settings
 def generate(study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, **settings: Any) -> None:
-    """Have the subject model write the planned samples, and measure their form."""
+    """Generate the planned samples with the subject model, and measure their form."""
     run_stages(study, config, settings, only=("generate",))
 
 
@@ -196,7 +197,7 @@ app.command(cls=SettingsCommand)(escalate)
 
 @app.command()
 def status(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) -> None:
-    """Show the runs of a study and how far each stage is."""
+    """Show the runs of a study and the progress of each stage."""
     from engine.exchange.status import build_status, status_table
 
     found = build_status(study)
@@ -217,7 +218,7 @@ def serve(
         str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default; any other requires sign-in.")
     ] = None,
 ) -> None:
-    """Open the dashboard on a study, at 127.0.0.1."""
+    """Open the dashboard on a study, on 127.0.0.1 by default."""
     from db import connect
     from engine.serving import become_dashboard, choose_place
 

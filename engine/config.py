@@ -39,26 +39,26 @@ class StudyConfig:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = _run(
         "auto", "Precision of the weights; auto is float32 on a CPU, else the model's own."
     )
-    quantize: Literal["none", "8bit", "4bit"] = _run("none", "Load quantised, through bitsandbytes.")
-    chat: Literal["auto", "on", "off"] = _run("auto", "Ask through the model's chat template; auto where it has one.")
-    device: str | None = _setting(None, "Device of the model, such as cpu or cuda:1; a GPU if there is one.")
+    quantize: Literal["none", "8bit", "4bit"] = _run("none", "Load the weights quantised, with bitsandbytes.")
+    chat: Literal["auto", "on", "off"] = _run("auto", "Use the model's chat template; auto: if it has one.")
+    device: str | None = _setting(None, "Device of the model, such as cpu or cuda:1; by default a GPU if available.")
     device_map: str | None = _setting(None, "How to spread the model over devices, such as auto; needs accelerate.")
     pack: str = _run("starter", "Concept pack: 'starter' or a folder.")
-    pack_layer: int | None = _run(None, "Take concepts of this pack layer only; all layers if not given.", low=0)
+    pack_layer: int | None = _run(None, "Choose concepts only from this pack layer; by default from all.", low=0)
     picker: Literal["study", "random", "all", "list"] = _run("study", "How concepts are chosen.")
-    concepts: tuple[str, ...] = _run((), "Concepts of picker list, parted by commas.")
+    concepts: tuple[str, ...] = _run((), "Concepts for picker list, separated by commas.")
     per_quadrant: int = _run(3, "Concepts to choose from each quadrant.", low=1)
     siblings: Literal["distinct", "study"] = _run("distinct", "Which sibling count decides the quadrant.")
-    senses_low: int = _run(2, "At most this many senses is low.", low=0)
-    senses_high: int = _run(5, "At least this many senses is high.", low=1)
-    siblings_low: int = _run(3, "At most this many siblings is low.", low=0)
-    siblings_high: int = _run(10, "At least this many siblings is high.", low=1)
+    senses_low: int = _run(2, "Up to this many senses count as few.", low=0)
+    senses_high: int = _run(5, "From this many senses on, they count as many.", low=1)
+    siblings_low: int = _run(3, "Up to this many siblings count as few.", low=0)
+    siblings_high: int = _run(10, "From this many siblings on, they count as many.", low=1)
     n_positive: int = _run(10, "Positive samples for each concept.", low=1)
     n_negative: int = _run(10, "Negative samples for each concept.", low=1)
     sibling_share: float = _run(0.4, "Share of negatives that are about a sibling.", low=0, high=1)
     opposite_share: float = _run(
         0.2,
-        "Share of negatives that are about an opposite, where the pack knows one; the rest is unrelated.",
+        "Share of negatives that are about an opposite, where the pack names one; the rest are unrelated.",
         low=0,
         high=1,
     )
@@ -67,70 +67,91 @@ class StudyConfig:
     )
     temperature: float = _run(0.7, "Sampling temperature.", low=0.01, high=10)
     top_p: float = _run(0.9, "Nucleus sampling: smallest set of tokens with this probability.", low=0.01, high=1)
-    top_k: int = _run(0, "Sample from this many likeliest tokens at most; 0 sets no limit.", low=0)
-    repetition_penalty: float = _run(1.0, "Divide the logits of tokens that were written or asked.", low=0.1, high=10)
-    min_new_tokens: int = _run(0, "Shortest output, in tokens: no text ends before.", low=0)
-    stop: tuple[str, ...] = _run((), "Text at which an output ends; it is not part of it. May be given several times.")
-    max_new_tokens: int = _run(150, "Longest output, in tokens; less where the model's context ends first.", low=1)
-    batch_size: int = _run(16, "Prompts generated together; part of a run, since a batch decides the last bits.", low=1)
-    seed: int = _run(0, "Seed of everything random.", low=0, high=2**31 - 1)
+    top_k: int = _run(0, "Sample from at most this many of the likeliest tokens; 0 means no limit.", low=0)
+    repetition_penalty: float = _run(
+        1.0, "Divide the logits of tokens that occur in the prompt or the output so far.", low=0.1, high=10
+    )
+    min_new_tokens: int = _run(0, "Minimum length of an output, in tokens.", low=0)
+    stop: tuple[str, ...] = _run((), "Text that ends an output and is cut from it. May be given several times.")
+    max_new_tokens: int = _run(
+        150, "Maximum length of an output, in tokens; less if the model's context ends first.", low=1
+    )
+    batch_size: int = _run(
+        16, "Number of prompts generated together; part of the run's settings because it affects rounding.", low=1
+    )
+    seed: int = _run(0, "Seed for everything random.", low=0, high=2**31 - 1)
     layers: tuple[int | float, ...] | None = _setting(
-        None, "Layers to capture: 0 is the first block's output, -1 the last one's, 0.5 that at half the depth."
+        None, "Layers to capture: 0 is the first block's output, -1 the last block's, 0.5 the one at half the depth."
     )
     activations: Literal["float16", "float32"] = _setting("float16", "Precision of stored activations.")
-    mode: Literal["in_context", "output_only"] = _setting("in_context", "Capture outputs after their prompt, or alone.")
+    mode: Literal["in_context", "output_only"] = _setting(
+        "in_context", "Capture outputs after their prompt (in_context) or alone (output_only)."
+    )
     judge: str = _setting(
         "offline", "Judge: 'offline', 'anthropic' or 'anthropic:<model>', or 'local:<folder or hub id>'."
     )
     base_url: str | None = _setting(
-        None, "Server of an anthropic judge, if not Anthropic's: any that has /v1/messages."
+        None, "Server for an anthropic judge, if not Anthropic's: any that offers /v1/messages."
     )
-    rubric: str = _setting("standard", "What a judge is told: a bundled rubric, or a file.")
-    votes: int = _setting(1, "Votes of the judge on each topic and pair.", low=1, high=100)
-    text_limit: int = _setting(20_000, "Characters of a text that a judge is shown; what is cut is recorded.", low=100)
-    budget: float | None = _setting(None, "The most that this judge may cost in this study, in US dollars.", low=0)
-    rpm: int | None = _setting(None, "At most this many calls a minute.", low=1)
-    tpm: int | None = _setting(None, "At most this many input tokens a minute.", low=1)
-    batches: bool = _setting(False, "Ask through Message Batches: half the price, up to a day.")
-    prices: str | None = _setting(None, "TOML file of prices that stand before ours.")
+    rubric: str = _setting("standard", "Instructions for the judge: a bundled rubric or a file.")
+    votes: int = _setting(1, "Number of votes of the judge on each topic and pair.", low=1, high=100)
+    text_limit: int = _setting(
+        20_000, "Maximum number of characters of a text that a judge sees; cuts are recorded.", low=100
+    )
+    budget: float | None = _setting(None, "Maximum cost of this judge in this study, in US dollars.", low=0)
+    rpm: int | None = _setting(None, "Maximum number of calls per minute.", low=1)
+    tpm: int | None = _setting(None, "Maximum number of input tokens per minute.", low=1)
+    batches: bool = _setting(False, "Use Message Batches: half the price, answers within a day.")
+    prices: str | None = _setting(None, "TOML file with prices that replace the built-in ones.")
     lenses: tuple[str, ...] = _setting(
         ("lda", "logistic"),
-        "Lens families to train, first things first: lda, logistic, ridge, mlp, mlp-norm, mlp-study.",
+        "Lens families to train, the main one first: lda, logistic, ridge, mlp, mlp-norm, mlp-study.",
     )
     phase: Literal["prompt", "output"] = _setting("output", "Phase whose activations the lenses read.")
-    pool: Literal["mean", "last"] = _setting("mean", "Lenses read the mean over the phase's tokens, or its last token.")
-    folds: int = _setting(5, "Folds of cross-validation.", low=2)
-    repeats: int = _setting(1, "Rounds of cross-validation, each with other folds; F1 is the mean.", low=1, high=100)
+    pool: Literal["mean", "last"] = _setting(
+        "mean", "What lenses read: the mean over the phase's tokens, or its last token."
+    )
+    folds: int = _setting(5, "Number of cross-validation folds.", low=2)
+    repeats: int = _setting(
+        1, "Number of cross-validation rounds, each with different folds; F1 is the mean.", low=1, high=100
+    )
     validation: Literal["folds", "leave-one-group-out"] = _setting(
-        "folds", "Hold out folds, or each group in turn, exactly and without refits: families ridge and lda."
+        "folds", "Hold out folds, or each group in turn, exactly and without refits (families ridge and lda)."
     )
     group_by: Literal["template", "template+prompt_concept"] = _setting(
         "template",
-        "What is held out together besides equal texts; with prompt concepts, negatives about one concept are.",
+        (
+            "What is held out together besides identical texts: texts of one template, or of one template and "
+            "negatives about one concept."
+        ),
     )
     join_layers: bool = _setting(
-        False, "Beside the lenses of each layer, train one on all chosen layers joined, each scaled alike."
+        False, "In addition to one lens per layer, train one on all chosen layers joined, all scaled alike."
     )
     memory_mib: int = _setting(
-        512, "MiB of activations to train on at a time; concepts beyond are pooled apart.", low=1
+        512, "MiB of activations to train on at a time; further concepts are trained in separate pools.", low=1
     )
     steps: tuple[int, ...] = _setting(
-        (), "Pairs of a concept, both arms together, at each step of escalation; the last is n_positive + n_negative."
+        (),
+        (
+            "Pairs per concept, both arms together, at each step of escalation; the last must be n_positive + "
+            "n_negative."
+        ),
     )
     target: float = _setting(
-        0.85, "F1 at which a concept graduates, where no file of targets says another.", low=0, high=1
+        0.85, "F1 at which a concept graduates, unless a file of targets says otherwise.", low=0, high=1
     )
     falloff: tuple[float, ...] = _setting(
-        (0.75, 0.70), "Lower F1 that a concept may fall back to when it cannot reach its target."
+        (0.75, 0.70), "Lower F1 tiers that a concept may fall back to if it cannot reach its target."
     )
     train_gap: float = _setting(
-        0.10, "Most that the F1 on training pairs may lie above the held-out F1.", low=0, high=1
+        0.10, "Largest allowed lead of the F1 on training pairs over the held-out F1.", low=0, high=1
     )
     graduate_by: Literal["value", "lower-bound"] = _setting(
-        "value", "What must reach the target: the measured F1, or the lower end of its interval."
+        "value", "What must reach the target: the measured F1, or the lower bound of its interval."
     )
-    targets: str | None = _setting(None, "File of targets for each pack layer, quadrant and concept.")
-    most_samples: int | None = _setting(None, "Texts that a run may hold at most when it escalates.", low=1)
+    targets: str | None = _setting(None, "File with targets by pack layer, quadrant and concept.")
+    most_samples: int | None = _setting(None, "Maximum number of texts in a run that escalates.", low=1)
 
     def __post_init__(self) -> None:
         for setting in fields(self):

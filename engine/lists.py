@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Final
 
-SEVERAL: Final = "Several are repeated, or parted by commas."
+SEVERAL: Final = "Repeat the option or separate values by commas."
 """What the help of each such option says."""
 
 

@@ -13,19 +13,18 @@ from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wid
 
 def activations(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the newest with samples if not given.")] = None,
-    judge: Annotated[str | None, typer.Option(help="Judge id; the one that the report shows.")] = None,
-    family: Annotated[
-        str | None, typer.Option(help="Lens family; the first of the run's settings if not given.")
-    ] = None,
-    layer: Annotated[int | None, typer.Option(help="Layer; the deepest that is captured if not given.", min=0)] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
+    judge: Annotated[str | None, typer.Option(help="Judge id; by default the one that the report shows.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default the first in the run's settings.")] = None,
+    layer: Annotated[int | None, typer.Option(help="Layer; by default the deepest that was captured.", min=0)] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how far activations of outputs hold what their prompts were about, and set them against the outputs' worth.
+    """Measure how far activations of outputs hold what their prompts were about, and compare them with output quality.
 
-    Lenses trained on prompts and tested on outputs, cosines of matched and mismatched prompts, CKA. What is found is kept.
+    Lenses trained on prompts and tested on outputs, cosines of matched and mismatched prompts, CKA.
+    The results are stored in the study.
     """
     from engine.commands.mitigate import chosen_run, chosen_verdicts
     from engine.exchange.activation_report import load_cells, load_quality
@@ -46,5 +45,5 @@ def activations(
     if as_json:
         typer.echo(json.dumps({**quality, "outputs_against_activations": cells}, indent=2))
     else:
-        baseline = "Verdicts are those of a baseline judge, which is no language model: read on and off topic as such."
+        baseline = "The verdicts come from a baseline judge, not a language model. Treat on and off topic accordingly."
         wide_console().print(activation_tables(quality, cells, caution=baseline if verdicts.is_baseline else None))

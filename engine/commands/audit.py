@@ -11,11 +11,11 @@ import typer
 from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wide_console
 
 app = typer.Typer(
-    help="Audit a judge by ratings of pairs drawn at random: plan, estimate, agreement.", no_args_is_help=True
+    help="Audit a judge with blind ratings of randomly drawn pairs: plan, estimate, agreement.", no_args_is_help=True
 )
 
-RunOption = Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")]
-JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")]
+JudgeOption = Annotated[str | None, typer.Option("--judge", help="Judge id; by default the one that is shown first.")]
 
 
 @app.command()
@@ -23,26 +23,27 @@ def plan(
     study: StudyArgument = DEFAULT_STUDY,
     ratings: Annotated[
         int | None,
-        typer.Option(help="Ratings that the audit is to have in all, those that are there among them.", min=1),
+        typer.Option(help="Total number of ratings in the audit, including existing ones.", min=1),
     ] = None,
     half_width: Annotated[
-        float | None, typer.Option(help="Half-width of the overall gap's interval that is to be reached.", min=0.001)
+        float | None, typer.Option(help="Half-width of the overall gap's interval to reach.", min=0.001)
     ] = None,
     target: Annotated[
         Literal["samples", "future"],
-        typer.Option(help="What --half-width is about: these samples, or future generations."),
+        typer.Option(help="What --half-width refers to: these samples, or future generations."),
     ] = "samples",
     floor: Annotated[
-        float, typer.Option(help="Least probability with which any pair is drawn.", min=0.05, max=1)
+        float, typer.Option(help="Lowest probability with which any pair is drawn.", min=0.05, max=1)
     ] = 0.05,
     run_id: RunOption = None,
     judge_id: JudgeOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the plan, and store nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan without storing it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw pairs for people to rate without seeing the judge's rating; the fewest that tell the gap well.
+    """Draw the fewest pairs for blind rating that measure the gap well.
 
-    Without --ratings or --half-width the plan in force is shown. A later plan only adds pairs; JSON lists those left to rate.
+    Without --ratings or --half-width the current plan is shown. A later plan only adds pairs.
+    The JSON lists the pairs left to rate.
     """
     if ratings is not None and half_width is not None:
         raise typer.BadParameter("name either --ratings or --half-width", param_hint="--half-width")
@@ -62,13 +63,15 @@ def estimate(
     study: StudyArgument = DEFAULT_STUDY,
     half_width: Annotated[
         float,
-        typer.Option(help="Half-width of the overall gap's interval for which missing ratings are told.", min=0.001),
+        typer.Option(
+            help="Half-width of the overall gap's interval for which to report the missing ratings.", min=0.001
+        ),
     ] = 0.2,
     run_id: RunOption = None,
     judge_id: JudgeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what the audit's ratings tell of all pairs: gap and means with intervals, and how many ratings are missing."""
+    """Estimate gap and means of all pairs from the audit's ratings, with intervals and the number of missing ratings."""
     from engine.exchange.audit import build_estimate
     from engine.exchange.audit_table import estimate_table
 

@@ -27,20 +27,25 @@ def _names() -> tuple[str, ...]:
 def benchmark(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    per_cell: Annotated[int, typer.Option(help="Concepts to draw from each quadrant in each pack layer.", min=1)] = 3,
-    target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
+    per_cell: Annotated[
+        int, typer.Option(help="Number of concepts to draw from each quadrant in each pack layer.", min=1)
+    ] = 3,
+    target: Annotated[float, typer.Option(help="The F1 that you want.", min=0, max=1)] = 0.95,
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
     out: Annotated[
-        Path | None, typer.Option(help="File for the targets; targets.json in the study. The report goes beside it.")
+        Path | None,
+        typer.Option(
+            help="File for the targets; by default targets.json in the study. The report is written next to it."
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay for judging without asking for confirmation.")] = False,
     as_json: JsonOption = False,
     **settings: Any,
 ) -> None:
-    """Find what F1 the data permit, on concepts drawn from each quadrant and pack layer, before any lens is trained.
+    """Before training, find the F1 that the data permit, on concepts drawn from each quadrant and pack layer.
 
-    Their texts are generated and judged; targets.json says what to ask of each concept and why, for lensgap train --targets.
-    Killed at any moment, the same command goes on.
+    Their texts are generated and judged; targets.json gives the target of each concept and why, for lensgap train --targets.
+    If interrupted, run it again to continue.
     """
     from engine.benchmark import keep_report, keep_targets, run_benchmark
     from engine.exchange.benchmark_report import benchmark_json, benchmark_page, benchmark_table, empty_cells
@@ -58,7 +63,7 @@ def benchmark(
     kept = keep_targets(file, found.targets)
     page = keep_report(file.with_suffix(".md"), benchmark_page(found))
     if kept:
-        typer.echo(f"The earlier targets are now {kept}.", err=True)
+        typer.echo(f"The earlier targets were moved to {kept}.", err=True)
     if empty := empty_cells(found.cells):
         typer.echo(f"Nothing to draw from: {empty}.", err=True)
     typer.echo(f"Targets: {file}. Report: {page}.", err=True)

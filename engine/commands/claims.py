@@ -13,16 +13,16 @@ from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wid
 
 def claims(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     judge_id: Annotated[
-        str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")
+        str | None, typer.Option("--judge", help="Judge id; by default the one that is shown first.")
     ] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family; the first that the run trained.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default the first that the run trained.")] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide what the report claims of training data on this study: holds, does not hold, or cannot tell, with the numbers."""
+    """Test what the report claims about training data on this study: holds, does not hold, or cannot tell."""
     if form_rule not in ("loop", "study"):
         raise typer.BadParameter("must be loop or study", param_hint="--form-rule")
     from engine.exchange.claims import build_claims, claims_json

@@ -34,7 +34,7 @@ app = typer.Typer(
 YesOption = Annotated[bool, typer.Option("--yes", help="Pay for judging without asking for confirmation.")]
 PlotOption = Annotated[
     Path | None,
-    typer.Option("--plot", help=("Also plot the differences, as a .html file, or as .svg or .png with kaleido.")),
+    typer.Option("--plot", help="Also plot the differences, as a .html file, or as .svg or .png with kaleido."),
 ]
 JudgeOption = Annotated[
     str | None,
@@ -54,7 +54,7 @@ def runs(
         list[str] | None,
         typer.Argument(
             metavar="[RUN RUN]…",
-            help=("Run ids, the base first; for other studies FOLDER or FOLDER:RUN. By default all runs."),
+            help="Run ids, the base first; for other studies FOLDER or FOLDER:RUN. By default all runs.",
         ),
     ] = None,
     judge: JudgeOption = None,
@@ -63,9 +63,9 @@ def runs(
     plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two or more runs that differ in any settings, of one study or several: the first with each other one.
+    """Compare two or more runs, of one study or several: the first with each of the others.
 
-    Only concepts that both runs have are compared, and the settings that differ are told.
+    Only concepts that both runs have are compared. Differing settings are listed.
     """
     from dataclasses import replace
 
@@ -95,14 +95,14 @@ def judges(
     study: StudyArgument = DEFAULT_STUDY,
     judge: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[JUDGE JUDGE]…", help=("Judge ids, the base first; by default all judges of the run.")),
+        typer.Argument(metavar="[JUDGE JUDGE]…", help="Judge ids, the base first; by default all judges of the run."),
     ] = None,
     run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare gaps and ceilings by two or more judges of one run: the first with each other one.
+    """Compare gaps and ceilings by two or more judges of one run: the first with each of the others.
 
-    How far judges agree text by text is told by: lensgap judge compare.
+    For agreement text by text, use lensgap judge compare.
     """
     from db import connect
     from engine.comparing import choose_judges
@@ -131,9 +131,9 @@ def settings(
     from_family: Annotated[str | None, typer.Option(help="Lens family before.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare lenses of one run that are trained in two ways, such as --mode output_only.
+    """Compare lenses of one run trained in two ways, such as with --mode output_only.
 
-    What is not named is as in the run's settings. Activations and lenses that are missing are captured and trained first.
+    Other settings are the run's own. Missing activations and lenses are captured and trained first.
     """
     from db import connect
     from engine.comparing import compare_settings
@@ -152,10 +152,10 @@ def split(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
     min_similarity: Annotated[
-        float, typer.Option(help=("Path similarity from which senses count as close."), min=0.05, max=1)
+        float, typer.Option(help="Path similarity from which senses count as close.", min=0.05, max=1)
     ] = 0.25,
     specific_depth: Annotated[
-        int, typer.Option(help=("Depth from which a shared hypernym makes senses close."), min=1)
+        int, typer.Option(help="Depth from which a shared hypernym makes senses close.", min=1)
     ] = 7,
     min_senses: Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)] = 2,
     max_groups: Annotated[int, typer.Option(help="Largest number of groups per concept.", min=2)] = 6,
@@ -163,9 +163,10 @@ def split(
     as_json: JsonOption = False,
     **settings: Any,
 ) -> None:
-    """Run a pack as it is and with its senses split, and compare: a concept with the mean over its senses.
+    """Run a pack as it is and with its senses split, and compare each concept with the mean over its senses.
 
-    Settings that are not given are those of the latest run on a pack that was not derived here. Killed, the same command goes on.
+    Settings that are not given are taken from the latest run on a pack that was not derived here.
+    If interrupted, run it again to continue.
     """
     from engine.packs.senses import SplitSettings, split_pack
     from engine.packs.synsets import Synsets
@@ -189,7 +190,8 @@ def bucket(
 ) -> None:
     """Run a pack as it is and with its large sibling groups in buckets, and compare concept by concept.
 
-    Settings that are not given are those of the latest run on a pack that was not derived here. Killed, the same command goes on.
+    Settings that are not given are taken from the latest run on a pack that was not derived here.
+    If interrupted, run it again to continue.
     """
     from engine.packs.buckets import BucketSettings, bucket_pack
 

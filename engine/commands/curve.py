@@ -13,14 +13,15 @@ from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wid
 
 def curve(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family; the first that the run trains.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default the first that the run trains.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure learning curves: where F1 leads as pairs are added, and what twice as many would give.
+    """Measure learning curves: the F1 with twice the pairs, and the limit as pairs are added.
 
-    Lenses are fitted on fewer pairs than there are and scored on the same held-out ones. Curves are kept in the study, and
-    give its empirical ceilings. Killed at any moment, the same command goes on.
+    Lenses are fitted on part of the pairs and scored on the same held-out ones. Curves are stored in the study and
+    give its empirical ceilings.
+    If interrupted, run it again to continue.
     """
     from engine.exchange.curve_table import build_curves, curve_table
 

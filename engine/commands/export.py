@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.exchange.lens_pack_filtered import Filtered
 
 app = typer.Typer(
-    help="Write what a study has made for other tools: lens-pack, artifacts, dataset.", no_args_is_help=True
+    help="Write a study's results as files for other tools: lens-pack, artifacts, dataset.", no_args_is_help=True
 )
 
 
@@ -29,37 +29,39 @@ def lens_pack(
         Literal["native", "hatcat"],
         typer.Option(help="native: safetensors; hatcat: production's state dicts, of one --layer."),
     ] = "native",
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family; the first that the run was set to train.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default the first in the run's settings.")] = None,
     phase: Annotated[
-        Literal["prompt", "output"] | None, typer.Option(help="Phase; that of the run's settings.")
+        Literal["prompt", "output"] | None, typer.Option(help="Phase; by default that of the run's settings.")
     ] = None,
     mode: Annotated[Literal["in_context", "output_only"] | None, typer.Option(help="Mode; likewise.")] = None,
     pool: Annotated[Literal["mean", "last"] | None, typer.Option(help="Pool; likewise.")] = None,
     layer: Annotated[
-        list[str] | None, typer.Option(help=f"Layer of the model; all that were trained. {SEVERAL}")
+        list[str] | None, typer.Option(help=f"Layer of the model; by default all that were trained. {SEVERAL}")
     ] = None,
-    concept: Annotated[list[str] | None, typer.Option(help=f"Concept; all that were trained. {SEVERAL}")] = None,
+    concept: Annotated[
+        list[str] | None, typer.Option(help=f"Concept; by default all that were trained. {SEVERAL}")
+    ] = None,
     min_f1: Annotated[float | None, typer.Option(help="Leave out lenses below this F1.", min=0, max=1)] = None,
-    joined: Annotated[bool, typer.Option("--joined", help="Only lenses that read layers joined.")] = False,
+    joined: Annotated[bool, typer.Option("--joined", help="Only lenses that read joined layers.")] = False,
     fold_threshold: Annotated[
         bool, typer.Option("--fold-threshold", help="Shift each lens so that logit 0 decides.")
     ] = False,
     refined: Annotated[
         Literal["margin", "ridge"] | None,
-        typer.Option(help="Put in what this pass of lensgap refine is kept for, and the others as they were trained."),
+        typer.Option(help="Include the lenses that this pass of lensgap refine improved; others stay as trained."),
     ] = None,
     quality: Annotated[
         str | None,
         typer.Option(
-            "--filter", help="Train without what a filter drops: good-only, verdict>=k or weighted; one --layer."
+            "--filter", help="Train with a quality filter: good-only, verdict>=k or weighted; needs one --layer."
         ),
     ] = None,
     judge: Annotated[
-        str | None, typer.Option(help="Judge id, for a filter by verdicts; the one that the report shows.")
+        str | None, typer.Option(help="Judge id for a filter by verdicts; by default the one that the report shows.")
     ] = None,
 ) -> None:
-    """Write the lenses of a run as a folder that other tools can load, with a manifest of what each is worth."""
+    """Write the lenses of a run as a folder that other tools can load, with a manifest of their measures."""
     from engine.exchange.lens_pack_choice import Choice
     from engine.exchange.lens_pack_export import export_lens_pack
 
@@ -110,18 +112,18 @@ def _filtered(study: Path, run_id: str | None, name: str, judge: str | None) -> 
 def artifacts(
     out: Annotated[Path, typer.Option("--out", help="New folder for the files.")],
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     judge_id: Annotated[
-        str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")
+        str | None, typer.Option("--judge", help="Judge id; by default the one that is shown first.")
     ] = None,
     family: Annotated[
-        str | None, typer.Option(help="Lens family whose measures the table has; the first that the run trained.")
+        str | None, typer.Option(help="Lens family in the table; by default the first that the run trained.")
     ] = None,
     verdicts: Annotated[
-        bool, typer.Option("--verdicts", help="Write ratings in force, people's before the judge's.")
+        bool, typer.Option("--verdicts", help="Write the ratings in force: people's ratings replace the judge's.")
     ] = False,
 ) -> None:
-    """Write samples.json, judgments.json, analysis.csv and a methodology document of a run; they import again."""
+    """Write a run as samples.json, judgments.json, analysis.csv and a methodology document, which can be imported."""
     from engine.exchange.artifacts_export import export_artifacts
 
     made = export_artifacts(study, out, run_id=run_id, judge_id=judge_id, family=family, in_force=verdicts)
@@ -138,21 +140,19 @@ def dataset(
         Literal["datasets", "parquet", "csv"],
         typer.Option(
             "--format",
-            help="datasets: Parquet as the hub lays it out; parquet, csv: one file a table. All have a card.",
+            help="datasets: Parquet in the hub's layout; parquet, csv: one file per table. All include a card.",
         ),
     ] = "datasets",
-    run_ids: Annotated[
-        list[str] | None, typer.Option("--run", help=f"Run id; all runs if not given. {SEVERAL}")
-    ] = None,
+    run_ids: Annotated[list[str] | None, typer.Option("--run", help=f"Run id; by default all runs. {SEVERAL}")] = None,
     anonymous: Annotated[
-        bool, typer.Option("--anonymous", help="Number the reviewers, and leave out what they wrote beside ratings.")
+        bool, typer.Option("--anonymous", help="Replace reviewers' names by numbers and leave out their comments.")
     ] = False,
     push: Annotated[
         str | None,
-        typer.Option(help="Then upload it as owner/name to the Hugging Face hub, private if new; needs HF_TOKEN."),
+        typer.Option(help="Also upload it to the Hugging Face hub as owner/name, private if new; needs HF_TOKEN."),
     ] = None,
 ) -> None:
-    """Write texts, pairs, votes, verdicts, the history of ratings and lenses' scores as a dataset with a card."""
+    """Write texts, pairs, votes, verdicts, rating history and lens scores as a dataset with a card."""
     from engine.exchange.dataset_export import export_dataset
     from engine.exchange.dataset_push import hub_for, push_dataset
 

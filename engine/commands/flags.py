@@ -39,4 +39,4 @@ def _values(name: str, given: Sequence[str]) -> tuple[Any, ...]:
         return tuple(item(one) for one in parted(given))
     except ValueError:
         kind = "whole numbers" if item is int else "numbers"
-        raise ConfigError(f"{name} must be {kind}, parted by commas, not {', '.join(given)!r}.") from None
+        raise ConfigError(f"{name} must be {kind}, separated by commas, not {', '.join(given)!r}.") from None

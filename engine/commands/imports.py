@@ -16,20 +16,20 @@ from engine.terminal import counted, visible
 if TYPE_CHECKING:
     from engine.exchange.artifacts import Imported, Problem
 
-app = typer.Typer(help="Bring texts of others into a study: artifacts, samples.", no_args_is_help=True)
+app = typer.Typer(help="Import existing texts into a study: artifacts, samples.", no_args_is_help=True)
 
-IntoOption = Annotated[Path, typer.Option("--into", help="Study folder; it is made where there is none.")]
+IntoOption = Annotated[Path, typer.Option("--into", help="Study folder; created if it does not exist.")]
 PackOption = Annotated[
-    str | None, typer.Option(help="Pack of the concepts, for senses, siblings and definitions; none if not given.")
+    str | None, typer.Option(help="Pack of the concepts, for senses, siblings and definitions; by default none.")
 ]
-SiblingsOption = Annotated[Literal["distinct", "study"], typer.Option(help="Which sibling count of the pack counts.")]
+SiblingsOption = Annotated[Literal["distinct", "study"], typer.Option(help="Which sibling count of the pack to use.")]
 ModelOption = Annotated[str, typer.Option(help="Name of the model that wrote the texts.")]
 JudgeOption = Annotated[str, typer.Option(help="Name of the judge whose ratings are imported.")]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print as JSON what was imported, and which rows were left out for what.")
+    bool, typer.Option("--json", help="Print as JSON what was imported, and which rows were left out and why.")
 ]
 SkipOption = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave unsound rows out, each told, instead of importing nothing.")
+    bool, typer.Option("--skip-bad", help="Skip and list invalid rows instead of importing nothing.")
 ]
 
 
@@ -44,9 +44,9 @@ def artifacts(
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a study's artifacts: samples, judgments, and F1 values, which are kept as reported and not ours.
+    """Import a study's artifacts: samples, judgments, and F1 values, which stay marked as reported.
 
-    Quadrants are those that the files state. The run opens in dashboard and report, and can be judged again and audited.
+    Quadrants are taken from the files. The run opens in dashboard and report, and can be judged again and audited.
     """
     from engine.exchange.artifacts_read import read_artifacts
 
@@ -62,16 +62,22 @@ def samples(
         ),
     ],
     into: IntoOption,
-    concept: Annotated[str | None, typer.Option(help="Column of the concept; guessed by name.")] = None,
-    arm: Annotated[str | None, typer.Option(help="Column that tells positives from negatives; guessed.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text; guessed.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Column of the prompt; guessed, and there may be none.")] = None,
-    rating: Annotated[str | None, typer.Option(help="Column of a judge's rating 1 to 5; likewise.")] = None,
-    positive_value: Annotated[
-        str | None, typer.Option(help="Value of the arm's column that marks positives; any other marks negatives.")
+    concept: Annotated[str | None, typer.Option(help="Column of the concept; by default guessed by name.")] = None,
+    arm: Annotated[
+        str | None, typer.Option(help="Column that tells positives from negatives; by default guessed.")
     ] = None,
-    config: Annotated[str | None, typer.Option(help="Configuration of a dataset that has several.")] = None,
-    split: Annotated[str | None, typer.Option(help="Split of a dataset that has several.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; by default guessed.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Column of the prompt, if there is one; by default guessed.")
+    ] = None,
+    rating: Annotated[
+        str | None, typer.Option(help="Column of a judge's rating from 1 to 5, if there is one; by default guessed.")
+    ] = None,
+    positive_value: Annotated[
+        str | None, typer.Option(help="Value in the arm column that marks positives; any other value marks negatives.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="Configuration, if the dataset has several.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split, if the dataset has several.")] = None,
     pack: PackOption = None,
     siblings: SiblingsOption = "distinct",
     model: ModelOption = "unknown",
@@ -79,9 +85,9 @@ def samples(
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import anyone's texts: a row a text, with its concept and arm. What was guessed and what is not read is told.
+    """Import anyone's texts, one row per text with concept and arm. Guessed and unread columns are listed.
 
-    Quadrants come from the pack; without one, no concept has any.
+    Quadrants come from the pack. Without a pack, concepts have no quadrant.
     """
     from engine.exchange.import_samples import Columns, read_samples
 
@@ -116,7 +122,7 @@ def _store(
     }
     texts = f"{counted(counts['n_samples'], 'sample')} of {counted(counts['n_concepts'], 'concept')}"
     what = f"{texts}, {counts['n_judged']:,} judged, {counted(counts['n_reported'], 'reported measure')}"
-    _tell(f"Run {stored.run_id}: {what}." if stored.is_new else f"Run {stored.run_id} is there already: {what}.")
+    _tell(f"Run {stored.run_id}: {what}." if stored.is_new else f"Run {stored.run_id} already exists: {what}.")
     if as_json:
         left_out = _left_out(imported.left_out)
         typer.echo(

@@ -46,15 +46,19 @@ app = typer.Typer(cls=AskUnlessNamed, help="Have a judge name topics and rate re
 def ask(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    retry_unscored: Annotated[bool, typer.Option("--retry-unscored", help="Ask unscored votes once more.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would cost, and ask nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Spend without asking back.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what --dry-run tells as JSON.")] = False,
+    retry_unscored: Annotated[
+        bool, typer.Option("--retry-unscored", help="Ask again for votes that are unscored.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would cost without asking anything.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Spend without asking for confirmation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result of --dry-run as JSON.")] = False,
     **settings: Any,
 ) -> None:
     """Have the judge name topics and rate relevance. `lensgap judge STUDY` is short for this.
 
-    What it costs is shown before anything is asked. Killed at any moment, the same command goes on and pays for no answer twice.
+    The cost is shown before anything is asked. If interrupted, run it again to continue; no answer is paid for twice.
 
     See also: lensgap judge compare | try | rubric.
     """
@@ -73,7 +77,7 @@ def ask(
 @app.command()
 def compare(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how far judges agree with each other and with people, with intervals."""
@@ -91,11 +95,14 @@ def compare(
 def try_judge(
     study: StudyArgument = DEFAULT_STUDY,
     pair: Annotated[
-        list[str] | None, typer.Option("--pair", help="A pair to ask about, as SAMPLE_ID:CONCEPT; once for each pair.")
+        list[str] | None,
+        typer.Option("--pair", help="A pair to ask about, as SAMPLE_ID:CONCEPT. Repeat for several pairs."),
     ] = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest if not given.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would cost, and ask nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Spend without asking back.")] = False,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would cost without asking anything.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Spend without asking for confirmation.")] = False,
     as_json: JsonOption = False,
     **settings: Any,
 ) -> None:
@@ -123,7 +130,7 @@ def try_judge(
 def rubric(
     name: Annotated[str, typer.Argument(help="A bundled rubric, or a file to check.")] = "standard",
 ) -> None:
-    """Print a rubric as a TOML file, to be changed and named with --rubric; a file of yours is checked."""
+    """Print a rubric as a TOML file to edit and pass with --rubric, or check a file of your own."""
     from engine.prompts.rubrics import load_rubric, rubric_toml
 
     typer.echo(rubric_toml(load_rubric(name)), nl=False)

@@ -13,13 +13,14 @@ from engine.commands.shared import DEFAULT_STUDY, JsonOption, StudyArgument, wid
 
 def layers(
     study: StudyArgument = DEFAULT_STUDY,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family; all that read two layers or more.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default all with two or more layers.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sweep the layers: what each reaches, alone or joined, and which layer serves which concept.
+    """Compare layers: what each reaches, alone or joined, and which layer is best for which concept.
 
-    Layers are chosen on one half of the folds and measured on the other. What is found is kept in the study.
+    Layers are chosen on one half of the folds and measured on the other.
+    The results are stored in the study.
     """
     from engine.exchange.layer_sweep import sweep_run
     from engine.exchange.layer_table import layer_tables

@@ -35,9 +35,9 @@ def refine(
     layer: LayerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train lenses a second time against those of their siblings, and keep what helps on pairs held out.
+    """Train lenses a second time against their siblings' lenses, and keep what helps on held-out pairs.
 
-    Top-1 among siblings, margin and F1 before and after. Refined lenses that are kept are written beside the lenses.
+    Top-1 among siblings, margin and F1 before and after. Refined lenses that are kept are written next to the originals.
     """
     from engine.exchange.mitigation_table import build_mitigation, mitigation_table
     from engine.lenses.refine import VARIANTS
@@ -71,14 +71,14 @@ def filter_samples(
     run_id: RunOption = None,
     judge: Annotated[
         str | None,
-        typer.Option(help=("Judge id; by default the one that the report shows. People's ratings take precedence.")),
+        typer.Option(help="Judge id; by default the one that the report shows. People's ratings take precedence."),
     ] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     family: FamilyOption = None,
     layer: LayerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train without bad samples, or weighted by verdict, and measure it on the same held-out pairs, bad ones and all."""
+    """Measure training without bad samples, or weighted by verdict, on the same held-out pairs, bad ones included."""
     from engine.exchange.mitigation_table import build_mitigation, mitigation_table
     from engine.lenses.filters import parse_filter, require_weights
     from engine.lenses.registry import FAMILIES

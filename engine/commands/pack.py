@@ -51,11 +51,11 @@ def list_packs(
 def show(
     pack: PackArgument,
     as_json: JsonOption = False,
-    unassigned: Annotated[bool, typer.Option("--unassigned", help="Name each concept without a quadrant.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out what splitting and bucketing would do.")] = False,
+    unassigned: Annotated[bool, typer.Option("--unassigned", help="List each concept without a quadrant.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not show what splitting and bucketing would do.")] = False,
     **settings: Any,
 ) -> None:
-    """Show pack layers, quadrants, what has none and why, and what splitting and bucketing would do."""
+    """Show pack layers, quadrants, concepts without a quadrant, and what splitting and bucketing would do."""
     from engine.packs.folder import load_pack
     from engine.packs.pickers import configured_bands
     from engine.packs.show import describe_pack, look_ahead, pack_tables
@@ -76,7 +76,7 @@ def show(
 
 @app.command()
 def validate(pack: PackArgument, as_json: JsonOption = False) -> None:
-    """List every problem of a pack with file and field; exit status 1 when there is one."""
+    """List every problem of a pack with file and field; exit with status 1 if there is any."""
     from engine.packs.validate import validate_pack
 
     found = validate_pack(pack)
@@ -134,13 +134,15 @@ def _print_choice(rows: list[dict[str, Any]]) -> None:
 def build_wordnet(
     out: OutArgument,
     kind: Annotated[
-        Literal["lemma", "synset"], typer.Option(help="A concept for each noun, or each synset.")
+        Literal["lemma", "synset"], typer.Option(help="Make one concept per noun or per synset.")
     ] = "lemma",
-    root: Annotated[str, typer.Option(help="Take what is below this synset.")] = "entity.n.01",
+    root: Annotated[str, typer.Option(help="Take only what lies below this synset.")] = "entity.n.01",
     max_layer: Annotated[int | None, typer.Option(help="Deepest pack layer.", min=0)] = None,
-    no_instances: Annotated[bool, typer.Option("--no-instances", help="Without single things, e.g. rivers.")] = False,
+    no_instances: Annotated[
+        bool, typer.Option("--no-instances", help="Leave out individual things, such as named rivers.")
+    ] = False,
 ) -> None:
-    """Build a pack from the WordNet that this machine has."""
+    """Build a pack from the WordNet on this machine."""
     from engine.packs.wordnet import load_wordnet
     from engine.packs.wordnet_pack import build_wordnet_pack
 
@@ -153,7 +155,7 @@ def build_sumo(
     checkout: Annotated[Path, typer.Argument(help="Folder of a SUMO checkout, with its .kif files.")],
     out: OutArgument,
     no_instances: Annotated[
-        bool, typer.Option("--no-instances", help="Without terms that only are instances.")
+        bool, typer.Option("--no-instances", help="Leave out terms that are only instances.")
     ] = False,
 ) -> None:
     """Build a pack from a checkout of SUMO and its mappings to WordNet."""
@@ -166,12 +168,16 @@ def build_sumo(
 def split(
     pack: PackArgument,
     out: OutArgument,
-    min_similarity: Annotated[float, typer.Option(help="Path similarity of close senses.", min=0.05, max=1)] = 0.25,
-    specific_depth: Annotated[int, typer.Option(help="Depth of a hypernym that makes senses close.", min=1)] = 7,
+    min_similarity: Annotated[
+        float, typer.Option(help="Path similarity from which senses count as close.", min=0.05, max=1)
+    ] = 0.25,
+    specific_depth: Annotated[
+        int, typer.Option(help="Depth from which a shared hypernym makes senses close.", min=1)
+    ] = 7,
     min_senses: Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)] = 2,
-    max_groups: Annotated[int, typer.Option(help="Most groups of a concept.", min=2)] = 6,
+    max_groups: Annotated[int, typer.Option(help="Largest number of groups per concept.", min=2)] = 6,
 ) -> None:
-    """Make a pack in which each group of close senses is a concept of its own."""
+    """Make a pack in which each group of close senses becomes its own concept."""
     from engine.packs.folder import load_pack
     from engine.packs.senses import SplitSettings, split_pack
     from engine.packs.synsets import Synsets
@@ -185,8 +191,8 @@ def split(
 def bucket(
     pack: PackArgument,
     out: OutArgument,
-    max_size: Annotated[int, typer.Option(help="Divide sibling groups that are larger.", min=2)] = 12,
-    min_size: Annotated[int, typer.Option(help="Join buckets that are smaller, where there is room.", min=1)] = 3,
+    max_size: Annotated[int, typer.Option(help="Divide sibling groups larger than this.", min=2)] = 12,
+    min_size: Annotated[int, typer.Option(help="Merge buckets smaller than this where there is room.", min=1)] = 3,
 ) -> None:
     """Make a pack in which large sibling groups are divided into buckets."""
     from engine.packs.buckets import BucketSettings, bucket_pack
@@ -195,7 +201,7 @@ def bucket(
     origin = load_pack(pack)
     synsets, reason = installed_synsets()
     if reason:
-        _say(f"Definitions alone decide: {reason}")
+        _say(f"Only definitions decide: {reason}")
     _write(bucket_pack(origin, synsets, BucketSettings(max_size, min_size)), out, origin=origin)
 
 

@@ -17,26 +17,30 @@ from engine.terminal import visible
 def report(
     study: StudyArgument = DEFAULT_STUDY,
     as_json: JsonOption = False,
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family to report; the first that the run trained.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Lens family to report; by default the first that the run trained.")
+    ] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
     stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
-    target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
-    ceiling: Annotated[CeilingName, typer.Option(help="The ceiling that recommended targets follow.")] = "label_noise",
+    target: Annotated[float, typer.Option(help="The F1 that you want.", min=0, max=1)] = 0.95,
+    ceiling: Annotated[
+        CeilingName, typer.Option(help="The ceiling that sets the recommended targets.")
+    ] = "label_noise",
     sensitivity: Annotated[
         bool,
-        typer.Option("--sensitivity", help="Ceilings and targets at other stabilities and cut-offs, by concept too."),
+        typer.Option(
+            "--sensitivity", help="Show ceilings and targets at other stabilities and cut-offs, also by concept."
+        ),
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write one page to carry to a meeting; it needs no network.")
-    ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the same in brief, as Markdown.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page that works offline.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a short version as Markdown.")] = None,
     plots: Annotated[
-        Path | None, typer.Option(help="Folder for the page's charts as SVG and PNG; needs kaleido.")
+        Path | None, typer.Option(help="Write the charts as SVG and PNG to this folder; needs kaleido.")
     ] = None,
 ) -> None:
-    """Print gaps, ceilings, targets and measured F1: overall, by quadrant, by concept; or write them as a page."""
+    """Report gaps, ceilings, targets and measured F1 overall, by quadrant and by concept, as a table or as files."""
     from engine.exchange.report import build_report
     from engine.exchange.report_table import report_table
     from engine.exchange.sensitivity import sensitivity_table

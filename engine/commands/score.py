@@ -21,27 +21,28 @@ LOADING = ("revision", "trust_remote_code", "dtype", "quantize", "chat", "device
 
 @with_settings(only=LOADING)
 def score(
-    pack: Annotated[Path, typer.Argument(metavar="LENS_PACK", help="Folder of a lens pack, of either layout.")],
+    pack: Annotated[Path, typer.Argument(metavar="LENS_PACK", help="Folder of a lens pack, in either layout.")],
     text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to score.")] = None,
     file: Annotated[
-        str | None, typer.Option("--file", help="File with a text a line, or - for standard input.")
+        str | None, typer.Option("--file", help="File with one text per line, or - for standard input.")
     ] = None,
-    prompt: Annotated[str | None, typer.Option(help="Prompt that each text is read after; none if not given.")] = None,
-    model: Annotated[str | None, typer.Option(help="Subject model; the one that the pack names.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Prompt that each text follows; by default none.")] = None,
+    model: Annotated[str | None, typer.Option(help="Subject model; by default the one that the pack names.")] = None,
     model_layer: Annotated[
-        int | None, typer.Option(help="Layer of the model that the lenses of a pack without a manifest read.", min=0)
+        int | None,
+        typer.Option(help="For a pack without a manifest: the layer of the model that its lenses read.", min=0),
     ] = None,
     layer: Annotated[list[str] | None, typer.Option(help=f"Score with lenses of this layer only. {SEVERAL}")] = None,
     concept: Annotated[
         list[str] | None, typer.Option(help=f"Score with lenses of this concept only. {SEVERAL}")
     ] = None,
-    top: Annotated[int, typer.Option(help="Concepts to show for each text; JSON has all.", min=1)] = 5,
+    top: Annotated[int, typer.Option(help="Concepts to show for each text; JSON always lists all.", min=1)] = 5,
     as_json: JsonOption = False,
     **settings: Any,
 ) -> None:
-    """Say which concepts the lenses of a pack find in new texts.
+    """Find the concepts of a lens pack in new texts.
 
-    The model is loaded as the pack says, unless an option says otherwise; no code that comes with it is run unless you trust it.
+    The pack names the model unless an option does. Code that comes with the model runs only if you trust it.
     """
     from engine.exchange.lens_pack import load_lens_pack
     from engine.exchange.score_table import caution_lines, score_table
@@ -56,7 +57,7 @@ def score(
     told = found.manifest.model
     name = model or told.name
     if name is None:
-        raise ConfigError(f"{pack} does not name its subject model.", hint="Name it: --model.")
+        raise ConfigError(f"{pack} does not name its subject model.", hint="Name it with --model.")
     scored = score_texts(
         found, lenses, load_subject(name, _options(told, settings, is_own=model is None)), texts, prompt=prompt
     )

@@ -19,7 +19,7 @@ MUCH: Final = 0.2
 """Share of the answers of a kind above which a warning says that they have no score."""
 
 StudyArgument = Annotated[Path, typer.Argument(help="Study folder.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="study.toml with settings; flags win over it.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file with settings; flags take precedence.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -74,13 +74,13 @@ def run_stages(
     summary = pipeline.run(study, chosen_settings(study, config, settings), only=only, asking=asking)
     console = Console(stderr=True)
     done = [_described(stage, n, summary.judged.get(stage)) for stage, n in summary.n_done.items() if n]
-    said = ", ".join(done) or "nothing was left to do"
+    said = ", ".join(done) or "nothing left to do"
     line = f"Run {summary.run_id} with {counted(summary.n_concepts, 'concept')}: {said}."
     console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     if much := [kind for kind, tally in summary.judged.items() if tally.n_unscored > MUCH * tally.n]:
         console.print(
-            f"Warning: much of {' and '.join(much)} is unscored. What the judge replied is kept with each vote; "
-            "see why before you trust what is left.",
+            f"Warning: much of {' and '.join(much)} is unscored. The judge's replies are kept with each vote; look "
+            "at them before you trust the rest.",
             style="yellow",
             highlight=False,
             soft_wrap=True,

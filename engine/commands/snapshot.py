@@ -15,7 +15,7 @@ from engine.stats.ceiling_models import CeilingName
 from engine.terminal import visible
 
 app = typer.Typer(
-    help="Freeze the findings to present them: later ratings and runs change nothing of a snapshot.",
+    help="Freeze the findings to present them; later ratings and runs do not change a snapshot.",
     no_args_is_help=True,
 )
 
@@ -23,20 +23,22 @@ app = typer.Typer(
 @app.command()
 def freeze(
     study: StudyArgument = DEFAULT_STUDY,
-    name: Annotated[str, typer.Option(help="Name of the snapshot, which heads its first page.")] = "Findings",
-    by: Annotated[str, typer.Option(help="Who freezes it.")] = "command line",
-    run_id: Annotated[str | None, typer.Option("--run", help="Run id; the latest with samples if not given.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the snapshot, shown on its first page.")] = "Findings",
+    by: Annotated[str, typer.Option(help="Your name, stored with the snapshot.")] = "command line",
+    run_id: Annotated[str | None, typer.Option("--run", help="Run id; by default the latest run with samples.")] = None,
     judge_id: Annotated[
-        str | None, typer.Option("--judge", help="Judge id; the one that is shown first if not given.")
+        str | None, typer.Option("--judge", help="Judge id; by default the one that is shown first.")
     ] = None,
-    family: Annotated[str | None, typer.Option(help="Lens family; the first that the run trained.")] = None,
+    family: Annotated[str | None, typer.Option(help="Lens family; by default the first that the run trained.")] = None,
     form_rule: Annotated[str, typer.Option(help="Form rule: loop or study.")] = "loop",
     k: Annotated[int, typer.Option(help="Ratings above k count as on topic.", min=1, max=4)] = 2,
     stability: Annotated[float, typer.Option(help="Stability s of the propagation ceiling.", min=0, max=1)] = 0.75,
-    target: Annotated[float, typer.Option(help="The F1 that you ask for.", min=0, max=1)] = 0.95,
-    ceiling: Annotated[CeilingName, typer.Option(help="The ceiling that recommended targets follow.")] = "label_noise",
+    target: Annotated[float, typer.Option(help="The F1 that you want.", min=0, max=1)] = 0.95,
+    ceiling: Annotated[
+        CeilingName, typer.Option(help="The ceiling that sets the recommended targets.")
+    ] = "label_noise",
 ) -> None:
-    """Freeze the findings of a run as they are now, as pages to present and as the report; prints the snapshot's id."""
+    """Freeze a run's current findings as pages to present and as the report; print the snapshot's id."""
     from engine.exchange.snapshots import Wish
     from engine.exchange.snapshots import freeze as freeze_now
     from engine.stats.findings import Settings
@@ -64,10 +66,10 @@ def list_all(study: StudyArgument = DEFAULT_STUDY, as_json: JsonOption = False) 
 def export(
     snapshot: Annotated[str, typer.Argument(help="Snapshot id.")],
     study: StudyArgument = DEFAULT_STUDY,
-    report: Annotated[Path | None, typer.Option(help="Write the report as it was frozen, as HTML.")] = None,
-    slides: Annotated[Path | None, typer.Option(help="Write the pages with their notes, as HTML to present.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the frozen report as HTML.")] = None,
+    slides: Annotated[Path | None, typer.Option(help="Write the pages and their speaker notes as HTML.")] = None,
 ) -> None:
-    """Write a snapshot as HTML that needs no network: the report, the pages to present, or both."""
+    """Write a snapshot as HTML that works offline: the report, the pages to present, or both."""
     from engine.exchange.report_files import write_text
     from engine.exchange.snapshots import load_page, render_snapshot
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def train(
     study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
 ) -> None:
-    """Train and measure the lenses; with --targets, tell which concepts reach theirs."""
+    """Train and measure the lenses; with --targets, show which concepts reach theirs."""
     from engine.escalation import train_to_targets
 
     chosen = chosen_settings(study, config, settings)
@@ -42,9 +42,10 @@ def train(
 def escalate(
     study: StudyArgument = DEFAULT_STUDY, config: ConfigOption = None, as_json: JsonOption = False, **settings: Any
 ) -> None:
-    """Generate, capture and train step by step, for each concept until it graduates, its ceiling forbids it or nothing is left.
+    """Generate, capture and train step by step until each concept graduates, its ceiling rules that out, or nothing is left.
 
-    Settings that are not given are those of the study's latest run. Killed at any moment, the same command goes on.
+    Settings that are not given are taken from the study's latest run.
+    If interrupted, run it again to continue.
     """
     from engine.escalation import escalate as work_off
 

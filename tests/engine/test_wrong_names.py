@@ -85,7 +85,7 @@ def test_a_family_without_a_lens_is_told_with_those_that_have_some(study: Path, 
 def test_every_option_for_a_run_is_worded_alike(lensgap: Command) -> None:
     for command in (("report",), ("layers",), ("refine",), ("filter",), ("compare", "settings"), ("judge", "compare")):
         said = re.sub(r"[^\w;-]+", " ", lensgap(*command, "--help").stdout)
-        assert "Run id; the latest with samples if not given" in said, command
+        assert "Run id; by default the latest run with samples" in said, command
 
 
 def test_families_may_be_named_by_lens(lensgap: Command) -> None:

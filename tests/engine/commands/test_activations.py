@@ -124,7 +124,7 @@ def test_measures_are_taken_once_and_told_alike(study: Path, told: Any, lensgap:
     table = lensgap("activations", study).stdout
     assert "transfer" in table
     assert "all degenerate" in table
-    assert "no language model" in table
+    assert "not a language model" in table
 
 
 def test_a_report_holds_what_was_measured_by_its_form_rule(study: Path, told: Any, lensgap: Command) -> None:

@@ -131,7 +131,7 @@ def test_buckets_are_compared_by_one_command(study: Path, lensgap: Command, monk
     monkeypatch.setattr("engine.commands.compare.installed_synsets", lambda: (None, "WordNet is not there."))
     found = lensgap("compare", "bucket", study, "--max-size", 4, "--min-size", 2)
     assert found.status == 0, found.stderr
-    assert "Definitions alone decide: WordNet is not there." in found.stderr
+    assert "Only definitions decide: WordNet is not there." in found.stderr
     assert "F1, changed" in found.stdout
     assert "saw" in found.stdout
     (config,) = rows(study, "select config from runs order by created_at desc limit 1")[0]

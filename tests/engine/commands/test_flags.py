@@ -1,4 +1,4 @@
-"""Options of several values: repeated or parted by commas, they say the same in every command."""
+"""Options of several values: repeated or separated by commas, they say the same in every command."""
 
 from pathlib import Path
 
@@ -68,5 +68,5 @@ def test_the_help_of_every_option_of_several_values_says_how_they_are_given() ->
 def test_a_number_that_is_none_is_told(lensgap: Command, tmp_path: Path) -> None:
     told = lensgap("escalate", tmp_path / "study", "--steps", "20,many")
     assert told.status == 1
-    assert "steps must be whole numbers, parted by commas, not '20,many'." in told.stderr.replace("\n", " ")
+    assert "steps must be whole numbers, separated by commas, not '20,many'." in told.stderr.replace("\n", " ")
     assert not (tmp_path / "study").exists()

@@ -358,7 +358,7 @@ def test_the_cost_stays_below_what_was_told_and_stands_in_status(
     assert server.stats().n_paid == sum(to_judge(study)) - n_empty(study) + 1
     again = judge(study, "--judge", "anthropic")
     assert (again.status, again.stdout) == (0, found.stdout)
-    assert "nothing was left to do" in again.stderr
+    assert "nothing left to do" in again.stderr
 
 
 @pytest.mark.parametrize("answer", ["n\n", ""])
@@ -569,7 +569,7 @@ def test_unscored_votes_are_asked_once_more_under_new_numbers(
         unscored = cursor.execute("select count(*) from judgments where rating is null").fetchall()[0][0]
     assert 0 < unscored < len(first)
     server.become(Settings())
-    assert "nothing was left" in judge(study, *SPEND).stderr
+    assert "nothing left" in judge(study, *SPEND).stderr
     assert server.stats().n_requests == 0
     assert judge(study, *SPEND, "--retry-unscored").status == 0
     later = rows(study, "judgments")
@@ -662,7 +662,7 @@ def test_a_printed_rubric_reads_back_as_itself_and_as_the_same_judge(
     assert load_rubric(str(file)) == load_rubric("standard")
     assert judge(study, *SPEND).status == 0
     server.become(Settings())
-    assert "nothing was left" in judge(study, *SPEND, "--rubric", file).stderr
+    assert "nothing left" in judge(study, *SPEND, "--rubric", file).stderr
     file.write_text(printed.replace("name = ", "name = 'other' # ", 1).replace("{text}", "Text: {text}"))
     changed = judge(study, "--judge", "anthropic", "--rubric", file, "--dry-run", "--json")
     n_calls = json.loads(changed.stdout)["n_calls"]

@@ -59,7 +59,7 @@ def test_without_wordnet_show_says_what_it_cannot_tell(
     assert lensgap("pack", "split", "starter", tmp_path / "out").status == 1
     bucketed = lensgap("pack", "bucket", "starter", tmp_path / "bucketed")
     assert bucketed.status == 0
-    assert "Definitions alone" in bucketed.stderr
+    assert "Only definitions" in bucketed.stderr
 
 
 def test_validate_lists_problems_and_fails_for_them(lensgap: Command, shops: Path) -> None:

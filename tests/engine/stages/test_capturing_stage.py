@@ -220,7 +220,7 @@ def test_study_on_an_instruct_model_goes_through_its_chat_template(
     assert not any("e " in output for *_, output in rows)
     assert not any("user:" in prompt for prompt, *_ in rows)
     assert (layers, n_lenses) == ([(2,)], (4,))
-    assert "nothing was left to do" in lensgap("run", study).stderr
+    assert "nothing left to do" in lensgap("run", study).stderr
     off = lensgap("generate", study, "--chat=off")
     assert off.status == 0
     plain = stored_subject(study, off.stdout.strip())
