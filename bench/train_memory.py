@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.compare import highest_resident_mib, resident_mib
 from db import create_study
-from db.lending import open_database
+from db.opening import open_database
 from engine.subject.shards import write_shard
 
 N_CONCEPTS = (500, 2_000, 8_000)

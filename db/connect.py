@@ -17,7 +17,8 @@ import duckdb
 
 from db import failures
 from db.errors import ExpectedError, StudyFull, StudyUnreadable
-from db.lending import Lender, open_database
+from db.lending import Lender
+from db.opening import open_database
 from db.patience import patience
 from db.stopping import stoppable
 
@@ -91,6 +92,11 @@ def transaction(folder: Path, *, wait_s: float | None = None) -> Iterator[duckdb
 def n_written(folder: Path) -> int:
     """How many transactions this process has committed to the study."""
     return _lender(folder).n_written
+
+
+def files(folder: Path) -> tuple[int, ...]:
+    """What changes whenever somebody commits to the study: its files' sizes and times, but for this process's own closing."""
+    return _lender(folder).files()
 
 
 def is_at_hand(folder: Path) -> bool:

@@ -2,10 +2,10 @@
 
 DuckDB lets one process have a database file open. All processes are peers here: each opens the file when a thread asks for a
 cursor and it is this process's turn (see `waiting`), retries at jittered intervals while another process has it, and closes
-it when no cursor was out for `IDLE_S`. A process under steady load stops lending after `TURN_S` when a peer waits, or after
-`LONGEST_S` in any case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`; where a peer
-waits, not before that has had its turn, for on a busy machine it may take longer to notice (`STEP_BACK_S` at most, and not again
-for `AGAIN_S`, for it may stand still).
+it when no cursor was out for `IDLE_S` (or as long as it was told to `keep_open`), or sooner where a peer waits. A process under
+steady load stops lending after `TURN_S` when a peer waits, or after `LONGEST_S` in any case; it then lets the cursors that are
+out finish, closes, and opens again only after `YIELD_S`; where a peer waits, not before that has had its turn, for on a busy
+machine it may take longer to notice (`STEP_BACK_S` at most, and not again for `AGAIN_S`, for it may stand still).
 
 While a slow query keeps the database open beyond its turn, other threads go on borrowing, for nobody's turn would come sooner if
 they waited too; once all cursors from before the turn's end are back, nobody gets another. A thread that has a cursor may always
@@ -26,10 +26,8 @@ from typing import NamedTuple
 import duckdb
 
 from db import failures
-from db.errors import StudyMissing, StudyUnreadable
-from db.migrate import migrate
+from db.opening import file_state, open_database, require
 from db.patience import Patience
-from db.stopping import stoppable
 from db.waiting import Turn, WaitingLine
 
 IDLE_S = 0.15
@@ -41,21 +39,16 @@ STEP_BACK_S = 1.0
 AGAIN_S = 5.0
 RETRY_S = (0.004, 0.02)
 
-# Closing folds the log into the file (10 ms at a million pairs); every later opening would replay it (150 ms at 2 MB).
-# A study may come from a stranger, whose views could read any file of ours: the database reaches its own files only, and no
-# statement can change that.
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "enable_external_access": False,
-    "lock_configuration": True,
-}
-
-_limits: dict[str, str | bool | int | float | list[str]] = {}
+_idle_s = IDLE_S
 
 
-def limit(*, memory: str, threads: int) -> None:
-    """Let no database that is opened from now on take more; what exceeds it goes to files beside the study for a while."""
-    _limits.update(memory_limit=memory, threads=threads)
+def keep_open(idle_s: float) -> None:
+    """Let this process keep a database for so long though none of its threads asks, as long as no peer waits.
+
+    For a process that asks now and then all the time: opening takes longer than most of what it asks (35 ms at a million pairs).
+    """
+    global _idle_s
+    _idle_s = idle_s
 
 
 class _Borrower(NamedTuple):
@@ -82,6 +75,10 @@ class Lender:
         self._due_at = math.inf  # when this process was first seen to have had its turn
         self._holder: str | None = None  # of the database when it was last refused
         self._is_peers = False  # whether that takes turns
+        self._closed: tuple[tuple[int, ...], ...] = (
+            (),
+            (),
+        )  # the files after this process closed them last, and before
         self.write_lock = threading.RLock()
         self.n_written = 0
         """Transactions of this process that were committed."""
@@ -121,6 +118,14 @@ class Lender:
             if self._connection is not None:
                 return self._lendable() is not None or not self._line.someone_waits()
             return self._turn.holder() in (None, os.getpid()) and not self._steps_back(time.monotonic())
+
+    def files(self) -> tuple[int, ...]:
+        """The state of the files (`file_state`), which changes when somebody commits, not when this process closes them.
+
+        Takes no lock: whoever looks in the middle of closing sees a change that is none.
+        """
+        state, (after, before) = file_state(self._file), self._closed
+        return before if state == after else state
 
     @property
     def is_open(self) -> bool:
@@ -204,7 +209,7 @@ class Lender:
         return now < self._back_at
 
     def _open(self) -> None:
-        _require(self._file)
+        require(self._file)
         connection = self._try_to_open()
         if connection is None:
             self._retry_at = time.monotonic() + random.uniform(*RETRY_S)
@@ -244,9 +249,11 @@ class Lender:
         connection, self._connection = self._connection, None
         self._broken = False
         if connection is not None:
+            before = self.files()
             # After a full disk or a fatal error there is nothing left to close properly.
             with contextlib.suppress(duckdb.Error):
                 connection.close()
+            self._closed = file_state(self._file), before
         if not self._borrowers:
             # At the end of the process a cursor may be out, and DuckDB closes the file after it: then the turn ends with both.
             self._turn.end()
@@ -276,33 +283,4 @@ class Lender:
 
     def _is_idle(self) -> bool:
         idle_s = time.monotonic() - self._returned_at
-        return idle_s > IDLE_S or (idle_s > IDLE_POLL_S and self._line.someone_waits())
-
-
-def open_database(file: Path) -> duckdb.DuckDBPyConnection:
-    """Open a database file with the settings of all studies and bring its schema up to date; creates a missing one.
-
-    Raises duckdb.Error as DuckDB does, and StudyUnreadable for a schema that is not ours or newer.
-    """
-    connection = duckdb.connect(file, config=_SETTINGS | _limits)
-    try:
-        with stoppable(connection):
-            migrate(connection, file=file)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _require(file: Path) -> None:
-    try:
-        exists = file.exists()
-    except OSError as error:
-        raise StudyUnreadable(
-            f"{file.parent} cannot be read: {error.strerror or error}.", hint="Name a folder that you may open."
-        ) from error
-    if not exists:
-        raise StudyMissing(
-            f"{file.parent} holds no study (no {file.name}).",
-            hint="Make one with `lensgap run` or `lensgap demo`, or name another folder.",
-        )
+        return idle_s > _idle_s or (idle_s > IDLE_POLL_S and self._line.someone_waits())

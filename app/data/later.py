@@ -1,13 +1,14 @@
 """Answers that may take seconds on a large study: worked out beside the screens, which show the answer before it meanwhile.
 
-Whoever asks waits a moment, which is enough for small studies. One thread does the work, for all readers together: several would
-take each other's time. An answer is current while neither the stages' work nor ratings nor measurements have moved on.
+Whoever asks waits a moment, which is enough for small studies. One answer is worked out at a time, for all readers together:
+several would take each other's time. Stopping the server waits for none. An answer is current while neither the stages' work nor
+ratings nor measurements have moved on.
 """
 
 import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,6 @@ _AT_MOST: Final = 32
 _PAYS_AFTER: Final = 3.0
 """An answer that took longer than a screen waits stands for so many times as long, though ratings come in meanwhile."""
 
-_worker: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="later")
 _kept: Final[dict[tuple[Path, Hashable], "_Kept"]] = {}
 _lock: Final = threading.Lock()
 
@@ -76,7 +76,7 @@ def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
         if kept.future is None and time.monotonic() < kept.not_before:
             return Answer(kept.value, is_current=False)
         if kept.future is None:
-            kept.future, kept.future_as_of = _worker.submit(_timed, compute), now
+            kept.future, kept.future_as_of = _start(compute), now
         future = kept.future
     try:
         # What took long will take as long again, and whoever waits for it in vain waits for nothing.
@@ -100,6 +100,19 @@ def is_ready(folder: Path, key: Hashable) -> bool:
     if kept is None:
         return True
     return time.monotonic() >= kept.not_before if kept.future is None else kept.future.done()
+
+
+def _start(compute: Callable[[], T]) -> "Future[tuple[T, float]]":
+    future: Future[tuple[T, float]] = Future()
+    threading.Thread(target=_work, args=(future, compute), daemon=True, name="later").start()
+    return future
+
+
+def _work(future: "Future[tuple[T, float]]", compute: Callable[[], T]) -> None:
+    try:
+        future.set_result(_timed(compute))
+    except BaseException as error:  # noqa: BLE001 - whoever asks is told
+        future.set_exception(error)
 
 
 def _timed(compute: Callable[[], T]) -> tuple[T, float]:

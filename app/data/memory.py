@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from db import connect, query
-from db.connect import is_at_hand, n_written
+from db.connect import files, is_at_hand, n_written
 from db.errors import ExpectedError, StudyShort
 from db.patience import giving_way
 
@@ -135,19 +135,7 @@ def load_change(folder: Path) -> Change:
 
 def file_state(folder: Path) -> tuple[int, ...]:
     """What changes whenever a screen may have news: the database's files, and answers that were made anew."""
-    return (*_files(folder), _renewed.get(folder, 0))
-
-
-def _files(folder: Path) -> tuple[int, ...]:
-    """Sizes and times of the database's files, which nobody can write to without changing them; reads them not."""
-    state: tuple[int, ...] = ()
-    for name in ("study.duckdb", "study.duckdb.wal"):
-        try:
-            stat = (folder / name).stat()
-        except OSError:
-            continue
-        state += (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-    return state
+    return (*files(folder), _renewed.get(folder, 0))
 
 
 def unchanged(folder: Path, key: Hashable, compute: Callable[[], T]) -> T:
@@ -174,10 +162,10 @@ def _as_of_files(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _As
 
 def _standing(folder: Path, key: Hashable) -> _AsFiles | None:
     """The value that is kept, if it holds or there is nothing better without waiting."""
-    found, files = _as_files.get((folder, key)), _files(folder)
-    if found is None or not files:
+    found, now = _as_files.get((folder, key)), files(folder)
+    if found is None or not now:
         return None
-    if found.files == files:
+    if found.files == now:
         return found
     is_own = found.n_written != n_written(folder)
     is_old = time.monotonic() - found.asked_at > _STANDS_S
@@ -186,9 +174,9 @@ def _standing(folder: Path, key: Hashable) -> _AsFiles | None:
 
 def _ask_anew(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _AsFiles:
     # Looked at before asking: what is written in between is asked for once more.
-    files, written = _files(folder), n_written(folder)
+    looked, written = files(folder), n_written(folder)
     asked_at = time.monotonic()
-    kept = _AsFiles(files, written, unhurried(compute), asked_at)
+    kept = _AsFiles(looked, written, unhurried(compute), asked_at)
     _as_files.pop((folder, key), None)
     _as_files[folder, key] = kept
     while len(_as_files) > _AT_MOST:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from db import create_study
-from db.lending import open_database
+from db.opening import open_database
 
 RUN = "run"
 JUDGE = "judge"

@@ -13,8 +13,9 @@ import pytest
 from study_rows import rating_row
 
 from db import connect, create_study, insert, lending, transaction
-from db.connect import DATABASE
+from db.connect import DATABASE, files
 from db.errors import StudyLocked, StudyMissing, StudyShort, StudyUnreadable
+from db.opening import file_state, limit
 from db.patience import giving_way
 from db.rows import PackRow
 from tests.support.planted import close_databases
@@ -188,7 +189,7 @@ def sound_bytes(tmp_path: Path) -> bytes:
     create_study(tmp_path / "sound")
     with transaction(tmp_path / "sound") as cursor:
         insert(cursor, [pack(f"pack-{i}") for i in range(2_000)])
-    time.sleep(0.6)
+    close_databases()
     return (tmp_path / "sound" / DATABASE).read_bytes()
 
 
@@ -268,8 +269,8 @@ def test_a_study_reaches_no_file_but_its_own(study: Path, tmp_path: Path, statem
 def test_what_exceeds_the_limit_of_memory_is_answered_from_files_that_go_again(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lending, "_limits", {})
-    lending.limit(memory="20MB", threads=1)
+    monkeypatch.setattr("db.opening._limits", {})
+    limit(memory="20MB", threads=1)
     close_databases()
     with connect(study) as cursor:
         assert cursor.execute("select current_setting('memory_limit')").fetchone() == ("19.0 MiB",)
@@ -289,7 +290,7 @@ def test_what_exceeds_the_limit_of_memory_is_answered_from_files_that_go_again(
 def test_a_view_that_a_stranger_put_into_a_study_reads_no_file(study: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("key")
-    time.sleep(0.4)
+    close_databases()
     with duckdb.connect(study / DATABASE) as stranger:
         stranger.execute(f"create view stolen as select content from read_text('{secret}')")
     with pytest.raises(duckdb.PermissionException), connect(study) as cursor:
@@ -328,6 +329,42 @@ def test_connection_is_given_up_soon_and_its_thread_with_it(study: Path) -> None
     while (left := [t for t in threading.enumerate() if t.name == "lensgap-db-idle"]) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
+
+
+def test_a_process_that_is_told_to_keeps_a_study_open_until_a_peer_waits(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "_idle_s", 60.0)
+    monkeypatch.setattr(lending, "LONGEST_S", 60.0)
+    assert packs(study) == []
+    time.sleep(2 * lending.IDLE_S)
+    assert "lensgap-db-idle" in [thread.name for thread in threading.enumerate()]
+    written = run_python(WRITE, str(study))
+    assert (written.returncode, packs(study)) == (0, ["theirs"]), written.stderr
+
+
+def test_state_of_the_files_changes_with_whoever_commits_and_not_with_closing(study: Path) -> None:
+    before = files(study)
+    with transaction(study) as cursor:
+        insert(cursor, [pack("ours")])
+    after, as_they_are = files(study), file_state(study / DATABASE)
+    close_databases()
+    assert file_state(study / DATABASE) != as_they_are, "closing folds the log into the file"
+    assert before != after == files(study)
+    assert (packs(study), files(study)) == (["ours"], after)
+    close_databases()
+    assert run_python(WRITE, str(study)).returncode == 0
+    assert files(study) != after
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from db import insert, transaction
+from db.rows import PackRow
+with transaction(Path(sys.argv[1])) as cursor:
+    insert(cursor, [PackRow("theirs", "theirs", "1", "", "", 1)])
+"""
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

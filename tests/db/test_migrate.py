@@ -7,8 +7,8 @@ import db.migrate
 from db import connect, create_study
 from db.connect import DATABASE
 from db.errors import StudyUnreadable
-from db.lending import open_database
 from db.migrate import SCHEMA_VERSION, Migration, migrate, migrations
+from db.opening import open_database
 
 
 def test_migrations_are_numbered_from_one_without_gaps() -> None:
