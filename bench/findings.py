@@ -33,7 +33,7 @@ def findings_of_a_million_pairs() -> Comparison:
         with connect(study) as cursor:
             cursor.execute(CORRECTIONS)
             frames = read_frames(cursor)
-        ours = {name: found.gap for name, found in all_findings(study, seed=0).concepts.items()}
+        ours = {name: found.gap_welch for name, found in all_findings(study, seed=0).concepts.items()}
         lows = np.array([np.nan if gap.low is None else gap.low for gap in ours.values()])
         theirs = gaps_by_pandas(**frames).reindex(list(ours))
         furthest = float(np.nanmax(np.abs(lows - theirs["low"].to_numpy())))

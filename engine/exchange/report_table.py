@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.exchange.reported import reported_table
+from engine.stats.estimate import Estimate
 from engine.stats.findings import NO_LAYER
 from engine.stats.gap_clusters import UNSEEN_BELOW
 from engine.terminal import visible
@@ -70,8 +71,7 @@ def _legend(report: Json) -> Text:
     lens = (
         "F1: no lens has been trained." if layer is None else f"F1: measured out of fold, {family} lens, layer {layer}."
     )
-    reason = report["overall"]["gap_reason"]
-    gap = f"\nThe overall gap is unknown: {visible(reason)}." if reason else ""
+    gap = _gap_note(report["overall"])
     groups = (report["overall"], *report["quadrants"].values(), *report["pack_layers"].values())
     few = (
         f" *: under {UNSEEN_BELOW} concepts, which may lack a rare kind that fails." if any(map(_mark, groups)) else ""
@@ -82,6 +82,14 @@ def _legend(report: Json) -> Text:
         f"yes.{few}{gap}\nJudge: {name}{caution}.",
         style="dim",
     )
+
+
+def _gap_note(overall: Json) -> str:
+    """Why the overall gap, or its interval, is unknown; nothing where it is not."""
+    told = (overall[f"gap{part}"] for part in ("", "_low", "_high", "_n", "_reason", "_method"))
+    gap = Estimate(*told)
+    unknown = "is unknown" if gap.value is None else "has no interval"
+    return f"\nThe overall gap {unknown}: {visible(gap.why_no_interval)}." if gap.why_no_interval else ""
 
 
 def _cells(finding: Json) -> list[str]:

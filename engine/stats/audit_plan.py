@@ -20,6 +20,7 @@ from engine.stats.audit_arm import AuditArm, audited_columns
 from engine.stats.audit_mean import ArmMean, Target, estimate_arm, judge_weight, weighted_mean
 from engine.stats.estimate import tail_probability
 from engine.stats.findings import ARMS, Arm
+from engine.stats.gap import LARGEST_GAP
 
 FLOOR: Final = 0.05
 """The least probability with which any pair is drawn."""
@@ -174,7 +175,8 @@ def allocate_for(
     if missing := [name for name in ARMS if not any(s.n for s in strata if s.arm == name)]:
         return f"the {' and the '.join(missing)} arm has no pair"
     if excess(most) > 0:
-        least = half_width + excess(most)
+        # No gap lies farther off than its scale is long, whatever t makes of a few ratings.
+        least = min(half_width + excess(most), LARGEST_GAP)
         return f"even with every pair rated, these samples alone leave ± {least:.2f} for future generations"
     return allocate(strata, fewest if excess(fewest) <= 0 else _root(excess, fewest, most), floor=floor)
 

@@ -24,6 +24,7 @@ from engine.stats.resampling import FloatArray, percentile_estimate
 
 WEAK_BELOW_CONCEPTS = 8
 LARGEST_GAP = 4.0
+_LOWEST, _HIGHEST = 1.0, 5.0
 _METHOD = "Welch t, ratings added at the ends"
 _SINGLE = "an arm has only one rating"
 END_RATINGS: Final = 0.3
@@ -175,13 +176,13 @@ def _rating_mean(histogram: RatingHistogram, added: float) -> _ArmMean:
 
 def _with_ends(histogram: RatingHistogram, added: float) -> _Ratings:
     """The ratings and as many more of 1 and of 5; together at least a part of one."""
-    ends = RATINGS[0], RATINGS[-1]
-    n = histogram.n + 2 * added
-    mean = float((histogram.total + added * sum(ends)) / n)
-    squares = histogram.deviation_squares + added * sum((end - mean) ** 2 for end in ends)
-    if histogram.n:
-        squares += histogram.n * (histogram.total / histogram.n - mean) ** 2
-    return _Ratings(n, mean, float(squares))
+    n_given, total = histogram.n, histogram.total
+    n = n_given + 2.0 * added
+    mean = (total + added * (_LOWEST + _HIGHEST)) / n
+    squares = histogram.deviation_squares + added * ((_LOWEST - mean) ** 2 + (_HIGHEST - mean) ** 2)
+    if n_given:
+        squares += n_given * (total / n_given - mean) ** 2
+    return _Ratings(n, mean, squares)
 
 
 def _missing_arm(positive: RatingHistogram, negative: RatingHistogram) -> str | None:

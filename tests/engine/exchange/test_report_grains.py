@@ -67,7 +67,8 @@ def test_every_interval_says_its_units_and_their_number(report: dict[str, Any]) 
         assert "over concepts" in finding["gap_method"]
         assert finding["gap_n"] == finding["topicality"]["n"] <= finding["n_concepts"]
         assert finding["gap_within_ratings"]["n"] == finding["n_positive_rated"] + finding["n_negative_rated"]
-        assert "Welch" in finding["topicality_within_ratings"]["method"]
+        assert "added at the ends" in finding["topicality_within_ratings"]["method"]
+        assert finding["gap_welch"]["method"] == "Welch t, 95%"
         assert finding["topicality"]["value"] + finding["degeneracy"]["value"] == pytest.approx(finding["gap"])
         bootstrap = finding["gap_bootstrap"]
         assert "bootstrap of ratings" in bootstrap["ratings"]["method"]
@@ -94,3 +95,13 @@ def test_the_table_has_a_line_a_pack_layer_only_where_there_are_several(report: 
     assert "under 29 concepts, which may lack a rare kind that fails" in shown
     one = {**report, "pack_layers": {"1": report["pack_layers"]["1"]}}
     assert "layer 1" not in "\n".join(text(one).splitlines()[:-4])
+
+
+def test_the_table_says_why_the_overall_gap_or_its_interval_is_unknown(report: dict[str, Any]) -> None:
+    assert "The overall gap" not in text(report)
+    single = {"gap_low": None, "gap_high": None, "gap_method": "t; no interval: an arm has only one rating"}
+    shown = text({**report, "overall": {**report["overall"], **single}})
+    assert "The overall gap has no interval: an arm has only one rating." in shown
+    none = {**single, "gap": None, "gap_reason": "no rating in the negative arm"}
+    shown = text({**report, "overall": {**report["overall"], **none}})
+    assert "The overall gap is unknown: no rating in the negative arm." in shown
