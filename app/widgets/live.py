@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from app import data
+from app import data, state
 from db.errors import ExpectedError
 
 LOOK_S: Final = 0.4
@@ -52,6 +52,8 @@ def _look(folder: Path) -> None:
         return
     if is_news(drawn, change, now=time.monotonic()):
         st.session_state[_ANEW] = True
+        # The browser may have asked for this look before it heard of the last step, which would be taken back.
+        state.catch_up()
         st.rerun()
     if change == drawn.change:
         st.session_state[_DRAWN] = drawn._replace(change=change)

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state
+from app import data, state
 
 
 def screen() -> None:
@@ -16,6 +16,24 @@ def screen() -> None:
         st.button(name, key=name, on_click=state.change, kwargs={name: "yes"})
     st.button("look", key="look", on_click=state.catch_up)
     state.bound(st.text_input, "Text", name="q", value=state.given("q") or "")
+
+
+def screen_with_news() -> None:
+    from pathlib import Path
+
+    import streamlit as st
+
+    from app import data, state
+    from app.data.memory import Change
+    from app.widgets import live
+
+    if st.button("news", key="news"):
+        st.session_state[live._DRAWN] = live.Drawn(Change((), last_rating=0), 0.0)
+        data.file_state = lambda folder: (1,)
+        data.load_change = lambda folder: Change((), last_rating=1)
+        live._look(Path())
+    state.keep_run("r")
+    st.button("one", key="one", on_click=state.change, kwargs={"one": "yes"})
 
 
 def shown(at: AppTest) -> set[str]:
@@ -71,3 +89,14 @@ def test_what_widgets_were_when_the_clock_had_the_screen_looked_at_changes_nothi
     assert at.text_input[0].value == "sought"
     at.button(key="one").click().run()
     assert shown(at) == {"q"}
+
+
+def test_news_that_a_browser_asked_for_before_it_heard_of_a_step_take_no_step_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What the screen puts in their place is taken out again.
+    for name in ("file_state", "load_change"):
+        monkeypatch.setattr(data, name, getattr(data, name))
+    at = AppTest.from_function(screen_with_news).run()
+    assert shown(behind(at, "one", "news")) == {"one"}
+    assert not at.exception
