@@ -74,10 +74,10 @@ def test_a_concepts_interval_holds_the_truth_as_often_as_it_says(n: int, fails: 
     truth = float((arms[0] - arms[1]) @ np.arange(1, 6))
     drawn = list(zip(*(rng.multinomial(n, shares, 2000) for shares in arms), strict=True))
     name = f"coverage of a concept's gap, {n} ratings an arm{', one text in seven fails' if fails else ''}"
-    # Few ratings that all agree leave no choice but to be cautious: one seen failure more or less is much.
-    check(name, _held(relevance_gap, drawn, truth), low=0.93, high=0.995 if fails and n == 10 else 0.975)
+    # Of ten ratings one failure more or less is much, which leaves no choice but to be a little cautious.
+    check(name, _held(relevance_gap, drawn, truth), low=0.93, high=0.98 if n == 10 else 0.97)
     if fails and n == 10:
-        check(f"{name}, plain Welch t", _held(welch_gap, drawn, truth), low=0.8, high=0.9)
+        check(f"{name}, plain Welch t", _held(welch_gap, drawn, truth), low=0.8, high=0.92)
 
 
 def _held(way: Callable[..., Estimate], drawn: list[tuple[Any, Any]], truth: float) -> float:
