@@ -89,15 +89,23 @@ def load_reviewers(folder: Path, run_id: str) -> tuple[Reviewer, ...]:
 
 def load_times(folder: Path, run_id: str) -> Mapping[str, Sequence[datetime]]:
     """When each reviewer gave their latest ratings."""
-    times: dict[str, list[datetime]] = {}
-    for one in read(folder, "team.rating_times", _Time, run_id=run_id, n_rows=LATEST):
-        times.setdefault(one.reviewer, []).append(one.rated_at)
-    return times
+
+    def latest() -> dict[str, list[datetime]]:
+        times: dict[str, list[datetime]] = {}
+        for one in read(folder, "team.rating_times", _Time, run_id=run_id, n_rows=LATEST):
+            times.setdefault(one.reviewer, []).append(one.rated_at)
+        return times
+
+    return remembered(folder, ("rating times", run_id), latest, also=load_last_rating(folder), of=())
 
 
 def load_activity(folder: Path, run_id: str) -> tuple[Day, ...]:
     """Ratings a day and reviewer, oldest first."""
-    return read(folder, "team.activity", Day, run_id=run_id)
+
+    def days() -> tuple[Day, ...]:
+        return read(folder, "team.activity", Day, run_id=run_id)
+
+    return remembered(folder, ("activity", run_id), days, also=load_last_rating(folder), of=())
 
 
 def load_between(folder: Path, run_id: str) -> tuple[Between, ...]:
