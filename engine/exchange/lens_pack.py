@@ -31,6 +31,7 @@ Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 FileName = Annotated[str, Field(pattern=r"^layer\d{1,4}(\+\d{1,4})*/[^/\\\x00]+\.(safetensors|pt)$")]
 """A manifest is a stranger's word, and shall not lead out of its folder."""
+_NO_FILE_NAME = "it is no name of a lens file in the pack, such as layer5/gin.safetensors"
 _PRODUCTION_NAME = re.compile(r"layer(?P<pack_layer>\d{1,4})/(?P<concept>[^/]+)\.pt")
 
 
@@ -216,7 +217,8 @@ def _read_manifest(file: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise LensPackError(f"{file} is no manifest of a lens pack: {place}: {first['msg']}.") from error
+        said = _NO_FILE_NAME if first["type"] == "string_pattern_mismatch" else first["msg"]
+        raise LensPackError(f"{file} is no manifest of a lens pack: {place}: {said}.") from error
     if any(Path(lens.file).suffix != SUFFIX[manifest.layout] for lens in manifest.lenses):
         raise LensPackError(f"{file} names files that are not {SUFFIX[manifest.layout]} files.")
     return manifest
