@@ -34,7 +34,7 @@ def _head(found: StudyClaims) -> Text:
     caution = ", a baseline, no language model" if judge and judge["is_baseline"] else ""
     layer = "–" if lens["layer"] is None else lens["layer"]
     lenses = (
-        "F1 as others reported it, not ours"
+        "F1 as others reported it, not measured by Lensgap"
         if lens["is_reported"]
         else f"Lenses: {visible(lens['family'])}, layer {layer}"
     )

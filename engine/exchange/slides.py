@@ -66,7 +66,7 @@ def _slides(document: Document, report: Json, sections: Mapping[str, Section], n
     for part, make in makers.items():
         if part in sections:
             yield make(sections[part])
-    yield Slide("next", "What next?", "What would settle what is still open.", (Block("list", list(_next(report))),))
+    yield Slide("next", "What next?", "What would settle the open questions.", (Block("list", list(_next(report))),))
 
 
 def _first(section: Section) -> str:
@@ -137,7 +137,10 @@ def _example(example: Any) -> dict[str, Any]:
 
 
 def _drawn(section: Section) -> str:
-    return "One text a quadrant as the model wrote it, one in bad form where any is. Which ones, a hash of their ids decides."
+    return (
+        "One text per quadrant as the model wrote it, one of them in bad form if there is any. A hash of "
+        "their ids picks them."
+    )
 
 
 def _gap(report: Json) -> str:
@@ -145,7 +148,7 @@ def _gap(report: Json) -> str:
     if overall["gap"] is None:
         return f"The relevance gap is unknown: {overall['gap_reason']}."
     gap = {"value": overall["gap"], "low": overall["gap_low"], "high": overall["gap_high"], "n": overall["gap_n"]}
-    return f"Positives are rated {_over_concepts(gap, 'points above negatives')}, on the scale from 1 to 5."
+    return f"On average, positives are rated {_over_concepts(gap, 'points above negatives')}, on the scale from 1 to 5."
 
 
 def _over_concepts(found: Json, what: str = "") -> str:
@@ -165,7 +168,7 @@ def _ceiling(report: Json) -> str:
     model = report["settings"]["target_from"]
     ceiling = report["overall"]["ceilings"][model]
     if ceiling["value"] is None:
-        return f"There is no {CEILINGS[model].lower()} ceiling: {ceiling['reason']}."
+        return f"The {CEILINGS[model].lower()} ceiling is unknown: {ceiling['reason']}."
     asked = number(report["settings"]["user_target"])
     return f"{CEILINGS[model]} permits an F1 of {_over_concepts(ceiling)}; {asked} is asked for."
 
@@ -193,17 +196,17 @@ def _next(report: Json) -> Iterator[str]:
     if judge is None:
         yield "Have the texts judged: nothing is rated yet."
     elif judge["is_baseline"]:
-        yield "Have a language model judge the texts: the baseline compares words, and supports no decision."
+        yield "Have a language model judge the texts: the baseline only compares words and cannot support a decision."
     if judge is not None and n_unrated:
         yield f"Rate what is unrated: {count(n_unrated, 'pair')}."
     if report["audit_agreement"]["reason"]:
-        yield "Rate a drawn sample blind, to learn how far the judge may be trusted."
+        yield "Rate a random sample blind to learn how far the judge can be trusted."
     target = overall["target"]
     if overall["ceilings"][report["settings"]["target_from"]]["value"] is not None:
         asked = number(target["value"]) if target["value"] is not None else "no F1"
         yield f"Ask for {asked} of the lenses: {target['reason']}."
     if overall["lens"]["mean_f1"] is None:
-        yield "Train lenses, to set a measured F1 beside the ceiling."
+        yield "Train lenses to compare a measured F1 with the ceiling."
     yield from _settled(report)
 
 

@@ -38,7 +38,7 @@ class Wish:
 def freeze(study: Path, wish: Wish, *, name: str, by: str, now: datetime | None = None) -> str:
     """Keep the findings as they are now, and return the snapshot's id; ConfigError without a name or a person."""
     if not name.strip() or not by.strip():
-        raise ConfigError("A snapshot needs a name, and the name of who froze it.")
+        raise ConfigError("A snapshot needs a name and the name of the person who freezes it.")
     at = (now or datetime.now(UTC)).replace(tzinfo=None)
     with connect(study) as cursor:
         state = snapshot_id(cursor)

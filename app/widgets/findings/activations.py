@@ -17,21 +17,21 @@ _WHOLE: Final = "all"
 _WORTHS: Final = {"form": "Form", "topic": "Topic"}
 _WORTH_WORDS: Final = {"form": ("good form", "degenerate form"), "topic": ("on topic", "off topic")}
 _CELLS: Final = (
-    "Positives by what their text is worth and whether the lens of outputs fires on their activation, out of fold. Degenerate "
-    "texts whose activation is on the concept are what a lens can still learn from."
+    "Positives by text quality and by whether the output lens fires on their activation, out of fold. A lens can "
+    "still learn from degenerate texts whose activation is on the concept."
 )
 _RATES: Final = (
-    "A lens that has learnt to see degenerate text fires on degenerate negatives as well. Only what goes beyond its rate on "
-    "negatives speaks for the concept."
+    "A lens that has learnt to detect degenerate text also fires on degenerate negatives. Only a higher rate on "
+    "positives than on negatives is evidence for the concept."
 )
 _MEASURES: Final = (
     ("Within", "auc_within", "AUC on held-out outputs of lenses trained on outputs."),
     ("Transfer", "auc_transfer", "AUC on held-out outputs of lenses trained on prompts."),
-    ("Shuffled", "auc_shuffled", "The same with arms dealt anew: what chance gives."),
+    ("Shuffled", "auc_shuffled", "The same with shuffled arms: what chance gives."),
     ("Ratio", "transfer_ratio", "Transfer over within."),
-    ("Cosine", "cosine", "Of an output with its own prompt, less that with others."),
-    ("Same template", "cosine_same_template", "The same among prompts of one wording."),
-    ("CKA", "cka", "Debiased similarity of both phases as a whole; descriptive."),
+    ("Cosine", "cosine", "Similarity of an output to its own prompt, minus that to other prompts."),
+    ("Same template", "cosine_same_template", "The same among prompts with the same wording."),
+    ("CKA", "cka", "Debiased similarity of the two phases as a whole; descriptive only."),
 )
 _DEGENERATE: Final = ["empty", "short", "repetitive"]
 
@@ -49,7 +49,7 @@ def section(here: Context) -> None:
         work.offer(
             "activations",
             ["activations", str(here.folder), "--run", here.run.run_id],
-            missing="Nobody has measured yet what the activations of this run hold; it takes a minute:",
+            missing="The activations of this run have not been measured yet. It takes a minute:",
             label="Measure activations",
         )
         return
@@ -61,7 +61,7 @@ def section(here: Context) -> None:
         _two_by_two(cells, setting_name((found["family"], (found["layer"],), "output")))
     notices.heading(
         "Do activations of outputs hold what their prompts were about?",
-        help_text="AUC: 0.5 is chance, 1 is perfect. In brackets 95 % intervals over concepts.",
+        help_text="AUC: 0.5 is chance, 1 is perfect. Brackets hold 95 % intervals over concepts.",
     )
     st.html(quality_table(found))
     when = found["measured_at"][:16].replace("T", " ")
@@ -152,7 +152,7 @@ def quality_table(found: Json) -> str:
     """Transfer and match of all, good and degenerate outputs, overall and by quadrant."""
     first = (
         "Outputs",
-        "Which texts: all, those of good form, or the empty, short and repetitive ones. n: concepts or texts.",
+        "The texts: all, those in good form, or the empty, short and repetitive ones. n: concepts or texts.",
     )
     head = markup.heads((first, *((name, hint) for name, _, hint in _MEASURES)))
     body = "".join(

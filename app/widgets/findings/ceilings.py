@@ -30,18 +30,19 @@ from engine.stats.findings import Findings
 from engine.words import CEILING, CEILINGS, TARGET, TIERS, interval, number, percent
 
 _STABILITY: Final = (
-    "How far an output's error is kept from its activation: at 1 activations are on topic whatever the text, at 0 they are as "
-    "off as the text. Only the propagation ceiling depends on it."
+    "How far activations stay on topic when the text does not: at 1 they are always on topic, at 0 they are as far "
+    "off as the text. Affects only the propagation ceiling."
 )
-_CUT: Final = "Ratings up to k count as off topic. Only the label-noise ceiling depends on it."
+_CUT: Final = "Ratings up to k count as off topic. Affects only the label-noise ceiling."
 _PREVALENCE: Final = (
-    "Share of positives among the pairs that a lens is tested on. Moved, ceilings are of each group's ratings pooled, as if its "
-    "arms had this share and as much noise as they have."
+    "Share of positives among the pairs that a lens is tested on. If you change it, the ceilings pool each group's "
+    "ratings and assume this share with the arms' noise unchanged."
 )
 _CURVES: Final = (
-    "One assumption moved, the others as set above. By stability and cut-off curves are means over concepts, as the ceilings "
-    "above; by share of positives, and under a share that you set, all ratings of the group are pooled, so they may differ a "
-    "little. Band: 95 % interval, where there is one. Dashed: your setting. Dotted: the F1 of always answering yes."
+    "Each chart varies one assumption and keeps the others as set above. The curves by stability and cut-off are "
+    "means over concepts, like the ceilings above. The curve by share of positives, and all curves under a share "
+    "that you set, pool the group's ratings, so they may differ a little. Band: 95 % interval, if there is one. "
+    "Dashed: your setting. Dotted: the F1 of always answering yes."
 )
 _HEIGHT: Final = 230
 
@@ -57,7 +58,7 @@ def section(here: Context, findings: Findings) -> None:
         notices.note("Ceilings appear here once samples are rated.", command=f"lensgap judge {here.folder}")
         return
     colours = theme.palette()
-    notices.heading("Ceilings side by side", help_text=f"{CEILING} The filled one sets targets.")
+    notices.heading("Ceilings side by side", help_text=f"{CEILING} The filled dot sets the targets.")
     asked = (here.settings.user_target, f"asked for: {number(here.settings.user_target)}")
     names = [row.name for row in rows]
     with st.container(key="charts"):
@@ -73,7 +74,7 @@ def section(here: Context, findings: Findings) -> None:
         work.offer(
             "curve",
             ["curve", str(here.folder)],
-            missing="The empirical ceiling needs learning curves, which nobody has measured yet:",
+            missing="The empirical ceiling needs learning curves. They have not been measured yet:",
             label="Measure learning curves",
         )
     notices.heading("Sensitivity", help_text=_CURVES)

@@ -34,7 +34,7 @@ def section(here: Context, family: str | None) -> None:
     )
     if found is None:
         return
-    notices.heading("Does this study bear out what the report claims?", help_text=found.ledger.rule)
+    notices.heading("Does this study support what the report claims?", help_text=found.ledger.rule)
     lens = f"{found.lens['family']} lenses" + (" (F1 as others reported it)" if found.lens["is_reported"] else "")
     notices.note(
         f"{count(len(found.ledger.claims), 'statement')} on {count(found.n_concepts, 'concept')}, {lens}; "
@@ -89,7 +89,7 @@ def _p(value: float) -> str:
 
 
 def _untestable(found: StudyClaims) -> None:
-    with st.expander(f"Claims that no data of one study can decide ({len(found.ledger.untestable)})"):
+    with st.expander(f"Claims that no single study can decide ({len(found.ledger.untestable)})"):
         rows = "".join(
             f"<tr><th>{markup.text(one.words)}</th><td>{markup.text(one.reason)}</td><td>{markup.text(one.stated_in)}</td></tr>"
             for one in found.ledger.untestable

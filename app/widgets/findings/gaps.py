@@ -18,12 +18,12 @@ from engine.stats.findings import Findings
 from engine.words import GAP, UNKNOWN, integer, interval, number, percent
 
 _INTERVALS: Final = (
-    "Two intervals for one gap. Filled: concepts are the units, which is right where there are several, for texts of one concept "
-    "resemble each other. Hollow: every rating counts by itself, which is too narrow for a group."
+    "Two intervals for each gap. Filled: concepts are the units. This is right for several concepts, because texts "
+    "about one concept resemble each other. Hollow: every rating counts separately, which is too narrow for a group."
 )
 _PARTS: Final = (
-    "Topicality is the gap among outputs of good form. Degeneracy is what empty, short and repetitive outputs add to it, or take "
-    "from it. Together they are the gap."
+    "Topicality is the gap among outputs of good form. Degeneracy is what empty, short and repetitive outputs add "
+    "to or take from it. The two add up to the gap."
 )
 
 
@@ -60,10 +60,13 @@ def table(rows: Sequence[Row]) -> str:
     heads = (
         ("", ""),
         ("Concepts", "Concepts in the group."),
-        ("Ratings", "Ratings of positives and of negatives."),
+        ("Ratings", "Ratings of positives + ratings of negatives."),
         ("Gap", GAP),
-        ("Over concepts", "Student's t over concepts; the bootstrap resamples concepts, to compare."),
-        ("Over ratings", "Welch's t over ratings, a few added at the ends; to compare, the bootstrap of each arm's ratings."),
+        ("Over concepts", "Student's t over concepts. For comparison: a bootstrap that resamples concepts."),
+        (
+            "Over ratings",
+            "Welch's t over ratings, a few added at the ends; to compare, the bootstrap of each arm's ratings.",
+        ),
         ("Topicality", _PARTS),
         ("Degeneracy", _PARTS),
         ("Good positives", "Share of positives whose form is good."),

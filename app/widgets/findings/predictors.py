@@ -134,7 +134,7 @@ def table(found: Sequence[Json]) -> str:
         )
     return (
         f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-numbers"><thead><tr>{head}'
-        '<th class="lg-words" title="The most that may be said from these numbers.">What that supports</th></tr></thead>'
+        '<th class="lg-words" title="The strongest statement that these numbers support.">What that supports</th></tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -26,13 +26,15 @@ _WORTHS: Final = (("form", "good", "degenerate"), ("topic", "on topic", "off top
 _TRANSFER: Final = {
     "auc_within": Column("within", "AUC on held-out outputs of lenses trained on outputs"),
     "auc_transfer": Column("transfer", "AUC on held-out outputs of lenses trained on prompts"),
-    "auc_shuffled": Column("shuffled", "The same with arms dealt anew"),
+    "auc_shuffled": Column("shuffled", "The same with shuffled arms"),
     "transfer_ratio": Column("ratio", "Transfer over within; a lens that knows nothing has an AUC of 0.5"),
 }
 _MATCH: Final = {
-    "cosine": Column("cosine", "Of an output with its own prompt less that with others, each phase centred"),
-    "cosine_same_template": Column("same template", "The same among prompts of one wording"),
-    "cka": Column("CKA", "Debiased; it describes and tests nothing"),
+    "cosine": Column(
+        "cosine", "Similarity of an output to its own prompt minus that to other prompts, each phase centred"
+    ),
+    "cosine_same_template": Column("same template", "The same among prompts with the same wording"),
+    "cka": Column("CKA", "Debiased; descriptive only, not a test"),
 }
 
 
@@ -51,7 +53,7 @@ def activation_section(report: Json, *, study: str) -> Section:
         _table(
             "Lenses moved from prompts to outputs", found, _TRANSFER, "n counts concepts; 95 % intervals over concepts."
         ),
-        _table("How far outputs match their prompts", found, _MATCH, "n counts samples, of CKA prompts."),
+        _table("How far outputs match their prompts", found, _MATCH, "n counts samples; for CKA, prompts."),
         *_against(found.get("outputs_against_activations")),
     ]
     return Section("activations", TITLE, tuple(blocks))
@@ -113,10 +115,10 @@ def _against(cells: Json | None) -> Iterator[Block]:
         Column("positives", "By the form of their text, and by whether it is rated on topic", align="words"),
         Column("lens fires", "Positives on whose activation the lens of outputs fires, out of fold"),
         Column("does not"),
-        Column("share", "Those that the lens fires on, of all positives of the group"),
-        Column("fires on negatives", "How often it fires on negatives of the same worth"),
+        Column("share", "Share of the group's positives that the lens fires on"),
+        Column("fires on negatives", "How often it fires on negatives of the same quality"),
     )
-    rule = "Only what goes beyond the firing on negatives of the same worth speaks for the concept."
+    rule = "Only a higher rate than on negatives of the same quality is evidence for the concept."
     yield Table("Texts against activations", columns, tuple(rows), rule=rule)
 
 

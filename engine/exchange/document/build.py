@@ -91,9 +91,9 @@ def _judge(judge: Json | None) -> str:
 
 def _snapshot(report: Json, facts: StudyFacts) -> str:
     return (
-        f"Snapshot {facts.snapshot}: the state of the study, by its runs, what each stage and each measuring has written, audit "
-        f"plans and the latest rating by people. "
-        f"Numbers {numbers_hash(report)}: a hash of all that is computed here with these settings, claims and agreement too."
+        f"Snapshot {facts.snapshot}: the state of the study, by its runs, what each stage and each measuring has "
+        f"written, audit plans and the latest rating by people. Numbers {numbers_hash(report)}: a hash of everything "
+        "computed here with these settings, including claims and agreement."
     )
 
 
@@ -101,6 +101,6 @@ def _warnings(report: Json) -> Iterator[str]:
     judge = report["judge"]
     if judge and judge["is_baseline"]:
         yield (
-            "The judge is a baseline, no language model: it compares words with definitions. Gaps, ceilings and targets from its "
-            "ratings show how the report reads, and support no decision."
+            "The judge is a baseline, not a language model: it compares words with definitions. Gaps, ceilings and "
+            "targets from its ratings only illustrate the report; they do not support decisions."
         )

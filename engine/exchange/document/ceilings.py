@@ -70,9 +70,9 @@ def _ceiling_chart(report: Json, among: Sequence[tuple[str, Json]]) -> Chart:
     return Chart(
         "ceilings",
         "F1 ceilings by model",
-        f"Dots with intervals: the {_title(chosen).lower()} ceiling is {values}; the other models stand beside it in each row. "
-        "The table below has all numbers.",
-        "The models disagree. The filled dots are of the model that targets are taken from.",
+        f"Dots with intervals: the {_title(chosen).lower()} ceiling is {values}; each row also shows the other "
+        "models. The table below has all numbers.",
+        "The models disagree. The filled dots show the model that sets the targets.",
         draw(LIGHT),
         draw(DARK),
     )
@@ -83,7 +83,7 @@ def _ceiling_table(report: Json, among: Sequence[tuple[str, Json]]) -> Table:
     columns = (
         Column("group", align="words"),
         *(Column(_title(name).lower()) for name in models),
-        Column("floor", "F1 of always saying yes"),
+        Column("floor", "F1 of always answering yes"),
     )
     rows = []
     for name, one in among:
@@ -93,8 +93,8 @@ def _ceiling_table(report: Json, among: Sequence[tuple[str, Json]]) -> Table:
             Row((group_cell(name), *cells, plain_number(floor, why="an arm has no rating")), strong=name == "overall")
         )
     rule = (
-        "Of a group, the mean over its concepts; n counts what the interval takes as units: concepts, of one "
-        "concept its texts."
+        "For a group, the mean over its concepts. n counts the units of the interval: concepts or, for one concept, "
+        "its texts."
     )
     return Table("Ceilings by group", columns, tuple(rows), rule=rule)
 

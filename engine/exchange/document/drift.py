@@ -8,10 +8,10 @@ from engine.words import UNKNOWN, integer
 
 Json = Mapping[str, Any]
 _AXES: Final = {"judged": "by when it judged", "rated": "by when people rated"}
-_QUANTITIES: Final = {"bias": "judge less person", "distance": "how far apart"}
+_QUANTITIES: Final = {"bias": "judge minus person", "distance": "how far apart"}
 _RULE: Final = (
-    "From the first audited pair to the last, within the arms. 95 % intervals leave concepts out one by one; n counts pairs. "
-    "p is adjusted for both quantities."
+    "From the first audited pair to the last, within the arms. 95 % intervals come from leaving out concepts one by "
+    "one. n counts pairs. p is adjusted for both quantities."
 )
 
 

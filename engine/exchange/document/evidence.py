@@ -26,11 +26,11 @@ from engine.words import UNKNOWN, count, integer, number
 Json = Mapping[str, Any]
 _VERDICTS: Final = ("holds", "does not hold", "cannot tell")
 _AGREEMENT: Final = {
-    "kappa": Column("kappa", "Cohen's, with quadratic weights"),
+    "kappa": Column("kappa", "Cohen's kappa with quadratic weights"),
     "alpha": Column("alpha", "Krippendorff's, ordinal"),
     "spearman": Column("Spearman"),
     "within_one": Column("within 1", "Share of pairs at most one rating apart"),
-    "bias": Column("bias", "Mean of first less second"),
+    "bias": Column("bias", "Mean of first minus second"),
 }
 
 
@@ -44,11 +44,11 @@ def claim_section(report: Json, *, study: str) -> Section:
     holds, fails, open_ = (sum(claim["verdict"] == verdict for claim in claims) for verdict in _VERDICTS)
     intro = (
         f"Of {count(len(claims), 'claim')} {holds} hold here, {fails} do not, and {open_} cannot be told; "
-        f"{integer(found['n_tested'])} "
-        f"could be tested and were adjusted together. Beneath each stands where the report that made it says so. {found['rule']}"
+        f"{integer(found['n_tested'])} could be tested and were adjusted together. Below each claim is the place in "
+        f"the report that states it. {found['rule']}"
     )
     if found["lens"].get("is_reported"):
-        intro = f"F1 here is as others reported it, not ours. {intro}"
+        intro = f"F1 here is as others reported it, not measured by Lensgap. {intro}"
     columns = (
         Column("claim", align="words"),
         Column("verdict", align="words"),
@@ -70,7 +70,7 @@ def _claim_cells(claim: Json) -> tuple[Cell, ...]:
         words(claim["words"], note=claim["stated_in"]),
         words(claim["verdict"]),
         words(evidence),
-        _p(claim["p_adjusted"], why="not testable: what it rests on is unknown"),
+        _p(claim["p_adjusted"], why="not testable: its evidence is unknown"),
         words(claim["why"], note=settle),
     )
 
@@ -84,7 +84,7 @@ def _evidence(one: Json) -> str:
 
 
 def _untestable(remarks: Iterable[Json]) -> Table:
-    columns = (Column("claim", align="words"), Column("why no study's data decide it", align="words"))
+    columns = (Column("claim", align="words"), Column("why no single study can decide it", align="words"))
     rows = tuple(Row((words(one["words"], note=one["stated_in"]), words(one["reason"]))) for one in remarks)
     return Table("Claims that cannot be tested", columns, rows)
 
@@ -99,19 +99,19 @@ def correlation_section(report: Json) -> Section:
     """What goes with the measured F1 over concepts."""
     found, title = report.get("correlations"), "What goes with F1"
     if not found:
-        return Section("correlations", title, (Paragraph("Correlations have not been worked out for this report."),))
+        return Section("correlations", title, (Paragraph("Correlations have not been computed for this report."),))
     columns = (
         Column("predictor", align="words"),
         Column("Spearman", "Rank correlation with F1 over concepts; n counts concepts"),
         Column("Pearson", "Linear correlation with F1 over concepts"),
         Column("others constant", "Spearman with the other predictors held constant"),
         Column("pairs constant", "Spearman with the number of pairs held constant"),
-        Column("p, adjusted", "Of Spearman, by Benjamini and Hochberg over predictors"),
+        Column("p, adjusted", "For Spearman, adjusted over predictors by Benjamini and Hochberg"),
     )
     rows = tuple(Row(_correlation_cells(one)) for one in found)
     says = tuple(Paragraph(one["says"], "note") for one in found)
     intro = Paragraph(
-        "Each predictor beside the measured F1 over concepts. That two things go together does not say why."
+        "Each predictor against the measured F1 over concepts. A correlation does not say why two things go together."
     )
     return Section("correlations", title, (intro, Table("Correlation with F1", columns, rows), *says))
 
@@ -133,21 +133,23 @@ def agreement_section(audited: Json, compared: Json) -> Section:
     rest = [one for one in compared["comparisons"] if one["second"].get("source") != "audit"]
     if rest:
         text = (
-            "Beside the audit: judges among themselves, and overrides, which are of pairs that somebody came across and tell "
-            "only how such pairs are judged."
+            "Not part of the audit: agreement between judges, and with overrides. People chose which pairs to "
+            "override, so these describe only such pairs."
         )
         names = judge_names(compared["judges"])
         blocks += [Paragraph(text), *(_agreement_table(one, names) for one in rest)]
-    return Section("agreement", "May the judge be trusted?", tuple(blocks))
+    return Section("agreement", "Can the judge be trusted?", tuple(blocks))
 
 
 def _audited(found: Json) -> Iterator[Block]:
     weighted = (
-        " Pairs are weighted by 1/π, for they were drawn with different probabilities." if found["is_weighted"] else ""
+        " Pairs are weighted by 1/π because they were drawn with different probabilities."
+        if found["is_weighted"]
+        else ""
     )
     yield Paragraph(
-        "Audited pairs are drawn at random and rated blind, so that they speak for the run. Arms stand apart, for taken together "
-        f"they look more alike than either.{weighted}"
+        "Audited pairs are drawn at random and rated blind, so they represent the run. Arms are shown separately "
+        f"because pooling them inflates agreement.{weighted}"
     )
     names = judge_names(found["judges"])
     yield from (_agreement_table(one, names) for one in found["comparisons"])
@@ -161,7 +163,7 @@ def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:
         for arm, found in comparison["arms"].items()
     )
     columns = (Column("arm", align="words"), Column("pairs"), *_AGREEMENT.values())
-    rule = "First: the one named first. 95 % intervals from resampling concepts, which n counts."
+    rule = "First: the rater named first. 95 % intervals come from resampling the n concepts."
     return Table(f"{first} and {second}", columns, rows, rule=rule)
 
 
@@ -174,6 +176,6 @@ def _rater(rater: Json, names: Mapping[str, str]) -> str:
         return names[rater["id"]]
     if rater["kind"] == "person":
         return str(rater["name"])
-    return {"audit": "people", "override": "people who came across pairs"}.get(
+    return {"audit": "people", "override": "people who chose the pairs"}.get(
         rater.get("source", ""), str(rater["kind"])
     )

@@ -27,7 +27,7 @@ def form_section(report: Json) -> Section:
     columns = (
         Column("group", align="words"),
         Column("arm", align="words"),
-        Column("texts", "How many texts the form was measured of"),
+        Column("texts", "Number of texts whose form was measured"),
         *(Column(form, f"Share of the texts whose form is {form}") for form in _FORMS),
     )
     groups = [("overall", None), *((f"quadrant {letter}", letter) for letter in report["quadrants"])]
@@ -42,7 +42,7 @@ def form_section(report: Json) -> Section:
             )
     rule = "Shares of 1 with their 95 % interval, concepts as the units; n counts concepts."
     return Section(
-        "form", "How the texts are made", (Paragraph(FORM), Table("Form of the texts", columns, tuple(rows), rule))
+        "form", "Form of the texts", (Paragraph(FORM), Table("Form of the texts", columns, tuple(rows), rule))
     )
 
 

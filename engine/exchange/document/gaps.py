@@ -37,11 +37,9 @@ MOST_CONCEPTS: Final = 300
 """Rows of the table of concepts; all of them are in the JSON."""
 _FOREST_ROWS: Final = 40
 
-_GAP: Final = Column("gap", "Mean rating of positives less that of negatives; in brackets the 95 % interval")
-_TOPICALITY: Final = Column(
-    "among good texts", "The gap among texts in good form: what is left when degenerate ones are set apart"
-)
-_DEGENERACY: Final = Column("from form", "The rest of the gap: what degenerate texts take from it or add to it")
+_GAP: Final = Column("gap", "Mean rating of positives minus that of negatives; brackets hold the 95 % interval")
+_TOPICALITY: Final = Column("among good texts", "The gap among texts in good form only")
+_DEGENERACY: Final = Column("from form", "The rest of the gap: what degenerate texts add to or take from it")
 
 
 def gap_section(report: Json, facts: StudyFacts) -> Section:
@@ -62,9 +60,9 @@ def _weakness(report: Json) -> Iterator[Paragraph]:
     weak = [name for name, one in groups(report) if one["gap_weak"]]
     if weak:
         yield Paragraph(
-            f"Few concepts: {joined(weak)} {'rests' if len(weak) == 1 else 'rest'} on under {UNSEEN_BELOW}, which may well hold "
-            "none of a kind that is one in ten and fails; read the intervals, most of all those of the part from form, as the "
-            "least that is unknown.",
+            f"Few concepts: {joined(weak)} {'rests' if len(weak) == 1 else 'rest'} on under {UNSEEN_BELOW}, which "
+            "may well include none of a kind that makes up one in ten and fails. The true uncertainty is at least "
+            "as large as the intervals show, especially for the part from form.",
             "note",
         )
 
@@ -98,9 +96,9 @@ def _gap_chart(among: Sequence[tuple[str, Json]]) -> Chart:
         "gaps",
         "The gap and its two parts" if len(series) > 1 else "The gap",
         f"Dots with intervals: the relevance gap of {values}. The table below has all numbers.",
-        "The gap is the sum of its two parts: what good texts show, and what degenerate ones take away or add."
+        "The gap is the sum of two parts: the gap among good texts, and what degenerate texts add or take away."
         if len(series) > 1
-        else "Its parts among good texts and from form are unknown; the table below says why.",
+        else "The two parts of the gap are unknown; the table below says why.",
         draw(LIGHT),
         draw(DARK),
     )
@@ -113,9 +111,7 @@ def _group_table(among: Sequence[tuple[str, Json]]) -> Table:
         Column("positives", "Mean rating, and how many are rated"),
         Column("negatives", "Mean rating, and how many are rated"),
         Column("gap", "95 % interval with concepts as the units; n counts concepts"),
-        Column(
-            "gap, ratings as units", "95 % interval with ratings as the units: what is known of these ratings alone"
-        ),
+        Column("gap, ratings as units", "95 % interval with ratings as the units: describes only these ratings"),
         _TOPICALITY,
         _DEGENERACY,
     )
@@ -134,7 +130,7 @@ def _group_table(among: Sequence[tuple[str, Json]]) -> Table:
         )
         for name, one in among
     )
-    rule = "Means describe the ratings; how sure they are is in the intervals of their difference."
+    rule = "Means only describe the ratings. For their uncertainty, see the intervals of their difference."
     return Table("Gap by group", columns, rows, rule=rule)
 
 
@@ -174,7 +170,7 @@ def _concept_table(report: Json, facts: StudyFacts) -> Table:
         Column("target", "The F1 to ask of this concept's lens"),
         Column("F1", "Measured out of fold"),
     )
-    rule = "Smallest gap first; unknown ones last. n counts ratings, of good form texts, of F1 pairs."
+    rule = "Smallest gap first, unknown ones last. n counts ratings; for good form, texts; for F1, pairs."
     if len(ordered) > MOST_CONCEPTS:
         rule = (
             f"The {MOST_CONCEPTS} concepts with the smallest known gaps of {integer(len(ordered))}; "

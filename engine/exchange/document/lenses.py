@@ -77,7 +77,7 @@ def _reported_table(concepts: Sequence[Json], facts: StudyFacts) -> Table:
         for one in concepts[:MOST_REPORTED]
     ]
     columns = (Column("concept", align="words"), Column("quadrant", align="words"), *(Column(name) for name in names))
-    rule = "How these were measured is not known here, so that they have neither interval nor n."
+    rule = "How these were measured is unknown, so they have neither interval nor n."
     if len(concepts) > MOST_REPORTED:
         rule = f"The first {MOST_REPORTED} of {integer(len(concepts))} concepts. {rule}"
     return Table("Reported by others, not ours", columns, tuple(rows), rule=rule, sortable=True)
@@ -114,8 +114,8 @@ def _lens_chart(among: Sequence[tuple[str, Json]]) -> Chart:
     return Chart(
         "lenses",
         "Measured F1 beside its baselines",
-        f"Dots: mean F1 of lenses is {values}; the baselines stand beside it in each row. The table below has all numbers.",
-        "An F1 is knowledge of the concept only as far as it lies above what the words alone reach.",
+        f"Dots: mean F1 of lenses is {values}; each row also shows the baselines. The table below has all numbers.",
+        "An F1 shows knowledge of the concept only to the extent that it exceeds what the words alone reach.",
         draw(LIGHT),
         draw(DARK),
     )
@@ -126,7 +126,7 @@ def _lens_table(report: Json, among: Sequence[tuple[str, Json]]) -> Table:
         Column("group", align="words"),
         Column("lens F1", "95 % interval with concepts as the units"),
         *(Column(title) for title in _BASELINES.values()),
-        Column("over words alone", "Mean of F1 less the F1 of words alone, on the same folds"),
+        Column("over words alone", "Mean of F1 minus the F1 of words alone, on the same folds"),
     )
     rows = tuple(
         Row(
@@ -142,8 +142,8 @@ def _lens_table(report: Json, among: Sequence[tuple[str, Json]]) -> Table:
     )
     lens = report["lens"]
     rule = (
-        f"Family {lens['family']}, layer {lens['layer']}; means over the concepts that have an F1, which n counts. "
-        "No prompt template and no equal text is on both sides of a fold."
+        f"Family {lens['family']}, layer {lens['layer']}; means over the n concepts that have an F1. No prompt "
+        "template and no identical text is on both sides of a fold."
     )
     return Table("F1 by group", columns, rows, rule=rule)
 

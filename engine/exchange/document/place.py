@@ -42,7 +42,7 @@ def map_section(report: Json, facts: StudyFacts) -> Section:
             else f"{', '.join(unplaced[:12])} and {len(unplaced) - 12} more"
         )
         blocks.append(
-            Paragraph(f"Not on the map, for the number of their senses or siblings is unknown: {shown}.", "note")
+            Paragraph(f"Not on the map because the number of senses or siblings is unknown: {shown}.", "note")
         )
     blocks.append(_members(report))
     return Section("map", "Where the concepts lie", tuple(blocks))
@@ -107,8 +107,6 @@ def _members(report: Json) -> Table:
         rows.append(Row(cells))
     outside = [one for one in report["concepts"] if one["quadrant"] is None]
     n_pairs = sum(one["n_positive"] + one["n_negative"] for one in outside)
-    rows.append(
-        Row((quadrant_cell(None), words("between the bands, or not known"), counted(len(outside)), counted(n_pairs)))
-    )
+    rows.append(Row((quadrant_cell(None), words("in between, or unknown"), counted(len(outside)), counted(n_pairs))))
     columns = (Column("quadrant", align="words"), Column("profile", align="words"), Column("concepts"), Column("pairs"))
     return Table("Concepts by quadrant", columns, tuple(rows))

@@ -13,7 +13,7 @@ _TITLES: Final[dict[Assumption, str]] = {"stability": "If stability were", "k": 
 _SIGNS: Final[dict[Assumption, str]] = {"stability": "s", "k": "k"}
 _RULES: Final[dict[Assumption, str]] = {
     "stability": (
-        "Stability s: how far an output's error is kept from its activation; at 1 activations are on topic whatever the text."
+        "Stability s: how far activations stay on topic when the text does not; at 1 they are always on topic."
     ),
     "k": "Cut-off k: ratings up to k count as off topic.",
 }
@@ -36,7 +36,7 @@ def _table(report: Json, found: Sequence[tuple[str, Json]], of: Assumption) -> T
         Row((group_cell(name), *(_cell(point) for point in one["sensitivity"][of]["points"])), strong=name == "overall")
         for name, one in found
     ]
-    rule = f"{_RULES[of]} Beneath each ceiling its interval → the target that it would support if it decided."
+    rule = f"{_RULES[of]} Below each ceiling: its interval → the target that it would support if it decided."
     return Table(f"{_TITLES[of]} another: the {model} ceiling", tuple(columns), tuple(rows), rule=rule)
 
 

@@ -18,7 +18,7 @@ def short_answer(report: Json) -> str:
     if ceiling["value"] is None or (target["value"] is None and ceiling["low"] is None):
         return "The data cannot tell yet"
     if target["value"] is None:
-        return f"No: neither {number(asked)} nor any lower tier"
+        return f"No, neither {number(asked)} nor any lower tier"
     if target["value"] >= asked:
         return f"Yes, {number(asked)} is within reach"
     return f"Not {number(asked)}, but {number(target['value'])}"
@@ -54,15 +54,13 @@ def _gap_sentence(overall: Json) -> str:
     if overall["gap"] is None:
         return f"The relevance gap is unknown: {overall['gap_reason']}."
     gap = {"value": overall["gap"], "low": overall["gap_low"], "high": overall["gap_high"]}
-    return f"Positives are rated {told(gap)} points above negatives on the scale from 1 to 5."
+    return f"On average, positives are rated {told(gap)} points above negatives on the scale from 1 to 5."
 
 
 def _form_sentence(overall: Json) -> str:
     good = overall["form"]["positive"]["good"]
     return (
-        ""
-        if good is None
-        else f"Of the positives {percent(good)} are in good form, neither empty nor short nor looping."
+        "" if good is None else f"Of the positives, {percent(good)} are in good form: not empty, short or repetitive."
     )
 
 
@@ -86,9 +84,9 @@ def _lens_sentence(report: Json) -> str:
         return f"No F1 is measured: {lens['reason']}."
     f1 = {"value": lens["mean_f1"], "low": lens["low"], "high": lens["high"]}
     return (
-        f"Lenses of the family {report['lens']['family']} at layer {report['lens']['layer']} reach a mean F1 of {told(f1)} "
-        f"over {count(lens['n'], 'concept')}, out of fold; always saying yes reaches {number(lens['always_positive_f1'])}, "
-        f"and the words alone {number(lens['text_only_f1'])}."
+        f"Lenses of the family {report['lens']['family']} at layer {report['lens']['layer']} reach a mean F1 of "
+        f"{told(f1)} over {count(lens['n'], 'concept')}, out of fold. For comparison, always answering yes reaches "
+        f"{number(lens['always_positive_f1'])} and the words alone {number(lens['text_only_f1'])}."
     )
 
 
@@ -110,10 +108,10 @@ def _quadrant_sentence(report: Json) -> Iterator[str]:
 def _order(low: Json, high: Json) -> str:
     """What the intervals of the smaller and the larger gap say of their order."""
     if low["gap_high"] is None or high["gap_low"] is None:
-        return "one has no interval, so the order may be chance"
+        return "one has no interval, so the order may be due to chance"
     if low["gap_high"] < high["gap_low"]:
         return "their intervals do not touch"
-    return "their intervals overlap, so the order may be chance"
+    return "their intervals overlap, so the order may be due to chance"
 
 
 def _tiles(report: Json) -> Tiles:

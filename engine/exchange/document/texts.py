@@ -25,10 +25,10 @@ GLOSSARY: Final = {
         "A term of the concept pack, such as gin. A concept's siblings share a parent with it; its senses are "
         "its meanings."
     ),
-    "Concept pack": "A list of concepts in layers, from general to special, with definitions, parents and senses.",
+    "Concept pack": "A list of concepts in layers, from general to specific, with definitions, parents and senses.",
     "Lens": LENS,
     "Subject model": "The language model that writes the texts and whose activations the lenses read.",
-    "Sample": "A prompt and the text that the model wrote to it.",
+    "Sample": "A prompt and the text that the model wrote in response.",
     "Pair": PAIR,
     "Arm": ARM,
     "Judge": (
@@ -42,16 +42,17 @@ GLOSSARY: Final = {
     "Good form": GOOD,
     "Quadrant": QUADRANT,
     "F1": (
-        "The harmonic mean of precision (of what the lens flags, how much is right) and recall (of what is right, how much it "
-        "flags). Always saying yes reaches 0.67 where half of the pairs are positives."
+        "The harmonic mean of precision (of what the lens flags, how much is right) and recall (of what is right, "
+        "how much it flags). Always answering yes reaches 0.67 if half of the pairs are positives."
     ),
     "F1 ceiling": CEILING,
     "Target": TARGET,
     "Interval": (
-        "In brackets, 95 %: made again and again on data like these, such intervals hold the true value 95 times of 100. Where "
-        "concepts are the units, the truth is that of concepts like these, not of these alone."
+        "Shown in brackets, at 95 %: computed on many data sets like this one, such intervals contain the true "
+        "value 95 times out of 100. Where concepts are the units, the true value refers to concepts like these, not "
+        "only to these."
     ),
-    "Out of fold": "Measured on samples that the lens was not trained on, and whose prompts and texts it has not seen.",
+    "Out of fold": "Measured on samples that the lens was not trained on and whose prompts and texts it has not seen.",
 }
 
 
@@ -59,9 +60,9 @@ def example_section(facts: StudyFacts) -> Section:
     """Good and degenerate positives of each quadrant."""
     blocks: list[Block] = [
         Paragraph(
-            f"Up to {EXAMPLES_EACH} positives of each quadrant in either form, drawn by a hash of their ids: nobody "
-            f"picked them. Texts "
-            f"are as the model wrote them, cut after {EXAMPLE_CHARS} characters; where one ends in a loop, the loop is marked."
+            f"Up to {EXAMPLES_EACH} positives of each quadrant in either form, drawn by a hash of their ids, so "
+            f"nobody picked them. Texts are as the model wrote them, cut after {EXAMPLE_CHARS} characters. A loop at "
+            "the end of a text is marked."
         )
     ]
     for quadrant in dict.fromkeys(example.quadrant for example in facts.examples):
@@ -87,12 +88,12 @@ def method_section(report: Json, facts: StudyFacts) -> Section:
         Facts("Settings of the run", tuple(_run_settings(facts)), many=True),
         Facts("Versions", tuple(_versions(facts)), many=True),
     ]
-    return Section("method", "How the numbers come about", tuple(blocks))
+    return Section("method", "How the numbers are computed", tuple(blocks))
 
 
 def glossary_section() -> Section:
     """What the words mean, for those who read them for the first time."""
-    return Section("glossary", "What the words mean", (Facts("", tuple(GLOSSARY.items())),))
+    return Section("glossary", "Glossary", (Facts("", tuple(GLOSSARY.items())),))
 
 
 def _method(report: Json, facts: StudyFacts) -> Iterator[str]:
@@ -101,10 +102,9 @@ def _method(report: Json, facts: StudyFacts) -> Iterator[str]:
         yield f"The texts were imported from {run.imported_from}; Lensgap generated none of them."
     else:
         yield (
-            f"{run.model} (fingerprint {run.model_fingerprint}) wrote {integer(report['n_samples'])} texts to prompts "
-            f"of the template "
-            f"set {run.template_set}, with seed {run.seed}. They serve {integer(report['n_pairs'])} pairs of a text and "
-            f"a concept."
+            f"{run.model} (fingerprint {run.model_fingerprint}) wrote {integer(report['n_samples'])} texts in "
+            f"response to prompts of the template set {run.template_set}, with seed {run.seed}. They serve "
+            f"{integer(report['n_pairs'])} pairs of a text and a concept."
         )
     yield (
         f"The pack is {run.pack} {run.pack_version}, of {integer(run.n_pack_concepts)} concepts. Its count of senses "
@@ -112,9 +112,8 @@ def _method(report: Json, facts: StudyFacts) -> Iterator[str]:
     )
     yield _rated_by(report, facts)
     yield (
-        "Intervals are 95 %. Above a single concept they take concepts as the units, since ratings of one concept hang "
-        "together; of a "
-        "single concept, its ratings. Each table says what n counts, and a dash is followed by a letter that points at "
+        "Intervals are 95 %. For groups, concepts are the units, since ratings of one concept are correlated; for a "
+        "single concept, ratings are. Each table says what n counts. A dash is followed by a letter that points to "
         "the reason."
     )
 
@@ -127,7 +126,8 @@ def _rated_by(report: Json, facts: StudyFacts) -> str:
         said = f"The judge is {judge['backend']} ({judge['model']})."
         if judge["is_baseline"]:
             said += (
-                " It is a baseline, no language model: it compares words, and its ratings are no evidence of relevance."
+                " It is a baseline, not a language model: it compares words, and its ratings are not evidence of "
+                "relevance."
             )
     people = {raters.source: raters for raters in facts.raters}
     told = [
@@ -151,7 +151,7 @@ def _formulas(report: Json) -> Iterator[tuple[str, str]]:
         loop = f"the first {OPENING_CHARS} characters occur ≥ {REPETITIVE_FROM_OPENINGS} times"
     yield "form", f"empty < {EMPTY_BELOW_CHARS} characters, short < {SHORT_BELOW_CHARS}, repetitive: {loop}, else good"
     yield "F1", "2 · hits ÷ (positives + predictions), out of fold"
-    yield "floor", "2π ÷ (1 + π), the F1 of always saying yes where π is the share of positives"
+    yield "floor", "2π ÷ (1 + π), the F1 of always answering yes, where π is the share of positives"
     for group in ("gap", "topicality", "degeneracy"):
         found = report["overall"]["gap_method"] if group == "gap" else report["overall"][group]["method"]
         names = {

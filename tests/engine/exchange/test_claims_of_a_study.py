@@ -266,7 +266,9 @@ def test_on_the_published_counts_few_claims_hold_and_the_reported_f1_is_named_as
     assert verdicts["positives-above-negatives"] == "holds"
     assert verdicts["primary-reached"] == "does not hold"
     monkeypatch.setenv("COLUMNS", "80")
-    assert "as others reported it, not ours" in " ".join(lensgap("claims", tmp_path / "study").stdout.split())
+    assert "as others reported it, not measured by Lensgap" in " ".join(
+        lensgap("claims", tmp_path / "study").stdout.split()
+    )
 
 
 def by_concept_of_import(study: Path) -> dict[str, list[Json]]:

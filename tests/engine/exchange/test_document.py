@@ -354,7 +354,7 @@ def test_audited_pairs_stand_apart_from_those_that_people_came_across(tmp_path: 
     drift = next(block for block in section.blocks if isinstance(block, Table) and block.title.startswith("Drift of"))
     assert [row.cells[1].value for row in drift.rows] == ["by when it judged"] * 2 + ["by when people rated"] * 2
     assert all("too few" in row.cells[2].why for row in drift.rows)
-    across = next(title for title in counts if title.endswith("people who came across pairs"))
+    across = next(title for title in counts if title.endswith("people who chose the pairs"))
     assert counts[across] == {arm: str(n_met[arm]) for arm in ("positive", "negative")}
 
 

@@ -44,7 +44,7 @@ def test_a_snapshot_says_what_the_report_says_and_keeps_saying_it_after_ratings(
     assert load_slides(study, identity)[0] == before
     assert load_page(study, identity) == report
     said = {slide["name"]: slide["says"] for slide in before}
-    assert f"Positives are rated {gap} [" in said["gaps"]
+    assert f"positives are rated {gap} [" in said["gaps"]
     assert list(said) == [
         "title", "answer", "map", "gaps", "form", "ceilings", "lenses", "claims", "examples", "next",
     ]  # fmt: skip
