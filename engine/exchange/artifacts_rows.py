@@ -22,7 +22,6 @@ from db.rows import (
     PromptRow,
     ReportedMeasureRow,
     Row,
-    RunConceptRow,
     RunRow,
     SampleRow,
     TopicRow,
@@ -40,7 +39,7 @@ from engine.stages.form import form_row
 from engine.stages.imported import PREFIX
 from engine.stages.judge import judge_id, judge_row
 from engine.stages.progress import now
-from engine.stages.select import pack_rows, sibling_rows
+from engine.stages.select import choice_rows, pack_rows, sibling_rows
 from engine.stages.stage import write_rows
 from engine.stats.quadrants import Bands, assign_quadrant
 
@@ -178,17 +177,7 @@ def _run_rows(run: _Run, folder: Path) -> Iterator[Row]:
         versions=json.dumps({"lensgap": version("lensgap"), "python": platform.python_version()}),
     )
     yield ImportRow(run.run_id, run.imported.kind, run.imported.source, run.content_hash, now())
-    for position, one in enumerate(run.profiles):
-        yield RunConceptRow(
-            run_id=run.run_id,
-            concept=one.concept.term,
-            position=position,
-            quadrant=one.quadrant,
-            quadrant_reason=one.reason,
-            n_senses=one.n_senses,
-            n_siblings=one.n_siblings,
-            sibling_count=run.origin.siblings,
-        )
+    yield from choice_rows(run.run_id, run.profiles, siblings=run.origin.siblings)
     for measure in run.imported.reported:
         yield ReportedMeasureRow(run.run_id, measure.concept, measure.name, measure.value)
 

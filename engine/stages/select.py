@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from db import create_study
 from db.rows import ConceptRow, PackRow, Row, RunConceptRow, RunRow, SenseRow, SiblingRow
 from engine.config import StudyConfig
 from engine.packs.folder import load_pack
-from engine.packs.pack import Pack
+from engine.packs.pack import Pack, SiblingCount
 from engine.packs.pickers import choose_configured
 from engine.packs.quadrants import Profile
 from engine.prompts.templates import TemplateSet, load_templates
@@ -50,7 +50,7 @@ def select(study: Path, prepared: PreparedRun) -> tuple[Profile, ...]:
         [
             *pack_rows(prepared.pack),
             _run_row(prepared),
-            *_choice_rows(prepared, chosen),
+            *choice_rows(prepared.run_id, chosen, siblings=prepared.config.siblings),
             *sibling_rows(prepared.pack, chosen),
         ],
     )
@@ -120,15 +120,16 @@ def _run_row(prepared: PreparedRun) -> RunRow:
     )
 
 
-def _choice_rows(prepared: PreparedRun, chosen: tuple[Profile, ...]) -> Iterator[RunConceptRow]:
+def choice_rows(run_id: str, chosen: Iterable[Profile], *, siblings: SiblingCount) -> Iterator[RunConceptRow]:
+    """The concepts of a run in their order; `siblings` names the count that their quadrants go by."""
     for position, profile in enumerate(chosen):
         yield RunConceptRow(
-            run_id=prepared.run_id,
+            run_id=run_id,
             concept=profile.concept.term,
             position=position,
             quadrant=profile.quadrant,
             quadrant_reason=profile.reason,
             n_senses=profile.n_senses,
             n_siblings=profile.n_siblings,
-            sibling_count=prepared.config.siblings,
+            sibling_count=siblings,
         )

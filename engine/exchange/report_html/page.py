@@ -37,7 +37,7 @@ def render_page(document: Document) -> str:
     written = page.render(
         document=document,
         policy=content_policy(scripts),
-        style=Markup(_style()),
+        style=Markup(page_style(_read("report.css"))),
         figures=Markup(script_json(figures_data(document))),
         scripts=[Markup(script) for script in scripts],
     )
@@ -82,11 +82,12 @@ def script_json(value: Any) -> str:
     return plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _style() -> str:
+def page_style(sheet: str) -> str:
+    """A style sheet below the colours that it names: light ones, and on screens that are dark, dark ones."""
     dark = css_variables(DARK)
     return (
         f":root{{{css_variables(LIGHT)}--lg-font:{FONT}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{_read('report.css')}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{sheet}"
     )
 
 

@@ -13,8 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from engine.exchange.report_html.page import content_policy, script_json
-from engine.figures.palette import DARK, FONT, LIGHT, css_variables
+from engine.exchange.report_html.page import content_policy, page_style, script_json
 from engine.markup import text
 
 _HERE: Final = Path(__file__).parent
@@ -34,7 +33,7 @@ def render_slides(slides: Slides, notes: Mapping[str, str], *, name: str, frozen
         name=name,
         frozen=frozen,
         policy=content_policy(scripts),
-        style=Markup(_style()),
+        style=Markup(page_style(_read("slides.css"))),
         figures=Markup(script_json(figures)),
         scripts=[Markup(script) for script in scripts],
     )
@@ -48,14 +47,6 @@ def _figures(slides: Slides) -> dict[str, Any]:
         for number, block in enumerate(slide["blocks"])
         if block["kind"] == "chart"
     }
-
-
-def _style() -> str:
-    dark = css_variables(DARK)
-    return (
-        f":root{{{css_variables(LIGHT)}--lg-font:{FONT}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{_read('slides.css')}"
-    )
 
 
 @lru_cache(maxsize=2)
