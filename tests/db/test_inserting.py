@@ -97,9 +97,10 @@ def test_many_rows_of_a_run_read_back_as_they_were_written(study: Path) -> None:
             assert stored(cursor, type(rows[0])) == rows
 
 
-def test_refused_row_among_many_takes_all_with_it_and_leaves_the_study_usable(study: Path) -> None:
+@pytest.mark.parametrize("many", [1, 1_000])
+def test_refused_row_takes_all_with_it_and_leaves_the_study_usable(study: Path, many: int) -> None:
     good, bad = PackRow("a", "one", "1", "", "", 1), PackRow("b", "two", "1", "", "", 0)
-    with many_are(1):
+    with many_are(many):
         with pytest.raises(duckdb.ConstraintException), transaction(study) as cursor:
             insert(cursor, [good, bad])
         with connect(study) as cursor:

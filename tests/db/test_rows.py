@@ -112,17 +112,6 @@ def test_rows_that_are_there_are_left_alone_and_not_counted(study: Path) -> None
         assert insert(cursor, []) == 0
 
 
-def test_refused_row_takes_its_whole_batch_with_it(study: Path) -> None:
-    good, bad = PackRow("a", "one", "1", "", "", 1), PackRow("b", "two", "1", "", "", 0)
-    with pytest.raises(duckdb.ConstraintException), transaction(study) as cursor:
-        insert(cursor, [good, bad])
-    with connect(study) as cursor:
-        assert stored(cursor, PackRow) == []
-        with pytest.raises(duckdb.ConstraintException):
-            insert(cursor, [good, bad])
-        assert insert(cursor, [good]) == 1
-
-
 def test_rows_of_several_classes_are_refused(study: Path) -> None:
     with connect(study) as cursor, pytest.raises(TypeError, match=r"PackRow.*SampleRow"):
         insert(cursor, [PackRow("a", "", "", "", "", 1), SampleRow("s", "", "stop", (), 1, NOW)])

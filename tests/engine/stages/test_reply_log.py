@@ -55,12 +55,16 @@ def read(folder: Path, judge: str = "j") -> list[VoteRow]:
     return ReplyLog(folder, judge).read()
 
 
+def emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
 @settings(deadline=None, max_examples=200)
 @given(rows=ROWS, more=ROWS)
 def test_any_row_comes_out_as_it_went_in(scratch: Path, rows: list[VoteRow], more: list[VoteRow]) -> None:
-    folder = scratch / "any"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder = emptied(scratch / "any")
     log = ReplyLog(folder, "j")
     for one in rows:
         log.append(one)
@@ -76,9 +80,7 @@ def test_any_row_comes_out_as_it_went_in(scratch: Path, rows: list[VoteRow], mor
 def test_a_line_that_the_end_of_a_process_cut_short_costs_no_other_line(
     scratch: Path, rows: list[VoteRow], data: st.DataObject
 ) -> None:
-    folder = scratch / "torn"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder = emptied(scratch / "torn")
     log = ReplyLog(folder, "j")
     for one in rows:
         log.append(one)
@@ -304,5 +306,5 @@ def test_who_still_receives_for_an_earlier_process_is_waited_for_and_that_is_sai
 def test_who_receives_for_too_long_is_told_in_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.stages.reply_log.LONGEST_WAIT_S", 0.01)
     lock = FileLock(receiver_lock(folder, "j"), is_singleton=False)
-    with lock, pytest.raises(JudgeBusy, match="still receives replies"):
+    with lock, pytest.raises(JudgeBusy, match="still receiving replies"):
         ReplyLog(folder, "j").await_receiver(lambda _: None)
