@@ -83,13 +83,6 @@ def _likeliest(logits: "torch.Tensor", n: int) -> "tuple[torch.Tensor, torch.Ten
     return logits.topk(n) if n < logits.shape[1] else torch.sort(logits, dim=-1, descending=True, stable=True)
 
 
-def sample_tokens(
-    logits: "torch.Tensor", uniforms: "torch.Tensor", *, temperature: float, top_p: float
-) -> "torch.Tensor":
-    """Tokens [B] of the nucleus of logits [B, V] at uniform numbers [B] in [0, 1)."""
-    return draw_tokens(logits, uniforms, Sampling(temperature, top_p, max_new_tokens=1)).tokens
-
-
 def penalise_repetition(logits: "torch.Tensor", seen: "torch.Tensor", penalty: float) -> "torch.Tensor":
     """Logits [B, V] with those of tokens that were seen ([B, V] bool) made less likely: divided, or multiplied below 0."""
     import torch

@@ -17,7 +17,7 @@ from engine.errors import ModelError
 from engine.subject.encode import encode_prompt, opening_tokens, stop_tokens
 from engine.subject.generate import generate_batch
 from engine.subject.load import Subject, load_subject
-from engine.subject.sampling import Sampling, sample_tokens
+from engine.subject.sampling import Sampling, draw_tokens
 from tests.support.tiny_models import build_tiny_model
 
 PROMPTS = [
@@ -48,6 +48,10 @@ def brute_force_nucleus(logits: np.ndarray, u: float, temperature: float, top_p:
         if reached > u * mass:
             return token
     return nucleus[-1]
+
+
+def sample_tokens(logits: torch.Tensor, uniforms: torch.Tensor, *, temperature: float, top_p: float) -> torch.Tensor:
+    return draw_tokens(logits, uniforms, Sampling(temperature, top_p, max_new_tokens=1)).tokens
 
 
 rows = st.lists(st.integers(-40, 40).map(lambda value: value / 8), min_size=2, max_size=30)
