@@ -7,7 +7,7 @@ They are defined in the lowest package so that all three may raise them.
 class ExpectedError(Exception):
     """A failure that its message explains in one sentence, with what to do next as the hint."""
 
-    title = "Something is not right"
+    title = "Something went wrong"
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -39,7 +39,7 @@ def in_use(error: duckdb.Error) -> ExpectedError | None:
     text = _first_line(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return StudyShort(
-            "What is asked of the study at the same time needs more memory than its database may take.",
+            "The current requests to the study need more memory than its database may use.",
             hint="Try again in a moment.",
         )
     if _FULL.search(text):

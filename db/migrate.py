@@ -66,7 +66,7 @@ def _applied(connection: duckdb.DuckDBPyConnection, *, file: Path) -> set[int]:
         return {number for (number,) in connection.execute(query("schema.numbers")).fetchall()}
     except duckdb.CatalogException:
         if connection.execute(query("schema.tables")).fetchall():
-            told = f"{file} is a DuckDB database, but no Lensgap study."
+            told = f"{file} is a DuckDB database, but not a Lensgap study."
             raise StudyUnreadable(told, hint="Name the folder of a study.") from None
         return set()
 

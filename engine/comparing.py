@@ -49,7 +49,7 @@ def compare_packs(
     if not any(_is_changed(pack, derived, term, kind=kind) for term in chosen):
         raise ConfigError(
             f"{NOTHING[kind]} of the {len(chosen)} chosen concepts, so there is nothing to compare.",
-            hint="lensgap pack show tells what would change; name concepts with --concepts.",
+            hint="lensgap pack show lists what would change; choose concepts with --concepts.",
         )
     before = run(study, config, asking=asking).run_id
     folder = _written(study, derived, origin=pack)
@@ -107,7 +107,7 @@ def choose_runs(study: Path, asked: Sequence[str]) -> tuple[StoredRun, list[Stor
     if len(chosen) < 2:
         there = "one run" if chosen else "no run"
         raise ConfigError(
-            "A comparison takes two runs." if asked else f"{study} holds {there} with samples; a comparison takes two.",
+            "A comparison needs two runs." if asked else f"{study} holds {there} with samples; a comparison needs two.",
             hint=_another(chosen),
         )
     return chosen[0], chosen[1:]
@@ -116,8 +116,8 @@ def choose_runs(study: Path, asked: Sequence[str]) -> tuple[StoredRun, list[Stor
 def _another(chosen: Sequence[StoredRun]) -> str:
     """Where a second run may come from: texts that were imported have no settings that could be others."""
     if chosen and all(str(one.settings["model"]).startswith(PREFIX) for one in chosen):
-        return "Import another one into the study, or name a run of another study as FOLDER:RUN."
-    return "Start another with other settings, such as lensgap run --sibling-share 0."
+        return "Import another run into the study, or name a run of another study as FOLDER:RUN."
+    return "Start another run with different settings, such as lensgap run --sibling-share 0."
 
 
 def _run_elsewhere(study: Path, name: str) -> StoredRun:
@@ -142,8 +142,8 @@ def choose_judges(study: Path, run_id: str, asked: Sequence[str]) -> tuple[Store
     judges = list(dict.fromkeys(asked)) or [str(row[0]) for row in judges_of(run)]
     if len(judges) < 2:
         raise ConfigError(
-            f"A comparison takes two judges, and of run {run_id} there is {'one' if judges else 'none'}.",
-            hint="Ask another one: lensgap judge --judge.",
+            f"A comparison needs two judges, and run {run_id} has {'one' if judges else 'none'}.",
+            hint="Add another judge with: lensgap judge --judge",
         )
     return run, judges[0], judges[1:]
 
@@ -157,12 +157,14 @@ def compare_settings(study: Path, run_id: str, before: dict[str, Any], after: di
     first = _complete(study, stored, _wish(wish_of(stored), before))
     second = _wish(first, after)
     if first == second:
-        raise ConfigError("Both sides are the same lenses.", hint="Name what shall differ, such as --mode output_only.")
+        raise ConfigError(
+            "Both sides are the same lenses.", hint="Name what should differ, such as --mode output_only."
+        )
     config = read_stored_config(json.dumps(dict(stored.settings)))
     if prepare_run(config).run_id != run_id:
         raise ConfigError(
-            f"The model, the pack or the templates of run {run_id} are no longer what they were, so it cannot go on.",
-            hint="Put them back where the run's settings name them: lensgap status --json.",
+            f"The model, the pack or the templates of run {run_id} have changed, so it cannot continue.",
+            hint="Restore them where the run's settings expect them; lensgap status --json lists the settings.",
         )
     # What is asked of both sides is checked before either is worked on.
     for side in [_checked_side(study, run_id, config, wish) for wish in (first, second)]:

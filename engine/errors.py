@@ -80,7 +80,7 @@ class JudgeBusy(JudgeError):
 class AuditError(ExpectedError):
     """An audit cannot be planned or estimated as it is asked for."""
 
-    title = "The audit cannot be had"
+    title = "The audit is not possible"
 
 
 class LensPackError(ExpectedError):

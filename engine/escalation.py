@@ -257,9 +257,9 @@ def tell_targets(targets: Targets | None, concepts: Sequence[str], tell: Tell) -
     if strangers:
         named = ", ".join(map(visible, strangers[:3])) + (" …" if len(strangers) > 3 else "")
         noun = "a concept" if len(strangers) == 1 else f"{len(strangers):,} concepts"
-        tell(f"The targets name {noun} that the run does not hold: {named}.")
+        tell(f"The targets name {noun} that the run does not have: {named}.")
     if targets.judge and targets.judge.is_baseline:
-        tell("The targets rest on the ratings of a baseline judge; its ceilings stop no concept.")
+        tell("The targets come from the ratings of a baseline judge, so its ceilings stop no concept.")
 
 
 def tell_steps(rows: Sequence[GraduationStepRow], tell: Tell) -> None:

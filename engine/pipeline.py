@@ -115,7 +115,10 @@ def require_run(study: Path, run_id: str, *, what: Literal["judge", "train"] = "
     if stored_config(study, run_id=run_id) is None:
         raise ConfigError(
             f"There is no such run to {what} yet.",
-            hint="What decides texts, such as the seed, makes a run of its own. Generate its samples first: lensgap generate.",
+            hint=(
+                "Settings that affect the texts, such as the seed, define a separate run. Generate its samples "
+                "first: lensgap generate."
+            ),
         )
 
 

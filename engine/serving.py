@@ -85,5 +85,5 @@ def _require_port(address: str, port: int) -> None:
     except OSError as error:
         raise ExpectedError(
             f"The dashboard cannot listen on port {port} of {address}: {error.strerror or error}.",
-            hint="Name another port with --port.",
+            hint="Choose another port with --port.",
         ) from error

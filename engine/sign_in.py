@@ -76,7 +76,7 @@ def read_guests(section: Mapping[str, Any]) -> Guests:
     def texts(key: str) -> frozenset[str]:
         found = section.get(key, [])
         if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
-            raise SignInError(f"{key} under [lensgap] of secrets.toml is no list of texts.", hint=f'{key} = ["..."]')
+            raise SignInError(f"{key} under [lensgap] of secrets.toml is not a list of texts.", hint=f'{key} = ["..."]')
         return frozenset(_lower(one.strip()).removeprefix("@") for one in found) - {""}
 
     return Guests(texts("people"), texts("domains"))
@@ -96,12 +96,12 @@ def read_sign_in(folders: tuple[Path, ...]) -> SignIn | None:
     if not auth:
         return None
     if not isinstance(auth, Mapping) or not isinstance(lensgap, Mapping):
-        raise SignInError(f"[auth] and [lensgap] of {SECRETS} are no sections.")
+        raise SignInError(f"[auth] and [lensgap] of {SECRETS} are not sections.")
     address = _origin(auth)
     guests = read_guests(lensgap)
     if not (guests.people or guests.domains):
         raise SignInError(
-            "Sign-in is set up, but lets nobody in.", hint=f"Name people or domains under [lensgap] of {SECRETS}."
+            "Sign-in is set up, but nobody is allowed in.", hint=f"Name people or domains under [lensgap] of {SECRETS}."
         )
     return SignIn(address, guests)
 
@@ -110,7 +110,7 @@ def require_sign_in(address: str, sign_in: SignIn | None) -> None:
     """Raise SignInError where other computers could reach the dashboard and nobody would have to sign in."""
     if sign_in is None and not is_local(address):
         raise SignInError(
-            f"The dashboard would listen on {address}, where other computers reach it, and nobody would have to sign in.",
+            f"The dashboard would listen on {address}, where other computers can reach it, without sign-in.",
             hint=f"Set up [auth] and [lensgap] in {SECRETS} (docs/team.md says how), or listen on 127.0.0.1.",
         )
 
@@ -132,7 +132,9 @@ def is_local(address: str) -> bool:
 def _origin(auth: Mapping[str, Any]) -> str:
     """Where people open the dashboard, by the `[auth]` section. SignInError for a section that cannot work or is not safe."""
     if missing := [key for key in _NEEDED if not (isinstance(auth.get(key), str) and auth[key].strip())]:
-        raise SignInError(f"[auth] of {SECRETS} lacks {' and '.join(missing)}.", hint="docs/team.md shows a whole one.")
+        raise SignInError(
+            f"[auth] of {SECRETS} lacks {' and '.join(missing)}.", hint="docs/team.md has a complete example."
+        )
     if len(auth["cookie_secret"]) < _SECRET_CHARS:
         raise SignInError(
             f"cookie_secret under [auth] is shorter than {_SECRET_CHARS} characters, so a sign-in could be forged.",

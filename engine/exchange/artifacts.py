@@ -106,7 +106,7 @@ def settle(
         told, more = "; ".join(map(str, problems[:SHOWN])), len(problems) - SHOWN
         raise error(
             told + (f"; and {more:,} more." if more > 0 else "."),
-            hint="Nothing was imported. Mend the rows, or leave unsound ones out with --skip-bad.",
+            hint="Nothing was imported. Fix the rows, or skip invalid ones with --skip-bad.",
         )
     if not problems:
         return ()
@@ -115,7 +115,7 @@ def settle(
     return (
         *(f"{'kept without it' if problem.is_kept else 'left out'}: {problem}" for problem in problems),
         *([f"rows kept without what another file should say of them: {n_kept:,}"] if n_kept else []),
-        f"unsound rows left out: {count_rows(problems):,}{f' ({reasons})' if reasons else ''}",
+        f"invalid rows left out: {count_rows(problems):,}{f' ({reasons})' if reasons else ''}",
     )
 
 

@@ -62,7 +62,7 @@ def read_artifacts(folder: Path, *, skip_bad: bool = False) -> Imported:
     reported = _reported(table, told, found) if table else ()
     found.notices += settle(found.problems, skip_bad=skip_bad)
     if not rows:
-        raise ArtifactsError(f"{folder / SAMPLES} holds no sound row.")
+        raise ArtifactsError(f"{folder / SAMPLES} has no valid row.")
     imported = tuple(_sample(row, judgment) for row, judgment in zip(rows, judgments, strict=True))
     return Imported("artifacts", str(folder), imported, reported, tuple(found.notices), tuple(found.problems))
 

@@ -52,15 +52,13 @@ class Wish:
 
     def __post_init__(self) -> None:
         if (self.n_ratings is None) == (self.half_width is None):
-            raise AuditError(
-                "An audit is planned by a number of ratings or by a half-width of the interval, not by both."
-            )
+            raise AuditError("Plan an audit by number of ratings or by half-width of the interval, not by both.")
         if not FLOOR <= self.floor <= 1:
             raise AuditError(
                 f"Every pair is drawn with a probability of {FLOOR} to 1, so the floor cannot be {self.floor:g}."
             )
         if (self.n_ratings or self.half_width or 0) <= 0:
-            raise AuditError("The wished number of ratings, or half-width, is above 0.")
+            raise AuditError("The number of ratings, or the half-width, must be above 0.")
         if self.half_width is not None and not self.half_width < WIDEST:
             raise AuditError(
                 f"Gaps lie within ± {WIDEST:g}, so a half-width of {self.half_width:g} says nothing of one."
@@ -109,7 +107,7 @@ def build_plan(
 def _wished(strata: Sequence[Stratum], wish: Wish, spreads: Mapping[Arm, float]) -> list[Stratum]:
     """The strata with the probabilities that the wish asks for."""
     if not any(stratum.n_rest for stratum in strata):
-        raise AuditError("There is no pair to audit: the run has no outputs, or people overrode all of them.")
+        raise AuditError("There are no pairs to audit: the run has no outputs, or people have overridden all of them.")
     least = expected_ratings(allocate(strata, 0, floor=wish.floor))
     if wish.n_ratings is not None:
         n_rest = sum(stratum.n_rest for stratum in strata)
@@ -117,12 +115,12 @@ def _wished(strata: Sequence[Stratum], wish: Wish, spreads: Mapping[Arm, float])
             raise AuditError(
                 f"An audit of this run takes at least {least:,.0f} ratings, since none of its {n_rest:,} pairs is drawn with a "
                 f"probability below {wish.floor:g}, nor below that of an earlier plan.",
-                hint=f"Ask for --ratings {least:.0f} or more.",
+                hint=f"Use --ratings {least:.0f} or more.",
             )
         if wish.n_ratings > n_rest:
             raise AuditError(
-                f"The run has {counted(n_rest, 'pair')} to audit, so {wish.n_ratings:,} ratings cannot be had.",
-                hint=f"Ask for --ratings {n_rest} to have all of them rated.",
+                f"The run has {counted(n_rest, 'pair')} to audit, so {wish.n_ratings:,} ratings are not possible.",
+                hint=f"Use --ratings {n_rest} to have all of them rated.",
             )
         return allocate(strata, wish.n_ratings, floor=wish.floor)
     found = allocate_for(strata, wish.half_width or 0.0, spreads=spreads, target=wish.target, floor=wish.floor)

@@ -23,7 +23,7 @@ IMAGES = (".svg", ".png")
 def require_plot_file(file: Path) -> None:
     """ExpectedError for a file whose ending names no kind of plot."""
     if file.suffix.lower() not in (".html", *IMAGES):
-        raise ExpectedError(f"{file} names no kind of plot.", hint="Let it end in .html, .svg or .png.")
+        raise ExpectedError(f"{file} has no known plot format.", hint="Its name must end in .html, .svg or .png.")
 
 
 def write_plot(file: Path, told: Sequence[Told]) -> Path:

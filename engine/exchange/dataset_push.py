@@ -26,7 +26,9 @@ def hub_for(name: str) -> "HfApi":
     try:
         validate_repo_id(name)
     except HFValidationError as error:
-        raise UploadError(f"{name!r} is no name of a dataset on the hub.", hint="Name it as owner/name.") from error
+        raise UploadError(
+            f"{name!r} is not a valid dataset name for the hub.", hint="Name it as owner/name."
+        ) from error
     if name.count("/") != 1:
         raise UploadError(f"{name!r} names no owner.", hint="Name the dataset as owner/name.")
     token = get_token()

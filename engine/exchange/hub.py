@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
-WHO_MAY: Final = "See that the name is right; what is private needs a token with the right to it, in HF_TOKEN."
+WHO_MAY: Final = "Check the name. Private data sets need a token with access, in HF_TOKEN."
 _NOT_YOURS: Final = (401, 403, 404)
 TOO_MANY: Final = 429
 SERVER_FAULT: Final = 500
@@ -22,7 +22,10 @@ def hint_for(refusal: "HfHubHTTPError") -> str:
     """What to do about it, in a sentence; empty where its words are all there is."""
     status = refusal.response.status_code
     if status == TOO_MANY:
-        return "It wants fewer requests: wait some minutes, then run the same command again; a token in HF_TOKEN may ask more."
+        return (
+            "It received too many requests: wait some minutes, then run the same command again. A token in "
+            "HF_TOKEN raises the limit."
+        )
     if status >= SERVER_FAULT:
-        return "The fault is the hub's: run the same command again later."
+        return "The hub has a problem: run the same command again later."
     return WHO_MAY if status in _NOT_YOURS else ""

@@ -76,7 +76,7 @@ def read_samples(
             notices += _told_values(entries.rows, str(columns.arm), positive_value)
     notices += settle(problems, skip_bad=skip_bad, error=SamplesError)
     if not samples:
-        raise SamplesError(f"{source} holds no sound row.")
+        raise SamplesError(f"{source} has no valid row.")
     return Imported("samples", str(source), tuple(samples), notices=tuple(notices), left_out=tuple(problems))
 
 
@@ -93,13 +93,13 @@ def choose_columns(names: Sequence[str], asked: Columns) -> tuple[Columns, list[
         chosen[what] = column or guess
         if chosen[what] is None and what in NEEDED:
             raise SamplesError(
-                f"No column holds the {what} as far as names tell; there are {_listed(names)}.",
+                f"No column name suggests the {what}. The columns are {_listed(names)}.",
                 hint=f"Name it with --{what}.",
             )
         how = "" if column else " (guessed by its name)"
         notices.append(f"{what}: column {chosen[what]!r}{how}" if chosen[what] else f"{what}: no column")
     if unread := [name for name in names if name not in chosen.values()]:
-        notices.append(f"columns that are not read: {_listed(unread)}")
+        notices.append(f"columns not read: {_listed(unread)}")
     return Columns(**chosen), notices
 
 
@@ -160,7 +160,7 @@ def _open_hub(source: str, config: str | None, scratch: Path) -> Any:
         for cause in _causes(error):
             if isinstance(cause, OfflineModeIsEnabled | ConnectionError | httpx2.ConnectError):
                 hint = "Without a network, name a file or a folder."
-                raise SamplesError(f"The hub could not be asked for {name}.", hint=hint) from error
+                raise SamplesError(f"The hub could not be reached for {name}.", hint=hint) from error
             if isinstance(cause, httpx2.HTTPError):
                 said = str(cause).strip().partition("\n")[0][:200] or type(cause).__name__
                 hint = "Nothing was imported; run the same command again."

@@ -66,7 +66,7 @@ def sweep_run(study: Path, *, run_id: str | None = None, family: str | None = No
     if not able:
         what = f"{family} lenses" if family else "lenses"
         raise ConfigError(
-            f"Run {run} has no {what} at two layers or more, so there is nothing to sweep.",
+            f"Run {run} has no {what} at two layers or more, so there is nothing to compare.",
             hint="Train them, such as: lensgap run --layers 0.25,0.5,-1 --join-layers",
         )
     return {**where, "families": [_sweep(study, run, config, name, own) for name, own in able.items()]}

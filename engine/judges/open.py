@@ -27,14 +27,14 @@ def open_judge(config: StudyConfig, pack: Pack, *, is_asked: bool = True, again:
     """
     backend, colon, name = config.judge.partition(":")
     if config.batches and backend != "anthropic":
-        raise ConfigError("batches are for an anthropic judge; leave them out for any other.")
+        raise ConfigError("batches work only with an anthropic judge; leave the option out for any other.")
     if again and (config.judge == "offline" or backend == "local"):
         raise ConfigError(
-            f"{config.judge} would say the same of the unscored votes again.",
+            f"{config.judge} would give the same answers to the unscored votes again.",
             hint="Leave --retry-unscored out, or ask another judge.",
         )
     if config.judge == "offline":
-        _require_one_vote(config, "the offline judge says the same every time")
+        _require_one_vote(config, "the offline judge always gives the same answer")
         return OfflineJudge(pack)
     questioner = Questioner(load_rubric(config.rubric), pack, text_limit=config.text_limit)
     if backend == "local" and name:
@@ -64,4 +64,4 @@ def _endpoint(model: str, base_url: str | None, *, is_asked: bool) -> Endpoint:
 
 def _require_one_vote(config: StudyConfig, reason: str) -> None:
     if config.votes != 1:
-        raise ConfigError(f"votes must be 1, for {reason}.")
+        raise ConfigError(f"votes must be 1 because {reason}.")

@@ -22,7 +22,7 @@ def load_pack(name: str) -> Pack:
     problems = Problems("unreadable" if is_public(folder) else "anything")
     pack = read_pack(folder, problems)
     if pack is None:
-        raise PackError(f"{folder} holds no sound concept.", hint=f"Run lensgap pack validate {name}.")
+        raise PackError(f"{folder} has no valid concept.", hint=f"Run lensgap pack validate {name}.")
     return pack
 
 

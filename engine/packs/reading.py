@@ -79,7 +79,7 @@ class Problems:
             raise PackError(
                 f"The pack is too large: with {file} its files hold {self.n_bytes / 2**20:,.0f} MB of JSON, "
                 f"and at most {MAX_BYTES // 2**20} MB are read.",
-                hint="Cut it down to the pack layers or the fields that you need.",
+                hint="Reduce it to the pack layers or fields that you need.",
             )
 
     def text(self, entry: dict[str, Any], name: str, file: Path, place: str = "") -> str | None:

@@ -112,8 +112,8 @@ def prepare(dictionary: Path, cache: Path) -> Path:
     if absent:
         raise WordNetMissing(
             "No WordNet dictionary was found.",
-            hint="On Debian or Ubuntu run `apt-get install wordnet-base wordnet-sense-index`; anywhere else run "
-            "`python -c \"import nltk; nltk.download('wordnet')\"`.",
+            hint="On Debian or Ubuntu run `apt-get install wordnet-base wordnet-sense-index`; elsewhere run `python "
+            "-c \"import nltk; nltk.download('wordnet')\"`.",
         )
     try:
         _copy(dictionary, target)

@@ -56,7 +56,8 @@ def measure_curves(study: Path, run_id: str, config: StudyConfig, *, family: str
             captured = cursor.execute(query("stages.captured_layers"), values).fetchall()
         if not captured:
             raise ConfigError(
-                f"Activations have not been captured in mode {config.mode}.", hint="Capture first: lensgap capture."
+                f"Activations have not been captured in mode {config.mode}.",
+                hint="Capture them first: lensgap capture.",
             )
         n = run_stage(study, run_id, curves(study, run_id, config, family=family, layer=captured[-1][0]), bar)
     unfinished(study, run_id, family, []).forget()

@@ -95,14 +95,17 @@ def _ask_for_money(
     finally:
         # What becomes of calls that are left is told by the process that receives their replies.
         if judge.leaves_calls:
-            _tell(bar, "Replies to calls under way are still received, and kept for the next call of this command.")
+            _tell(
+                bar,
+                "Replies to calls already sent are still received and kept for the next time you run this command.",
+            )
         else:
             _keep_extra(asking, judge, "lost", judge.budget.not_kept_usd, log.token)
             log.release(log.token)
     if n_left := judge.traffic.n_left:
         raise JudgeError(
             f"{counted(n_left, 'question')} got no answer. {judge.traffic.last_fault}",
-            hint="What was answered is kept; run the same command again to ask the rest.",
+            hint="The answers so far are kept. Run the same command again to ask the rest.",
         )
     return done
 

@@ -95,11 +95,11 @@ def require_consent(
     if ask is None:
         raise ConsentMissing(
             f"{counted(preflight.n_calls, 'call costs', 'calls cost')} money: {said}",
-            hint="Set a limit with --budget, or spend it with --yes.",
+            hint="Set a limit with --budget, or accept the cost with --yes.",
         )
     if not ask("Go on?"):
         raise ConsentMissing(
-            "Nobody agreed to the price, so nothing was asked and nothing spent.",
+            "The price was not accepted, so nothing was asked and nothing spent.",
             hint="Set a limit with --budget, or ask later.",
         )
 
@@ -116,8 +116,8 @@ def require_payable(study: Path, run_id: str, judge: Judge, config: StudyConfig,
     judge.require_price()
     if not agreed and not terminal_asks() and _costs_money(judge):
         raise ConsentMissing(
-            "Judging costs money, and nobody is there to agree to its price.",
-            hint="Set a limit with --budget, or spend it with --yes.",
+            "Judging costs money, and nobody is here to accept the price.",
+            hint="Set a limit with --budget, or accept the cost with --yes.",
         )
 
 

@@ -169,7 +169,7 @@ class ReplyLog:
                 lock.acquire(timeout=LONGEST_WAIT_S)
             except Timeout as error:
                 raise JudgeBusy(
-                    "Another process still receives replies of this judge.", hint="Run it again."
+                    "Another process is still receiving replies from this judge.", hint="Run the command again."
                 ) from error
         lock.release()
 

@@ -162,7 +162,7 @@ def not_joined_sentence(config: StudyConfig) -> str | None:
     """Say that a family's lenses read each layer alone, where others read them joined; None where all do as asked."""
     if not (config.join_layers and WITH_INPUT_NORM in config.lenses):
         return None
-    return f"{WITH_INPUT_NORM} reads each layer alone, for it normalises an activation as a whole."
+    return f"{WITH_INPUT_NORM} reads each layer separately because it normalises an activation as a whole."
 
 
 class _Trainer:

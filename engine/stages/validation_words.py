@@ -34,6 +34,6 @@ def trial_sentence(study: Path, run_id: str, config: StudyConfig) -> str | None:
     if not differ:
         return None
     return (
-        f"These lenses are a trial ({', '.join(differ)}): reports, screens and packs show those of "
-        "the run's settings where they are trained."
+        f"These lenses are a trial ({', '.join(differ)}): reports, screens and packs prefer lenses trained with the "
+        "run's own settings."
     )

@@ -52,6 +52,6 @@ def _encode_turn(subject: Subject, prompt: str) -> list[int]:
     except (TemplateError, ValueError) as error:
         raise ModelError(
             f"The chat template of {subject.name} cannot be filled in: {' '.join(str(error).split())}.",
-            hint="Ask without it: --chat off.",
+            hint="Use plain prompts instead: --chat off.",
         ) from error
     return list(found["input_ids"])

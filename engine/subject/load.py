@@ -106,7 +106,7 @@ def _asks_in_chat(name: str, tokenizer: Any, chat: Chat) -> bool:
     """Whether prompts go through the tokenizer's chat template: an instruct model that gets plain text writes another text."""
     has_template = bool(getattr(tokenizer, "chat_template", None))
     if chat == "on" and not has_template:
-        raise ModelError(f"{name} has no chat template.", hint="Ask it in plain text: --chat off.")
+        raise ModelError(f"{name} has no chat template.", hint="Use plain prompts instead: --chat off.")
     return has_template and chat != "off"
 
 
@@ -117,7 +117,7 @@ def _quantization(options: LoadOptions) -> Any:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ModelError(
             f"Loading in {options.quantize} needs the package bitsandbytes, which is not installed.",
-            hint="Install it (pip install bitsandbytes accelerate), or ask for --quantize none.",
+            hint="Install it (pip install bitsandbytes accelerate), or use --quantize none.",
         )
     from transformers import BitsAndBytesConfig
 
@@ -184,7 +184,7 @@ def _read(name: str, place: str, options: LoadOptions, device: "torch.device") -
 def _no_model(name: str, reason: str) -> ModelError:
     if "trust_remote_code" in reason or "custom code" in reason:
         return ModelError(
-            f"{name} brings code of its own, which is run only when you trust it.",
+            f"{name} comes with its own code, which is run only if you trust it.",
             hint="Read the code, then: --trust-remote-code.",
         )
     shown = reason if len(reason) <= 300 else f"{reason[:300]} …"
@@ -229,7 +229,10 @@ def _hub_commit(name: str, options: LoadOptions) -> str:
         )
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{name} is no folder, and the model hub gives no model of that name: {str(error).strip().splitlines()[0]}",
+            (
+                f"{name} is not a folder, and the model hub has no model of that name: "
+                f"{str(error).strip().splitlines()[0]}"
+            ),
             hint="Name a Hugging Face folder, a hub id that this machine can reach, or 'bundled'.",
         ) from error
     return str(getattr(config, "_commit_hash", None) or "unknown")
@@ -246,7 +249,7 @@ def _place(name: str) -> str:
     config = folder.expanduser() / "config.json"
     if not config.is_file():
         raise ModelError(
-            f"{name} is no model folder: it has no config.json.",
+            f"{name} is not a model folder: it has no config.json.",
             hint="Name a Hugging Face folder with config.json, weights and tokenizer, a hub id, or 'bundled'.",
         )
     try:

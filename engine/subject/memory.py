@@ -34,7 +34,7 @@ class FittingBatches:
         if n == 1:
             raise ModelError(
                 "A single text does not fit into memory beside the subject model.",
-                hint="Ask for fewer tokens (--max-new-tokens), half precision (--dtype bfloat16), or a larger device.",
+                hint="Use fewer tokens (--max-new-tokens), half precision (--dtype bfloat16), or a larger device.",
             )
         self.limit = n // 2
         _free_cached_memory()

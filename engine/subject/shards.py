@@ -24,7 +24,7 @@ from engine.errors import ActivationsError, ExpectedError, StudyFull, StudyUnrea
 FloatArray = NDArray[np.float32]
 ShardDtype = Literal["float16", "float32"]
 _DTYPES = ("F16", "F32", "F64")
-AGAIN = "Capture what is lost again: lensgap capture."
+AGAIN = "Capture the missing activations again: lensgap capture."
 
 
 def write_shard(

@@ -278,7 +278,7 @@ def test_what_exceeds_the_limit_of_memory_is_answered_from_files_that_go_again(
         sorted_ = "select count(*), min(h), max(h) from (select h, lag(h) over (order by h) as l from "
         found = cursor.execute(f"{sorted_} (select md5(i::text) as h from range(400000) r(i))) where l <= h").fetchone()
         # A list of numbers has to be in memory whole.
-        with pytest.raises(StudyShort, match="more memory than its database may take"), connect(study) as other:
+        with pytest.raises(StudyShort, match="more memory than its database may use"), connect(study) as other:
             other.execute("select list(i) from range(10000000) r(i)")
         assert cursor.execute("select 1").fetchall() == [(1,)]
     assert found is not None

@@ -78,7 +78,7 @@ def test_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection = duckdb.connect(tmp_path / DATABASE)
     connection.execute("create table recipes (name text)")
     connection.close()
-    with pytest.raises(StudyUnreadable, match="no Lensgap study"), connect(tmp_path):
+    with pytest.raises(StudyUnreadable, match="not a Lensgap study"), connect(tmp_path):
         pass
     connection = duckdb.connect(tmp_path / DATABASE)
     assert connection.execute("select table_name from duckdb_tables()").fetchall() == [("recipes",)]

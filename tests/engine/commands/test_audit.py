@@ -294,7 +294,7 @@ def test_the_commands_print_tables_and_json(study: Path, lensgap: Command) -> No
     ("arguments", "status", "said"),
     [
         (("--ratings", 3), 1, "at least 14 ratings"),
-        (("--ratings", 99_999), 1, "so 99,999 ratings cannot be had"),
+        (("--ratings", 99_999), 1, "so 99,999 ratings are not possible"),
         (("--half-width", "inf"), 1, "says nothing"),
         (("--half-width", "nan"), 2, "--half-width"),
         (("--half-width", 0.001, "--target", "future"), 1, "these samples alone leave"),

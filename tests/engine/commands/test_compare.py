@@ -165,7 +165,7 @@ def test_lenses_of_other_settings_are_captured_trained_and_compared(study: Path,
     ("arguments", "said"),
     [
         (["runs", "--judge", "nobody"], "has not rated both runs"),
-        (["judges"], "takes two judges"),
+        (["judges"], "needs two judges"),
         (["judges", "one", "two"], 'Judge "one" has not rated run'),
         (["settings"], "Both sides are the same lenses"),
         (["settings", "--from-family", "sun"], "no lenses to compare with"),
@@ -210,7 +210,7 @@ def test_runs_are_named_or_all_are_taken(study: Path, lensgap: Command, tmp_path
     assert {one["concept"] for one in told["concepts"]} == {"rum", "saw"}
     assert told["unmatched"]["gin"] == "it is not in the run before"
     for arguments, said in (
-        ([study, first], "takes two"),
+        ([study, first], "needs two"),
         ([study, first, "nowhere"], "no run nowhere"),
         ([tmp_path / "empty"], "study"),
     ):
@@ -229,7 +229,7 @@ def test_a_run_whose_pack_has_changed_is_not_gone_on_with(llama_folder: Path, tm
     )
     found = lensgap("compare", "settings", tmp_path / "study", "--layer", 0)
     assert is_told(found), found
-    assert "no longer what they were" in found.stderr
+    assert "have changed" in found.stderr
     assert len(run_ids(tmp_path / "study")) == 1
 
 

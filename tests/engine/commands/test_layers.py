@@ -141,4 +141,4 @@ def test_a_manifest_that_contradicts_itself_is_told(study: Path, tmp_path: Path,
 def test_one_layer_is_nothing_to_sweep(study: Path, lensgap: Command) -> None:
     told = lensgap("layers", study, "--family", "ridge")
     assert told.status == 1
-    assert "nothing to sweep" in told.stderr
+    assert "nothing to compare" in told.stderr

@@ -73,7 +73,7 @@ def test_round_trip_gives_the_same_rows_in_every_file(published: Path, tmp_path:
     first = lensgap("import", "artifacts", tmp_path / "out", "--into", tmp_path / "second")
     again = lensgap("import", "artifacts", published, "--into", tmp_path / "second")
     assert first.stdout == again.stdout
-    assert "there already" in again.stderr
+    assert "already exists" in again.stderr
     with connect(tmp_path / "second") as cursor:
         assert cursor.execute("select count(*) from judgments").fetchone() == (240,)
 
@@ -210,7 +210,7 @@ def test_byte_order_marks_and_windows_line_ends_change_nothing(published: Path) 
     [
         ("samples.json", b"[{", "is not JSON: .* at line 1"),
         ("samples.json", b"{}", "must hold a JSON list"),
-        ("samples.json", b"[]", "holds no sound row"),
+        ("samples.json", b"[]", "has no valid row"),
         ("samples.json", b"\xff\xfe[", "is no UTF-8 text"),
         ("samples.json", b"[" * 200_000, "nested too deeply"),
         ("analysis.csv", b"concept,quadrant\r\nx,A\r\n", 'lacks the column "sample_type"'),
@@ -245,7 +245,7 @@ def test_an_imported_run_is_judged_again_and_never_trained(tmp_path: Path, lensg
         assert (refused.status, refused.stdout) == (1, "")
         assert refused.stderr.startswith(f"A setting is wrong. The texts of run {run.strip()} were imported"), command
     alone = lensgap("compare", "runs", study)
-    assert "holds one run with samples; a comparison takes two. Import another one" in alone.stderr.replace("\n", " ")
+    assert "holds one run with samples; a comparison needs two. Import another run" in alone.stderr.replace("\n", " ")
     assert lensgap("report", study, "--json").status == 0
 
 

@@ -127,7 +127,7 @@ def test_an_object_that_names_a_field_twice_is_unsound(tmp_path: Path) -> None:
         read_artifacts(folder)
     read = read_artifacts(folder, skip_bad=True)
     assert len(read.samples) == 1
-    assert read.notices[-1] == "unsound rows left out: 1 (1 because it names the field 'quadrant' twice)"
+    assert read.notices[-1] == "invalid rows left out: 1 (1 because it names the field 'quadrant' twice)"
 
 
 def test_rows_left_out_are_counted_by_file_and_row(tmp_path: Path, lensgap: Command) -> None:
@@ -140,7 +140,7 @@ def test_rows_left_out_are_counted_by_file_and_row(tmp_path: Path, lensgap: Comm
     (folder / FILES[2]).unlink()
     told = lensgap("import", "artifacts", folder, "--into", tmp_path / "study", "--skip-bad")
     assert told.status == 0
-    assert "unsound rows left out: 4" in told.stderr
+    assert "invalid rows left out: 4" in told.stderr
     with connect(tmp_path / "study") as cursor:
         assert cursor.execute("select count(*) from samples").fetchone() == (4,)
 
@@ -184,5 +184,5 @@ def test_a_sample_whose_judgment_is_unsound_is_kept_without_it_and_told_as_kept(
     assert left == [(FILES[1], 1), (FILES[1], 2)]
     assert kept == [(FILES[0], 1), (FILES[0], 6)]
     assert "rows kept without what another file should say of them: 2" in read.notices
-    assert read.notices[-1].startswith("unsound rows left out: 2 (")
+    assert read.notices[-1].startswith("invalid rows left out: 2 (")
     assert sum(notice.startswith("kept without it: samples.json") for notice in read.notices) == 2

@@ -314,8 +314,8 @@ def test_what_a_push_needs_is_asked_for_before_anything_is_written(
     for name, said in (
         ("ann/texts", "No token"),
         ("texts", "names no owner"),
-        ("a/b/c", "is no name"),
-        ("..", "is no name"),
+        ("a/b/c", "is not a valid dataset name"),
+        ("..", "is not a valid dataset name"),
     ):
         refused = lensgap("export", "dataset", study, "--out", tmp_path / "out", "--push", name)
         assert refused.status == 1

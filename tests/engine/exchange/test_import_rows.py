@@ -46,7 +46,7 @@ def test_a_bad_row_is_named_and_left_out_alone_when_asked(tmp_path: Path, case: 
     [problem] = kept.left_out
     assert said in f"row {problem.row}: {problem.text}"
     assert len(kept.samples) == len(read_entries(tmp_path / name).rows) - 1 >= 1
-    assert any(notice.startswith("unsound rows left out: 1 (1 because ") for notice in kept.notices)
+    assert any(notice.startswith("invalid rows left out: 1 (1 because ") for notice in kept.notices)
 
 
 def test_rows_are_counted_once_and_by_what_is_wrong_whatever_they_hold() -> None:

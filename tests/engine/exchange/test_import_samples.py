@@ -61,7 +61,7 @@ def test_guesses_and_unread_columns_are_told() -> None:
     assert "concept: column 'term' (guessed by its name)" in notices
     assert "text: column 'mine'" in notices
     assert "prompt: no column" in notices
-    assert notices[-1] == "columns that are not read: 'response', 'note'"
+    assert notices[-1] == "columns not read: 'response', 'note'"
 
 
 def test_a_column_asked_for_is_not_guessed_for_something_else() -> None:
@@ -70,9 +70,7 @@ def test_a_column_asked_for_is_not_guessed_for_something_else() -> None:
 
 
 def test_missing_columns_are_told_with_those_that_there_are() -> None:
-    with pytest.raises(
-        ArtifactsError, match="No column holds the arm as far as names tell; there are 'concept', 'text'"
-    ):
+    with pytest.raises(ArtifactsError, match="No column name suggests the arm. The columns are 'concept', 'text'"):
         choose_columns(["concept", "text"], Columns())
     with pytest.raises(ArtifactsError, match="There is no column 'topic'"):
         choose_columns(["concept", "arm", "text"], Columns(concept="topic"))
@@ -143,7 +141,7 @@ def test_imported_samples_are_a_run_with_forms_and_ratings(
 ) -> None:
     told = lensgap("import", "samples", files["csv"], "--into", tmp_path / "study", "--judge", "ours")
     assert told.status == 0
-    assert "columns that are not read: 'note'" in told.stderr
+    assert "columns not read: 'note'" in told.stderr
     with connect(tmp_path / "study") as cursor:
         joined = "samples join forms using (sample_id) join pairs using (sample_id)"
         found = cursor.execute(f"select output, form_study from {joined} order by position").fetchall()
@@ -177,7 +175,7 @@ def test_a_dataset_of_the_hub_is_asked_for_only_by_its_whole_name_and_told_where
     for name in ("hf://ann/texts", "hf://datasets/ann/texts"):
         told = lensgap("import", "samples", name, "--into", tmp_path / "study")
         assert told.status == 1
-        assert "The hub could not be asked for ann/texts" in told.stderr
+        assert "The hub could not be reached for ann/texts" in told.stderr
     mistyped = lensgap("import", "samples", "ann/texts", "--into", tmp_path / "study")
     assert "there is no such file; a dataset of the hub is named hf://owner/name" in mistyped.stderr
     assert not (tmp_path / "study").exists()
@@ -215,7 +213,12 @@ def test_a_dataset_of_the_hub_goes_in_like_a_folder_also_after_it_broke_off(hub:
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [(401, "in HF_TOKEN"), (403, "in HF_TOKEN"), (429, "wait some minutes"), (503, "the hub's: run .* again later")],
+    [
+        (401, "in HF_TOKEN"),
+        (403, "in HF_TOKEN"),
+        (429, "wait some minutes"),
+        (503, "has a problem: run .* again later"),
+    ],
 )
 def test_what_the_hub_refuses_is_told_with_its_words(hub: HubOfFiles, status: int, hint: str) -> None:
     hub.status, hub.said = status, "Not for you."
@@ -230,7 +233,7 @@ def test_a_dataset_that_the_hub_does_not_have_and_a_hub_that_is_not_there_are_to
     with pytest.raises(ArtifactsError, match="The hub has no dataset ann/texts that may be read"):
         read_samples("hf://ann/texts", Columns())
     point_at("http://127.0.0.1:1", monkeypatch)
-    with pytest.raises(ArtifactsError, match="The hub could not be asked for ann/texts"):
+    with pytest.raises(ArtifactsError, match="The hub could not be reached for ann/texts"):
         read_samples("hf://ann/texts", Columns())
 
 

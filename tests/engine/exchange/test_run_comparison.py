@@ -420,7 +420,7 @@ def test_the_plot_is_one_page_without_a_network_in_which_names_are_only_text(tmp
         b64encode(sha256(s.encode()).digest()).decode() for s in scripts
     }
     wrong = lensgap("compare", "runs", study, "--plot", tmp_path / "plot.pdf")
-    assert (wrong.status, "names no kind of plot" in wrong.stderr) == (1, True)
+    assert (wrong.status, "has no known plot format" in wrong.stderr) == (1, True)
 
 
 def test_several_runs_are_read_with_a_judge_that_rated_them_all(tmp_path: Path) -> None:
@@ -482,5 +482,5 @@ def test_judges_of_one_run_are_compared_on_the_same_texts(tmp_path: Path) -> Non
     for judges, said in ((("one", "nobody"), "has not rated run before"), (("one", "one"), "with itself")):
         with pytest.raises(ConfigError, match=said):
             compare_judges(study, run, *judges)
-    with pytest.raises(ConfigError, match="takes two judges"):
+    with pytest.raises(ConfigError, match="needs two judges"):
         choose_judges(study, "before", ["one"])

@@ -70,7 +70,7 @@ def test_folder_that_is_no_model_is_told_in_one_sentence(llama_folder: Path, tmp
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "a/b/c"])
 def test_path_that_does_not_exist_is_told_without_asking_the_hub(name: str) -> None:
-    with pytest.raises(ModelError, match="no model folder"):
+    with pytest.raises(ModelError, match="not a model folder"):
         fingerprint(name)
 
 

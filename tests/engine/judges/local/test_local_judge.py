@@ -438,8 +438,8 @@ def test_places_without_a_model_or_a_tokenizer_are_told_as_faults_of_the_judge(
     for file in bare.glob("tokenizer*"):
         file.unlink()
     for place, match in (
-        (tmp_path / "nowhere", "no model folder"),
-        (tmp_path / "empty", "no model folder"),
+        (tmp_path / "nowhere", "not a model folder"),
+        (tmp_path / "empty", "not a model folder"),
         (bare, "cannot be loaded"),
     ):
         with pytest.raises(JudgeError, match=match):
