@@ -70,7 +70,7 @@ def test_a_column_asked_for_is_not_guessed_for_something_else() -> None:
 
 
 def test_missing_columns_are_told_with_those_that_there_are() -> None:
-    with pytest.raises(ArtifactsError, match="No column name suggests the arm. The columns are 'concept', 'text'"):
+    with pytest.raises(ArtifactsError, match=r"No column name suggests the arm\. The columns are 'concept', 'text'"):
         choose_columns(["concept", "text"], Columns())
     with pytest.raises(ArtifactsError, match="There is no column 'topic'"):
         choose_columns(["concept", "arm", "text"], Columns(concept="topic"))
