@@ -15,14 +15,17 @@ from app import data
 from bench.compare import Comparison, compare, highest_resident_mib
 from bench.statistics import CORRECTIONS, read_frames, verdict_frame
 from db import connect, query
+from db.lending import keep_open
 from engine.stats.counts import count_concepts
 from engine.stats.findings import Finding, Findings, Settings, find
 from engine.stats.gap_clusters import cluster_bootstrap_gap, cluster_gap
 from engine.stats.resampling import FloatArray
 from tests.db.big_study import JUDGE, N_CONCEPTS, RUN, build_big_study
+from tests.support.planted import close_databases
 
 N_RESAMPLES = 1_000
 RULE = "study"
+_KEPT_S = 60.0
 
 
 def findings_of_a_million_pairs() -> Comparison:
@@ -58,9 +61,15 @@ def findings_after_one_override() -> Comparison:
         with connect(study) as cursor:
             cursor.execute(CORRECTIONS)
         overrides = iter_overrides(study)
+        keep_open(_KEPT_S)
+
+        def reopened() -> Findings:
+            close_databases()
+            return next(overrides)
+
         return compare(
-            "one override among 1,000,000 rated pairs",
-            {"stored; then its concept, quadrant, pack layer and the whole": lambda: next(overrides)},
+            "one override among 1,000,000 rated pairs: stored; then its concept, quadrant, pack layer and the whole",
+            {"the study open, as the dashboard keeps it": lambda: next(overrides), "after a peer had it": reopened},
             agreement="ours alone",
             n_repeats=15,
         )

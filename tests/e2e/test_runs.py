@@ -12,7 +12,8 @@ from db import connect, create_study
 from tests.support.dashboard import serve, settle
 
 pytestmark = pytest.mark.e2e
-SMALL = {"per_quadrant": 1, "n_positive": 6, "n_negative": 6, "max_new_tokens": 60}
+# Small, and large enough that a stop on a quick machine comes before its end.
+SMALL = {"per_quadrant": 1, "n_positive": 40, "n_negative": 40, "max_new_tokens": 60}
 
 # The sum of what the bars of stages count, once it is above this; null before.
 COUNTED_ABOVE = """than => {

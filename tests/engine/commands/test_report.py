@@ -116,7 +116,7 @@ def test_an_imported_study_shows_its_published_gaps_and_the_f1_of_others_as_thei
         shown = rf"^\| {name} \| \d+ \| {positive} n \d+ \| {negative} n \d+ \| {gap} "
         assert re.search(shown, text, re.MULTILINE), name
     assert "senses: the pack counts none" in text
-    assert "number of their senses or siblings is unknown: BayesianRiskReasoning" in text
+    assert "number of senses or siblings is unknown: BayesianRiskReasoning" in text
     assert "### Reported by others, not ours" in text
     for concept, f1 in CONCEPTS["A"].items():
         assert f"| {concept} | A | {f1:.2f} |" in text

@@ -98,7 +98,7 @@ def test_a_lens_that_normalises_its_input_is_refused() -> None:
         choose_families(StudyConfig(lenses=("mlp-norm",), join_layers=True))
     beside = StudyConfig(lenses=("mlp-norm", "ridge"), join_layers=True)
     assert list(choose_families(beside)) == ["mlp-norm", "ridge"]
-    assert "mlp-norm reads each layer alone" in (not_joined_sentence(beside) or "")
+    assert "mlp-norm reads each layer separately" in (not_joined_sentence(beside) or "")
     assert not_joined_sentence(StudyConfig(lenses=("mlp-norm",))) is None
     with pytest.raises(ConfigError, match="takes refits"):
         choose_families(StudyConfig(lenses=("ridge",), join_layers=True, validation="leave-one-group-out"))
