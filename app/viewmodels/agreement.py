@@ -109,16 +109,18 @@ def answer(found: Sequence[Compared], judge_id: str) -> tuple[str, str]:
         measured = own.arms[arm]
         kappa, bias = measured.measures["kappa"], measured.measures["bias"]
         said = f"kappa {number(kappa.value)} {interval(kappa)}".rstrip() if kappa.value is not None else "no kappa"
-        parts.append(f"it rates {arm}s {_beside(bias)} ({said}, n {measured.n})")
+        parts.append(f"it rates {arm}s {beside_people(bias)} ({said}, n {measured.n})")
     return "On audited pairs", f"{'; '.join(parts)}."
 
 
-def _beside(bias: Estimate) -> str:
+def beside_people(bias: Estimate) -> str:
     """A judge's bias in plain words."""
     if bias.value is None:
         return "at an unknown distance from people"
     shown = f"{signed(bias.value)} {interval(bias)}".rstrip()
-    return f"{'above' if bias.value > 0 else 'below' if bias.value < 0 else 'as'} people: {shown} points"
+    if bias.low is None or bias.high is None or bias.low <= 0 <= bias.high:
+        return f"not clearly above or below people: {shown} points"
+    return f"{'above' if bias.value > 0 else 'below'} people: {shown} points"
 
 
 def foremost(found: Sequence[Compared], judge_id: str) -> tuple[tuple[Compared, ...], tuple[Compared, ...]]:

@@ -9,12 +9,13 @@ import pytest
 
 from app.charts.confusion import confusion
 from app.data.judges import load_audit_agreement, load_cell, load_people_cell, load_votes
-from app.viewmodels.agreement import POOLED, answer, batches, bias_rows, compared, foremost, moved
+from app.viewmodels.agreement import POOLED, answer, batches, beside_people, bias_rows, compared, foremost, moved
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
 from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audit_planning import Wish, build_plan
 from engine.figures.palette import LIGHT
+from engine.stats.estimate import Estimate
 from engine.words import interval
 from tests.app.test_screens import html_of, open_screen
 from tests.support.planted import copy_study
@@ -215,3 +216,14 @@ def test_ratings_show_what_they_moved_since_the_page_was_opened(
 def test_nonsense_in_the_address_is_no_fault(audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for nonsense in ("nan", "<script>", "~"):
         open_screen(audited, monkeypatch, "judges", raters=nonsense, arm=nonsense, drift=nonsense, judge=nonsense)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.1, 0.5, "above"), (-0.5, -0.1, "below"), (-0.2, 0.6, "not clearly"), (None, None, "not clearly")],
+)
+def test_a_judge_is_said_to_rate_above_or_below_people_only_where_its_interval_leaves_out_zero(
+    low: float | None, high: float | None, said: str
+) -> None:
+    value = 0.2 if low is None else (low + (high or 0)) / 2
+    assert beside_people(Estimate(value, low, high, 20, None, "mean")).startswith(said)
