@@ -14,7 +14,7 @@ from engine.config import StudyConfig
 from engine.packs.folder import load_pack
 from engine.packs.pack import Pack
 from engine.pipeline import run
-from engine.subject.generate import encode_prompt
+from engine.subject.encode import encode_prompt
 from engine.subject.load import Subject
 
 FILLERS = (
