@@ -75,10 +75,8 @@ class Lender:
         self._due_at = math.inf  # when this process was first seen to have had its turn
         self._holder: str | None = None  # of the database when it was last refused
         self._is_peers = False  # whether that takes turns
-        self._closed: tuple[tuple[int, ...], ...] = (
-            (),
-            (),
-        )  # the files after this process closed them last, and before
+        # The files after this process closed them last, and before.
+        self._closed: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         self.write_lock = threading.RLock()
         self.n_written = 0
         """Transactions of this process that were committed."""

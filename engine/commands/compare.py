@@ -14,6 +14,12 @@ from engine.commands.shared import (
     DEFAULT_STUDY,
     ConfigOption,
     JsonOption,
+    MaxGroupsOption,
+    MaxSizeOption,
+    MinSensesOption,
+    MinSimilarityOption,
+    MinSizeOption,
+    SpecificDepthOption,
     StudyArgument,
     chosen_settings,
     installed_synsets,
@@ -151,14 +157,10 @@ def settings(
 def split(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    min_similarity: Annotated[
-        float, typer.Option(help="Path similarity from which senses count as close.", min=0.05, max=1)
-    ] = 0.25,
-    specific_depth: Annotated[
-        int, typer.Option(help="Depth from which a shared hypernym makes senses close.", min=1)
-    ] = 7,
-    min_senses: Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)] = 2,
-    max_groups: Annotated[int, typer.Option(help="Largest number of groups per concept.", min=2)] = 6,
+    min_similarity: MinSimilarityOption = 0.25,
+    specific_depth: SpecificDepthOption = 7,
+    min_senses: MinSensesOption = 2,
+    max_groups: MaxGroupsOption = 6,
     yes: YesOption = False,
     as_json: JsonOption = False,
     **settings: Any,
@@ -182,8 +184,8 @@ def split(
 def bucket(
     study: StudyArgument = DEFAULT_STUDY,
     config: ConfigOption = None,
-    max_size: Annotated[int, typer.Option(help="Divide sibling groups larger than this.", min=2)] = 12,
-    min_size: Annotated[int, typer.Option(help="Merge buckets smaller than this where there is room.", min=1)] = 3,
+    max_size: MaxSizeOption = 12,
+    min_size: MinSizeOption = 3,
     yes: YesOption = False,
     as_json: JsonOption = False,
     **settings: Any,

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.commands.options import SettingsCommand, with_settings
-from engine.commands.shared import JsonOption, installed_synsets, wide_console
+from engine.commands.shared import (
+    JsonOption,
+    MaxGroupsOption,
+    MaxSizeOption,
+    MinSensesOption,
+    MinSimilarityOption,
+    MinSizeOption,
+    SpecificDepthOption,
+    installed_synsets,
+    wide_console,
+)
 from engine.terminal import counted
 
 if TYPE_CHECKING:
@@ -168,14 +178,10 @@ def build_sumo(
 def split(
     pack: PackArgument,
     out: OutArgument,
-    min_similarity: Annotated[
-        float, typer.Option(help="Path similarity from which senses count as close.", min=0.05, max=1)
-    ] = 0.25,
-    specific_depth: Annotated[
-        int, typer.Option(help="Depth from which a shared hypernym makes senses close.", min=1)
-    ] = 7,
-    min_senses: Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)] = 2,
-    max_groups: Annotated[int, typer.Option(help="Largest number of groups per concept.", min=2)] = 6,
+    min_similarity: MinSimilarityOption = 0.25,
+    specific_depth: SpecificDepthOption = 7,
+    min_senses: MinSensesOption = 2,
+    max_groups: MaxGroupsOption = 6,
 ) -> None:
     """Make a pack in which each group of close senses becomes its own concept."""
     from engine.packs.folder import load_pack
@@ -191,8 +197,8 @@ def split(
 def bucket(
     pack: PackArgument,
     out: OutArgument,
-    max_size: Annotated[int, typer.Option(help="Divide sibling groups larger than this.", min=2)] = 12,
-    min_size: Annotated[int, typer.Option(help="Merge buckets smaller than this where there is room.", min=1)] = 3,
+    max_size: MaxSizeOption = 12,
+    min_size: MinSizeOption = 3,
 ) -> None:
     """Make a pack in which large sibling groups are divided into buckets."""
     from engine.packs.buckets import BucketSettings, bucket_pack

@@ -22,6 +22,16 @@ StudyArgument = Annotated[Path, typer.Argument(help="Study folder.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file with settings; flags take precedence.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+# How a pack's senses are split and its siblings bucketed, in `pack` and in `compare`.
+MinSimilarityOption = Annotated[
+    float, typer.Option(help="Path similarity from which senses count as close.", min=0.05, max=1)
+]
+SpecificDepthOption = Annotated[int, typer.Option(help="Depth from which a shared hypernym makes senses close.", min=1)]
+MinSensesOption = Annotated[int, typer.Option(help="Split concepts with this many senses or more.", min=2)]
+MaxGroupsOption = Annotated[int, typer.Option(help="Largest number of groups per concept.", min=2)]
+MaxSizeOption = Annotated[int, typer.Option(help="Divide sibling groups larger than this.", min=2)]
+MinSizeOption = Annotated[int, typer.Option(help="Merge buckets smaller than this where there is room.", min=1)]
+
 
 def wide_console(*, stderr: bool = False) -> Console:
     """A console that is wide where nobody told how wide it is, as in a file, so that a table keeps all its names."""
