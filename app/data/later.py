@@ -76,7 +76,7 @@ def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
         if kept.future is None and time.monotonic() < kept.not_before:
             return Answer(kept.value, is_current=False)
         if kept.future is None:
-            kept.future, kept.future_as_of = _start(compute), now
+            kept.future, kept.future_as_of = _start(compute, is_awaited=kept.as_of is None), now
         future = kept.future
     try:
         # What took long will take as long again, and whoever waits for it in vain waits for nothing.
@@ -102,20 +102,20 @@ def is_ready(folder: Path, key: Hashable) -> bool:
     return time.monotonic() >= kept.not_before if kept.future is None else kept.future.done()
 
 
-def _start(compute: Callable[[], T]) -> "Future[tuple[T, float]]":
+def _start(compute: Callable[[], T], *, is_awaited: bool) -> "Future[tuple[T, float]]":
     future: Future[tuple[T, float]] = Future()
-    threading.Thread(target=_work, args=(future, compute), daemon=True, name="later").start()
+    threading.Thread(target=_work, args=(future, compute, is_awaited), daemon=True, name="later").start()
     return future
 
 
-def _work(future: "Future[tuple[T, float]]", compute: Callable[[], T]) -> None:
+def _work(future: "Future[tuple[T, float]]", compute: Callable[[], T], is_awaited: bool) -> None:
     try:
-        future.set_result(_timed(compute))
+        future.set_result(_timed(compute, is_awaited=is_awaited))
     except BaseException as error:  # noqa: BLE001 - whoever asks is told
         future.set_exception(error)
 
 
-def _timed(compute: Callable[[], T]) -> tuple[T, float]:
-    with beside_screens():
+def _timed(compute: Callable[[], T], *, is_awaited: bool) -> tuple[T, float]:
+    with beside_screens(is_awaited=is_awaited):
         started = time.monotonic()
         return unhurried(compute), time.monotonic() - started

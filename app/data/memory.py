@@ -50,6 +50,11 @@ _making: dict[tuple[Path, Hashable], threading.Lock] = {}
 _asking: dict[tuple[Path, Hashable], threading.Lock] = {}
 _renewing: Final = threading.Lock()
 _alone: Final = threading.Lock()
+_RESTS: Final = 4.0
+"""Work beside the screens is followed by a rest of so many times as long, for it takes the readers' processor."""
+_REST_S: Final = (1.0, 10.0)
+"""Work after which a shorter rest is due than this is followed by none, and no rest is longer."""
+_rested_at = 0.0
 
 
 class _Basis(NamedTuple):
@@ -187,10 +192,33 @@ def _ask_anew(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _AsFil
 
 
 @contextmanager
-def beside_screens() -> Iterator[None]:
-    """Within, a thread works alone at what no reader waits for: several would take the readers' time and memory."""
-    with _alone, giving_way():
+def beside_screens(*, is_awaited: bool = False) -> Iterator[None]:
+    """Within, a thread works alone at what no reader waits for: several would take the readers' time and memory.
+
+    All such work together takes a part of the time, however much of it there is; what somebody has no answer to yet
+    (`is_awaited`) waits for its turn, not for the rest after another's.
+    """
+    while True:
+        with _alone:
+            rest_s = 0.0 if is_awaited else _rested_at - time.monotonic()
+            if rest_s <= 0.0:
+                with giving_way(), _followed_by_rest():
+                    yield
+                return
+        time.sleep(rest_s)
+
+
+@contextmanager
+def _followed_by_rest() -> Iterator[None]:
+    global _rested_at
+    started = time.monotonic()
+    try:
         yield
+    finally:
+        now = time.monotonic()
+        least, most = _REST_S
+        rest_s = min(most, _RESTS * (now - started))
+        _rested_at = now + rest_s if rest_s >= least else 0.0
 
 
 def give_up_freed() -> None:

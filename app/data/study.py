@@ -12,6 +12,7 @@ import duckdb
 
 from app.data.browsing import ask_if_held
 from app.data.memory import load_last_rating, remembered, unchanged
+from app.data.rated import asker
 from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
@@ -110,7 +111,8 @@ def load_runs(folder: Path) -> tuple[Run, ...]:
 
 def load_judges(folder: Path, run_id: str) -> tuple[Judge, ...]:
     """Judges of the run, the one to show first."""
-    return remembered(folder, ("judges", run_id), lambda: read(folder, "findings.judges", Judge, run_id=run_id))
+    # Agreement reads the same rows.
+    return tuple(Judge(*row) for row in asker(folder)("findings.judges", {"run_id": run_id}))
 
 
 def load_profiles(folder: Path, run_id: str) -> tuple[Profile, ...]:

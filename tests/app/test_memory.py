@@ -160,6 +160,32 @@ def test_a_slow_answer_is_shown_as_it_was_and_made_anew_once_when_that_pays(
     assert len(timers) == 1
 
 
+def test_long_work_beside_screens_is_followed_by_a_rest_but_for_what_is_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(memory.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(memory.time, "sleep", sleep)
+    monkeypatch.setattr(memory, "_rested_at", 0.0)
+
+    def work(seconds: float, *, is_awaited: bool = False) -> float:
+        with memory.beside_screens(is_awaited=is_awaited):
+            clock[0] += seconds
+        return sum(slept)
+
+    assert work(0.2) == 0
+    assert work(0.2) == 0, "short work is followed by no rest"
+    assert work(1.0) == 0
+    assert work(1.0, is_awaited=True) == 0
+    assert work(60.0) == pytest.approx(4.0)
+    assert work(0.1) == pytest.approx(14.0), "and no rest is longer than that"
+
+
 def test_a_renewal_that_fails_is_tried_again(study: Path, timers: list[FakeTimer]) -> None:
     number = numbered()
 
