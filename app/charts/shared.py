@@ -67,7 +67,7 @@ def _tick(value: Any, axis: Any) -> Cell:
     """What the axis writes at a value where it names places, whose markers may stand a little aside; else the value."""
     if axis.ticktext and isinstance(value, int | float):
         named = dict(zip(axis.tickvals, axis.ticktext, strict=True))
-        return _words(named.get(round(value)))
+        return _words(named.get(round(value), "").replace("<br>", " "))
     return value if isinstance(value, int | float) or value is None else str(value)
 
 

@@ -1,6 +1,7 @@
 """What all figures share: type, colours, margins, and how names from a study are written into them."""
 
 import html
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -48,9 +49,24 @@ def figure(colours: Palette, **layout: Any) -> go.Figure:
 
 def plain(text: str, *, at_most: int = 60) -> str:
     """A text for a label or hover: escaped, control characters replaced, and cut short with an ellipsis."""
-    shown = CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text if len(text) <= at_most else text[: at_most - 1] + "…")
+    return _escaped(_visible(text if len(text) <= at_most else text[: at_most - 1] + "…"))
+
+
+def in_lines(text: str, *, wide: int, n_lines: int = 2) -> str:
+    """A text for a label, `plain` but broken into lines of so many characters; an ellipsis ends what is longer still."""
+    lines = textwrap.wrap(_visible(text), wide, break_on_hyphens=False)
+    if len(lines) > n_lines:
+        lines[n_lines - 1 :] = [lines[n_lines - 1][: wide - 1] + "…"]
+    return "<br>".join(map(_escaped, lines))
+
+
+def _visible(text: str) -> str:
+    return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _escaped(text: str) -> str:
     # A text between dollar signs would be read as LaTeX.
-    return html.escape(shown, quote=False).replace("$", "&#36;")
+    return html.escape(text, quote=False).replace("$", "&#36;")
 
 
 def translucent(colour: str, opacity: float) -> str:

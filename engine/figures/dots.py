@@ -6,13 +6,14 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from engine.figures.base import figure, plain
+from engine.figures.base import figure, in_lines, plain
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
 from engine.words import with_interval
 
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 _ROW_PX: Final = 15
+_LABEL_CHARS: Final = 26
 _ASIDE: Final = 0.72
 """Share of a row's height that its series are spread over."""
 
@@ -36,13 +37,14 @@ def interval_dots(
     span: tuple[float, float] | None = None,
 ) -> go.Figure:
     """One row a name, top down; `line` is a value with its name, drawn across all rows, `span` what the axis shows."""
-    made = figure(colours, height=96 + _ROW_PX * len(rows) * max(2, len(series)))
+    labels = [in_lines(name, wide=_LABEL_CHARS) for name in rows]
+    n_lines = max(len(series), 2.5 if any("<br>" in label for label in labels) else 2)
+    made = figure(colours, height=96 + round(_ROW_PX * len(rows) * n_lines))
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
     for i, one in enumerate(series):
         aside = (i - (len(series) - 1) / 2) * _ASIDE / max(1, len(series))
         made.add_trace(_trace(rows, one, aside, SYMBOLS[i % len(SYMBOLS)], colours))
     _draw_lines(made, len(rows), line, colours)
-    labels = [plain(name, at_most=26) for name in rows]
     made.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=labels,

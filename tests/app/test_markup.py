@@ -1,12 +1,13 @@
+import html
 import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.widgets import markup
-from engine.figures.base import plain
+from engine.figures.base import in_lines, plain
 from engine.stats.estimate import known, unknown
 from tests.support.synthetic_texts import HOSTILE_OUTPUTS, HOSTILE_SAYINGS
 
@@ -63,6 +64,19 @@ def test_marks_that_turn_the_order_of_text_are_written_out(turn: str) -> None:
     assert Reader(markup.text(f"a{turn}b")).shown == f"a{ord(turn):04X}b"
     assert turn not in markup.markdown(f"a{turn}b")
     assert turn not in plain(f"a{turn}b")
+
+
+@given(TEXTS)
+@settings(max_examples=50)
+def test_a_label_in_lines_is_two_narrow_lines_that_keep_every_word_or_say_that_they_do_not(value: str) -> None:
+    lines = [html.unescape(line) for line in in_lines(value, wide=12).split("<br>")]
+    assert len(lines) <= 2
+    assert max(map(len, lines)) <= 12
+    assert lines[-1].endswith("…") or "".join("".join(lines).split()) == "".join(plain_words(value))
+
+
+def plain_words(value: str) -> list[str]:
+    return html.unescape(plain(value, at_most=10**6)).split()
 
 
 def test_search_hits_and_loop_are_marked_where_they_are() -> None:

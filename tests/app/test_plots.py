@@ -91,15 +91,18 @@ def test_what_a_chart_draws_is_in_its_table(made: go.Figure, found: Table) -> No
 
 
 def test_a_frozen_chart_tells_its_own_numbers_with_intervals_and_names() -> None:
-    names, series = ["a <b>", "c"], (Series("gap", (SOME, NONE), main=True), Series("other", (NONE, SOME)))
+    names, series = (
+        ["a <b>", "c – " + "long name " * 3],
+        (Series("gap", (SOME, NONE), main=True), Series("other", (NONE, SOME))),
+    )
     made = go.Figure(interval_dots(names, series, title="Gap (rating points)", colours=LIGHT).to_dict())
     found = figure_table(made)
     assert found.columns[:3] == ("series", "Gap (rating points)", "name")
     assert [tuple(row[:3]) for row in found.rows] == [
         ("gap", 0.4, "a <b>"),
-        ("gap", None, "c"),
+        ("gap", None, "c – long name long name long name"),
         ("other", None, "a <b>"),
-        ("other", 0.4, "c"),
+        ("other", 0.4, "c – long name long name long name"),
     ]
     assert found.rows[0][3:5] == pytest.approx((-0.1, 0.9))
     assert found.rows[1][3:5] == (None, None)
