@@ -1,6 +1,7 @@
 """Ratings by day, a colour a person."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import plotly.graph_objects as go
@@ -41,8 +42,9 @@ def activity(days: Sequence[Day], *, colours: Palette, height: int = 240) -> go.
     # A bar of few days is no wider than one of many.
     gap = max(0.35, 1 - len({day.day for day in days}) / 8)
     made.update_layout(barmode="stack", bargap=gap, legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0})
-    made.update_xaxes(type="category", categoryorder="category ascending", showgrid=False, nticks=4, tickangle=0)
-    made.update_xaxes(title="Day (UTC)")
+    in_order = [_written(day) for day in sorted({day.day for day in days})]
+    made.update_xaxes(type="category", categoryorder="array", categoryarray=in_order, nticks=4, tickangle=0)
+    made.update_xaxes(title="Day (UTC)", showgrid=False)
     made.update_yaxes(title="Ratings a day", rangemode="tozero", zeroline=False)
     return made
 
@@ -51,10 +53,14 @@ def _by_day(days: Sequence[Day], names: set[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for day in days:
         if day.reviewer in names:
-            found[f"{day.day:%Y-%m-%d}"] = found.get(f"{day.day:%Y-%m-%d}", 0) + day.n
+            found[_written(day.day)] = found.get(_written(day.day), 0) + day.n
     return found
 
 
+def _written(day: datetime) -> str:
+    return f"{day:%d %b %Y}"
+
+
 def activity_table(days: Sequence[Day]) -> Table:
-    """One row a day and person."""
+    """One row a day and person, days as spreadsheets read them."""
     return table(("day", "reviewer", "ratings"), ((f"{day.day:%Y-%m-%d}", day.reviewer, day.n) for day in days))

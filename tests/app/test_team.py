@@ -168,14 +168,17 @@ def test_a_desk_says_how_long_it_is_kept(seconds: int, said: str) -> None:
 
 
 @pytest.mark.parametrize("n_people", [1, 5, 9])
-def test_activity_adds_up_to_all_ratings_however_many_people(n_people: int) -> None:
-    start = datetime(2030, 1, 1)
+def test_activity_adds_up_to_all_ratings_day_after_day_however_many_people(n_people: int) -> None:
+    start = datetime(2030, 1, 30)
     days = [
         Day(start + timedelta(days=day), f"<b>{person}</b>", person + day + 1)
         for day in range(3)
         for person in range(n_people)
     ]
-    bars = activity(days, colours=LIGHT).data
+    drawn = activity(days, colours=LIGHT)
+    bars = drawn.data
+    assert drawn.layout.xaxis.categoryarray == ("30 Jan 2030", "31 Jan 2030", "01 Feb 2030")
+    assert set(bars[0].x) == set(drawn.layout.xaxis.categoryarray)
     assert sum(sum(bar.y) for bar in bars) == sum(day.n for day in days)
     assert len(bars) == min(n_people, 5)
     assert (bars[-1].name == OTHERS) == (n_people > 5)
