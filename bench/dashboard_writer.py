@@ -9,9 +9,10 @@ from typing import Any, Final
 from db import connect, insert, transaction
 from db.patience import patient
 from db.rows import JudgmentRow
+from engine.stages.stage import WRITE_EVERY_S
 
-BATCH: Final = 40
-PAUSE_S: Final = 1.0
+VOTES_A_SECOND: Final = 40
+BATCH: Final = int(VOTES_A_SECOND * WRITE_EVERY_S)
 
 _PENDING: Final = """
 select p.concept, p.sample_id
@@ -23,13 +24,13 @@ order by p.u
 
 
 def write(study: Path, run_id: str, judge_id: str) -> None:
-    """Vote on what the judge has not rated yet, as a run does: a second's votes in a transaction, nothing held meanwhile."""
+    """Vote on what the judge has not rated yet, as a run does: some seconds' votes in a transaction, nothing held meanwhile."""
     with connect(study) as cursor:
         pending = cursor.execute(_PENDING, {"run_id": run_id, "judge_id": judge_id}).fetchall()
     for number, first in enumerate(range(0, len(pending), BATCH)):
         with transaction(study) as cursor:
             insert(cursor, [_vote(judge_id, *pair, rating=1 + number % 5) for pair in pending[first : first + BATCH]])
-        time.sleep(PAUSE_S)
+        time.sleep(WRITE_EVERY_S)
 
 
 def _vote(judge_id: str, concept: str, sample_id: str, *, rating: Any) -> JudgmentRow:
