@@ -9,6 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from app import auth, data, state, theme
 from app.context import load_context, study_folder
+from app.data.browsing import prepare
 from app.widgets import live, notices, run_work, sidebar
 from db.lending import keep_open
 from db.opening import limit
@@ -69,6 +70,8 @@ def main() -> None:
             notices.warning(sentence)
         with live.watch(folder):
             page.run()
+        # Whoever is here will look at samples or at a concept, sooner or later.
+        prepare(folder, context.run.run_id, context.judge_id)
 
 
 def _without_run(folder: Path, page: StreamlitPage) -> None:

@@ -28,7 +28,7 @@ from app.viewmodels.lenses import (
     pick,
     sweep,
 )
-from app.widgets import lens_table, markup, notices, plots, sidebar, since
+from app.widgets import later, lens_table, markup, notices, plots, sidebar, since
 from engine.config import StudyConfig
 from engine.stats.findings import Findings
 from engine.stats.lens_results import explain_excess
@@ -230,7 +230,16 @@ def _calibration(here: Context, chosen: Mapping[str, data.Lens]) -> None:
         help_text="Held-out pairs of all these lenses, in ten groups of similar probability. On the dashed line, a "
         "probability of 0.7 is right seven times in ten. Intervals are over lenses.",
     )
-    found = load_reliability(here.folder, here.run.run_id, [lens.lens_id for lens in chosen.values()])
+    folder, run_id = here.folder, here.run.run_id
+    lens_ids = tuple(lens.lens_id for lens in chosen.values())
+    found = later.answer(
+        folder,
+        ("reliability", run_id, lens_ids),
+        lambda: load_reliability(folder, run_id, lens_ids),
+        what="Calibration",
+    )
+    if found is None:
+        return
     if not found.bins:
         notices.note("These lenses have no stored scores.", command=f"lensgap train {here.folder}")
         return

@@ -7,7 +7,6 @@ import streamlit as st
 from app import charts, context, data, state, theme
 from app.charts.shared import map_table
 from app.context import Context
-from app.data import browsing
 from app.viewmodels import overview
 from app.widgets import cards, home, markup, notices, plots, sidebar, since
 from engine.figures.palette import Palette
@@ -55,8 +54,6 @@ def show(here: Context) -> None:
             _forest(view, colours)
     notices.heading("Quadrants", help_text=QUADRANT)
     _cards(view, colours)
-    # Most go on to the samples from here.
-    browsing.prepare(here.folder, here.run.run_id, here.judge_id)
 
 
 def _missing(here: Context, *, has_lenses: bool) -> None:
