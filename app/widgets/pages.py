@@ -107,7 +107,7 @@ def _grid(shown: Sequence[data.PageRow], *, key: str) -> Any:
         selection_mode="multi-row",
         height="content",
         placeholder="–",
-        column_config={"Rating": st.column_config.NumberColumn(format="%.1f", help="The verdict in force")},
+        column_config={"Rating": st.column_config.NumberColumn(format="%.2g", help="The verdict in force")},
     )
 
 
