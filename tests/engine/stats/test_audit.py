@@ -1,7 +1,9 @@
-"""The audit's estimator against a plain loop, scikit-learn's regression, a PPI library's numbers, scipy and simulated draws."""
+"""The audit's estimator against a plain loop, scikit-learn's regression, a PPI library, scipy and simulated draws."""
 
+import importlib
 import math
-from dataclasses import replace
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -92,25 +94,120 @@ def test_with_equal_probabilities_the_mean_is_the_regression_line_at_the_judges_
     assert found.value == pytest.approx(line.predict([[3.3]])[0])
 
 
-# 400 pairs, the first 60 of them rated; numpy seed 7: 1 + binomial(4, 1/2), the judge's normal error of deviation 1 rounded.
-HUMAN = "344224144322233354352231133433321242314224343423343313324353"
-JUDGE = "254232144332124335452224152413412231313123244222252413315353"
-UNRATED_JUDGE_TOTAL = 990
-PPI_MEAN, PPI_LOW, PPI_HIGH = 2.95876571, 2.75115042, 3.16638099
+@pytest.fixture(scope="module")
+def library():
+    """A library of prediction-powered inference, imported here: it compiles, and silences all warnings."""
+    with warnings.catch_warnings():
+        return importlib.import_module("ppi_py")
 
 
-def test_a_ppi_library_gives_the_same_mean_and_nearly_the_same_interval():
-    """Numbers of ppi-python 0.2.3, given our λ times the share of pairs that are not rated; its own leads to 2.956."""
-    cells = [AuditCell(float(f), float(y), 60 / 400) for f, y in zip(JUDGE, HUMAN, strict=True)]
-    total = UNRATED_JUDGE_TOTAL + sum(map(int, JUDGE))
-    found = mean_of(
-        estimate_arm(AuditArm(n_rest=400, n_scored=400, judge_total=total, audited=tuple(cells)), name="positive")
-    )
-    assert found.judge_weight * 340 / 400 == pytest.approx(0.45756503, abs=1e-8)
-    assert found.value == pytest.approx(PPI_MEAN, abs=1e-8)
-    half_width = scipy_stats.norm.ppf(0.975) * math.sqrt(found.variance("future"))
-    # It divides by n where we leave out what was fitted.
-    assert half_width == pytest.approx((PPI_HIGH - PPI_LOW) / 2, rel=0.02)
+@dataclass(frozen=True)
+class Drawn:
+    """Pairs of which the first n are rated by people; every pair was drawn with the same probability."""
+
+    human: np.ndarray
+    judge: np.ndarray
+    n: int
+
+    @property
+    def rated(self):
+        """What the library wants: people's ratings, the judge's of the same pairs, the judge's of the others."""
+        return self.human[: self.n], self.judge[: self.n], self.judge[self.n :]
+
+    @property
+    def found(self):
+        everyone = np.full(len(self.human), self.n / len(self.human))
+        return mean_of(
+            estimate_arm(
+                drawn_arm(self.human, self.judge, everyone, np.arange(len(self.human)) < self.n), name="positive"
+            )
+        )
+
+
+def draw(seed, n, n_all, *, slope=0.6, noise=0.6):
+    """Ratings by people about a judge's, which rise by the slope as the judge's do."""
+    rng = np.random.default_rng(seed)
+    judge = rng.choice(np.arange(1.0, 6.0), n_all, p=(0.1, 0.2, 0.3, 0.2, 0.2))
+    human = np.clip(np.rint(3 + slope * (judge - 3) + rng.normal(0.3, noise, n_all)), 1, 5)
+    return Drawn(human, judge, n)
+
+
+def half_width(ends):
+    low, high = (float(end.item()) for end in ends)
+    return (high - low) / 2
+
+
+def shown_half_width(found):
+    """Ours for future generations with a normal quantile, as the library has it."""
+    return scipy_stats.norm.ppf(0.975) * math.sqrt(found.variance("future"))
+
+
+SEEDS = range(12)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, 0.6, 0.9])
+def test_given_one_lambda_a_ppi_library_has_the_same_mean_and_nearly_the_same_interval(library, slope):
+    """Its λ is times the judge's mean of the pairs left unrated, ours of all: ours times the share left is its own."""
+    for seed in SEEDS:
+        drawn = draw(seed, 60, 400, slope=slope)
+        found = drawn.found
+        weight = found.judge_weight * 340 / 400
+        assert found.value == pytest.approx(library.ppi_mean_pointestimate(*drawn.rated, lam=weight).item(), abs=1e-9)
+        ends = library.ppi_mean_ci(*drawn.rated, alpha=0.05, lam=weight)
+        # It divides by n where we leave out what was fitted, and takes one part of the variance from the unrated pairs.
+        assert shown_half_width(found) == pytest.approx(half_width(ends), rel=0.06)
+
+
+def test_a_tuned_lambda_is_a_ppi_librarys_up_to_the_pairs_that_the_judges_variance_is_from(library):
+    """It takes the judge's variance from all pairs, ours from the rated; on what both see alike they are one."""
+    drawn = draw(0, 300, 900)
+    judge = np.tile(drawn.judge[:300], 3)
+    alike = Drawn(drawn.human, judge, 300)
+    gradients = [column[:, None] for column in alike.rated]
+    tuned = library.ppi._calc_lam_glm(*gradients, np.eye(1), clip=True)
+    assert tuned == pytest.approx(alike.found.judge_weight * (600 / 900) * (899 / 900), abs=1e-9)
+    for seed in SEEDS:
+        drawn = draw(seed, 300, 3_000)
+        found, ends = drawn.found, library.ppi_mean_ci(*drawn.rated, alpha=0.05)
+        ours = shown_half_width(found)
+        assert found.value == pytest.approx(library.ppi_mean_pointestimate(*drawn.rated).item(), abs=0.2 * ours)
+        assert ours == pytest.approx(half_width(ends), rel=0.03)
+
+
+def test_a_constant_judge_leaves_a_ppi_librarys_classical_interval_but_for_one_pair(library):
+    """λ = 0. The library has variance / n; ours has n - 1, and the two parts of it that the two targets are made of."""
+    for seed in SEEDS:
+        drawn = replace(draw(seed, 25, 250), judge=np.full(250, 3.0))
+        found = drawn.found
+        assert found.judge_weight == 0
+        assert found.value == pytest.approx(library.ppi_mean_pointestimate(*drawn.rated, lam=0).item(), abs=1e-9)
+        factor = 25 * ((1 - 25 / 250) / (25 - 1) + 1 / (250 - 1))
+        ends = library.ppi_mean_ci(*drawn.rated, alpha=0.05, lam=0)
+        assert shown_half_width(found) == pytest.approx(half_width(ends) * math.sqrt(factor), rel=1e-9)
+
+
+def test_a_judge_trusted_in_full_gives_a_ppi_librarys_untuned_interval_but_for_one_pair(library):
+    """λ = 1 where people differ more than the judge says; with few of very many pairs rated the library's is the same."""
+    for seed in SEEDS:
+        drawn = draw(seed, 60, 100_000, slope=1.4, noise=0.3)
+        found = drawn.found
+        assert found.judge_weight == 1
+        assert found.value == pytest.approx(library.ppi_mean_pointestimate(*drawn.rated, lam=1).item(), abs=1e-3)
+        ends = library.ppi_mean_ci(*drawn.rated, alpha=0.05, lam=1)
+        assert shown_half_width(found) == pytest.approx(half_width(ends) * math.sqrt(60 / 59), rel=0.005)
+
+
+def test_with_unequal_probabilities_a_ppi_library_weighting_by_their_inverses_has_the_same_mean(library):
+    """Of the judge's mean over all pairs. The intervals differ: the library's weights are sample weights, no probabilities."""
+    for seed in SEEDS:
+        drawn = draw(seed, 0, 600)
+        probability = np.where(drawn.judge > 3, 0.3, 0.1)
+        kept = np.random.default_rng([seed, 1]).random(600) < probability
+        found = mean_of(estimate_arm(drawn_arm(drawn.human, drawn.judge, probability, kept), name="positive"))
+        columns = drawn.human[kept], drawn.judge[kept], drawn.judge
+        theirs = library.ppi_mean_pointestimate(*columns, lam=found.judge_weight, w=1 / probability[kept])
+        assert 0 < found.judge_weight < 1
+        assert found.value == pytest.approx(theirs.item(), abs=1e-9)
 
 
 def test_without_a_judge_worth_anything_the_gap_is_scipys_welch():
