@@ -93,6 +93,17 @@ def load_lens_estimates(folder: Path, run_id: str, lens_ids: Sequence[str]) -> d
     return remembered(folder, ("lens estimates", run_id, tuple(lens_ids)), estimates, of=("lenses",))
 
 
+def load_constant(folder: Path, run_id: str, lens_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these lenses that say the same of all texts that they are tested on, and so tell nothing apart."""
+
+    def constant() -> frozenset[str]:
+        with connect(folder) as cursor:
+            found = cursor.execute(query("lenses.constant"), {"lens_ids": list(lens_ids)}).fetchall()
+        return frozenset(lens_id for (lens_id,) in found)
+
+    return remembered(folder, ("constant lenses", run_id, tuple(lens_ids)), constant, of=("lenses",))
+
+
 def load_reliability(folder: Path, run_id: str, lens_ids: Sequence[str]) -> Reliability:
     """Reliability of these lenses' out-of-fold probabilities; of several rounds of cross-validation, each pair's mean."""
 

@@ -12,7 +12,7 @@ from app.charts.layer_sweep import layer_sweep, layer_sweep_table
 from app.charts.lens_ceiling import lens_ceiling, lens_ceiling_table
 from app.charts.reliability import reliability, reliability_table
 from app.context import Context
-from app.data.lenses import load_comparisons, load_graduation, load_lens_estimates, load_reliability
+from app.data.lenses import load_comparisons, load_constant, load_graduation, load_lens_estimates, load_reliability
 from app.viewmodels import comparisons, overview
 from app.viewmodels.comparisons import MEASURES, Found
 from app.viewmodels.lenses import (
@@ -103,6 +103,7 @@ def _view(here: Context, chosen: Mapping[str, data.Lens], findings: Findings) ->
         estimates=load_lens_estimates(here.folder, here.run.run_id, ids),
         graduation=load_graduation(here.folder, here.run.run_id),
         names=here.names,
+        constant=load_constant(here.folder, here.run.run_id, ids),
     )
     return lenses_view(points, chosen.values(), findings.overall.ceilings[here.settings.model].estimate)
 
@@ -128,6 +129,7 @@ def _scatter(here: Context, view: LensesView) -> None:
     plots.open_concept("lens-ceiling", picked)
     for reason, n in view.unmeasured:
         notices.note(f"Without an F1: {count(n, 'concept')}: {reason}.")
+    lens_table.constant(view)
 
 
 def _suspects(view: LensesView) -> None:

@@ -1,7 +1,7 @@
 """The lenses of one setting beside what their data permit: each concept's F1 and ceiling, and what became of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -35,7 +35,10 @@ _NO_LENS: Final = "no lens with this setting has been trained for it"
 
 @dataclass(frozen=True, slots=True)
 class LensPoint:
-    """A concept's lens beside its ceiling; `excess` says what to think of it where it is clearly above, `alarm` of a shortcut."""
+    """A concept's lens beside its ceiling; `excess` says what to think of it where it is clearly above, `alarm` of a shortcut.
+
+    One that `is_constant` says the same of all texts.
+    """
 
     concept: str
     name: str
@@ -49,6 +52,7 @@ class LensPoint:
     alarm: str | None
     excess: str | None
     has_rates: bool
+    is_constant: bool = False
 
     @property
     def headroom(self) -> float | None:
@@ -111,8 +115,9 @@ def lens_points(
     estimates: Mapping[str, Mapping[str, Estimate]],
     graduation: Mapping[str, Graduation],
     names: Mapping[str, str],
+    constant: Set[str] = frozenset(),
 ) -> tuple[LensPoint, ...]:
-    """A point a concept, in the run's order; `lenses` are by concept."""
+    """A point a concept, in order of the run; `lenses` are by concept, `constant` ids of those that say the same of all texts."""
     model = findings.settings.model
     return tuple(
         _point(
@@ -122,6 +127,7 @@ def lens_points(
             estimates=estimates,
             graduation=graduation.get(profile.concept),
             name=names.get(profile.concept, profile.concept),
+            constant=constant,
         )
         for profile in profiles
     )
@@ -154,6 +160,7 @@ def _point(
     estimates: Mapping[str, Mapping[str, Estimate]],
     graduation: Graduation | None,
     name: str,
+    constant: Set[str],
 ) -> LensPoint:
     f1 = _f1(lens.result) if lens else unknown(_NO_LENS, method="F1")
     measured = estimates.get(lens.lens_id, {}) if lens else {}
@@ -171,6 +178,7 @@ def _point(
         alarm=shortcut_alarm(measured),
         excess=_excess(lens.result, f1, ceiling) if lens else None,
         has_rates=any(rate is not None and rate.has_interval for rate in rates),
+        is_constant=lens is not None and lens.lens_id in constant,
     )
 
 

@@ -23,6 +23,11 @@ ALARM = (
 )
 BRIER = "Mean squared error of the lens's probability. 0 is perfect; always answering ½ gives 0.25."
 WORDS_ALONE = "F1 of a classifier that sees only the words of the text, no activations, on the same folds."
+CONSTANT = (
+    "Such a lens gives all texts that it is tested on the same probability, so its F1 is that of always firing or of never "
+    "firing. This happens when the activations are the same for all texts."
+)
+_NAMED = 3
 _STOPS = {
     "ceiling": "at its ceiling",
     "exhausted": "no pairs left",
@@ -148,7 +153,7 @@ def _row(point: LensPoint) -> str:
     room = f'<span class="{kind}" title="{markup.text(point.excess or "")}">{signed(point.headroom)}</span>'
     cells = (
         integer(point.f1.n),
-        f"<b>{number(point.f1.value)}</b>",
+        f"{_constant(point)}<b>{number(point.f1.value)}</b>",
         f"<small>{interval(point.f1) or 'none'}</small>",
         _value(point.ceiling),
         f"<small>{interval(point.ceiling)}</small>",
@@ -159,6 +164,19 @@ def _row(point: LensPoint) -> str:
         alarm,
     )
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _constant(point: LensPoint) -> str:
+    return f"{markup.badge('constant', kind='form-empty', title=CONSTANT)} " if point.is_constant else ""
+
+
+def constant(view: LensesView) -> None:
+    """Say which lenses tell nothing apart, where there are any."""
+    found = [point for point in view.points if point.is_constant]
+    if found:
+        named = ", ".join(point.name for point in found[:_NAMED])
+        more = f" and {integer(len(found) - _NAMED)} more" if len(found) > _NAMED else ""
+        notices.note(f"Constant: {count(len(found), 'lens', 'lenses')} ({named}{more}). {CONSTANT}")
 
 
 def _value(estimate: Estimate) -> str:

@@ -15,6 +15,16 @@ where list_contains($lens_ids, s.lens_id)
 group by s.lens_id, s.sample_id, p.arm
 order by s.lens_id, s.sample_id;
 
+-- name: constant
+-- Those of these lenses that give all texts which a fold holds out the same probability, fold by fold.
+with folds as (
+    select lens_id, max(probability) - min(probability) as spread
+    from lens_scores
+    where list_contains($lens_ids, lens_id) and repeat = 0
+    group by lens_id, fold
+)
+select lens_id from folds group by lens_id having max(spread) < 1e-9;
+
 -- name: graduation
 -- The last step of each concept by the rule that was last applied in the run.
 with last_rule as (

@@ -10,7 +10,14 @@ from sklearn.metrics import brier_score_loss
 
 from app import data
 from app.charts.lens_ceiling import lens_ceiling
-from app.data.lenses import ComparedConcept, Comparison, load_comparisons, load_graduation, load_reliability
+from app.data.lenses import (
+    ComparedConcept,
+    Comparison,
+    load_comparisons,
+    load_constant,
+    load_graduation,
+    load_reliability,
+)
 from app.viewmodels import comparisons
 from app.viewmodels.lenses import (
     LensPoint,
@@ -35,6 +42,7 @@ from tests.support.synthetic_study import JUDGE, LAYERS, RUN, START, build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
 
 RATES = ("fires_on_degenerate_negative", "fires_on_good_negative")
+CONSTANT_ID = f"lens-001-logistic-{LAYERS[-1]}"
 SHOWN = f"logistic · layer {LAYERS[-1]} · output"
 
 
@@ -84,6 +92,9 @@ def add_work(study: Path) -> None:
         "refinement", "margin", {c: (0.6, 0.5 + 0.1 * i) for i, c in enumerate(concepts[:4])}, groups=groups
     )
     with transaction(study) as cursor:
+        cursor.execute(
+            "update lens_scores set probability = fold / 10 where lens_id = $lens_id", {"lens_id": CONSTANT_ID}
+        )
         for rows in ([*rates, *briers], steps, *filtered, *refined):
             insert(cursor, rows)
 
@@ -225,6 +236,12 @@ def test_reliability_is_over_all_pairs_of_the_lenses(small_study: Path) -> None:
     assert found.parts.brier.value == pytest.approx(brier_score_loss(positive, probability))
 
 
+def test_a_lens_is_constant_that_says_the_same_of_all_that_each_fold_holds_out(worked: Path, small_study: Path) -> None:
+    ids = [lens.lens_id for lens in data.load_lenses(worked, RUN)]
+    assert load_constant(worked, RUN, ids) == {CONSTANT_ID}
+    assert load_constant(small_study, RUN, ids) == set()
+
+
 def test_what_became_of_a_concept_is_its_last_step_by_one_rule(worked: Path) -> None:
     found = load_graduation(worked, RUN)
     assert set(found) == {profile.concept for profile in data.load_profiles(worked, RUN)}
@@ -290,6 +307,8 @@ def test_screen_shows_every_number_and_escapes_what_a_study_says(worked: Path, m
     assert "Sibling refinement" in shown
     assert "kept for 2 of 4 concepts" in shown
     assert ">shortcut</span>" in shown
+    assert shown.count(">constant</span>") == 1
+    assert "Constant: 1 lens (" in shown
     assert "at 0.85" in shown
     for raw in ("<b>is</b>", "<i>only", "<lab>"):
         assert raw not in shown
