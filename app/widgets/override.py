@@ -13,7 +13,7 @@ import streamlit as st
 from app import data, state
 from app.context import Context
 from app.viewmodels.effect import Change, Effect, Override, effects, without
-from app.widgets import markup, notices
+from app.widgets import markup, notices, reason
 from db.errors import ExpectedError
 from engine.words import MINUS, RATINGS
 
@@ -29,16 +29,6 @@ _MOVED_ON: Final = (
 _NAME_CHARS: Final = 24
 _LATE: Final = "That key or click came before this sample was on screen, so nothing was stored. Press it again."
 _BEFORE: Final = "Your {rating} was stored for the previous sample, which was on screen when you pressed the key."
-
-# Streamlit leaves the cursor in a field after Enter, where the next digit would be typed instead of rate.
-_LEAVE_ON_ENTER: Final = """(() => {
-  if (window.lensgapLeaves) return;
-  window.lensgapLeaves = true;
-  document.addEventListener("keyup", (event) => {
-    const field = event.target;
-    if (event.key === "Enter" && field.closest?.('[class*="st-key-reason-"]')) field.blur();
-  });
-})()"""
 
 
 class Shown(NamedTuple):
@@ -149,14 +139,7 @@ def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Seq
             on_click=_undo,
             args=(context, shown, standing.rating_id if standing else "", name),
         )
-    st.text_input(
-        "Reason",
-        key=f"reason-{at}",
-        placeholder="Reason (optional): write it first, then press Enter and 1–5",
-        label_visibility="collapsed",
-        max_chars=500,
-    )
-    st.html(f"<script>{_LEAVE_ON_ENTER}</script>", unsafe_allow_javascript=True)
+    reason.field(f"reason-{at}")
 
 
 def _standing(history: Sequence[data.Saying]) -> data.Saying | None:
@@ -300,8 +283,8 @@ def _history(history: Sequence[data.Saying]) -> None:
         when = f"{saying.rated_at:%d %b %Y, %H:%M} UTC"
         what = f"rated {saying.rating}" if saying.rating else _taken_back(saying, said.get(saying.undoes or ""))
         kind = " class=lg-undone" if saying.is_undone else ""
-        reason = f"<q>{markup.text(saying.reason)}</q>" if saying.reason else ""
-        items += f"<li{kind}><b>{markup.text(saying.reviewer)}</b> {what} <time>{when}</time>{reason}</li>"
+        why = f"<q>{markup.text(saying.reason)}</q>" if saying.reason else ""
+        items += f"<li{kind}><b>{markup.text(saying.reviewer)}</b> {what} <time>{when}</time>{why}</li>"
     st.html(f'<h5 class="lg-heading">History</h5><ol class="lg-history">{items}</ol>')
 
 

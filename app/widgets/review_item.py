@@ -8,7 +8,7 @@ from app import data, state
 from app.context import Context
 from app.data import review
 from app.viewmodels.review import agreement_kind, verdict_sentence
-from app.widgets import markup, notices, review_desk, sample, votes
+from app.widgets import markup, notices, reason, review_desk, sample, votes
 from app.widgets.review_desk import Shown, Sitting
 from engine.words import RATINGS, integer
 
@@ -47,13 +47,7 @@ def keys(shown: Shown, own: review.Own | None) -> None:
                 width="stretch",
             )
     if own is None:
-        st.text_input(
-            "Reason",
-            key=reason_key,
-            placeholder="Reason (optional): write it first, then press Enter and 1–5",
-            label_visibility="collapsed",
-            max_chars=500,
-        )
+        reason.field(reason_key)
 
 
 def moves(sitting: Sitting, shown: Shown | None, own: review.Own | None, last: review.Own | None) -> None:
@@ -106,6 +100,7 @@ def flagging(shown: Shown, flag: review.Flag | None) -> None:
                 on_change=review_desk.note_flag,
                 args=(shown, key),
             )
+            reason.leave_on_enter()
 
 
 def opened(context: Context, sitting: Sitting, own: review.Own, flag: review.Flag | None) -> None:

@@ -122,9 +122,17 @@ def test_a_killed_server_loses_no_rating_and_the_review_goes_on(open_tab: OpenTa
         page.goto(f"{address}/review")
         page.wait_for_selector(".lg-reading")
         settle(page)
+        page.get_by_placeholder("Reason").click()
+        page.keyboard.type("all of it")
+        page.keyboard.press("Enter")
+        settle(page)
         page.keyboard.press("5")
         expect(page.locator(".lg-said-both")).to_contain_text("You said 5")
     finally:
         process.kill()
         process.wait()
     assert [row[2] for row in ratings(study, "Max")] == [4, 5]
+    with connect(study) as cursor:
+        assert cursor.execute("select reason from ratings where reviewer = 'Max' and rating = 5").fetchone() == (
+            "all of it",
+        )
