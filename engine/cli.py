@@ -23,7 +23,7 @@ from engine.commands.imports import app as import_app
 from engine.commands.judge import app as judge_app
 from engine.commands.layers import layers
 from engine.commands.mitigate import filter_samples, refine
-from engine.commands.options import SettingsCommand, with_settings
+from engine.commands.options import Commands, SettingsCommand, with_settings
 from engine.commands.pack import app as pack_app
 from engine.commands.report import report
 from engine.commands.score import score
@@ -45,6 +45,7 @@ from engine.terminal import visible
 
 app = typer.Typer(
     name="lensgap",
+    cls=Commands,
     help="Measure whether the texts that a model writes can support the F1 that you ask of its concept lenses.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

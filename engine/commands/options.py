@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from engine.commands.flags import parted_settings
 from engine.config import StudyConfig
@@ -36,6 +36,30 @@ THEMES = {
 OTHER = "Settings of the run"
 ALIASES = {"lenses": ("--lenses", "--lens")}
 """Settings whose options have a second name."""
+
+
+_SAID = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "must be a number",
+    "Input should be ": "must be ",
+}
+"""How the library that reads values begins its sentences, and what is said in its place."""
+
+
+class Commands(TyperGroup):
+    """All commands; a value that an option cannot take is told in our words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for begins, said in _SAID.items():
+                if error.message.startswith(begins):
+                    error.message = said + error.message.removeprefix(begins)
+                    break
+            raise
 
 
 class SettingsCommand(TyperCommand):
