@@ -83,7 +83,7 @@ def _compared(here: Context, kind: str, sides: Sequence[str]) -> list[Json] | No
     asked = (arguments, load_change(here.folder))
     told: tuple[Any, command.Ended] | None = st.session_state.get(_FOUND)
     if told is None or told[0] != asked:
-        told = _settle(asked) or _before(told, arguments)
+        told = _settle(asked) or _before(arguments)
     if told is None:
         return None
     if told[1].fault is not None:
@@ -94,26 +94,41 @@ def _compared(here: Context, kind: str, sides: Sequence[str]) -> list[Json] | No
 
 
 def _settle(asked: Any) -> tuple[Any, command.Ended] | None:
-    """What the command for this question has told; None while it is at work, and it is begun where it is not."""
+    """What the command for this question has told; None while it is at work, and it is begun where it is not.
+
+    Work on the same sides comes to its end even where the study has changed since, or steady ratings would let none end.
+    """
     work: tuple[Any, command.Started] | None = st.session_state.get(_WORK)
-    if work is not None and work[0] != asked:
+    if work is not None and work[0][0] != asked[0]:
         command.stop(work[1])
+        work = None
+    if work is not None and (told := _ended(work)) is not None:
+        if told[0] == asked:
+            return told
         work = None
     if work is None:
         work = st.session_state[_WORK] = (asked, command.start(asked[0]))
+        if (told := _ended(work)) is not None:
+            return told
+    st.fragment(_wait, run_every=_LOOK_S)(work[1])
+    return None
+
+
+def _ended(work: tuple[Any, command.Started]) -> tuple[Any, command.Ended] | None:
+    """What a command that has ended told of its question, kept from now on; None while it is at work."""
     if (ended := command.ended(work[1])) is None:
-        st.fragment(_wait, run_every=_LOOK_S)(work[1])
         return None
     del st.session_state[_WORK]
-    st.session_state[_FOUND] = (asked, ended)
-    return asked, ended
+    found = st.session_state[_FOUND] = (work[0], ended)
+    return found
 
 
-def _before(told: tuple[Any, command.Ended] | None, arguments: Sequence[str]) -> tuple[Any, command.Ended] | None:
+def _before(arguments: Sequence[str]) -> tuple[Any, command.Ended] | None:
     """How the same sides stood before somebody rated, to be read while they are compared anew."""
+    told: tuple[Any, command.Ended] | None = st.session_state.get(_FOUND)
     if told is None or told[0][0] != arguments or told[1].fault is not None:
         return None
-    notices.note("The study has changed. The values below are from before the change.")
+    notices.note("The study has changed, so the sides are being compared again. The values below are from before.")
     return told
 
 

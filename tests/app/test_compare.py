@@ -4,10 +4,12 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from app import data
 from app.data import command
 from app.viewmodels.run_comparison import (
     answer,
@@ -19,7 +21,9 @@ from app.viewmodels.run_comparison import (
 )
 from db import transaction
 from tests.app.test_screens import html_of, open_screen
-from tests.support.synthetic_study import RUN
+from tests.support.synthetic_study import JUDGE, RUN
+
+AT_WORK = SimpleNamespace(poll=lambda: None)
 
 
 def estimate(value: float | None) -> dict[str, Any]:
@@ -98,8 +102,8 @@ def test_one_run_is_nothing_to_compare(study: Path, monkeypatch: pytest.MonkeyPa
     assert "Fewer than two runs" in html_of(open_screen(study, monkeypatch, "compare"))
 
 
-@pytest.mark.parametrize("fault", [None, "The runs have no concept in common."])
-def test_two_runs_are_compared_by_the_command(study: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None) -> None:
+def add_run(study: Path) -> None:
+    """A second run with the same samples."""
     with transaction(study) as cursor:
         cursor.execute(
             "insert into runs select 'other', 'other run', '2027-01-01', config, model, model_fingerprint, pack_hash, "
@@ -113,6 +117,11 @@ def test_two_runs_are_compared_by_the_command(study: Path, monkeypatch: pytest.M
             "insert into samples select 'other-' || sample_id, output, finish_reason, output_ids, n_prompt_tokens, "
             "generated_at from samples"
         )
+
+
+@pytest.mark.parametrize("fault", [None, "The runs have no concept in common."])
+def test_two_runs_are_compared_by_the_command(study: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None) -> None:
+    add_run(study)
     asked: list[list[str]] = []
     monkeypatch.setattr(command, "start", lambda arguments: asked.append(list(arguments)) or object())
     monkeypatch.setattr(command, "ended", lambda _: command.Ended(json.dumps([COMPARISON]), fault))
@@ -122,3 +131,34 @@ def test_two_runs_are_compared_by_the_command(study: Path, monkeypatch: pytest.M
     assert (fault or "&lt;b&gt;1&lt;/b&gt;") in shown
     assert len(app.get("plotly_chart")) == (0 if fault else 1)
     assert "<b>1</b>" not in shown
+
+
+def test_ratings_meanwhile_leave_the_old_values_with_a_word_and_let_the_work_end(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_run(study)
+    begun: list[object] = []
+    told: list[command.Ended | None] = [command.Ended(json.dumps([COMPARISON]), None)]
+    monkeypatch.setattr(command, "start", lambda _: begun.append(0) or SimpleNamespace(process=AT_WORK, seconds=1.0))
+    monkeypatch.setattr(command, "ended", lambda _: told[0])
+    monkeypatch.setattr(command, "stop", lambda _: pytest.fail("the work of before was broken off"))
+    app = open_screen(study, monkeypatch, "compare", run=RUN)
+    pair = data.load_page(study, RUN, JUDGE, data.Filters(), number=1, sort="run", form_rule="loop").rows[0]
+
+    def rate(rating: int) -> str:
+        of_pair = {"concept": pair.concept, "sample_id": pair.sample_id}
+        data.add_override(
+            study, RUN, **of_pair, rating=rating, reviewer="Ada", reason=None, rating_id=data.new_rating_id()
+        )
+        return html_of(app.run())
+
+    assert "from before" not in html_of(app)
+    told[0] = None
+    for rating in (1, 2):
+        shown = rate(rating)
+        assert "The values below are from before." in shown
+        assert "&lt;b&gt;1&lt;/b&gt;" in shown
+    assert len(begun) == 2
+    told[0] = command.Ended(json.dumps([COMPARISON]), None)
+    assert "from before" not in html_of(app.run())
+    assert len(begun) == 3
