@@ -114,7 +114,7 @@ def _live_strip(folder: Path, run_id: str) -> None:
 def stages_done(stages: Sequence[data.Stage]) -> str:
     """What is said where every stage that has begun is done: between two stages of a run, more is to come."""
     if any(stage.stage == _LAST for stage in stages):
-        return "All stages are done. Reload to see everything."
+        return "All stages are done. The screen updates by itself in a few seconds."
     return "The stages that started are done. The next one appears here once it starts."
 
 
