@@ -13,7 +13,7 @@ import streamlit as st
 from app import data, state
 from app.context import Context
 from app.viewmodels.effect import Change, Effect, Override, effects, without
-from app.widgets import markup, notices, reason
+from app.widgets import markup, notices, rating_keys
 from db.errors import ExpectedError
 from engine.words import MINUS, RATINGS
 
@@ -139,7 +139,8 @@ def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Seq
             on_click=_undo,
             args=(context, shown, standing.rating_id if standing else "", name),
         )
-    reason.field(f"reason-{at}")
+    rating_keys.reason(f"reason-{at}")
+    rating_keys.tend()
 
 
 def _standing(history: Sequence[data.Saying]) -> data.Saying | None:

@@ -8,7 +8,7 @@ from app import data, state
 from app.context import Context
 from app.data import review
 from app.viewmodels.review import agreement_kind, verdict_sentence
-from app.widgets import markup, notices, reason, review_desk, sample, votes
+from app.widgets import markup, notices, rating_keys, review_desk, sample, votes
 from app.widgets.review_desk import Shown, Sitting
 from engine.words import RATINGS, integer
 
@@ -47,7 +47,8 @@ def keys(shown: Shown, own: review.Own | None) -> None:
                 width="stretch",
             )
     if own is None:
-        reason.field(reason_key)
+        rating_keys.reason(reason_key)
+    rating_keys.tend()
 
 
 def moves(sitting: Sitting, shown: Shown | None, own: review.Own | None, last: review.Own | None) -> None:
@@ -100,7 +101,6 @@ def flagging(shown: Shown, flag: review.Flag | None) -> None:
                 on_change=review_desk.note_flag,
                 args=(shown, key),
             )
-            reason.leave_on_enter()
 
 
 def opened(context: Context, sitting: Sitting, own: review.Own, flag: review.Flag | None) -> None:
