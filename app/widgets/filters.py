@@ -52,6 +52,8 @@ IN_BAR: Final = ("quadrant", "form", "rating", "arm", "concept", "q")
 MORE: Final = ("kind", "by", "person", "differ", "topic", "fires", "finish", "template", "layer", "origin")
 NAMES: Final = (*IN_BAR, *MORE, "sort")
 """Parameters that say what is listed, and in which order."""
+_PLACE: Final = ("quadrant", "concept")
+"""Where a preset looks: it keeps them, so that one click shows what went wrong in a quadrant."""
 _LABELS: Final = {
     "quadrant": "Quadrant",
     "form": "Form",
@@ -115,8 +117,17 @@ def presets() -> None:
     """Buttons for what is looked for most."""
     st.html('<span class="lg-note">Show</span>', width="content")
     for name, preset in PRESETS.items():
-        st.button(name, key=f"preset-{name}", on_click=apply, args=(preset,), type=_type(preset))
+        st.button(name, key=f"preset-{name}", on_click=_preset, args=(preset,), type=_type(preset | _place()))
     st.button("Everything", key="preset-all", on_click=apply, args=({},), type=_type({}))
+
+
+def _place() -> dict[str, list[str]]:
+    return {name: list(values) for name in _PLACE if (values := state.given_all(name))}
+
+
+def _preset(preset: Mapping[str, Any]) -> None:
+    """List what a preset says, of the quadrants and concept that are on screen."""
+    apply({**preset, **_place()})
 
 
 def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequence[str]]) -> None:

@@ -55,6 +55,16 @@ def test_quadrants_always_show_how_many_pairs_they_hold_and_other_choices_on_dem
     assert f"good · {good.n_total}" in [option.content for option in forms.proto.options]
 
 
+def test_a_preset_looks_into_the_quadrants_on_screen(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_screen(study, monkeypatch, "samples", quadrant="C", arm="negative")
+    app.button(key="preset-Degenerate").click().run()
+    assert (value(app, "quadrant"), value(app, "form")) == (["C"], ["empty", "short", "repetitive"])
+    assert "arm" not in app.query_params
+    assert app.button(key="preset-Degenerate").proto.type == "primary"
+    app.button(key="preset-all").click().run()
+    assert value(app, "quadrant") == []
+
+
 def test_a_view_is_kept_opened_and_removed(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = named(study, monkeypatch, quadrant="C", sort="lowest")
     app.text_input(key="view-name").input(HOSTILE).run()

@@ -33,9 +33,9 @@ def test_degenerate_samples_of_c_are_corrected_numbers_follow_and_undo_brings_th
     tab.wait_for_url(re.compile(r"/samples\?.*quadrant=C"))
     settle(tab)
     tab.get_by_role("button", name="Degenerate").click()
-    tab.wait_for_url(re.compile("form=repetitive"))
+    tab.wait_for_url(re.compile("quadrant=C.*form=repetitive"))
     settle(tab)
-    # The preset shows every quadrant's; the story is about one of them.
+    # The story is about those that pull the gap down.
     tab.goto(f"{address}/samples?quadrant=C&arm=positive&form=empty&form=short&form=repetitive&rating=1&rating=2")
     settle(tab)
     first = ".st-key-pick-0 button"
