@@ -11,9 +11,10 @@ import pyarrow
 
 from app.data.memory import load_last_rating, remembered
 from app.data.rated import asker, load_n_plans
+from app.data.review import load_disagreed
 from app.data.rows import read
 from db import connect, query
-from engine.exchange.audited_ratings import AuditedRow, Draws, agree_weighted
+from engine.exchange.audited_ratings import AuditedRow, agree_weighted
 from engine.stats.agreement import Agreement
 
 LATEST: Final = 50
@@ -21,7 +22,6 @@ FEW_PAIRS: Final = 20
 """Below so many common pairs two people's agreement is marked weak."""
 Key = tuple[str, str]
 """Concept and sample."""
-_DRAWS: Final = Draws(0, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,8 @@ def load_to_rate_blind(folder: Path, run_id: str, reviewer: str) -> frozenset[Ke
 
 def load_unsettled(folder: Path, run_id: str, judge_id: str, reviewer: str) -> frozenset[Key]:
     """Disagreements that the reviewer may be asked to settle, blind, and has not rated."""
+    unsettled = frozenset(load_disagreed(folder, run_id, judge_id))
     with connect(folder) as cursor:
-        asked = {"run_id": run_id, "judge_id": judge_id}
-        unsettled = frozenset(cursor.execute(query("review.disagreed"), asked).fetchall())
         own = cursor.execute(query("team.rated_by"), {"run_id": run_id, "reviewer": reviewer}).fetchall()
     return unsettled - frozenset(own)
 
@@ -161,4 +160,4 @@ def _between(rows: tuple[tuple[Any, ...], ...]) -> tuple[Between, ...]:
 
 
 def _agree(rows: Sequence[AuditedRow], *, are_ordered: bool) -> Agreement:
-    return agree_weighted(rows, are_ordered=are_ordered, draws=_DRAWS)
+    return agree_weighted(rows, are_ordered=are_ordered)

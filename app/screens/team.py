@@ -128,7 +128,7 @@ def _between(found: Sequence[team.Between]) -> None:
     if any(one.weak for one in found):
         notices.note(
             f"Weak: fewer than {team.FEW_PAIRS} pairs or {WEAK_BELOW_CONCEPTS} concepts, so a few more ratings may "
-            "change the number, and its interval may be too narrow."
+            "change the number."
         )
 
 

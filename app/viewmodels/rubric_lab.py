@@ -16,7 +16,6 @@ from engine.words import MINUS, count, dollars, integer, interval, number, perce
 N_PAIRS: Final = 20
 MOST_PAIRS: Final = 100
 POOL_ROWS: Final = 400
-_SEED: Final = 0
 
 
 def choose(pool: Sequence[Candidate], n: int = N_PAIRS) -> tuple[PairKey, ...]:
@@ -221,12 +220,12 @@ def _interest(pair: TriedPair) -> tuple[bool, float]:
 
 def _agree(pairs: Sequence[TriedPair], which: str) -> Agreement:
     cells = [(p.concept, _bin(getattr(p, which)), int(p.people_rating or 0), 1) for p in pairs]
-    return agree(cells, seed=_SEED)
+    return agree(cells)
 
 
 def _moved(pairs: Sequence[TriedPair]) -> Estimate:
     cells: list[Cell] = [(p.concept, _bin(p.new_rating), _bin(p.old_rating), 1) for p in pairs]
-    return agree(cells, seed=_SEED).bias
+    return agree(cells).bias
 
 
 def _bin(rating: float | None) -> int:

@@ -37,7 +37,7 @@ _UNSCORED: Final = (
     ("Votes", "Votes without a rating for this reason."),
     ("Reason", "What the judge did in place of a rating."),
 )
-_WEAK = "Too few concepts, so the intervals are too narrow."
+_WEAK = "Few concepts, which hardly show how unlike concepts are."
 
 
 def table(found: Sequence[Compared]) -> str:

@@ -20,7 +20,6 @@ from db import connect
 from engine.exchange.ask import Ask, asking
 from engine.exchange.audited_ratings import (
     AuditedRow,
-    Draws,
     agree_by_arm,
     agree_weighted,
     load_audited_votes,
@@ -41,9 +40,7 @@ SOURCES = {
 }
 
 
-def build_agreement(
-    study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000, ask: Ask | None = None
-) -> Json:
+def build_agreement(study: Path, *, run_id: str | None = None, ask: Ask | None = None) -> Json:
     """Agreement of every two judges of a run (the newest with samples by default) and of each judge with people.
 
     Where there is nothing to compare, `reason` says what to do. StudyMissing when the study holds no such run.
@@ -56,10 +53,7 @@ def build_agreement(
     return {
         "run": run,
         "judges": judges,
-        "comparisons": [
-            {"first": first, "second": second} | _agreements(rows, draws=Draws(seed, n_resamples))
-            for first, second, rows in compared
-        ],
+        "comparisons": [{"first": first, "second": second} | _agreements(rows) for first, second, rows in compared],
         "reason": None if compared else _why_nothing(judges),
     }
 
@@ -113,12 +107,12 @@ def _evenly(rows: Iterable[tuple[Any, ...]]) -> list[AuditedRow]:
     return [(concept, arm, first, second, 1.0, n) for concept, arm, first, second, n in rows]
 
 
-def _agreements(rows: list[AuditedRow], *, draws: Draws) -> Json:
+def _agreements(rows: list[AuditedRow]) -> Json:
     """Agreement in each arm and over both."""
-    arms = agree_by_arm(rows, draws=draws)
+    arms = agree_by_arm(rows)
     return {
         "arms": {arm: asdict(found) for arm, found in arms.items()},
-        "overall": asdict(agree_weighted(rows, draws=draws)),
+        "overall": asdict(agree_weighted(rows)),
     }
 
 
@@ -207,11 +201,11 @@ def _number(value: float) -> str:
 def _legend(found: Json) -> Text:
     agreements = [a for c in found["comparisons"] for a in (*c["arms"].values(), c["overall"])]
     weak = any(agreement["weak"] and agreement["n"] for agreement in agreements)
-    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the intervals are too narrow." if weak else ""
+    few = f" *: under {WEAK_BELOW_CONCEPTS} concepts, which hardly show how unlike concepts are." if weak else ""
     return Text(
         "kappa: quadratic weights. alpha: Krippendorff's, ordinal. within 1: share of pairs at most one rating apart. "
         "bias: mean of first minus second. Spearman and bias are of ratings as given, the others of whole ones. Below each its "
-        "95 % interval, from resampling concepts. Read the arms: taken together they tend to look more alike, because the arms "
+        "95 % interval, Student's t over concepts. Read the arms: taken together they tend to look more alike, because the arms "
         f"differ, which inflates them. Audited pairs are weighted by 1/π where they were drawn with different π.{few}",
         style="dim",
     )

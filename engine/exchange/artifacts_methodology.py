@@ -206,7 +206,7 @@ def _limits() -> list[str]:
         "## Limits",
         "",
         "- Ratings are a judge's, and it may be wrong; only an audit by blind ratings of drawn pairs says how far.",
-        "- Intervals of quadrants rest on few concepts, and are too narrow below about eight.",
+        "- Intervals of quadrants rest on few concepts, which may lack a rare kind that fails.",
         "- `analysis.csv` cuts prompts and responses to 200 characters; the JSON files hold them whole.",
         "- The texts are a model's. In `analysis.csv` one that a spreadsheet may run as a formula has an apostrophe before it.",
         "",

@@ -13,7 +13,6 @@ from engine.exchange.ask import Ask, asking
 from engine.exchange.audited_ratings import (
     AuditedRow,
     AuditedVote,
-    Draws,
     agree_by_arm,
     agree_weighted,
     between_judges,
@@ -27,9 +26,7 @@ Json = dict[str, Any]
 ANY_TWO: Json = {"kind": "any two people"}
 
 
-def build_audit_agreement(
-    study: Path, *, run_id: str | None = None, seed: int = 0, n_resamples: int = 1000, ask: Ask | None = None
-) -> Json:
+def build_audit_agreement(study: Path, *, run_id: str | None = None, ask: Ask | None = None) -> Json:
     """Agreement of judges and people on the audited pairs of a run, by arm, and each judge's drift.
 
     Audited: drawn, and rated blind by somebody; overrides count nowhere. Pairs are weighted by 1/π where their probabilities
@@ -43,14 +40,13 @@ def build_audit_agreement(
         people = _people(ask, run)
         versions = ask("agreement.rubric_versions", {"run_id": run})
     compared = [*_with_people(judges, votes), *people, *_between_judges(judges, votes)]
-    draws = Draws(seed, n_resamples)
     return {
         "run": run,
         "judges": judges,
         "is_weighted": len({row[4] for _, _, rows in compared for row in rows}) > 1,
-        "comparisons": [_comparison(first, second, rows, draws=draws) for first, second, rows in compared],
-        "drift": [_drift(judge["id"], votes[judge["id"]], draws=draws) for judge in judges if judge["id"] in votes],
-        "rubrics": _rubrics(versions, votes, draws=draws),
+        "comparisons": [_comparison(first, second, rows) for first, second, rows in compared],
+        "drift": [_drift(judge["id"], votes[judge["id"]]) for judge in judges if judge["id"] in votes],
+        "rubrics": _rubrics(versions, votes),
         "reason": None if compared else _WHY_NOTHING,
     }
 
@@ -89,25 +85,25 @@ def _person(name: str) -> Json:
     return {"kind": "person", "name": name}
 
 
-def _comparison(first: Json, second: Json, rows: Sequence[AuditedRow], *, draws: Draws) -> Json:
+def _comparison(first: Json, second: Json, rows: Sequence[AuditedRow]) -> Json:
     """Agreement in each arm, and over both, which is inflated because arms differ."""
     are_ordered = first is not ANY_TWO
-    arms = agree_by_arm(rows, are_ordered=are_ordered, draws=draws)
+    arms = agree_by_arm(rows, are_ordered=are_ordered)
     return {
         "first": first,
         "second": second,
         "arms": {arm: asdict(found) for arm, found in arms.items()},
-        "inflated_by_pooling_arms": asdict(agree_weighted(rows, are_ordered=are_ordered, draws=draws)),
+        "inflated_by_pooling_arms": asdict(agree_weighted(rows, are_ordered=are_ordered)),
     }
 
 
-def _drift(judge: str, votes: Sequence[AuditedVote], *, draws: Draws) -> Json:
+def _drift(judge: str, votes: Sequence[AuditedVote]) -> Json:
     """Trends by when the judge gave its last vote and by when people rated, each with its batches in time."""
     axes = {
         "judged": [_observation(vote, _seconds(vote.judged_at)) for vote in votes],
         "rated": [_observation(vote, _seconds(vote.rated_at)) for vote in votes],
     }
-    return {"judge": judge} | {name: _trends(observed, draws=draws) for name, observed in axes.items()}
+    return {"judge": judge} | {name: _trends(observed) for name, observed in axes.items()}
 
 
 def _seconds(moment: datetime) -> float:
@@ -118,34 +114,30 @@ def _observation(vote: AuditedVote, at: float) -> Observation:
     return Observation(vote.concept, vote.arm, at, vote.rating, vote.person, 1.0 / vote.probability)
 
 
-def _trends(observations: Sequence[Observation], *, draws: Draws) -> Json:
+def _trends(observations: Sequence[Observation]) -> Json:
     return {
         "trends": [asdict(trend) for trend in find_trends(observations)],
-        "batches": [
-            {"label": batch.label} | _arms(batch.observations, draws=draws) for batch in cut_into_batches(observations)
-        ],
+        "batches": [{"label": batch.label} | _arms(batch.observations) for batch in cut_into_batches(observations)],
     }
 
 
-def _arms(observations: Iterable[Observation], *, draws: Draws) -> Json:
+def _arms(observations: Iterable[Observation]) -> Json:
     rows: list[AuditedRow] = [(o.concept, o.arm, o.judge, o.person, 1.0 / o.weight, 1) for o in observations]
-    return {"arms": {arm: asdict(found) for arm, found in agree_by_arm(rows, draws=draws).items()}}
+    return {"arms": {arm: asdict(found) for arm, found in agree_by_arm(rows).items()}}
 
 
-def _rubrics(versions: Iterable[tuple[Any, ...]], votes: Votes, *, draws: Draws) -> list[Json]:
+def _rubrics(versions: Iterable[tuple[Any, ...]], votes: Votes) -> list[Json]:
     """Versions of the rubric of each model, compared on the pairs that all of them rated."""
     models: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for backend, model, *version in versions:
         models.setdefault((backend, model), []).append(tuple(version))
-    return [_rubric(model, rows, votes, draws=draws) for model, rows in models.items()]
+    return [_rubric(model, rows, votes) for model, rows in models.items()]
 
 
 def _rubric(
     model: tuple[str, str],
     versions: Sequence[tuple[Any, ...]],
     votes: Votes,
-    *,
-    draws: Draws,
 ) -> Json:
     shared = set.intersection(*({vote.pair for vote in votes.get(judge, [])} for *_, judge in versions))
     observed = [
@@ -158,7 +150,7 @@ def _rubric(
         "n_pairs": len(shared),
         "trends": [asdict(trend) for trend in find_trends([one for some in observed for one in some])],
         "versions": [
-            {"rubric": rubric, "rubric_hash": rubric_hash, "judge": judge} | _arms(some, draws=draws)
+            {"rubric": rubric, "rubric_hash": rubric_hash, "judge": judge} | _arms(some)
             for (rubric, rubric_hash, judge), some in zip(versions, observed, strict=True)
         ],
     }

@@ -143,7 +143,9 @@ def _number(value: float) -> str:
 def _legend(found: Json) -> Text:
     shown = [one for c in found["comparisons"] for one in (*c["arms"].values(), c[_POOLED])]
     few = (
-        f" *: under {WEAK_BELOW_CONCEPTS} concepts, so the intervals are too narrow." if any(map(_mark, shown)) else ""
+        f" *: under {WEAK_BELOW_CONCEPTS} concepts, which hardly show how unlike concepts are."
+        if any(map(_mark, shown))
+        else ""
     )
     weighted = (
         "Pairs were drawn with different probabilities π and are weighted by 1/π; (as n): equal ones that would tell as much. "
@@ -153,7 +155,7 @@ def _legend(found: Json) -> Text:
     return Text(
         f"\nOnly drawn pairs that somebody rated blind; overrides count nowhere. {weighted}kappa: quadratic weights. "
         "alpha: Krippendorff's, ordinal. equal, within 1 (±1): share of pairs. bias: mean of first less second. Counts: a row "
-        "a rating of the first, a column one of the second. Intervals of 95 % from resampling concepts. Both arms together "
+        "a rating of the first, a column one of the second. 95 % intervals: Student's t over concepts. Both arms together "
         "look more alike than either, since the arms differ: read the arms. Drift: difference from the first to the last "
         f"pair within the arms, concepts left out one by one; p for bias and distance adjusted together.{few}",
         style="dim",

@@ -5,7 +5,6 @@ One query finds every judge's ratings of them; whatever is compared is counted f
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -36,14 +35,6 @@ class AuditedVote(NamedTuple):
         return self.concept, self.sample
 
 
-@dataclass(frozen=True, slots=True)
-class Draws:
-    """The resamples of concepts that intervals come from."""
-
-    seed: int = 0
-    n: int = 1000
-
-
 def load_audited_votes(ask: Ask, run: str, *, judge: str | None = None) -> dict[str, list[AuditedVote]]:
     """Ratings of the audited pairs of a run by each judge that rated any, or by one judge, in order of the pairs."""
     found: dict[str, list[AuditedVote]] = {}
@@ -68,24 +59,24 @@ def _counted(cells: Iterable[tuple[str, str, float, float, float]]) -> list[Audi
     return sorted((*cell, n) for cell, n in Counter(cells).items())
 
 
-def agreement_of_judge(ask: Ask, run: str, judge: str, *, draws: Draws) -> dict[Arm, Agreement]:
+def agreement_of_judge(ask: Ask, run: str, judge: str) -> dict[Arm, Agreement]:
     """How far a judge agrees with people in each arm; arms without an audited pair are left out."""
     votes = load_audited_votes(ask, run, judge=judge).get(judge, [])
-    found = agree_by_arm(with_people(votes), draws=draws)
+    found = agree_by_arm(with_people(votes))
     return {arm: agreement for arm, agreement in found.items() if agreement.n}
 
 
-def agree_by_arm(rows: Iterable[AuditedRow], *, are_ordered: bool = True, draws: Draws) -> dict[Arm, Agreement]:
+def agree_by_arm(rows: Iterable[AuditedRow], *, are_ordered: bool = True) -> dict[Arm, Agreement]:
     """Agreement in each arm, each pair weighted by how many it stands for."""
     rows = list(rows)
-    return {arm: agree_weighted([r for r in rows if r[1] == arm], are_ordered=are_ordered, draws=draws) for arm in ARMS}
+    return {arm: agree_weighted([r for r in rows if r[1] == arm], are_ordered=are_ordered) for arm in ARMS}
 
 
-def agree_weighted(rows: Iterable[AuditedRow], *, are_ordered: bool = True, draws: Draws) -> Agreement:
+def agree_weighted(rows: Iterable[AuditedRow], *, are_ordered: bool = True) -> Agreement:
     """Agreement over rows of any arm, weighted by 1/π where π differs."""
     cells: list[Cell] = []
     weights = []
     for concept, _, first, second, probability, n in rows:
         cells.append((concept, first, second, n))
         weights.append(1.0 / probability)
-    return agree(cells, weights=weights, are_ordered=are_ordered, seed=draws.seed, n_resamples=draws.n)
+    return agree(cells, weights=weights, are_ordered=are_ordered)

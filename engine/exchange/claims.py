@@ -13,7 +13,7 @@ from engine.config import StudyConfig, order_families
 from engine.errors import ConfigError
 from engine.exchange.ask import Ask, asking
 from engine.exchange.audit_agreement import build_audit_agreement
-from engine.exchange.audited_ratings import Draws, agreement_of_judge
+from engine.exchange.audited_ratings import agreement_of_judge
 from engine.exchange.curves import load_curves
 from engine.exchange.report_lenses import deepest_lenses, own_lenses, require_trained
 from engine.exchange.reported import Reported, load_reported
@@ -59,7 +59,6 @@ def build_claims(
     family: str | None = None,
     form_rule: FormRule = "loop",
     k: int = 2,
-    seed: int = 0,
     ask: Ask | None = None,
 ) -> StudyClaims:
     """Decide every statement on one run by one judge's verdicts and one family of lenses, chosen as in the report.
@@ -77,7 +76,7 @@ def build_claims(
             concepts=_concepts(
                 ask, run, judge["id"] if judge else None, lenses, form_rule=form_rule, k=k, reported=reported
             ),
-            agreement=agreement_of_judge(ask, run, judge["id"], draws=Draws(seed)) if judge else {},
+            agreement=agreement_of_judge(ask, run, judge["id"]) if judge else {},
             changes=_changes(cursor, run),
             transfer=[row[1:] for row in cursor.execute(query("claims.transfer"), {"run_id": run}).fetchall()],
             learning=_learning(load_curves(cursor, run, family=lenses.family).values()),

@@ -4,7 +4,8 @@ Ratings may be means, of several votes or of a judge's distribution. Six measure
 kappa and Krippendorff's alpha for ordinal data correct for chance, the shares of equal ratings and of ratings at most one apart
 are plain: these four are of ratings in whole steps, a mean as the nearest and half a step as the even one, from a 5 × 5 table of
 counts, rows the first rater's. Spearman's correlation, which looks at ranks alone, and the bias, the mean of first minus second,
-are of the ratings as given. Intervals resample concepts, for pairs of one concept resemble each other.
+are of the ratings as given. Intervals leave out concepts one by one, for pairs of one concept resemble each other
+(`agreement_interval`).
 
 Where a side gave a single rating, agreement beyond chance cannot be told, however many pairs there are: kappa and correlation
 are then unknown (kappa would be 0 by construction), and so is alpha where both sides gave one and the same rating.
@@ -17,7 +18,7 @@ Sources: Cohen 1968, doi:10.1037/h0026256; Krippendorff 2011, Computing Krippend
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,16 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
+from engine.stats.agreement_interval import jackknife_estimate, parts_of
 from engine.stats.estimate import Estimate, tail_probability, unknown, without_interval
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
 from engine.stats.histogram import RATINGS
-from engine.stats.resampling import FloatArray, blocks, percentile_estimate, resampled_totals
+from engine.stats.resampling import FloatArray, blocks
 
 FEWEST_PAIRS: Final = 10
 """Pairs below which nothing that corrects for chance is told."""
 
 SQUARES: Final[FloatArray] = (RATINGS[:, None] - RATINGS[None, :]) ** 2
 CLOSE: Final[FloatArray] = (SQUARES <= 1).astype(np.float64)
+
+_ROUNDING: Final = 1e-9
+"""Pairs, of weights whose mean is 1, below which a count is none."""
 
 _DECIMALS: Final = 9
 """Digits to which ratings count as different: the last ones of a mean depend on the order of its votes."""
@@ -102,15 +107,13 @@ def agree(
     *,
     weights: Sequence[float] | None = None,
     are_ordered: bool = True,
-    seed: int,
-    n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> Agreement:
-    """Return all measures of agreement with percentile intervals from resampling concepts.
+    """Return all measures of agreement with intervals over concepts.
 
     ``weights``: how many pairs each pair of a cell stands for, one number a cell; only their ratios count. Raters that are
     not ``are_ordered`` change places from pair to pair, so each pair counts half in either order. No interval below
-    two concepts, or where every resample gives the same value: a few pairs that all agree are no evidence of certainty.
+    two concepts, or where no concept moves a measure: a few pairs that all agree are no evidence of certainty.
     ValueError for a rating that is not 1 to 5, a negative count, or a weight that is not above 0.
     """
     tail_probability(confidence)
@@ -118,17 +121,19 @@ def agree(
     tables, total = joint.tables(), joint.tables().sum(axis=0, keepdims=True)
     distances = joint.counts @ (joint.first - joint.second)
     values = measures(total, distances.sum(keepdims=True)) | {"spearman": _spearman(joint.total, joint)}
-    draws = _draw(joint, tables, distances, n_resamples=n_resamples, seed=seed) if joint.n_concepts > 1 else None
-    method = f"bootstrap of concepts, {n_resamples} resamples, {confidence:.0%}"
     n_concepts = joint.n_concepts
+    without = _without_each(joint, tables, distances) if n_concepts > 1 else None
+    method = f"Student t over concepts left out one by one, {confidence:.0%}"
 
     def estimate(name: str) -> Estimate:
         if reason := _why_unknown(name, joint):
             return unknown(reason, n=n_concepts, method=method)
         value = float(values[name][0])
-        if draws is None:
+        if without is None:
             return without_interval(value, n=n_concepts, method=method, because="the pairs are of one concept only")
-        return _with_interval(value, draws[name], n=n_concepts, confidence=confidence, method=method)
+        return jackknife_estimate(
+            name, value, without[name], n_concepts=n_concepts, confidence=confidence, method=method
+        )
 
     return Agreement(
         n=int(joint.pairs.sum()),
@@ -188,20 +193,30 @@ def _without_order(joint: Joint) -> Joint:
     return replace(joint, counts=counts, first=first, second=second, are_ordered=False)
 
 
-def _draw(
-    joint: Joint, tables: FloatArray, distances: FloatArray, *, n_resamples: int, seed: int
-) -> dict[str, FloatArray]:
-    """Return each measure of each resample of the concepts."""
-    statistics = np.column_stack([tables.reshape(-1, 25), distances])
-    totals = resampled_totals(statistics, n_resamples=n_resamples, seed=seed)
-    found = measures(totals[:, :25].reshape(-1, 5, 5), totals[:, 25])
-    rng = np.random.default_rng(seed)
-    evenly = np.full(joint.n_concepts, 1 / joint.n_concepts)
+def _without_each(joint: Joint, tables: FloatArray, distances: FloatArray) -> dict[str, FloatArray]:
+    """Return each measure of all concepts but one, or of a large study but one part of them."""
+    parts = parts_of(joint.n_concepts)
+    left = _counts(tables.sum(axis=0) - (parts @ tables.reshape(-1, 25)).reshape(-1, 5, 5))
+    found = measures(left, distances.sum() - parts @ distances)
+    each = parts @ joint.counts
     ranked = [
-        _spearman(rng.multinomial(joint.n_concepts, evenly, size=size) @ joint.counts, joint)
-        for size in blocks(n_resamples, max(joint.counts.shape))
+        _spearman(_counts(joint.total - each[start : start + size].toarray()), joint)
+        for start, size in _starts(each.shape)
     ]
     return found | {"spearman": np.concatenate(ranked)}
+
+
+def _counts(left: FloatArray) -> FloatArray:
+    """Counts that are left, none where only rounding is."""
+    return np.where(left < _ROUNDING, 0.0, left)
+
+
+def _starts(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Where each block of rows begins, and how many it has."""
+    start = 0
+    for size in blocks(*shape):
+        yield start, size
+        start += size
 
 
 def measures(tables: FloatArray, distances: FloatArray) -> dict[str, FloatArray]:
@@ -294,10 +309,3 @@ def _why_unknown(name: str, joint: Joint) -> str | None:
     gave = all(not np.ptp(sides[side]) for side in constant)
     verb = "gave" if gave else "rounds to" if len(constant) == 1 else "round to"
     return f"the {' and the '.join(constant)} {verb} a single rating throughout"
-
-
-def _with_interval(value: float, draws: FloatArray, *, n: int, confidence: float, method: str) -> Estimate:
-    defined = draws[~np.isnan(draws)]
-    if defined.size and np.ptp(defined) < 1e-12:
-        return without_interval(value, n=n, method=method, because="every resample gives the same value")
-    return percentile_estimate(value, draws, n=n, confidence=confidence, method=method)

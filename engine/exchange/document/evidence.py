@@ -163,7 +163,7 @@ def _agreement_table(comparison: Json, names: Mapping[str, str]) -> Table:
         for arm, found in comparison["arms"].items()
     )
     columns = (Column("arm", align="words"), Column("pairs"), *_AGREEMENT.values())
-    rule = "First: the rater named first. 95 % intervals come from resampling the n concepts."
+    rule = "First: the rater named first. 95 % intervals: Student's t over the n concepts."
     return Table(f"{first} and {second}", columns, rows, rule=rule)
 
 

@@ -438,4 +438,4 @@ def test_the_run_and_judge_that_nobody_asked_for_are_the_same_on_every_screen(tm
     assert (report["run"], report["judge"]["id"]) == (RUN, "new")
     assert [judge.judge_id for judge in load_judges(folder, RUN)] == ["new", "few", JUDGE, "tried", "mute"]
     assert [run.run_id for run in load_runs(folder) if run.is_default] == [RUN]
-    assert build_agreement(folder, n_resamples=10)["run"] == RUN
+    assert build_agreement(folder)["run"] == RUN

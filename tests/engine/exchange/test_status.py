@@ -186,6 +186,6 @@ def test_judges_of_one_model_are_told_apart_by_what_differs_and_ids_are_whole(tm
 
 def compared(study: Path) -> str:
     console = Console(file=io.StringIO(), width=100)
-    console.print(agreement_table(build_agreement(study, n_resamples=10)))
+    console.print(agreement_table(build_agreement(study)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
