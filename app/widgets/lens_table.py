@@ -277,7 +277,7 @@ def _compared(row: Row, colours: Palette, ends: tuple[float, float], reach: floa
     notes = " · ".join((row.lens, *row.remarks))
     called = f'<b title="{markup.text(row.name)}">{markup.text(name)}</b><small>{markup.text(notes)}</small>'
     if difference.value is None:
-        return f'<tr><th>{called}</th><td colspan="9" class="lg-words">no concept has both sides</td></tr>'
+        return f'<tr><th>{called}</th><td colspan="9" class="lg-words">no concept has a value on both sides</td></tr>'
     shown = f"[{signed(difference.low)}, {signed(difference.high)}]" if difference.has_interval else "none"
     bar = markup.interval_bar(difference, low=-reach, high=reach, colour=colours.accent)
     cells = (

@@ -19,7 +19,7 @@ STOPS = ("ceiling", "exhausted", "budget", "more")
 _MEANING = {
     "ceiling": "the upper bound of the ceiling is below every tier",
     "exhausted": "no pairs are left to give",
-    "budget": "the texts allowed are used up",
+    "budget": "all texts that the settings allow are used",
     "more": "take the next step",
 }
 

@@ -60,7 +60,7 @@ def parse_reply(kind: Kind, text: str) -> Topic | Rating | Unscored:
     if len({_key(one) for one in said}) > 1:
         return Unscored("the reply holds answers that differ")
     if isinstance(said[0], Rating) and any(number != said[0].rating for number in _numbers(prose)):
-        return Unscored("the reply names another number beside its rating")
+        return Unscored("the reply names a second number beside its rating")
     return said[0]
 
 

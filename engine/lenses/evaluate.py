@@ -187,13 +187,16 @@ def _controls(concept: Prepared, held: Held, beside: TextBaselines) -> dict[str,
     train = [each.train_f1 for each in held.rounds if each.train_f1 is not None]
     return {
         "always_positive_f1": without_interval(
-            always, n=len(y), method="2π / (1 + π)", because="it follows from the arms"
+            always, n=len(y), method="2π / (1 + π)", because="it follows from the numbers of positives and negatives"
         ),
         "shuffled_f1": _of_first(held, f1_interval(held.shuffled_arms, held.shuffled.scores.fires, groups)),
         "text_only_f1": _of_first(held, f1_interval(y, beside.text_only, groups)),
         "length_only_f1": _of_first(held, f1_interval(y, beside.length_only, groups)),
         "train_f1": without_interval(
-            float(np.mean(train)), n=len(y), method="mean F1 on training rows", because="training rows are no sample"
+            float(np.mean(train)),
+            n=len(y),
+            method="mean F1 on training rows",
+            because="the training rows were used for fitting",
         )
         if train
         else unknown("no training row is positive or predicted positive", n=len(y), method="mean F1 on training rows"),

@@ -20,7 +20,7 @@ from engine.stats.estimate import Estimate
 
 Decision = Literal["more", "graduated", "ceiling", "exhausted", "budget"]
 End = Literal["exhausted", "budget"]
-"""Why a concept can get no more pairs: it has those of the last step, or the texts allowed are used up."""
+"""Why a concept can get no more pairs: it has those of the last step, or all texts that the settings allow are used."""
 By = Literal["value", "lower-bound"]
 _ROUNDING = 1e-9
 """A number that equals a tier but for its last digits reaches it."""
@@ -77,7 +77,7 @@ def decide(goal: Goal, measured: Measured, rule: Rule, *, end: End | None = None
     short = f"{_falls_short(measured, rule, permitted[0])}{lowered}"
     if not end:
         return Outcome("more", None, short)
-    left = "no pairs are left to give" if end == "exhausted" else "the texts allowed are used up"
+    left = "no pairs are left to give" if end == "exhausted" else "all texts that the settings allow are used"
     if met is not None:
         return Outcome("graduated", met, f"{short}, and {left}; it reaches {met:.2f}")
     # Who reaches no tier falls short of the lowest one.

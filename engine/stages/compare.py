@@ -176,17 +176,17 @@ def match_concepts(before: Side, after: Side) -> tuple[list[Match], dict[str, st
     used = {term for match in matches for term in match.after}
     for term, other in after.concepts.items():
         if term not in used and term not in unmatched and other.origin not in unmatched:
-            unmatched[term] = "it is not in the run before"
+            unmatched[term] = "the run before does not have it"
     return matches, unmatched
 
 
 def _counterparts(concept: ComparedConcept, before: Side, after: Side) -> list[ComparedConcept] | str:
     same = after.concepts.get(concept.term)
     if same:
-        return [same] if same.definition == concept.definition else "its definition is another one after"
+        return [same] if same.definition == concept.definition else "its definition differs in the run after"
     senses = [other for other in after.concepts.values() if other.origin == concept.term]
     if not senses or after.made_from != before.pack:
-        return "it is not in the run after"
+        return "the run after does not have it"
     n_parts = senses[0].n_parts
     return senses if len(senses) == n_parts else f"only {len(senses)} of its {n_parts} senses are in the run after"
 

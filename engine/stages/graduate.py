@@ -121,7 +121,7 @@ def deciding_lenses(
     """One lens a concept, all of these layers; a concept without one has none, and no F1."""
     # Where nothing could be measured, any of them says why.
     by_concept = {lens.concept: lens for lens in reversed(list(lenses)) if layers in (None, lens.layers)}
-    nothing = Measured(unknown("no lens was trained on its pairs", method="none"), None)
+    nothing = Measured(unknown("no lens was trained on these pairs", method="none"), None)
     return [by_concept.get(concept) or StepLens(concept, (), None, nothing) for concept in concepts]
 
 

@@ -68,7 +68,7 @@ def align(
     kept = others.any(axis=1)
     method = f"matched less mismatched centred cosine, Student's t over concepts, {confidence:.0%}"
     if kept.sum() < 2:
-        return Alignment(unknown("there are no two prompts to compare", n=n, method=method), None, None, None)
+        return Alignment(unknown("there are fewer than two prompts to compare", n=n, method=method), None, None, None)
     stratum = group_numbers(stratum[kept], int(kept.sum()))
     cosine = _cosines(prompt[kept], output[kept], stratum)
     if cosine is None:
@@ -177,7 +177,9 @@ def debiased_cka(
         return without_interval(value, n=n, method=method, because="there are fewer than three concepts")
     without = [_cka(*(gram[np.ix_(block != b, block != b)] for gram in grams)) for b in np.unique(block)]
     if None in without:
-        return without_interval(value, n=n, method=method, because="it is unknown without some of the concepts")
+        return without_interval(
+            value, n=n, method=method, because="it cannot be computed when some of the concepts are left out"
+        )
     left = np.array(without, dtype=np.float64)
     error = math.sqrt((n_blocks - 1) / n_blocks * float(((left - left.mean()) ** 2).sum()))
     half = error * float(stdtrit(n_blocks - 1, 1.0 - tail_probability(confidence)))

@@ -101,7 +101,7 @@ def _gap_obstacles(positive: ArmMean, negative: ArmMean, target: Target) -> list
 
 def _why_no_interval(arm: ArmMean, target: Target) -> str | None:
     if not arm.is_certain and arm.audit_variance < _NO_SPREAD:
-        return "the judge foretold every audited rating, which does not show how often it fails"
+        return "the judge and people agree on every audited pair, which does not show how often the judge is wrong"
     return "the ratings do not vary" if target == "future" and arm.spread < _NO_SPREAD else None
 
 

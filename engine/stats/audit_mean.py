@@ -126,13 +126,13 @@ def _why_unknown(arm: AuditArm, name: Arm) -> str | None:
     if arm.n < 2:
         return f"the {name} arm has {'one pair only' if arm.n else 'no pair'}"
     if n_unlogged:
-        return f"for {n_unlogged:,} of {arm.n_audited:,} audit ratings {where} nobody logged how likely they were to be drawn"
+        return f"for {n_unlogged:,} of {arm.n_audited:,} audit ratings {where} the probability of being drawn was not recorded"
     if arm.is_complete:
         return None
     if not arm.n_scored:
-        return f"the judge has scored no pair {where} beside those that people overrode"
+        return f"the judge has rated no pair {where} except those that people overrode"
     if arm.n_audited < 2:
-        return f"{'only one pair' if arm.n_audited else 'no pair'} {where} is audited; two are the least"
+        return f"{'only one pair' if arm.n_audited else 'no pair'} {where} is audited; at least two are needed"
     if arm.n_unanswered:
         drawn = (
             "the one pair that was" if arm.n_unanswered == 1 else f"none of the {arm.n_unanswered:,} pairs that were"
@@ -142,6 +142,6 @@ def _why_unknown(arm: AuditArm, name: Arm) -> str | None:
     ratings = {cell.human for cell in arm.audited}
     if len(ratings) == 1:
         return (
-            f"all {arm.n_audited:,} audit ratings {where} are {ratings.pop():g}, which does not show how ratings spread"
+            f"all {arm.n_audited:,} audit ratings {where} are {ratings.pop():g}, which does not show how ratings vary"
         )
     return None

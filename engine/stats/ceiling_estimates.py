@@ -95,7 +95,7 @@ def label_noise(
     draws = label_noise_ceiling(off_topic.draws, on_topic.draws, prevalence=prevalence)
     estimate = percentile_estimate(float(value), draws, n=n, confidence=confidence, method=method)
     if estimate.low == estimate.high:
-        because = "every draw lies at the floor of always answering yes, which says nothing of the data"
+        because = "every draw gives only the F1 of always answering yes, which says nothing about the data"
         estimate = without_interval(float(value), n=n, method=method, because=because)
     return _ceiling("label_noise", estimate, inputs, prevalence)
 

@@ -64,7 +64,7 @@ def mean_evidence(
     """Hold the mean of the known values against the bar, by Student's t."""
     estimate = mean_estimate([value for value in values if value is not None], confidence=CONFIDENCE)
     if estimate.value is None:
-        estimate = unknown("it is known of none of the concepts", method=estimate.method)
+        estimate = unknown("it is unknown for every concept", method=estimate.method)
     return read_off(words, estimate, side=side, bar=bar, freedom=estimate.n - 1, unit=unit)
 
 
@@ -80,7 +80,7 @@ def contrast_evidence(
     method, data = f"Welch t over concepts, {CONFIDENCE:.0%}", {name: groups.get(name, ()) for name in weights}
     n = sum(map(len, data.values()))
     if empty := [name for name, values in data.items() if not values]:
-        reason = f"no concept of quadrant {' and '.join(empty)} has it"
+        reason = f"it is unknown for every concept of quadrant {' and '.join(empty)}"
         return read_off(words, unknown(reason, n=n, method=method), side=side, bar=bar, freedom=1)
     value = sum(weights[name] * float(np.mean(values)) for name, values in data.items())
     if single := [name for name, values in data.items() if len(values) < 2]:
@@ -114,10 +114,12 @@ def rank_evidence(words: str, pairs: Sequence[tuple[float | None, float | None]]
         reason = f"both sides are known of {n} concepts, {FEWEST_CORRELATED} are needed"
         return Evidence(words, unknown(reason, n=n, method=method), side, 0.0, None, None)
     if (np.ptp(both, axis=0) == 0.0).any():
-        return Evidence(words, unknown("one side does not vary", n=n, method=method), side, 0.0, None, None)
+        return Evidence(words, unknown("one of the two does not vary", n=n, method=method), side, 0.0, None, None)
     value = float(spearmanr(both[:, 0], both[:, 1]).statistic)
     if abs(value) > 1.0 - 1e-9:
-        estimate = without_interval(math.copysign(1.0, value), n=n, method=method, because="the ranks agree wholly")
+        estimate = without_interval(
+            math.copysign(1.0, value), n=n, method=method, because="the ranks agree without exception"
+        )
         return Evidence(words, estimate, side, 0.0, None, None)
     error, centre = math.sqrt((1.0 + value**2 / 2.0) / (n - 3)), math.atanh(value)
     half = float(ndtri(1.0 - tail_probability(CONFIDENCE))) * error
@@ -134,7 +136,7 @@ def read_off(
     apart = estimate.value - bar
     half = estimate.value - estimate.low if apart > 0 else estimate.high - estimate.value
     if half <= 0.0 and apart != 0.0:
-        because = "it ends at its own value"
+        because = "the interval ends at the value itself"
         bare = without_interval(estimate.value, n=estimate.n, method=estimate.method, because=because)
         return Evidence(words, bare, side, bar, None, None, unit)
     t = apart / half * _quantile(freedom) if half > 0.0 else 0.0

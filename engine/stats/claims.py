@@ -137,12 +137,12 @@ def _claim(
 def _why(statement: Statement, verdict: Verdict, *, p: float | None) -> str:
     open_ = [f"{one.words}: {reason}" for one in statement.evidence if (reason := one.why_open)]
     if verdict == "holds":
-        return "every bound passes its bar"
+        return "every interval lies wholly on the right side of its bar"
     if verdict == "does not hold":
-        return "a bound fails its bar"
+        return "an interval lies wholly on the wrong side of its bar"
     if p is not None and p <= LEVEL:
-        return "alone it would be decided, but not among as many statements as are tested together"
-    return "; ".join(open_) if open_ else "an interval reaches across its bar"
+        return "tested alone it would be decided, but not when all statements are tested together"
+    return "; ".join(open_) if open_ else "an interval includes its bar"
 
 
 def _settle(statement: Statement, *, p: float | None) -> str:
@@ -153,13 +153,13 @@ def _settle(statement: Statement, *, p: float | None) -> str:
         return f"more {statement.evidence[0].unit}"
     needed = [units_needed(one) for one in statement.evidence]
     if any(n is None for n in needed):
-        return "it lies too near its bar for more data to tell"
+        return "the value lies so near its bar that more data would not decide it"
     most = max(zip((n or 0 for n in needed), (one.unit for one in statement.evidence), strict=True))
     # One bound of several may lie on the other side, and still not be enough among them.
     if not most[0]:
         return f"more {most[1]}"
     now = max(one.estimate.n for one in statement.evidence if one.unit == most[1])
-    return f"about {most[0]:,} {most[1]} in place of {now:,}, if they are like these"
+    return f"about {most[0]:,} {most[1]} instead of {now:,}, if the new ones are like these"
 
 
 def units_needed(evidence: Evidence) -> int | None:

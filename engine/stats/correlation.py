@@ -72,7 +72,7 @@ def correlate_given(
         return unknown(why_not, n=n, method=method)
     left = _less_line(pairs, fixed)
     if (np.ptp(left, axis=1) <= _ROUNDING * np.ptp(pairs, axis=1)).any():
-        return unknown("one side follows from what is held constant", n=n, method=method)
+        return unknown("one of the two follows from what is held constant", n=n, method=method)
     value = float(_row_correlations(left[0][None], left[1][None], kind="pearson")[0])
     return fisher_estimate(value, n=n, n_fixed=n_fixed, kind=kind, confidence=confidence, method=method)
 
@@ -92,7 +92,7 @@ def _why_not(pairs: FloatArray, *, n_fixed: int) -> str | None:
     n, fewest = pairs.shape[1], FEWEST_PAIRS + n_fixed
     if n < fewest:
         return f"{n} pairs are too few, {fewest} are needed"
-    return "one side does not vary" if (np.ptp(pairs, axis=1) == 0.0).any() else None
+    return "one of the two does not vary" if (np.ptp(pairs, axis=1) == 0.0).any() else None
 
 
 def _paired(x: Sequence[float], y: Sequence[float]) -> FloatArray:

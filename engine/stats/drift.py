@@ -98,23 +98,25 @@ def _slope(observations: Sequence[Observation], values: FloatArray, confidence: 
     n_pairs, names = len(observations), sorted({one.concept for one in observations})
     if n_pairs < FEWEST_PAIRS or len(names) < FEWEST_CONCEPTS:
         reason = (
-            f"{n_pairs} audited pairs of {len(names)} concepts are too few to tell a drift; "
-            f"{FEWEST_PAIRS} of {FEWEST_CONCEPTS} are the least"
+            f"{n_pairs} audited pairs of {len(names)} concepts are too few to show a drift; at least "
+            f"{FEWEST_PAIRS} of {FEWEST_CONCEPTS} are needed"
         )
         return unknown(reason, n=n_pairs, method=method), None
     places = _relative_places(observations)
     if np.ptp(places) == 0.0:
-        return unknown("all are of one time", n=n_pairs, method=method), None
+        return unknown("all have the same time", n=n_pairs, method=method), None
     sums = _sums(observations, names, places, values)
     total = sums.sum(axis=0)
     # Without each concept in turn.
     slopes = _slopes(np.concatenate([total[None], total[None] - sums]))
     if np.isnan(slopes).any():
-        return unknown("without a single concept all the others are of one time", n=n_pairs, method=method), None
+        return unknown("when one concept is left out, all others have the same time", n=n_pairs, method=method), None
     value, freedom = float(slopes[0]), len(names) - 1
     error = float(np.sqrt(freedom / len(names) * ((slopes[1:] - slopes[1:].mean()) ** 2).sum()))
     if error < 1e-12:
-        return unknown("every concept shows the same, which is no measure of chance", n=n_pairs, method=method), None
+        return unknown(
+            "every concept shows the same trend, so the role of chance cannot be estimated", n=n_pairs, method=method
+        ), None
     half = error * float(stdtrit(freedom, 1.0 - tail_probability(confidence)))
     p = 2.0 * float(stdtr(freedom, -abs(value) / error))
     return known(value, value - half, value + half, n=n_pairs, method=method), p
@@ -161,4 +163,4 @@ def _sentence(quantity: Quantity, change: Estimate, p_adjusted: float | None) ->
     moved = f"{change.value:+.2f} [{change.low:+.2f}, {change.high:+.2f}] from first to last, p {p}".replace("-", "−")
     if p_adjusted <= LEVEL:
         return f"{what} drifts: {moved}."
-    return f"{what} shows no drift that chance would not: {moved}."
+    return f"{what} shows no drift beyond chance: {moved}."

@@ -45,7 +45,7 @@ def gap_change(
     first, second = errors
     n = sum(error.n for error in errors if error)
     if first is None or second is None:
-        because = "an arm has fewer than two ratings, or all that agree"
+        because = "an arm has fewer than two ratings, or all its ratings are equal"
         return Change(without_interval(after - before, n=n, method=method, because=because), None)
     parts = [first.error**2, second.error**2]
     error, df = sum(parts) ** 0.5, sum(parts) ** 2 / (parts[0] ** 2 / first.df + parts[1] ** 2 / second.df)

@@ -63,7 +63,7 @@ def cluster_gap(sums: FloatArray, *, confidence: float = 0.95) -> ClusterGap:
     """Return the gap of pooled ratings with concepts as the units.
 
     ``sums`` holds each concept's sum and number of ratings by arm, shape (concepts, 2, 2). Concepts without any rating are left
-    out; the estimate's n counts the others. No interval where an arm is rated in one concept only.
+    out; the estimate's n counts the others. No interval where only one concept has ratings in one of the arms.
     """
     rated = sums[sums[:, :, 1].any(axis=1)]
     method = f"{_METHOD}, {confidence:.0%}"
@@ -80,9 +80,9 @@ def why_weak(n_concepts: int) -> str | None:
     if n_concepts >= UNSEEN_BELOW:
         return None
     if n_concepts < WEAK_BELOW_CONCEPTS:
-        return f"under {WEAK_BELOW_CONCEPTS} concepts hardly show how unlike concepts are"
+        return f"fewer than {WEAK_BELOW_CONCEPTS} concepts hardly show how much concepts differ"
     unseen = (1.0 - _RARE) ** n_concepts
-    return f"a kind of concept that is one in ten is in none of {n_concepts} concepts with a chance of {unseen:.0%}"
+    return f"a kind of concept that makes up one in ten is missing from {n_concepts} concepts with probability {unseen:.2f}"
 
 
 def cluster_parts(sums: FloatArray, good: FloatArray, *, confidence: float = 0.95) -> GapDecomposition:
@@ -145,7 +145,9 @@ def _interval(term: _Term, behind: Sequence[FloatArray], *, limit: float, confid
     """Return the term with its t interval, cut to -limit..limit; ``behind`` are the sums that it rests on."""
     n = int(np.count_nonzero(term.shares))
     if min(int(np.count_nonzero(sums[:, :, 1], axis=0).min()) for sums in behind) < 2:
-        return without_interval(term.value, n=n, method=method, because="an arm is rated in one concept only")
+        return without_interval(
+            term.value, n=n, method=method, because="only one concept has ratings in one of the arms"
+        )
     freedom, raised = _freedom(term.shares)
     variance = raised * float(term.influences @ term.influences)
     if variance < _NO_SPREAD:

@@ -67,7 +67,7 @@ def explain_excess(lenses: LensSummary, ceiling: Estimate, *, model: CeilingName
             f"{told}It does not bind here: words alone reach {words:.2f}. "
             "The arms differ in more than relevance, so part of this F1 is not knowledge of the concept."
         )
-    return f"{told}It does not bind here, and words alone do not tell why: the prompt may show in the activations."
+    return f"{told}It does not bind here, and words alone do not explain it: the activations may reveal the prompt."
 
 
 def _advantages(lenses: Iterable[LensResult]) -> list[float]:

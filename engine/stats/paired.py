@@ -100,7 +100,7 @@ def f1_change(
     labels = group_numbers(groups, truth.size)
     old, new = mean_ratio(*f1_parts(truth, first)), mean_ratio(*f1_parts(truth, second))
     if old is None or new is None:
-        return Change(unknown("a side neither has nor predicts a positive", n=truth.size, method=method), None)
+        return Change(unknown("one side has no positive and predicts none", n=truth.size, method=method), None)
     value, n_groups = new.value - old.value, len(np.unique(labels))
     if n_groups < 2:
         return Change(without_interval(value, n=truth.size, method=method, because=ONE_GROUP), None)
@@ -123,7 +123,7 @@ def _bootstrap(difference: FloatArray, *, n_resamples: int, seed: int, confidenc
     method = f"bootstrap of concepts, {n_resamples} resamples, {confidence:.0%}"
     n = difference.size
     if not n:
-        return unknown("no concept has both sides", method=method)
+        return unknown("no concept has a value on both sides", method=method)
     value = float(difference.mean())
     if n == 1 or np.ptp(difference) == 0.0:
         because = "there is only one concept" if n == 1 else "the differences do not vary"

@@ -89,7 +89,7 @@ def mean_transfer(concepts: Sequence[Transfer], *, confidence: float = CONFIDENC
 
 def _mean_auc(values: Sequence[float], *, confidence: float) -> Estimate:
     if not values:
-        return unknown("no concept has both arms there", method=f"Student t, {confidence:.0%}")
+        return unknown("no concept has such outputs in both arms", method=f"Student t, {confidence:.0%}")
     # Equal shares that were counted in different orders differ in their last digits, and would claim certainty.
     return mean_estimate([round(value, 12) for value in values], confidence=confidence, bounds=(0.0, 1.0))
 
@@ -112,7 +112,7 @@ def _ratio_of_means(above: Sequence[float], below: Sequence[float], *, confidenc
     method = f"ratio of mean AUCs, Student's t over concepts, {confidence:.0%}"
     n, total = len(above), sum(below)
     if not n:
-        return unknown("no concept has both arms there", method=method)
+        return unknown("no concept has such outputs in both arms", method=method)
     value = sum(above) / total
     left = np.array(above) - value * np.array(below)
     variance = float(left @ left) * n / max(n - 1, 1) / total**2

@@ -51,7 +51,7 @@ def value_change(
     first, second = spreads
     n, value = sum(spread.n for spread in spreads if spread), after - before
     if first is None or second is None:
-        return Change(without_interval(value, n=n, method=method, because="a side has none"), None)
+        return Change(without_interval(value, n=n, method=method, because="one side has no interval"), None)
     below = math.hypot(after - second.low, first.high - before)
     above = math.hypot(second.high - after, before - first.low)
     toward_zero = below if value > 0 else above

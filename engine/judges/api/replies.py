@@ -99,9 +99,9 @@ def stopped_early(message: Mapping[str, Any]) -> str | None:
             else "the judge refused to answer"
         )
     if reason == "max_tokens":
-        return "the reply was cut at the most tokens allowed"
+        return "the reply was cut off at the token limit"
     if reason == "model_context_window_exceeded":
-        return "the question is longer than the judge can read"
+        return "the text and the instructions are longer than the judge can read"
     return None if text_of(message).strip() else "the reply holds no text"
 
 

@@ -13,7 +13,7 @@ def read_topic(written: str, *, has_stopped: bool) -> Topic | Unscored:
     """The topic that was written; the end of the turn ends it too, running out of tokens does not."""
     words = closed_string(written)
     if words is None and not has_stopped:
-        return Unscored(f"the reply has no end after {TOPIC_TOKENS} tokens")
+        return Unscored(f"the reply does not end within {TOPIC_TOKENS} tokens")
     said = parse_reply("topic", f'{TOPIC_OPENING}{written if words is None else words}"}}')
     assert not isinstance(said, Rating)
     return said

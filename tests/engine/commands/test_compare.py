@@ -208,7 +208,7 @@ def test_runs_are_named_or_all_are_taken(study: Path, lensgap: Command, tmp_path
     (told,) = json.loads(named.stdout)
     assert (told["before"]["run"], told["kind"]) == (second, "setting")
     assert {one["concept"] for one in told["concepts"]} == {"rum", "saw"}
-    assert told["unmatched"]["gin"] == "it is not in the run before"
+    assert told["unmatched"]["gin"] == "the run before does not have it"
     for arguments, said in (
         ([study, first], "needs two"),
         ([study, first, "nowhere"], "no run nowhere"),

@@ -129,8 +129,8 @@ def test_differences_over_matched_concepts_are_those_of_a_paired_t_test(study: P
 def test_what_matches_no_concept_is_told_and_never_compared(study: Path) -> None:
     comparison = compared(study, "before", "after")
     assert comparison.unmatched == {
-        "concept 2": "its definition is another one after",
-        "another": "it is not in the run before",
+        "concept 2": "its definition differs in the run after",
+        "another": "the run before does not have it",
     }
 
 

@@ -66,7 +66,7 @@ BAD_RATINGS = {
     "an array": ('[{"rating": 4}]', "the reply's JSON object stands in the middle of a line"),
     "an array of lines": ('[\n{"rating": 4}\n]', "the reply is not one JSON object"),
     "within a sentence": ('It says {"rating": 5} there', "the reply's JSON object stands in the middle of a line"),
-    "another number beside": ('{"rating": 4}\nOr 5?', "the reply names another number beside its rating"),
+    "another number beside": ('{"rating": 4}\nOr 5?', "the reply names a second number beside its rating"),
     "a share": ("4/5", "the reply holds no JSON object"),
     "prose": ("I would rather not.", "the reply holds no JSON object"),
     "a bare six": ("6", "the reply holds no JSON object"),

@@ -120,7 +120,7 @@ CASES: dict[str, tuple[Goal, Measured, End | None, str, float | None, str]] = {
     "target reached": (Goal(0.75), Measured(F1, 0.80), None, "graduated", 0.75, "F1 0.76 [0.66, 0.84] reaches 0.75"),
     "target missed": (Goal(0.85), Measured(F1, 0.80), None, "more", None, "is below 0.85"),
     "steps at an end": (Goal(0.85), Measured(F1, 0.80), "exhausted", "graduated", 0.75, "no pairs are left"),
-    "texts used up": (Goal(0.85), Measured(estimate(0.6, 0.5, 0.7), 0.7), "budget", "budget", None, "texts allowed"),
+    "texts used up": (Goal(0.85), Measured(estimate(0.6, 0.5, 0.7), 0.7), "budget", "budget", None, "settings allow"),
     "fits its own pairs only": (
         Goal(0.75),
         Measured(F1, 0.87),

@@ -137,7 +137,8 @@ def test_interval_covers_where_samples_come_in_concepts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompts", "reason"), [([0, 0, 0], "no two prompts"), ([0], "no two prompts"), ([0, 1, 2], "do not vary")]
+    ("prompts", "reason"),
+    [([0, 0, 0], "fewer than two prompts"), ([0], "fewer than two prompts"), ([0, 1, 2], "do not vary")],
 )
 def test_what_cannot_be_compared_is_unknown(prompts: list[int], reason: str) -> None:
     X = np.ones((len(prompts), 3))

@@ -267,14 +267,14 @@ GOOD = arm([AuditCell(4, 5, 0.3), AuditCell(2, 2, 0.3), AuditCell(3, 4, 0.3), Au
         (AuditArm(), "the negative arm has no pair"),
         (
             arm([AuditCell(4, 5, None), AuditCell(2, 2, 0.3)]),
-            "for 1 of 2 audit ratings of the negative arm nobody logged",
+            "for 1 of 2 audit ratings of the negative arm the probability of being drawn was not recorded",
         ),
         (arm([AuditCell(4, 5, 0.3)]), "only one pair of the negative arm is audited"),
         (arm([], n_rest=9, judge_mean=2), "no pair of the negative arm is audited"),
         (arm([AuditCell(4, 1, 0.3), AuditCell(2, 1, 0.2, 7)]), "all 8 audit ratings of the negative arm are 1"),
         (
             arm([AuditCell(None, 1, 0.3), AuditCell(None, 3, 0.3)], n_scored=0, judge_total=0.0),
-            "the judge has scored no pair of the negative arm",
+            "the judge has rated no pair of the negative arm",
         ),
         (replace(GOOD, n_unanswered=7), "none of the 7 pairs that were drawn from some quadrant"),
     ],
@@ -308,7 +308,7 @@ def test_a_judge_that_foretold_every_rating_gets_a_value_and_no_interval():
         gap = find_audited(perfect, GOOD).gap[target]
         assert gap.value is not None
         assert not gap.has_interval
-        assert "foretold every audited rating" in gap.method
+        assert "agree on every audited pair" in gap.method
 
 
 def test_what_people_rated_completely_is_known_without_doubt_for_these_samples_alone():

@@ -103,7 +103,7 @@ def test_arms_that_follow_each_other_are_no_drift():
     ]
     bias, _ = find_trends(observations)
     assert bias.p_adjusted > LEVEL
-    assert bias.sentence.startswith("Bias shows no drift that chance would not")
+    assert bias.sentence.startswith("Bias shows no drift beyond chance")
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_nothing_is_told_of_too_few(n_concepts, n_pairs, reason):
 def test_one_time_one_early_concept_and_perfect_agreement_have_reasons():
     some = simulated(np.random.default_rng(0), weights=(1.0,))
     at_once = [Observation(o.concept, o.arm, 1.0, o.judge, o.person) for o in some]
-    assert find_trends(at_once)[0].change.reason == "all are of one time"
+    assert find_trends(at_once)[0].change.reason == "all have the same time"
     one_early = [Observation(o.concept, o.arm, float(o.concept != "c3"), o.judge, o.person) for o in some]
-    assert "single concept" in find_trends(one_early)[0].change.reason
+    assert "one concept is left out" in find_trends(one_early)[0].change.reason
     perfect = [Observation(o.concept, o.arm, o.place, o.person, o.person) for o in some]
-    assert "no measure of chance" in find_trends(perfect)[0].change.reason
+    assert "the role of chance cannot be" in find_trends(perfect)[0].change.reason
 
 
 def at(times):

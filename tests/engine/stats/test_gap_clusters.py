@@ -104,8 +104,11 @@ def test_few_concepts_are_marked_weak_and_one_has_no_interval():
     concept = ([1, 2, 4], [1, 1, 3])
     few, some, many = (cluster_gap(sums([concept] * n)) for n in (7, 28, 29))
     assert (few.weak, some.weak, many.weak) == (True, True, False)
-    assert few.weak_because == "under 8 concepts hardly show how unlike concepts are"
-    assert some.weak_because == "a kind of concept that is one in ten is in none of 28 concepts with a chance of 5%"
+    assert few.weak_because == "fewer than 8 concepts hardly show how much concepts differ"
+    assert (
+        some.weak_because
+        == "a kind of concept that makes up one in ten is missing from 28 concepts with probability 0.05"
+    )
     alone = cluster_gap(sums([concept]))
     assert alone.estimate.value == pytest.approx(7 / 3 - 5 / 3)
     assert not alone.estimate.has_interval

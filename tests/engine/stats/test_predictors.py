@@ -56,7 +56,7 @@ def test_p_is_scipys_and_adjusted_over_the_predictors_that_have_one() -> None:
     assert [one.p for one in found[:3]] == pytest.approx(expected)
     assert [one.p_adjusted for one in found[:3]] == pytest.approx(scipy_stats.false_discovery_control(expected))
     assert found[3].p is None
-    assert "one side does not vary" in found[3].says
+    assert "one of the two does not vary" in found[3].says
 
 
 def test_one_of_many_that_stands_out_is_said_to_be_no_find() -> None:

@@ -295,7 +295,7 @@ def chain(source: Path, place: Path, tokens: Sequence[str]) -> Path:
     [
         (('"', "G", "i", "n", '"'), Topic("Gin")),
         (('"', "G", "i", "n", "<|end|>"), Topic("Gin")),
-        (('"', "G", "i", "n", "G"), Unscored("the reply has no end after 24 tokens")),
+        (('"', "G", "i", "n", "G"), Unscored("the reply does not end within 24 tokens")),
         (('"', '"'), Unscored("the judge found no topic in the text")),
     ],
 )
