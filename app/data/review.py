@@ -5,7 +5,7 @@ one, whatever browser or server they sit at. Leases are taken in the transaction
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import duckdb
 
-from app.data.memory import load_last_rating, remembered, unchanged
+from app.data.memory import load_last_rating, remembered, unchanged, work_done
 from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
@@ -179,8 +179,11 @@ def load_standing(desk: Desk) -> Standing:
     if desk.queue in ("adjudicate", "flagged"):
         # What is settled leaves these queues, so that nothing in them is done.
         return Standing(n_all, 0, n_all)
-    with connect(desk.folder) as cursor:
-        raters, mine = _rated(cursor, desk)
+    found = _kept_raters(desk, load_last_rating(desk.folder))
+    if found is None:
+        with connect(desk.folder) as cursor:
+            found = _rated(cursor, desk)
+    raters, mine = found
     # Far fewer pairs are rated than drawn.
     done = {key for key, n in raters.items() if n >= desk.n_raters and key in items and key not in known}
     n_mine = sum(key in items and key not in done and key not in known for key in mine)
@@ -257,30 +260,42 @@ def _candidates(desk: Desk) -> _Drawn | tuple[Item, ...]:
         case "audit":
             return _drawn(desk)
         case "adjudicate":
-            return _items(desk.folder, "review.disagreed", run_id=desk.run_id, judge_id=desk.judge_id)
+            key, tables = ("disagreed", desk.run_id, desk.judge_id), ("judgments",)
+            return _items(desk.folder, key, lambda: load_disagreed(desk.folder, desk.run_id, desk.judge_id), of=tables)
         case "flagged":
-            return _items(desk.folder, "review.flagged", run_id=desk.run_id)
+            return _items(desk.folder, ("flagged", desk.run_id), lambda: _load_flagged(desk), of=())
         case "filter":
             return _filtered(desk)
 
 
-def _items(folder: Path, name: str, **chosen: str) -> tuple[Item, ...]:
-    def items() -> tuple[Item, ...]:
-        with connect(folder) as cursor:
-            return tuple(Item(row[0], row[1]) for row in cursor.execute(query(name), chosen).fetchall())
-
+def _items(folder: Path, key: Hashable, pairs: Callable[[], Sequence[Key]], *, of: tuple[str, ...]) -> tuple[Item, ...]:
     # Leases, which come with every pair that is shown, change nothing of it.
-    also = (load_last_rating(folder), _load_last_mark(folder))
-    tables = ("judgments",) if "judge_id" in chosen else ()
-    return remembered(folder, (name, *chosen.values()), items, also=also, of=tables)
+    also = (load_last_rating(folder), _load_last(folder, "visits.last_mark"))
+    return remembered(folder, key, lambda: tuple(Item(*pair) for pair in pairs()), also=also, of=of)
 
 
-def _load_last_mark(folder: Path) -> int:
+def load_disagreed(folder: Path, run_id: str, judge_id: str) -> list[Key]:
+    """Pairs on which two people, or a person who rated blind and the judge, disagree, and that nobody has settled."""
+    with connect(folder) as cursor:
+        # Votes are found by their samples, which are indexed.
+        blind = [sample_id for (sample_id,) in cursor.execute(query("review.blind"), {"run_id": run_id}).fetchall()]
+        asked = {"run_id": run_id, "judge_id": judge_id, "sample_ids": blind}
+        return cursor.execute(query("review.disagreed"), asked).fetchall()
+
+
+def _load_flagged(desk: Desk) -> list[Key]:
+    with connect(desk.folder) as cursor:
+        return cursor.execute(query("review.flagged"), {"run_id": desk.run_id}).fetchall()
+
+
+def _load_last(folder: Path, name: str) -> int:
+    """The number of the latest row that this query looks for, 0 before the first."""
+
     def last() -> int:
         with connect(folder) as cursor:
-            return int((cursor.execute(query("visits.last_mark")).fetchone() or (0,))[0])
+            return int((cursor.execute(query(name)).fetchone() or (0,))[0])
 
-    return unchanged(folder, "last mark", last)
+    return unchanged(folder, name, last)
 
 
 def _filtered(desk: Desk) -> tuple[Item, ...]:
@@ -291,15 +306,17 @@ def _filtered(desk: Desk) -> tuple[Item, ...]:
 
 def _drawn(desk: Desk) -> _Drawn:
     """The drawn pairs, read again only when a plan or the study's work changes them, and which of them are known by now."""
-    made = ("drawn", desk.run_id, load_n_plans(desk.folder, desk.run_id))
-    drawn = remembered(desk.folder, made, lambda: _read_drawn(desk), of=("run_concepts", "pairs", "samples"))
+    made = (desk.run_id, load_n_plans(desk.folder, desk.run_id))
+    tables = ("run_concepts", "pairs", "samples")
 
-    def known() -> frozenset[Key]:
-        return frozenset(asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None}))
+    def with_known() -> _Drawn:
+        drawn = remembered(desk.folder, ("drawn", *made), lambda: _read_drawn(desk), of=tables)
+        known = asker(desk.folder)("review.known", {"run_id": desk.run_id, "concept": None})
+        return replace(drawn, known=frozenset(drawn.items.keys() & frozenset(known)))
 
-    also = (load_last_rating(desk.folder), load_n_plans(desk.folder, desk.run_id))
-    is_known = remembered(desk.folder, ("known", desk.run_id), known, also=also, of=())
-    return replace(drawn, known=frozenset(drawn.items.keys() & is_known))
+    # Only overrides make pairs known, or take that back.
+    last = _load_last(desk.folder, "review.last_override")
+    return remembered(desk.folder, ("drawn, known", *made), with_known, also=last, of=tables)
 
 
 def _read_drawn(desk: Desk) -> _Drawn:
@@ -346,12 +363,36 @@ def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
     )
 
 
-def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> tuple[dict[Key, int], frozenset[Key]]:
-    """By how many people each pair was rated, and which of them by this reviewer."""
+_Raters = tuple[Mapping[Key, int], frozenset[Key]]
+"""By how many people each pair was rated, and which of them by this reviewer."""
+_raters: Final[dict[Hashable, tuple[Hashable, _Raters]]] = {}
+"""By desk, with what they are as of."""
+_RATERS_AT_MOST: Final = 64
+
+
+def _kept_raters(desk: Desk, last_rating: int) -> _Raters | None:
+    """The raters as of a rating, where they have been asked for since; the same number in another file is another rating."""
+    as_of, raters = _raters.get(_desk_key(desk), (None, None))
+    return raters if as_of == (last_rating, work_done(desk.folder)[-1]) else None
+
+
+def _desk_key(desk: Desk) -> Hashable:
+    return desk.folder, desk.run_id, desk.reviewer, desk.source
+
+
+def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
+    (last,) = cursor.execute(query("changes.last_rating")).fetchone() or (0,)
+    kept = _kept_raters(desk, last)
+    if kept is not None:
+        return kept
     asked = {"run_id": desk.run_id, "reviewer": desk.reviewer, "source": desk.source}
     rows = cursor.execute(query("review.raters"), asked).fetchall()
     raters = {(concept, sample_id): n for concept, sample_id, n, _ in rows}
-    return raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
+    found = raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
+    while len(_raters) >= _RATERS_AT_MOST:
+        _raters.pop(next(iter(_raters)), None)
+    _raters[_desk_key(desk)] = (last, work_done(desk.folder)[-1]), found
+    return found
 
 
 def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) -> Iterator[Item]:

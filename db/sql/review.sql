@@ -51,9 +51,17 @@ where p.run_id = $run_id
 group by all
 order by all;
 
+-- name: last_override
+-- The number of the latest override or undoing of one, 0 before the first.
+select coalesce(max(order_number), 0) from ratings where source = 'override';
+
+-- name: blind
+-- Samples that people rated blind.
+select distinct sample_id from ratings where run_id = $run_id and blind;
+
 -- name: disagreed
 -- Pairs on which two people, or a person who rated blind and the judge, are two ratings or more apart, and nobody has decided since.
--- The judge's votes are looked up of blindly rated pairs alone: a mean of every pair's votes takes a second on a million.
+-- The judge's votes are looked up of blindly rated samples alone, by their index.
 with said as materialized (
     select
         concept, sample_id, max(rating) - min(rating) as apart, max(rated_at) as rated_at,
@@ -62,12 +70,14 @@ with said as materialized (
     where run_id = $run_id
     group by concept, sample_id
 ),
+voted as materialized (
+    from judgments where sample_id in $sample_ids
+),
 judged as (
-    select v.concept, v.sample_id, avg(coalesce(v.expected_rating, v.rating)) as mean_rating
-    from judgments v
-    join said s on s.concept = v.concept and s.sample_id = v.sample_id
-    where v.judge_id = $judge_id and s.highest_blind is not null
-    group by v.concept, v.sample_id
+    select concept, sample_id, avg(coalesce(expected_rating, rating)) as mean_rating
+    from voted
+    where judge_id = $judge_id
+    group by concept, sample_id
 )
 select s.concept, s.sample_id
 from said s
