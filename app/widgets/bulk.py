@@ -122,7 +122,7 @@ def _preview(context: Context, planned: Plan, rating: int) -> None:
         (first, *_) = effects(before, after, concept=None, quadrant=quadrant)
         if any(change.delta for change in first.changes):
             shown.insert(-1, first)
-    notices.note("What it would move:")
+    notices.note("What it would change:")
     st.html(effect_table(shown, moved=True))
 
 

@@ -188,6 +188,9 @@ def _is_late(shown: Shown) -> bool:
 def _settle(shown: Shown, notice: str | None) -> None:
     """After something is stored: a fresh id, unless a step has left the pair already."""
     st.session_state[_NOTICE] = notice
+    if state.given("open") is None and st.session_state.get(_SHOWN) == shown:
+        # It was open as the first of its list, which the rating may take it out of: it stays, to show what that moved.
+        state.change(open=f"{shown.concept}:{shown.sample_id}")
     fresh = shown._replace(rating_id=data.new_rating_id())
     st.session_state[_SHOWN if st.session_state.get(_SHOWN) == shown else _LEFT] = fresh
 
@@ -246,7 +249,7 @@ def _effect(context: Context, pair: data.PairDetail) -> None:
         undone = Override(pair.concept, pair.arm, pair.form, pair.bin, pair.otherwise)
         before = context.find(without(counts, [undone.moved]))
         judge = f"rated {pair.judge_bin}" if pair.judge_bin else "unrated"
-        notices.note(f"What changing it from {judge} to {pair.bin} moved:")
+        notices.note(f"What the change from {judge} to {pair.bin} did:")
     else:
         before = after
         notices.note("Current values; a rating updates them at once:")
