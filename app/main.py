@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import auth, data, state, theme
+from app import auth, data, outbox, state, theme
 from app.context import load_context, study_folder
 from app.data.browsing import prepare
 from app.widgets import live, notices, run_work, sidebar
@@ -23,6 +23,8 @@ _IDLE_S: Final = 1.0
 
 def main() -> None:
     """Draw the frame around the chosen screen; without a study or run, say what to do instead."""
+    if live.drew_anew():
+        state.catch_up()
     st.set_page_config(
         page_title="Lensgap",
         page_icon=theme.icon(),
@@ -30,6 +32,7 @@ def main() -> None:
         initial_sidebar_state=250,
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
+    outbox.install()
     limit(memory=_MEMORY, threads=min(_THREADS, os.cpu_count() or 1))
     keep_open(_IDLE_S)
     # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.

@@ -4,13 +4,10 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TypeVar
 
-import streamlit as st
-
-from app.data.later import is_ready, later
-from app.widgets import notices
+from app.data.later import later
+from app.widgets import live, notices
 
 T = TypeVar("T")
-_LOOK_S = 0.5
 
 
 def answer(folder: Path, key: Hashable, compute: Callable[[], T], *, what: str) -> T | None:
@@ -19,10 +16,5 @@ def answer(folder: Path, key: Hashable, compute: Callable[[], T], *, what: str) 
     if not found.is_current:
         meanwhile = "The values shown are from before." if found.value is not None else "This takes a moment."
         notices.note(f"{what} is being worked out. {meanwhile}")
-        st.fragment(_look, run_every=_LOOK_S)(folder, key)
+        live.redraw_when_ready(folder, key)
     return found.value
-
-
-def _look(folder: Path, key: Hashable) -> None:
-    if is_ready(folder, key):
-        st.rerun()

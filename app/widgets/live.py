@@ -1,71 +1,51 @@
-"""What anyone writes shows on every open screen: a look every 0.4 s, which costs two file stats while nothing has changed.
+"""What anyone writes shows on every open screen, without anybody's asking: the server has those drawn anew that are behind."""
 
-A person's rating draws the screen anew at once. Work of the stages does so at most every few seconds, for a run writes all the
-time, and charts that jump cannot be read.
-"""
-
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import streamlit as st
 
-from app import data, state
-from db.errors import ExpectedError
+from app import data, push, state
+from app.news import Drawn, Page, Watch
 
-LOOK_S: Final = 0.4
-WORK_S: Final = 15.0
-_DRAWN: Final = "drawn-as-of"
-_ANEW: Final = "drawn-anew"
+AT_ONCE: Final = 3
+"""So many screens are drawn for one look: all together would keep whoever presses something waiting."""
 
-
-class Drawn(NamedTuple):
-    """What the study held when this screen was last drawn, and when that was."""
-
-    change: data.Change
-    at: float
+_watches: Final[dict[Path, Watch]] = {}
+_lock: Final = threading.Lock()
 
 
 @contextmanager
 def watch(folder: Path) -> Iterator[None]:
-    """Draw the screen within anew when somebody rates, or a stage has written.
-
-    The looks begin once it is drawn: a browser sends along with each what all widgets were at that moment, and in the middle of
-    a drawing some are not yet what the script has made of them.
-    """
-    st.session_state[_DRAWN] = Drawn(data.load_change(folder), time.monotonic())
-    yield
-    # Not where the drawing was broken off, for then another one begins.
-    st.fragment(_look, run_every=LOOK_S)(folder)
-
-
-def _look(folder: Path) -> None:
-    drawn: Drawn = st.session_state[_DRAWN]
-    try:
-        if data.file_state(folder) == drawn.change.seen:
-            return
-        change = data.load_change(folder)
-    except (ExpectedError, OSError):
-        # A study that is busy or gone is told by the screen when it is next drawn.
+    """Have the screen within drawn anew when somebody rates, or a stage has written."""
+    session = push.here()
+    if session is None:
+        yield
         return
-    if is_news(drawn, change, now=time.monotonic()):
-        st.session_state[_ANEW] = True
-        # The browser may have asked for this look before it heard of the last step, which would be taken back.
-        state.catch_up()
-        st.rerun()
-    if change == drawn.change:
-        st.session_state[_DRAWN] = drawn._replace(change=change)
+    watch = _watch(folder)
+    watch.begin(session, Page(Drawn(data.load_change(folder), time.monotonic()), st.session_state[state.RUN]))
+    watch.start()
+    yield
+    watch.end(session)
+
+
+def redraw_when_ready(folder: Path, key: Hashable) -> None:
+    """Have this screen drawn anew once an answer that is worked out beside it has come."""
+    session = push.here()
+    if session is not None:
+        _watch(folder).wait_for(session, key)
 
 
 def drew_anew() -> bool:
-    """Whether the screen is drawn because somebody else wrote, not because a person is at it; told once."""
-    return bool(st.session_state.pop(_ANEW, False))
+    """Whether the screen is drawn because somebody else wrote, not because a person is at it."""
+    return push.is_asked_for()
 
 
-def is_news(drawn: Drawn, change: data.Change, *, now: float) -> bool:
-    """Whether a change is worth another drawing now."""
-    return change.last_rating != drawn.change.last_rating or (
-        change.work != drawn.change.work and now - drawn.at >= WORK_S
-    )
+def _watch(folder: Path) -> Watch:
+    with _lock:
+        return _watches.setdefault(folder, Watch(folder, partial(push.ask, at_most=AT_ONCE)))

@@ -1,9 +1,12 @@
 """The address that a quick hand asks for, pressing again before the browser has heard of the first change."""
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data, state
+from app import push, state
+from tests.app.test_screens import open_screen
 
 
 def screen() -> None:
@@ -16,24 +19,6 @@ def screen() -> None:
         st.button(name, key=name, on_click=state.change, kwargs={name: "yes"})
     st.button("look", key="look", on_click=state.catch_up)
     state.bound(st.text_input, "Text", name="q", value=state.given("q") or "")
-
-
-def screen_with_news() -> None:
-    from pathlib import Path
-
-    import streamlit as st
-
-    from app import data, state
-    from app.data.memory import Change
-    from app.widgets import live
-
-    if st.button("news", key="news"):
-        st.session_state[live._DRAWN] = live.Drawn(Change((), last_rating=0), 0.0)
-        data.file_state = lambda folder: (1,)
-        data.load_change = lambda folder: Change((), last_rating=1)
-        live._look(Path())
-    state.keep_run("r")
-    st.button("one", key="one", on_click=state.change, kwargs={"one": "yes"})
 
 
 def shown(at: AppTest) -> set[str]:
@@ -91,12 +76,11 @@ def test_what_widgets_were_when_the_clock_had_the_screen_looked_at_changes_nothi
     assert shown(at) == {"q"}
 
 
-def test_news_that_a_browser_asked_for_before_it_heard_of_a_step_take_no_step_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # What the screen puts in their place is taken out again.
-    for name in ("file_state", "load_change"):
-        monkeypatch.setattr(data, name, getattr(data, name))
-    at = AppTest.from_function(screen_with_news).run()
-    assert shown(behind(at, "one", "news")) == {"one"}
-    assert not at.exception
+def test_a_drawing_that_the_server_asks_for_takes_no_step_back(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_screen(study, monkeypatch, "samples")
+    at.button(key="preset-Degenerate").click().run()
+    filtered = dict(at.query_params)
+    # As the clock of a part left it, which the browser sent before it had heard of the step.
+    at.query_params.clear()
+    monkeypatch.setattr(push, "is_asked_for", lambda: True)
+    assert dict(at.run().query_params) == filtered != {}

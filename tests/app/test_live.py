@@ -1,12 +1,13 @@
-"""When an open screen is drawn anew: at once for ratings, every few seconds for work, and not for reading."""
+"""When an open screen is drawn anew: at once for ratings, after a while for work, once an answer has come, not for reading."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from app import data
-from app.widgets.live import WORK_S, Drawn, is_news
-from db import connect
+from app import data, news
+from app.news import REST_S, WORK_S, Drawn, Page, Watch, is_news
+from app.push import Reply
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
 
@@ -20,15 +21,95 @@ def test_a_rating_is_news_at_once_and_work_only_after_a_while() -> None:
     assert not is_news(DRAWN, DRAWN.change, now=1e9)
 
 
+class Server:
+    """Sessions that reply as they were told, and remember what was asked of them."""
+
+    def __init__(self, **replies: Reply) -> None:
+        self.replies, self.asked = replies, list[str]()
+
+    def __call__(self, shown: Mapping[str, str]) -> Mapping[str, Reply]:
+        self.asked += shown
+        return {session: self.replies[session] for session in shown}
+
+
+def watch_of(study: Path, server: Server) -> Watch:
+    """All sessions of the server have just drawn a page of the study, the first of them first."""
+    watch = Watch(study, server)
+    for i, session in enumerate(server.replies):
+        watch.begin(session, Page(Drawn(data.load_change(study), at=100.0 + i / 100), RUN))
+    return watch
+
+
+def rate(study: Path, identity: str) -> None:
+    row = data.load_page(study, RUN, "", data.Filters(), number=1, sort="run", form_rule="loop").rows[0]
+    pair = {"concept": row.concept, "sample_id": row.sample_id}
+    data.add_override(study, RUN, **pair, rating=2, reviewer="Ada", reason=None, rating_id=identity)
+
+
+def test_each_rating_has_every_page_drawn_once_that_has_not_drawn_it_those_first_that_rested_longest(
+    study: Path,
+) -> None:
+    server = Server(ann="asked", bob="asked", eve="asked")
+    watch = watch_of(study, server)
+    watch.look(now=102.0)
+    assert server.asked == []
+    rate(study, "one")
+    watch.begin("bob", Page(Drawn(data.load_change(study), at=100.5 - REST_S / 2), RUN))
+    watch.look(now=100.5)
+    assert server.asked == ["ann", "eve"]
+    watch.look(now=102.0)
+    assert server.asked == ["ann", "eve"]
+    rate(study, "two")
+    watch.look(now=103.0)
+    assert server.asked[2:] == ["bob", "ann", "eve"]
+
+
+def test_a_page_that_draws_or_is_disconnected_is_asked_again_and_a_closed_one_is_forgotten(study: Path) -> None:
+    server = Server(ann="busy", bob="away", eve="gone")
+    watch = watch_of(study, server)
+    rate(study, "one")
+    watch.look(now=102.0)
+    watch.look(now=103.0)
+    assert server.asked == ["ann", "bob", "eve", "ann", "bob"]
+    assert list(watch.pages) == ["ann", "bob"]
+
+
+def test_a_page_that_was_drawn_while_it_was_asked_is_not_taken_for_older(study: Path) -> None:
+    server = Server(ann="asked", bob="gone")
+    watch = watch_of(study, server)
+    rate(study, "one")
+    newer = Page(Drawn(data.load_change(study), at=105.0), RUN)
+
+    def draw_while_asked(shown: Mapping[str, str]) -> Mapping[str, Reply]:
+        for session in shown:
+            watch.begin(session, newer)
+        return server(shown)
+
+    watch.ask = draw_while_asked
+    watch.look(now=102.0)
+    assert watch.pages == {"ann": newer, "bob": newer}
+
+
+def test_a_page_is_drawn_once_its_answer_has_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(ann="asked", bob="asked")
+    watch = watch_of(study, server)
+    come: set[object] = set()
+    monkeypatch.setattr(news, "is_ready", lambda folder, key: key in come)
+    watch.wait_for("bob", "slow")
+    watch.wait_for("of a page that was never drawn", "slow")
+    watch.look(now=102.0)
+    assert server.asked == []
+    come.add("slow")
+    for _ in range(2):
+        watch.look(now=103.0)
+    assert server.asked == ["bob"]
+
+
 def test_writing_changes_the_state_of_the_files_and_reading_does_not(study: Path) -> None:
-    with connect(study) as cursor:
-        concept, sample_id = cursor.execute("select concept, sample_id from pairs limit 1").fetchall()[0]
     before, change = data.file_state(study), data.load_change(study)
     data.load_runs(study)
     assert data.file_state(study) == before
-    data.add_override(
-        study, RUN, concept=concept, sample_id=sample_id, rating=2, reviewer="Ada", reason=None, rating_id="one"
-    )
+    rate(study, "one")
     assert data.file_state(study) != before
     after = data.load_change(study)
     assert after.work == change.work

@@ -1,0 +1,138 @@
+"""Which open pages are behind the study that they show: one thread looks at its files, and has those drawn anew.
+
+A person's rating has them drawn at once. Work of the stages does so at most every few seconds, for a run writes all the time, and
+charts that jump cannot be read. A page that waits for an answer is drawn once that has come.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from app import data
+from app.data.later import is_ready
+from app.push import Reply
+from db.errors import ExpectedError
+
+LOOK_S: Final = 0.2
+WORK_S: Final = 15.0
+REST_S: Final = 0.3
+"""So long a page rests after it was drawn, for drawing takes time from whoever presses something."""
+
+Ask = Callable[[Mapping[str, str]], Mapping[str, Reply]]
+"""Asks pages, which are given with the run that they show, to be drawn; what they replied."""
+
+
+class Drawn(NamedTuple):
+    """What the study held when this page was last drawn, and when that was."""
+
+    change: data.Change
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it was drawn, the run that it shows, and what answers it waits for."""
+
+    drawn: Drawn
+    run_id: str
+    awaits: frozenset[Hashable] = frozenset()
+
+
+@dataclass
+class Watch:
+    """The open pages of a study by session, shared by the threads that draw them and the one that looks."""
+
+    folder: Path
+    ask: Ask
+    pages: dict[str, Page] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _thread: threading.Thread | None = None
+
+    def begin(self, session: str, page: Page) -> None:
+        """A page begins to be drawn, and will show this at least."""
+        with self._lock:
+            self.pages[session] = page
+
+    def end(self, session: str) -> None:
+        """A page has been drawn."""
+        with self._lock:
+            page = self.pages[session]
+            self.pages[session] = replace(page, drawn=page.drawn._replace(at=time.monotonic()))
+
+    def wait_for(self, session: str, key: Hashable) -> None:
+        """A page shows an answer of before until this one has come."""
+        with self._lock:
+            if page := self.pages.get(session):
+                self.pages[session] = replace(page, awaits=page.awaits | {key})
+
+    def start(self) -> None:
+        """Look from now on, in a thread of its own; again where that has ended by a fault."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._look_on, daemon=True, name="watch")
+                self._thread.start()
+
+    def look(self, *, now: float) -> None:
+        """Ask the pages that are behind, those first that were drawn first. Raises ExpectedError and OSError."""
+        with self._lock:
+            pages = sorted(self.pages.items(), key=lambda item: item[1].drawn.at)
+        rested = {session: page for session, page in pages if now - page.drawn.at >= REST_S}
+        then = self._answered(rested) | self._behind(rested, now=now)
+        shown = {session: page.run_id for session, page in rested.items() if session in then}
+        for session, reply in self.ask(shown).items():
+            if reply == "asked":
+                self._swap(session, rested[session], then[session])
+            elif reply == "gone":
+                self._swap(session, rested[session], None)
+
+    def _look_on(self) -> None:
+        while True:
+            time.sleep(LOOK_S)
+            # A study that is busy or gone is told by the screen when it is next drawn.
+            with suppress(ExpectedError, OSError):
+                self.look(now=time.monotonic())
+
+    def _answered(self, pages: Mapping[str, Page]) -> dict[str, Page]:
+        """Pages for which an answer has come, as they are once asked."""
+        return {
+            session: replace(page, awaits=frozenset())
+            for session, page in pages.items()
+            if any(is_ready(self.folder, key) for key in page.awaits)
+        }
+
+    def _behind(self, pages: Mapping[str, Page], *, now: float) -> dict[str, Page]:
+        """Pages that there is news for, as they are once asked: should their drawing fail, the next news has them drawn."""
+        state = data.file_state(self.folder)
+        pages = {session: page for session, page in pages.items() if page.drawn.change.seen != state}
+        if not pages:
+            return {}
+        change = data.load_change(self.folder)
+        for session, page in pages.items():
+            if change == page.drawn.change:
+                self._swap(session, page, replace(page, drawn=page.drawn._replace(change=change)))
+        return {
+            session: replace(page, drawn=Drawn(change, now), awaits=frozenset())
+            for session, page in pages.items()
+            if is_news(page.drawn, change, now=now)
+        }
+
+    def _swap(self, session: str, before: Page, after: Page | None) -> None:
+        """Put what is known of a page in the place of what was known, unless its script has said more meanwhile."""
+        with self._lock:
+            if self.pages.get(session) is not before:
+                return
+            if after is None:
+                del self.pages[session]
+            else:
+                self.pages[session] = after
+
+
+def is_news(drawn: Drawn, change: data.Change, *, now: float) -> bool:
+    """Whether a change is worth another drawing now."""
+    return change.last_rating != drawn.change.last_rating or (
+        change.work != drawn.change.work and now - drawn.at >= WORK_S
+    )
