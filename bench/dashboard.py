@@ -229,7 +229,7 @@ async def _sit(name: str, server: str, times: Times, *, rounds: int, pause: tupl
                 for action, (key, value) in screen.actions.items():
                     await asyncio.sleep(rng.uniform(*pause))
                     await _act(tab, key, value, times.setdefault((screen.name, action), []))
-                said += [f"{screen.name}: {sentence}" for sentence in tab.said]
+                said += [f"{screen.name}: {sentence}" for sentence in tab.shown.said]
     return said
 
 

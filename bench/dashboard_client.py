@@ -2,6 +2,8 @@
 
 It keeps what a browser keeps: the address, the page, the widgets by key, and the clocks of parts that draw themselves anew, which
 it sends as a browser does. What it times is the server: from the request until the script has finished and all of it has arrived.
+The server draws pages anew by itself, too, where there is news. So each request comes with a setting that the server repeats when
+a script begins, which tells the run that was asked for here from one that had begun before.
 """
 
 import asyncio
@@ -28,32 +30,45 @@ class NoSuchWidget(KeyError):
 
 
 @dataclass
+class Drawing:
+    """What a run of the script has drawn: `widgets` are ids by key, `said` the text of errors."""
+
+    run_id: str = ""
+    widgets: dict[str, str] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Tab:
-    """One open page: `widgets` are ids by key, `said` the text of errors that the page shows."""
+    """One open page: `shown` is what it shows, `coming` what is drawn in its place until that has been drawn whole."""
 
     socket: ClientConnection
     address: str
     context_url: str
     page_hash: str = ""
-    widgets: dict[str, str] = field(default_factory=dict)
-    disabled: set[str] = field(default_factory=set)
-    said: list[str] = field(default_factory=list)
+    shown: Drawing = field(default_factory=Drawing)
+    coming: Drawing | None = None
     n_bytes: int = 0
     _clocks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
-    _is_new: bool = False
+    _sign: bool = False
+    """Turned with every request; the server repeats it."""
+    _asked_for: str = ""
+    """The run that was asked for here, once it has begun."""
 
     async def run(self, *, page: str = "", widget: Mapping[str, Any] | None = None) -> float:
         """Ask for a run of the whole script; seconds until it has finished."""
-        asked = BackMsg()
+        self._sign, self._asked_for = not self._sign, ""
+        sign, asked = BackMsg(set_run_on_save=self._sign), BackMsg()
         rerun = asked.rerun_script
         rerun.query_string, rerun.page_script_hash, rerun.page_name = self.address, self.page_hash, page
         rerun.context_info.url, rerun.context_info.locale = self.context_url, "en"
         if widget:
             rerun.widget_states.widgets.append(_state(widget))
-        self._is_new = False
         self._finished.clear()
         started = time.perf_counter()
+        await self.socket.send(sign.SerializeToString())
         await self.socket.send(asked.SerializeToString())
         await asyncio.wait_for(self._finished.wait(), _PATIENCE_S)
         return time.perf_counter() - started
@@ -68,8 +83,8 @@ class Tab:
 
     def find(self, key: str) -> str:
         """Id of the first widget on screen whose key begins so and that can be used."""
-        for name, widget_id in self.widgets.items():
-            if name.startswith(key) and name not in self.disabled:
+        for name, widget_id in self.shown.widgets.items():
+            if name.startswith(key) and name not in self.shown.disabled:
                 return widget_id
         raise NoSuchWidget(key)
 
@@ -88,10 +103,7 @@ class Tab:
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session" and not message.metadata.run.fragment_ids:
-            self._is_new = True
-            self.widgets, self.disabled, self.said = {}, set(), []
-            self.leave()
-            self._clocks = {}
+            self._begin(message)
         elif kind == "navigation":
             self.page_hash = message.navigation.page_script_hash
         elif kind == "page_info_changed":
@@ -101,21 +113,35 @@ class Tab:
         elif kind == "auto_rerun":
             rerun = message.auto_rerun
             self._clocks[rerun.fragment_id] = asyncio.create_task(self._tick(rerun.fragment_id, rerun.interval))
-        elif kind == "script_finished" and message.script_finished in _WHOLE and self._is_new:
+        elif kind == "script_finished" and message.script_finished in _WHOLE:
+            self._end(message.metadata.run.script_run_id)
+
+    def _begin(self, message: ForwardMsg) -> None:
+        self.coming = Drawing(message.metadata.run.script_run_id)
+        self.leave()
+        self._clocks = {}
+        if message.new_session.initialize.session_status.run_on_save == self._sign:
+            self._asked_for = self.coming.run_id
+
+    def _end(self, run_id: str) -> None:
+        if self.coming is not None and self.coming.run_id == run_id:
+            self.shown, self.coming = self.coming, None
+        if run_id == self._asked_for:
             self._finished.set()
 
     def _note(self, element: Any) -> None:
+        into = self.coming or self.shown
         kind = element.WhichOneof("type")
         if kind == "exception" or (kind == "alert" and "error" in str(element.alert)):
-            self.said.append(str(getattr(element, kind))[:400])
+            into.said.append(str(getattr(element, kind))[:400])
         proto = getattr(element, kind) if kind else None
         widget_id = getattr(proto, "id", "")
         if widget_id and isinstance(widget_id, str):
             # An id ends with the key that the script gave.
             key = widget_id.split("-", 2)[-1]
-            self.widgets[key] = widget_id
+            into.widgets[key] = widget_id
             if getattr(proto, "disabled", False):
-                self.disabled.add(key)
+                into.disabled.add(key)
 
     async def _tick(self, fragment: str, interval: float) -> None:
         while True:
