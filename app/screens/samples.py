@@ -22,6 +22,7 @@ from app.widgets import (
     saved_views,
     sidebar,
     similar,
+    steps,
     votes,
 )
 from engine.words import PAIR, count, integer
@@ -128,7 +129,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
         notices.empty("No such sample", f"This run has no sample {state.quoted('open')}. Choose one from the list.")
         return
     with st.container(key="detail", border=True):
-        _steps(page, opened)
+        steps.steps(page, opened)
         sample.head(pair.detail)
         sample.output(pair.detail, search=search)
         override.panel(here, pair.detail)
@@ -164,41 +165,6 @@ def _evidence(here: Context, pair: data.Pair) -> None:
     with right:
         sample.measures(pair.detail)
         sample.scores(pair.scores)
-
-
-def _steps(page: data.PairPage, opened: str) -> None:
-    keys = [rows.address(row) for row in page.rows]
-    at = keys.index(opened) if opened in keys else None
-    before = _step_to(keys, at, page, by=-1)
-    after = _step_to(keys, at, page, by=1)
-    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        place = (page.number - 1) * pages.size() + at + 1 if at is not None else None
-        where = f"{integer(place)} of {integer(page.n_total)}" if place else "not in this list"
-        st.html(f'<span class="lg-note">Pair {where}</span>', width="stretch")
-        _step("Previous", "P", before)
-        _step("Next", "N", after)
-
-
-def _step_to(keys: list[str], at: int | None, page: data.PairPage, *, by: int) -> dict[str, object] | None:
-    """Where a step leads: a neighbour on this page, or the near end of the next one; None at the list's ends."""
-    if at is None:
-        return None
-    if 0 <= at + by < len(keys):
-        return {"open": keys[at + by]}
-    turned = page.number + by
-    return {"page": turned, "open": "first" if by > 0 else "last"} if 1 <= turned <= page.n_pages else None
-
-
-def _step(label: str, key: str, to: dict[str, object] | None) -> None:
-    st.button(
-        label,
-        key=f"step-{label}",
-        shortcut=key,
-        type="tertiary",
-        disabled=to is None,
-        on_click=override.move,
-        kwargs=to or {},
-    )
 
 
 show(context.current())

@@ -188,7 +188,7 @@ def _is_late(shown: Shown) -> bool:
 def _settle(shown: Shown, notice: str | None) -> None:
     """After something is stored: a fresh id, unless a step has left the pair already."""
     st.session_state[_NOTICE] = notice
-    if state.given("open") is None and st.session_state.get(_SHOWN) == shown:
+    if state.given("open") in (None, "first", "last") and st.session_state.get(_SHOWN) == shown:
         # It was open as the first of its list, which the rating may take it out of: it stays, to show what that moved.
         state.change(open=f"{shown.concept}:{shown.sample_id}")
     fresh = shown._replace(rating_id=data.new_rating_id())

@@ -18,7 +18,7 @@ from tests.support.synthetic_study import JUDGE, RUN
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) \u202e *b*"
 
 
-def named(study: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:
+def named(study: Path, monkeypatch: pytest.MonkeyPatch, **query: str | list[str]) -> AppTest:
     """The screen as Ada sees it."""
     app = open_screen(study, monkeypatch, "samples", **query)
     app.session_state[state.COOKIE] = "Ada"
@@ -63,6 +63,21 @@ def test_a_preset_looks_into_the_quadrants_on_screen(study: Path, monkeypatch: p
     assert app.button(key="preset-Degenerate").proto.type == "primary"
     app.button(key="preset-all").click().run()
     assert value(app, "quadrant") == []
+
+
+def test_a_rating_that_takes_a_pair_out_of_its_list_leaves_it_open_and_steps_go_on_from_there(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = data.Filters(arm="positive", ratings=(1, 2))
+    listed = data.load_page(study, RUN, JUDGE, chosen, number=1, sort="run", form_rule="loop")
+    first, second, third = (f"{row.concept}:{row.sample_id}" for row in listed.rows[:3])
+    app = named(study, monkeypatch, arm="positive", rating=["1", "2"])
+    for rated, then in ((first, second), (second, third)):
+        app.button(key=f"rate-5-{rated.replace(':', '-')}").click().run()
+        assert value(app, "open") == [rated]
+        assert app.button(key=f"undo-{rated.replace(':', '-')}").proto.disabled is False
+        app.button(key="step-Next").click().run()
+        assert value(app, "open") == [then]
 
 
 def test_a_view_is_kept_opened_and_removed(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
