@@ -2,10 +2,11 @@
 that fires twice adds one row; an undoing is a row too."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 from app.data.browsing import ask_if_held
 from app.data.memory import load_last_rating, remembered
@@ -13,6 +14,8 @@ from app.data.rated import asker
 from app.data.rows import fetch, read
 from db import connect, insert, query, transaction
 from db.rows import RatingRow, RatingSource
+
+_BESIDE_AT_MOST: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,17 @@ class Correction:
     rated_at: datetime
     judge_bin: int | None
     excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Override:
+    concept: str
+    sample_id: str
+    override_rating: int
+    reviewer: str
+    reason: str | None
+    rated_at: datetime
+    audit_rating: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +93,46 @@ def load_history(folder: Path, run_id: str, *, concept: str, sample_id: str) -> 
 
 def load_corrections(folder: Path, run_id: str, judge_id: str, *, n_rows: int) -> tuple[Correction, ...]:
     """The latest overrides in force, the last one first."""
-    asked = {"run_id": run_id, "judge_id": judge_id, "n_rows": n_rows}
 
     def latest() -> tuple[Correction, ...]:
-        with connect(folder) as cursor:
-            among = {"run_id": run_id, "n_rows": n_rows}
-            samples = {
-                sample_id for (sample_id,) in cursor.execute(query("ratings.corrected_samples"), among).fetchall()
-            }
-            if not samples:
-                return ()
-            return fetch(cursor, "ratings.corrections", Correction, **asked, sample_ids=sorted(samples))
+        found = read(folder, "ratings.latest_overrides", _Override, run_id=run_id, n_rows=n_rows)
+        pairs = [(one.concept, one.sample_id) for one in found]
+        texts = _beside(folder, "ratings.corrected_texts", pairs, ("run_concepts", "pairs", "samples"), run_id=run_id)
+        votes = _beside(folder, "ratings.corrected_votes", pairs, ("judgments",), judge_id=judge_id)
+        return tuple(
+            _correction(one, *text, *(vote or (None,)))
+            for one, text, vote in zip(found, texts, votes, strict=True)
+            if text
+        )
 
-    return remembered(folder, ("corrections", *asked.values()), latest, also=load_last_rating(folder))
+    return remembered(folder, ("corrections", run_id, judge_id, n_rows), latest, also=load_last_rating(folder))
+
+
+def _beside(
+    folder: Path, name: str, pairs: Sequence[tuple[str, str]], tables: tuple[str, ...], **of: str
+) -> list[tuple[Any, ...]]:
+    """What a query tells of each pair, asked only of those that came since a stage wrote to its tables; empty for none."""
+    kept: dict[tuple[str, str], tuple[Any, ...]] = remembered(folder, (name, *of.values()), dict, of=tables)
+    known = {pair: found for pair in pairs if (found := kept.get(pair)) is not None}
+    new = [pair for pair in pairs if pair not in known]
+    if new:
+        with connect(folder) as cursor:
+            samples = sorted({sample_id for _, sample_id in new})
+            rows = cursor.execute(query(name), {**of, "sample_ids": samples}).fetchall()
+        told = {(concept, sample_id): tuple(rest) for concept, sample_id, *rest in rows}
+        known |= {pair: told.get(pair, ()) for pair in new}
+        if len(kept) > _BESIDE_AT_MOST:
+            kept.clear()
+        kept |= known
+    return [known[pair] for pair in pairs]
+
+
+def _correction(one: _Override, arm: str, quadrant: str | None, excerpt: str, mean_rating: float | None) -> Correction:
+    otherwise = mean_rating if one.audit_rating is None else one.audit_rating
+    # Half a step goes to the even one, as in the database.
+    judge_bin = None if otherwise is None else round(otherwise)
+    told = (one.override_rating, one.reviewer, one.reason, one.rated_at)
+    return Correction(one.concept, one.sample_id, arm, quadrant, *told, judge_bin, excerpt)
 
 
 def load_correctors(folder: Path, run_id: str) -> Mapping[str, int]:

@@ -110,8 +110,20 @@ def load_activity(folder: Path, run_id: str) -> tuple[Day, ...]:
 
 def load_between(folder: Path, run_id: str) -> tuple[Between, ...]:
     """Agreement of every two people on pairs that both audited, of any two first where there are several."""
+    if not _is_audited_twice(folder, run_id):
+        return ()
     rows = asker(folder)("agreement.audited_between_people", {"run_id": run_id, "concept": None})
     return _between(tuple(rows))
+
+
+def _is_audited_twice(folder: Path, run_id: str) -> bool:
+    """Whether two people audited the same pair: else there is nothing to compare, which is told at once."""
+
+    def found() -> bool:
+        with connect(folder) as cursor:
+            return cursor.execute(query("team.audited_twice"), {"run_id": run_id}).fetchone() is not None
+
+    return remembered(folder, ("audited twice", run_id), found, also=load_last_rating(folder), of=())
 
 
 def load_both(folder: Path, run_id: str, first: str, second: str) -> tuple[Both, ...]:

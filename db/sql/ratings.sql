@@ -18,54 +18,46 @@ where
 order by r.order_number desc
 limit 1;
 
--- name: corrected_samples
--- The samples of the latest overrides in force of a run.
-select sample_id
-from ratings_in_force
-where run_id = $run_id and source = 'override'
-order by order_number desc
-limit $n_rows;
-
--- name: corrections
--- The latest overrides in force of a run, each beside what would stand without it. What else is known of these pairs is found by
--- their samples (`corrected_samples`), which are indexed.
+-- name: latest_overrides
+-- The latest overrides in force of a run, each with the audit rating in force of its pair.
 with latest as materialized (
     select concept, sample_id, rating as override_rating, reviewer, order_number
     from ratings_in_force
     where run_id = $run_id and source = 'override'
     order by order_number desc
     limit $n_rows
-),
-audited as (
+)
+select l.concept, l.sample_id, l.override_rating, l.reviewer, r.reason, r.rated_at, a.rating as audit_rating
+from latest l
+join ratings r on r.order_number = l.order_number
+left join (
     select concept, sample_id, rating from ratings_in_force where run_id = $run_id and source = 'audit'
-),
-of_samples as materialized (
+) a on a.concept = l.concept and a.sample_id = l.sample_id
+order by l.order_number desc;
+
+-- name: corrected_texts
+-- Arm, quadrant and the beginning of the text of a run's pairs, which are found by their samples, for these are indexed.
+with of_samples as materialized (
     from pairs where sample_id in $sample_ids
 ),
 written as materialized (
     select sample_id, substr(output, 1, 400) as excerpt from samples where sample_id in $sample_ids
-),
-voted as materialized (
-    from judgments where sample_id in $sample_ids
-),
-judged as (
-    select g.concept, g.sample_id, avg(coalesce(g.expected_rating, g.rating)) as mean_rating
-    from voted g
-    semi join latest l on l.concept = g.concept and l.sample_id = g.sample_id
-    where g.judge_id = $judge_id
-    group by g.concept, g.sample_id
 )
-select
-    l.concept, l.sample_id, p.arm, c.quadrant, l.override_rating, l.reviewer, r.reason, r.rated_at,
-    cast(round_even(coalesce(a.rating, j.mean_rating), 0) as integer) as judge_bin, s.excerpt
-from latest l
-join ratings r on r.order_number = l.order_number
-join of_samples p on p.run_id = $run_id and p.concept = l.concept and p.sample_id = l.sample_id
-join written s on s.sample_id = l.sample_id
-join run_concepts c on c.run_id = $run_id and c.concept = l.concept
-left join audited a on a.concept = l.concept and a.sample_id = l.sample_id
-left join judged j on j.concept = l.concept and j.sample_id = l.sample_id
-order by l.order_number desc;
+select p.concept, p.sample_id, p.arm, c.quadrant, s.excerpt
+from of_samples p
+join written s on s.sample_id = p.sample_id
+join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+where p.run_id = $run_id;
+
+-- name: corrected_votes
+-- What a judge rates pairs, which are found by their samples.
+with voted as materialized (
+    from judgments where sample_id in $sample_ids
+)
+select concept, sample_id, avg(coalesce(expected_rating, rating)) as mean_rating
+from voted
+where judge_id = $judge_id
+group by concept, sample_id;
 
 -- name: correctors
 -- How many overrides of each reviewer are in force in a run.

@@ -83,6 +83,15 @@ left join audit_probabilities a on a.run_id = p.run_id and a.quadrant = coalesce
 where coalesce(p.u < a.probability, true)
 order by abs(r.first_rating - r.second_rating) desc, p.concept, p.sample_id;
 
+-- name: audited_twice
+-- A pair that two people audited, one of them taking it back perhaps; no row where there is none.
+select concept, sample_id
+from ratings
+where run_id = $run_id and source = 'audit' and undoes is null
+group by concept, sample_id
+having count(distinct reviewer) > 1
+limit 1;
+
 -- name: to_rate_blind
 -- Pairs that lie before a reviewer now and that they have not rated.
 select distinct concept, sample_id

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from app import data
-from app.data.ratings import undoing_row
+from app.data.ratings import rating_row, undoing_row
 from app.data.samples import PAGE_ROWS
 from db import connect, insert, query, transaction
 from db.rows import JudgeRow, JudgmentRow
@@ -156,6 +156,28 @@ def test_corrections_list_what_stands_beside_what_would(study: Path) -> None:
     )
     (correction,) = data.load_corrections(study, RUN, JUDGE, n_rows=5)
     assert (correction.judge_bin, correction.override_rating, correction.reason) == (1, 5, "why")
+
+
+def test_corrections_tell_the_same_as_their_samples_however_many_are_asked_for_anew(study: Path) -> None:
+    rows = page_of(study, data.Filters()).rows[:4]
+    for n, row in enumerate(rows):
+        pair = {"concept": row.concept, "sample_id": row.sample_id}
+        if n == 1:
+            with transaction(study) as cursor:
+                drawn = {"source": "audit", "inclusion_probability": 0.5}
+                insert(cursor, [rating_row(RUN, **pair, reviewer="Bo", rating_id="audit", rating=3, **drawn)])
+        data.add_override(study, RUN, **pair, rating=5, reviewer="Ada", reason=None, rating_id=f"override-{n}")
+        corrections = data.load_corrections(study, RUN, JUDGE, n_rows=3)
+        assert [one.sample_id for one in corrections] == [row.sample_id for row in rows[n::-1]][:3]
+        for one in corrections:
+            found = data.load_pair(study, RUN, JUDGE, concept=one.concept, sample_id=one.sample_id, form_rule="loop")
+            assert found is not None
+            assert (one.arm, one.quadrant, one.judge_bin) == (
+                found.detail.arm,
+                found.detail.quadrant,
+                found.detail.judge_bin,
+            )
+            assert one.excerpt == found.detail.output[:400]
 
 
 def unsaid_in_memory(study: Path) -> tuple[int, int] | None:
