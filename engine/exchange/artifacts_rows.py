@@ -27,7 +27,7 @@ from db.rows import (
     TopicRow,
 )
 from engine.config import StudyConfig
-from engine.errors import ArtifactsError
+from engine.errors import PackError
 from engine.exchange.artifacts import NO_PROMPT, NO_RATING, NO_TOPIC, NOT_COUNTED, Imported, ImportedSample
 from engine.judges.judge import JudgeIdentity
 from engine.judges.vocabulary import Vocabulary
@@ -96,7 +96,7 @@ def store(study: Path, imported: Imported, origin: Origin) -> Stored:
 def _prepare(imported: Imported, origin: Origin) -> tuple[_Run, tuple[str, ...]]:
     pack = load_pack(origin.pack) if origin.pack else _own_pack(imported)
     if missing := [concept for concept in imported.concepts if concept not in pack.by_term]:
-        raise ArtifactsError(f'The pack {origin.pack} has no concept "{missing[0]}".', hint="Name no pack, or another.")
+        raise PackError(f'The pack {origin.pack} has no concept "{missing[0]}".', hint="Name no pack, or another.")
     if imported.kind == "samples" and origin.pack:
         imported = _with_quadrants(imported, pack, origin.siblings)
     profiles, notices = _profiles(imported, pack, origin)

@@ -32,11 +32,12 @@ def _head(found: StudyClaims) -> Text:
     judge, lens = found.judge, found.lens
     name = f"{judge['backend']} ({judge['model']})" if judge else "none yet"
     caution = ", a baseline, no language model" if judge and judge["is_baseline"] else ""
-    layer = "–" if lens["layer"] is None else lens["layer"]
     lenses = (
         "F1 as others reported it, not measured by Lensgap"
         if lens["is_reported"]
-        else f"Lenses: {visible(lens['family'])}, layer {layer}"
+        else "No lens has been trained"
+        if lens["layer"] is None
+        else f"Lenses: {visible(lens['family'])}, layer {lens['layer']}"
     )
     ledger = found.ledger
     text = Text(f"Claims of the report, on run {visible(found.run)}\n", style="italic")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +18,7 @@ COLUMNS = ("pairs", "pos", "neg", "gap", "95 % of gap", "good", "ceil", "ask", "
 
 
 def report_table(report: Json) -> Group:
-    """The report for a terminal: one line a quadrant, one a pack layer where there are several, one a concept.
+    """The report for a terminal: a line a quadrant, a pack layer where there are several, and a concept; what goes with F1.
 
     From 80 columns on only names are ever shortened.
 
@@ -42,8 +42,8 @@ def report_table(report: Json) -> Group:
         table.add_row(label, *_cells({**concept, "lens": lens}))
     title = Text("Relevance gap, ceiling and measured F1\n", style="italic")
     caution = [Text(f"\nCaution: {report['caution']}", style="yellow")] if report["caution"] else []
-    theirs = filter(None, [reported_table(report["concepts"])])
-    return Group(title, table, *caution, _legend(report), *theirs)
+    beside: tuple[RenderableType | None, ...] = (_goes_with_f1(report), reported_table(report["concepts"]))
+    return Group(title, table, *caution, _legend(report), *filter(None, beside))
 
 
 def _place(concept: Json) -> tuple[bool, str, bool, float]:
@@ -82,6 +82,14 @@ def _legend(report: Json) -> Text:
         f"yes.{few}{gap}\nJudge: {name}{caution}.",
         style="dim",
     )
+
+
+def _goes_with_f1(report: Json) -> Text | None:
+    """What each predictor's correlation with the F1 supports, a sentence each; None without a measured lens."""
+    if report["lens"]["layer"] is None:
+        return None
+    told = "".join(f"\n  – {visible(one['says'])}" for one in report["correlations"])
+    return Text.assemble(("\nWhat goes with F1, by Spearman's rank correlation ρ", "italic"), told)
 
 
 def _gap_note(overall: Json) -> str:

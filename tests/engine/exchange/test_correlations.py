@@ -1,16 +1,21 @@
 """Correlations in a report: the planted relation of gap and F1, and topic accuracy counted vote by vote."""
 
+import io
 import json
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console, RenderableType
 from scipy.stats import spearmanr
 
 from db import connect, insert, transaction
 from db.rows import TopicRow
+from engine.exchange.claims import build_claims
+from engine.exchange.claims_table import claims_table
 from engine.exchange.correlations import load_topic_accuracy
 from engine.exchange.report import build_report
+from engine.exchange.report_table import report_table
 from tests.support.planted_runs import Planted, PlantedRun, build_runs
 
 RATINGS = [(2, 2), (3, 3), (3, 4), (4, 4), (4, 5), (5, 5)]
@@ -37,6 +42,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def rendered(table: RenderableType, width: int) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(table)
+    return out.getvalue()
+
+
 def test_topic_accuracy_is_the_share_of_known_matches_that_name_the_concept(study: Path) -> None:
     with connect(study) as cursor:
         assert load_topic_accuracy(cursor, "run", "reader") == {"c0": pytest.approx(2 / 3)}
@@ -44,7 +55,10 @@ def test_topic_accuracy_is_the_share_of_known_matches_that_name_the_concept(stud
 
 
 def test_a_report_tells_how_each_predictor_goes_with_f1(study: Path) -> None:
-    found = {one["predictor"]: one for one in build_report(study)["correlations"]}
+    report = build_report(study)
+    found = {one["predictor"]: one for one in report["correlations"]}
+    in_terminal = rendered(report_table(report), 200)
+    assert all(f"– {one['says']}\n" in in_terminal for one in found.values())
     assert set(found) == {"gap", "good share", "number of senses", "number of siblings", "topic accuracy"}
     gaps = [sum(own) / 2 - 1.5 for own in RATINGS[:5]]
     known = [f1 for f1 in F1 if f1 is not None]
@@ -59,6 +73,9 @@ def test_a_report_tells_how_each_predictor_goes_with_f1(study: Path) -> None:
 
 def test_a_run_without_lenses_has_nothing_to_tell(tmp_path: Path) -> None:
     folder = build_runs(tmp_path / "study", [PlantedRun("run", {"gin": Planted()}, lenses=())])
-    for one in build_report(folder)["correlations"]:
+    report = build_report(folder)
+    assert "goes with F1" not in rendered(report_table(report), 200)
+    assert "No lens has been trained." in rendered(claims_table(build_claims(folder)), 200)
+    for one in report["correlations"]:
         assert one["spearman"]["value"] is None
         assert "cannot be told: 0 pairs are too few" in one["says"]
