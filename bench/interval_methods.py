@@ -1,4 +1,4 @@
-"""How often intervals of a concept's gap, of a lens's F1 and of correlations hold the truth: `python -m bench.interval_methods`.
+"""How often intervals of gaps, F1, correlations, agreement and others hold the truth: `python -m bench.interval_methods`.
 
 Those of gaps over concepts are in `bench.intervals`, of audited gaps in `bench.audit`, of ceilings in `bench.ceilings`. Every way
 of a table sees the same studies.
@@ -8,7 +8,7 @@ import argparse
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,17 @@ from scipy.special import expit, logit
 
 from bench.intervals import PAGE
 from bench.page import put_table
+from engine.exchange.document.shares import share_over_concepts
+from engine.stats.agreement import Agreement, Cell, agree, join, measures
+from engine.stats.ceiling_models import label_noise_ceiling
 from engine.stats.classification import f1_interval
 from engine.stats.correlation import correlate, correlate_given
+from engine.stats.drift import Observation, find_trends
 from engine.stats.estimate import Estimate
 from engine.stats.gap import multinomial_bootstrap_gap, relevance_gap, welch_gap
 from engine.stats.histogram import RatingHistogram
+from engine.stats.resampling import percentile_estimate, resampled_totals
+from engine.stats.summary import mean_estimate
 
 Floats = NDArray[np.float64]
 Study = tuple[Any, ...]
@@ -115,6 +121,93 @@ def _pairs(r: float) -> World:
     return World(f"correlation {r:g}", draw, {"Spearman": 6.0 / math.pi * math.asin(r / 2.0), "Pearson": r})
 
 
+def _raters(name: str, *, level: float, spread: float, bias: float, numbers: Sequence[int]) -> World:
+    """Two raters of the same pairs: concepts differ in level and in how far the first is above the second."""
+
+    def draw(rng: np.random.Generator, n: int) -> Study:
+        each = rng.choice(numbers, n)
+        concepts = np.repeat(np.arange(n), each)
+        latent = np.repeat(rng.normal(level, spread, n), each) + rng.normal(0.0, 1.0, len(concepts))
+        above = np.repeat(rng.normal(bias, 0.3, n), each) + rng.normal(0.0, 0.8, len(concepts))
+        first, second = (np.clip(np.rint(one), 1, 5) for one in (latent + above, latent))
+        cells = list(zip(map(str, concepts), first.tolist(), second.tolist(), [1] * len(concepts), strict=True))
+        return cells, agree(cells)
+
+    _, found = draw(np.random.default_rng(0), 20_000)
+    return World(name, draw, {of: _value(getattr(found, measure)) for of, measure in _AGREEMENT.items()})
+
+
+_AGREEMENT: Final = {
+    "kappa": "kappa",
+    "alpha": "alpha",
+    "Spearman": "spearman",
+    "equal": "exact",
+    "within 1": "within_one",
+    "bias": "bias",
+}
+
+
+def _value(found: Estimate) -> float:
+    assert found.value is not None
+    return found.value
+
+
+def _agreement(measure: str) -> Way:
+    def interval(cells: Sequence[Cell], found: Agreement) -> Estimate:
+        return cast(Estimate, getattr(found, measure))
+
+    return interval
+
+
+def _resampled(cells: Sequence[Cell], found: Agreement) -> Estimate:
+    """Kappa with percentiles of resampled concepts."""
+    if found.kappa.value is None:
+        return found.kappa
+    tables = join(cells).tables()
+    totals = resampled_totals(tables.reshape(-1, 25), n_resamples=N_RESAMPLES, seed=0).reshape(-1, 5, 5)
+    kappas = measures(totals, np.zeros(N_RESAMPLES))["kappa"]
+    return percentile_estimate(found.kappa.value, kappas, n=len(tables), confidence=0.95, method="")
+
+
+def _concepts(name: str, good: tuple[float, float], *, n: int) -> World:
+    """Concepts that differ in how many of their n texts an arm are good and on topic, before and after a change of .05."""
+    off, on = 0.15, 0.1
+
+    def rates(rng: np.random.Generator, size: int) -> Floats:
+        share = rng.beta(*good, size)
+        return np.stack([share, off + 0.6 * (1.0 - share), rng.beta(2.0, 2.0 / on - 2.0, size)])
+
+    def draw(rng: np.random.Generator, size: int) -> Study:
+        share, off_topic, on_topic = rates(rng, size)
+        values = label_noise_ceiling(*(rng.binomial(n, rate) / n for rate in (off_topic, on_topic)), prevalence=0.5)
+        change = 0.05 + rng.normal(0.0, 0.1, size) * (1.0 + (share < 0.6))
+        return rng.binomial(n, share), n, np.asarray(values), change
+
+    _, off_topic, on_topic = rates(np.random.default_rng(0), 200_000)
+    ceiling = float(np.mean(label_noise_ceiling(off_topic, on_topic, prevalence=0.5)))
+    return World(name, draw, {"share": good[0] / sum(good), "ceiling": ceiling, "paired": 0.05})
+
+
+def _drifting(name: str, *, drift: float, together: bool) -> World:
+    """A judge whose bias moves by the drift from first to last, on eight pairs a concept, judged together or in any order."""
+
+    def draw(rng: np.random.Generator, n: int) -> Study:
+        level = rng.normal(0.0, 0.4, n)
+        places = (np.arange(n)[:, None] + rng.random((n, 8)) / 9.0) / n if together else rng.random((n, 8))
+        person = rng.integers(1, 6, (n, 8))
+        apart = level[:, None] + drift * places + rng.normal(0.0, 0.7, (n, 8))
+        where = [(concept, pair) for concept in range(n) for pair in range(8)]
+        return ([_observed(*at, float(places[at]), float(person[at]), float(apart[at])) for at in where],)
+
+    return World(name, draw, {"": drift})
+
+
+def _observed(concept: int, pair: int, place: float, person: float, apart: float) -> Observation:
+    return Observation(
+        str(concept), "negative" if pair % 2 else "positive", place, float(person + apart), float(person)
+    )
+
+
 def _alone(truth: NDArray[np.bool_], fires: NDArray[np.bool_], groups: NDArray[np.int64]) -> Estimate:
     return f1_interval(truth, fires, np.arange(len(groups)))
 
@@ -164,6 +257,50 @@ TABLES: Final = (
             "Pearson: Fisher's z (shown)": lambda x, y: correlate_given(x, y, kind="pearson"),
         },
         (6, 12, 24, 48),
+    ),
+    Table(
+        "agreement",
+        "concepts",
+        (
+            _raters("positives: four pairs a concept", level=3.6, spread=0.7, bias=0.5, numbers=(4,)),
+            _raters("negatives: four pairs a concept", level=1.6, spread=0.5, bias=0.2, numbers=(4,)),
+            _raters("positives: 2 to 9 pairs a concept", level=3.6, spread=0.7, bias=0.5, numbers=(2, 3, 5, 9)),
+        ),
+        {
+            **{f"{of}: t over concepts left out (shown)": _agreement(name) for of, name in _AGREEMENT.items()},
+            "kappa: bootstrap of concepts": _resampled,
+        },
+        (3, 6, 12, 24),
+    ),
+    Table(
+        "drift",
+        "concepts",
+        (
+            _drifting("none, pairs in any order", drift=0.0, together=False),
+            _drifting("+0.5, pairs in any order", drift=0.5, together=False),
+            _drifting("none, pairs of a concept together", drift=0.0, together=True),
+        ),
+        {"bias: slope, t over concepts left out (shown)": lambda observed: find_trends(observed)[0].change},
+        (8, 12, 24, 48),
+    ),
+    Table(
+        "concepts",
+        "concepts",
+        (
+            _concepts("concepts that differ a little, ten texts an arm", (14.0, 4.0), n=10),
+            _concepts("skewed: most good, some bad, ten texts an arm", (2.0, 0.7), n=10),
+            _concepts("the same, forty texts an arm", (2.0, 0.7), n=40),
+        ),
+        {
+            "share in good form: t over concepts (shown)": lambda good, n, ceilings, change: share_over_concepts(
+                [(some, n) for some in good.tolist()]
+            ),
+            "ceiling, mean: t over concepts (shown)": lambda good, n, ceilings, change: mean_estimate(
+                ceilings, bounds=(2.0 / 3.0, 1.0)
+            ),
+            "paired difference of F1: t over concepts (shown)": lambda good, n, ceilings, change: mean_estimate(change),
+        },
+        (3, 6, 12, 30),
     ),
 )
 

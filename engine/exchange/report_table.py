@@ -43,7 +43,7 @@ def report_table(report: Json) -> Group:
     title = Text("Relevance gap, ceiling and measured F1\n", style="italic")
     caution = [Text(f"\nCaution: {report['caution']}", style="yellow")] if report["caution"] else []
     beside: tuple[RenderableType | None, ...] = (_goes_with_f1(report), reported_table(report["concepts"]))
-    return Group(title, table, *caution, _legend(report), *filter(None, beside))
+    return Group(title, table, *caution, _legend(report), *(one for one in beside if one is not None))
 
 
 def _place(concept: Json) -> tuple[bool, str, bool, float]:
