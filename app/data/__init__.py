@@ -25,6 +25,7 @@ from app.data.pack import (
     load_positions,
     place_of,
 )
+from app.data.pair import load_pair
 from app.data.ratings import (
     Correction,
     Moved,
@@ -32,7 +33,6 @@ from app.data.ratings import (
     add_override,
     load_corrections,
     load_correctors,
-    load_history,
     load_moved,
     new_rating_id,
     undo_override,
@@ -48,7 +48,6 @@ from app.data.samples import (
     Sort,
     load_facets,
     load_page,
-    load_pair,
 )
 from app.data.study import (
     Judge,
@@ -103,7 +102,6 @@ __all__ = [
     "load_correctors",
     "load_counts",
     "load_facets",
-    "load_history",
     "load_judges",
     "load_lenses",
     "load_measures",

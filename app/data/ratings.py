@@ -86,11 +86,6 @@ class _InForce:
     reviewer: str
 
 
-def load_history(folder: Path, run_id: str, *, concept: str, sample_id: str) -> tuple[Saying, ...]:
-    """All that people said of a pair, oldest first."""
-    return read(folder, "ratings.history", Saying, run_id=run_id, concept=concept, sample_id=sample_id)
-
-
 def load_corrections(folder: Path, run_id: str, judge_id: str, *, n_rows: int) -> tuple[Correction, ...]:
     """The latest overrides in force, the last one first."""
 

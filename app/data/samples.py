@@ -1,4 +1,4 @@
-"""Pages of samples, filtered and sorted by the database, how many pass each filter, and everything about one of them."""
+"""Pages of samples, filtered and sorted by the database, and how many pass each filter; what is told of each of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from app.data.browsing import ask, asked
 from app.data.memory import remembered
-from app.data.rows import fetch, read
-from db import connect
+from app.data.ratings import Saying
+from app.data.rows import read
 
 Sort = Literal["run", "lowest", "highest", "loop", "longest", "shortest", "unsure"]
 PAGE_ROWS = 12
@@ -160,12 +160,13 @@ class LensScore:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair, the judge's votes on it, and the lenses' word."""
+    """A pair, the judge's votes on it, the lenses' word, and all that people said of it, oldest first."""
 
     detail: PairDetail
     topics: tuple[TopicVote, ...]
     judgments: tuple[JudgmentVote, ...]
     scores: tuple[LensScore, ...]
+    history: tuple[Saying, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,18 +310,3 @@ def _asked(
     held = asked(folder, run_id, judge_id, lens_ids, extras=extras)
     columns, rows = ask(folder, held, name, **chosen, **values)
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str) -> Pair | None:
-    """Everything about one pair; None when the run has no such pair, or it has no output yet."""
-    judged = {"judge_id": judge_id, "sample_id": sample_id}
-    with connect(folder) as cursor:
-        found = fetch(cursor, "samples.pair", PairDetail, run_id=run_id, concept=concept, form_rule=form_rule, **judged)
-        if not found:
-            return None
-        return Pair(
-            detail=found[0],
-            topics=fetch(cursor, "samples.topics", TopicVote, **judged),
-            judgments=fetch(cursor, "samples.judgments", JudgmentVote, concept=concept, **judged),
-            scores=fetch(cursor, "samples.scores", LensScore, run_id=run_id, concept=concept, sample_id=sample_id),
-        )

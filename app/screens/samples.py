@@ -132,7 +132,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
         steps.steps(page, opened)
         sample.head(pair.detail)
         sample.output(pair.detail, search=search)
-        override.panel(here, pair.detail)
+        override.panel(here, pair)
         pane = state.bound(
             st.segmented_control,
             "Beside the text",

@@ -55,10 +55,10 @@ def move(**to: Any) -> None:
     state.change(**to)
 
 
-def panel(context: Context, pair: data.PairDetail) -> None:
+def panel(context: Context, found: data.Pair) -> None:
     """Draw the whole panel."""
+    pair, history = found.detail, found.history
     shown = _show(pair)
-    history = data.load_history(context.folder, context.run.run_id, concept=pair.concept, sample_id=pair.sample_id)
     with st.container(key="rating-panel"):
         with st.container(horizontal=True, key="rating-head", vertical_alignment="center"):
             notices.heading(

@@ -117,8 +117,7 @@ def opened(context: Context, sitting: Sitting, own: review.Own, flag: review.Fla
     )
     if pair is None:
         return
-    history = data.load_history(context.folder, context.run.run_id, concept=own.concept, sample_id=own.sample_id)
-    others = _others(history, own)
+    others = _others(pair.history, own)
     kind = agreement_kind(own.rating, pair.detail.judge_rating)
     told = verdict_sentence(own.rating, pair.detail.judge_rating, others=[saying.rating or 0 for saying in others])
     not_blind = "" if own.blind else " Rated after seeing this, so it is stored as not blind."

@@ -365,48 +365,37 @@ join prompts q on q.sample_id = s.sample_id
 where s.sample_id in $sample_ids and q.sample_id in $sample_ids;
 
 -- name: pair
--- One pair with its sample, form and verdict, which `verdicts` tells alike: looked up here, for all pairs take ten times as long.
--- `otherwise` is the rating in force were there no override, `judge_bin` its bin. Rows are found by the index on samples, which
--- serves where the sample alone is asked for: hence first all that is said of the sample, then what is said of the pair.
+-- A pair's place in its run. Rows are found by the index on samples, which serves where the sample alone is asked for: hence first
+-- all that is said of the sample, then what is said of the pair.
 with of_sample as materialized (
     from pairs where sample_id = $sample_id
-),
-one as (
-    from of_sample where run_id = $run_id and concept = $concept
-),
-rated as materialized (
-    from judge_ratings where sample_id = $sample_id
-),
-judged as (
-    select mean_rating, spread, n_votes, n_unscored from rated where judge_id = $judge_id and concept = $concept
-),
-said as (
-    select override_rating, audit_rating
-    from ratings_by_people($run_id)
-    where concept = $concept and sample_id = $sample_id
 )
+select arm, known_kind($run_id, negative_kind) as negative_kind
+from of_sample
+where run_id = $run_id and concept = $concept;
+
+-- name: written
+-- A sample with its prompt and form; what an import does not know is null. One row, put together by position: with what is said
+-- of the pair in one statement it takes longer to plan than all statements of a pair one by one.
 select
-    p.concept, p.sample_id, p.arm, known_kind($run_id, p.negative_kind) as negative_kind, c.quadrant, q.prompt,
-    q.prompt_concept, q.template, s.output, if(is_imported($run_id), null, s.finish_reason) as finish_reason,
-    if(is_imported($run_id), null, s.generated_at) as generated_at,
+    q.prompt, q.prompt_concept, q.template, s.output, if(i.is_imported, null, s.finish_reason) as finish_reason,
+    if(i.is_imported, null, s.generated_at) as generated_at,
     case when $form_rule = 'study' then f.form_study else f.form_loop end as form,
-    f.n_chars, f.n_words, f.tail_loop_share, f.repeated_4gram_share, f.distinct_2, f.zlib_ratio, f.first30_count,
-    coalesce(h.override_rating, h.audit_rating, j.mean_rating) as verdict, cast(round_even(verdict, 0) as integer) as bin,
-    case
-        when h.override_rating is not null then 'override'
-        when h.audit_rating is not null then 'audit'
-        when j.mean_rating is not null then 'judge'
-    end as verdict_source,
-    j.mean_rating as judge_rating, j.spread as judge_spread,
-    coalesce(j.n_votes, 0) as n_votes, coalesce(j.n_unscored, 0) as n_unscored,
-    coalesce(h.audit_rating, j.mean_rating) as otherwise, cast(round_even(otherwise, 0) as integer) as judge_bin
-from one p
-left join judged j on true
-left join said h on true
-join (from samples where sample_id = $sample_id) s on true
-join (from prompts where sample_id = $sample_id) q on true
-join (from run_concepts where run_id = $run_id and concept = $concept) c on true
-left join (from forms where sample_id = $sample_id) f on true;
+    f.n_chars, f.n_words, f.tail_loop_share, f.repeated_4gram_share, f.distinct_2, f.zlib_ratio, f.first30_count
+from (select output, finish_reason, generated_at from samples where sample_id = $sample_id) s
+positional join (select prompt, prompt_concept, template from prompts where sample_id = $sample_id) q
+positional join (from forms where sample_id = $sample_id) f
+positional join (select count(*) > 0 as is_imported from imports where run_id = $run_id) i
+where s.output is not null and q.prompt is not null;
+
+-- name: judged
+-- What a judge rates a pair; found by the sample, as in `pair`.
+with rated as materialized (
+    from judge_ratings where sample_id = $sample_id
+)
+select mean_rating as judge_rating, spread as judge_spread, n_votes, n_unscored
+from rated
+where judge_id = $judge_id and concept = $concept;
 
 -- name: topics
 -- What the judge took a sample to be about, vote by vote; found by the sample, as in `pair`.

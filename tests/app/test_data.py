@@ -95,12 +95,39 @@ def test_hostile_outputs_come_back_whole(full_study: Path) -> None:
         assert pair.detail.output == output
 
 
+def test_a_pair_tells_the_same_verdict_as_the_view_of_all_pairs(study: Path) -> None:
+    rows = page_of(study, data.Filters()).rows[:6]
+    for n, row in enumerate(rows[:4]):
+        pair = {"concept": row.concept, "sample_id": row.sample_id}
+        if n in (1, 2):
+            with transaction(study) as cursor:
+                drawn = {"source": "audit", "inclusion_probability": 0.5}
+                insert(cursor, [rating_row(RUN, **pair, reviewer="Bo", rating_id=f"audit-{n}", rating=4, **drawn)])
+        if n != 1:
+            data.add_override(study, RUN, **pair, rating=5, reviewer="Ada", reason=None, rating_id=f"override-{n}")
+        if n == 3:
+            data.undo_override(study, RUN, **pair, reviewer="Ada", rating_id="override-3")
+    with connect(study) as cursor:
+        view = cursor.execute(
+            "select sample_id, concept, arm, negative_kind, verdict, bin, verdict_source, judge_rating, judge_spread, n_votes, "
+            "n_unscored from verdicts(?, ?)",
+            [RUN, JUDGE],
+        ).fetchall()
+    told = {(sample_id, concept): rest for sample_id, concept, *rest in view}
+    for row in rows:
+        found = data.load_pair(study, RUN, JUDGE, concept=row.concept, sample_id=row.sample_id, form_rule="loop").detail
+        assert told[row.sample_id, row.concept] == [
+            *(found.arm, found.negative_kind, found.verdict, found.bin, found.verdict_source),
+            *(found.judge_rating, found.judge_spread, found.n_votes, found.n_unscored),
+        ]
+
+
 def test_a_rating_sent_twice_is_stored_once(study: Path) -> None:
     row = page_of(study, data.Filters()).rows[0]
     sent = {"concept": row.concept, "sample_id": row.sample_id, "rating": 4, "reviewer": "Ada", "reason": None}
     assert data.add_override(study, RUN, rating_id="once", **sent)  # type: ignore[arg-type]
     assert not data.add_override(study, RUN, rating_id="once", **sent)  # type: ignore[arg-type]
-    history = data.load_history(study, RUN, concept=row.concept, sample_id=row.sample_id)
+    history = data.load_pair(study, RUN, JUDGE, concept=row.concept, sample_id=row.sample_id, form_rule="loop").history
     assert [(s.rating, s.reviewer, s.is_undone) for s in history] == [(4, "Ada", False)]
 
 
@@ -122,7 +149,7 @@ def test_undo_brings_back_what_stood_before_and_keeps_the_history(study: Path) -
     assert verdict() == (4, "override")
     assert data.undo_override(study, RUN, **pair, reviewer="Grace", rating_id="first")
     assert verdict() == (row.verdict, row.verdict_source)
-    assert len(data.load_history(study, RUN, **pair)) == 4
+    assert len(data.load_pair(study, RUN, JUDGE, **pair, form_rule="loop").history) == 4
 
 
 def test_an_undoing_that_was_undone_leaves_the_rating_in_force(study: Path) -> None:
@@ -132,7 +159,7 @@ def test_an_undoing_that_was_undone_leaves_the_rating_in_force(study: Path) -> N
     assert data.undo_override(study, RUN, **pair, reviewer="Ada", rating_id="first")
     with transaction(study) as cursor:
         insert(cursor, [undoing_row(RUN, **pair, reviewer="Grace", undoes="undo-first")])
-    assert [(s.rating, s.is_undone) for s in data.load_history(study, RUN, **pair)] == [
+    assert [(s.rating, s.is_undone) for s in data.load_pair(study, RUN, JUDGE, **pair, form_rule="loop").history] == [
         (4, False),
         (None, True),
         (None, False),

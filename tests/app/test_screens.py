@@ -175,7 +175,7 @@ def key(button: str, row: data.PageRow) -> str:
 
 
 def history(study: Path, row: data.PageRow) -> list[tuple[int | None, str, str | None]]:
-    found = data.load_history(study, RUN, concept=row.concept, sample_id=row.sample_id)
+    found = data.load_pair(study, RUN, JUDGE, concept=row.concept, sample_id=row.sample_id, form_rule="loop").history
     return [(saying.rating, saying.reviewer, saying.reason) for saying in found]
 
 
@@ -231,7 +231,12 @@ def test_a_step_leaves_the_pair_at_once_and_a_rating_after_it_is_of_the_next(
     assert now.sample_id != was.sample_id
     app.button(key=f"rate-5-{now.concept}-{now.sample_id}").click().run()
     assert history(study, row) == []
-    assert [s.rating for s in data.load_history(study, RUN, concept=now.concept, sample_id=now.sample_id)] == [5]
+    assert [
+        s.rating
+        for s in data.load_pair(
+            study, RUN, JUDGE, concept=now.concept, sample_id=now.sample_id, form_rule="loop"
+        ).history
+    ] == [5]
 
 
 def test_a_rating_that_arrives_together_with_a_step_is_of_the_pair_that_the_step_leaves(
