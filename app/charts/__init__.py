@@ -5,10 +5,14 @@ Those that the report shows too are in `engine.figures`, with what all of them s
 
 from app.charts.concept_layers import concept_layers
 from app.charts.histograms import rating_histograms
+from app.charts.kept import kept
 from app.charts.lens_dots import lens_plot
 from app.charts.pack_map import pack_map
 from app.charts.trial import trial_plot
-from engine.figures.forest import forest
-from engine.figures.quadrant_map import quadrant_map
+from engine.figures import forest as _forest
+from engine.figures import quadrant_map as _quadrant_map
+
+forest = kept(_forest.forest)
+quadrant_map = kept(_quadrant_map.quadrant_map)
 
 __all__ = ["concept_layers", "forest", "lens_plot", "pack_map", "quadrant_map", "rating_histograms", "trial_plot"]

@@ -6,6 +6,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, table
 from app.data.team import Day
 from engine.figures.base import figure, plain
@@ -16,6 +17,7 @@ _NAMED: Final = 4
 OTHERS: Final = "everybody else"
 
 
+@kept
 def activity(days: Sequence[Day], *, colours: Palette, height: int = 240) -> go.Figure:
     """Stacked bars a day; those who rated least are one colour together."""
     totals: dict[str, int] = {}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, table
 from app.viewmodels.concept import LayerLine
 from engine.figures.base import figure, plain
@@ -17,6 +18,7 @@ _ASIDE = 0.1
 """How far families stand apart, so that their intervals do not cover each other."""
 
 
+@kept
 def concept_layers(lines: Sequence[LayerLine], *, colours: Palette) -> go.Figure:
     """One dot a lens; a line joins a family's single layers, and the dashed line is what always firing reaches."""
     made = figure(colours, height=HEIGHT)

@@ -5,6 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, table
 from engine.figures.base import figure, plain, translucent
 from engine.figures.palette import Palette, blended, contrast
@@ -14,6 +15,7 @@ SIDE_PX: Final = 400
 _SQUARE_PX: Final = 54
 
 
+@kept
 def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colours: Palette) -> go.Figure:
     """Rows are the first rater's ratings, from 5 at the top; a square's customdata is both ratings.
 

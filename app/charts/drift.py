@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -11,6 +12,7 @@ from engine.stats.estimate import Estimate
 from engine.words import with_interval
 
 
+@kept
 def drift(batches: Sequence[tuple[str, dict[str, Estimate]]], *, colours: Palette, height: int) -> go.Figure:
     """One dot a batch and arm with its interval; at zero the judge agrees with people on average."""
     made = figure(colours, height=height)

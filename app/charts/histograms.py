@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.charts.kept import kept
 from app.charts.table import Table, table
 from engine.figures.base import template
 from engine.figures.palette import Palette
@@ -10,6 +11,7 @@ from engine.stats.histogram import RatingHistogram
 from engine.words import RATINGS, number
 
 
+@kept
 def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, colours: Palette) -> go.Figure:
     """Counts of the ratings 1 to 5 by arm, each arm's mean as a line; both arms have the same scale."""
     made = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
 from app.viewmodels.lenses import LayerMean
 from engine.figures.base import figure, plain
@@ -11,6 +12,7 @@ from engine.figures.palette import Palette
 from engine.words import interval, signed, with_interval
 
 
+@kept
 def layer_sweep(layers: Sequence[LayerMean], *, colours: Palette, height: int) -> go.Figure:
     """One dot a layer with its interval over concepts."""
     made = figure(colours, height=height, showlegend=False)

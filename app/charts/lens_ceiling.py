@@ -7,6 +7,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
 from app.viewmodels.lenses import LensPoint
 from engine.figures.base import figure, plain, translucent
@@ -24,6 +25,7 @@ _APART: Final = 0.016
 _LINE_CHARS: Final = 62
 
 
+@kept
 def lens_ceiling(points: Sequence[LensPoint], *, ceiling: str, colours: Palette, height: int) -> go.Figure:
     """One dot a concept that has both numbers; clearly suspect ones are ringed; each dot's customdata is its concept."""
     shown = [point for point in points if point.headroom is not None]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Cell, Table, cells, estimated, table
 from app.viewmodels.concept import LensDots
 from engine.figures.base import figure, plain
@@ -21,6 +22,7 @@ _SYMBOLS = {
 }
 
 
+@kept
 def lens_plot(rows: Sequence[LensDots], *, ceiling: Estimate, colours: Palette) -> go.Figure:
     """One row a lens that has an F1; the ceiling is a line with its interval as a band."""
     measured = [row for row in rows if row.f1 is not None][::-1]

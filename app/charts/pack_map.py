@@ -6,6 +6,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, table
 from app.viewmodels.pack import Dot
 from engine.figures.base import figure, plain, translucent
@@ -23,6 +24,7 @@ _LABELLED_UP_TO: Final = 40
 _BELOW: Final = 0.95
 
 
+@kept
 def pack_map(
     dots: Sequence[Dot],
     chosen: Sequence[tuple[str, int, int]],

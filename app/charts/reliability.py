@@ -5,6 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
 from engine.figures.base import figure
 from engine.figures.palette import Palette
@@ -14,6 +15,7 @@ from engine.words import integer, number, with_interval
 _AXIS: Final = (-0.03, 1.03)
 
 
+@kept
 def reliability(bins: Sequence[ReliabilityBin], *, colours: Palette, height: int) -> go.Figure:
     """One dot a bin with its interval; on the diagonal, a probability of 0.7 is right seven times in ten."""
     made = figure(colours, height=height, showlegend=False)
