@@ -1,4 +1,4 @@
-"""Which open pages are behind the study that they show: one thread looks at its files, and has those drawn anew.
+"""Which open pages are behind the study that they show: one thread looks at its files, and has those drawn anew one by one.
 
 A person's rating has them drawn at once. Work of the stages does so at most every few seconds, for a run writes all the time, and
 charts that jump cannot be read. A page that waits for an answer is drawn once that has come.
@@ -6,11 +6,11 @@ charts that jump cannot be read. A page that waits for an answer is drawn once t
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from app import data
 from app.data.later import is_ready
@@ -18,12 +18,20 @@ from app.push import Reply
 from db.errors import ExpectedError
 
 LOOK_S: Final = 0.2
+SOON_S: Final = 0.04
+"""Between two looks while pages are behind."""
 WORK_S: Final = 15.0
 REST_S: Final = 0.3
 """So long a page rests after it was drawn, for drawing takes time from whoever presses something."""
+LATE_S: Final = 0.5
+"""A page that has been behind for so long is drawn though other scripts run."""
 
-Ask = Callable[[Mapping[str, str]], Mapping[str, Reply]]
-"""Asks pages, which are given with the run that they show, to be drawn; what they replied."""
+
+class Ask(Protocol):
+    """Asks pages, given with the run that they show, to be drawn until one will be; what they replied."""
+
+    def __call__(self, shown: Mapping[str, str], /, *, beside_others: bool) -> Mapping[str, Reply]:
+        """Unless `beside_others`, none is asked while any is drawn."""
 
 
 class Drawn(NamedTuple):
@@ -35,11 +43,12 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as it was drawn, the run that it shows, and what answers it waits for."""
+    """A page as it was drawn, the run that it shows, what answers it waits for, and how long it rests."""
 
     drawn: Drawn
     run_id: str
     awaits: frozenset[Hashable] = frozenset()
+    rests_until: float = 0.0
 
 
 @dataclass
@@ -49,6 +58,8 @@ class Watch:
     folder: Path
     ask: Ask
     pages: dict[str, Page] = field(default_factory=dict)
+    behind_since: Mapping[str, float] = field(default_factory=dict)
+    """When the pages that are behind were first found so."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
 
@@ -60,8 +71,7 @@ class Watch:
     def end(self, session: str) -> None:
         """A page has been drawn."""
         with self._lock:
-            page = self.pages[session]
-            self.pages[session] = replace(page, drawn=page.drawn._replace(at=time.monotonic()))
+            self.pages[session] = replace(self.pages[session], rests_until=time.monotonic() + REST_S)
 
     def wait_for(self, session: str, key: Hashable) -> None:
         """A page shows an answer of before until this one has come."""
@@ -77,21 +87,28 @@ class Watch:
                 self._thread.start()
 
     def look(self, *, now: float) -> None:
-        """Ask the pages that are behind, those first that were drawn first. Raises ExpectedError and OSError."""
+        """Ask the page that has been behind for longest. Raises ExpectedError and OSError."""
         with self._lock:
             pages = sorted(self.pages.items(), key=lambda item: item[1].drawn.at)
-        rested = {session: page for session, page in pages if now - page.drawn.at >= REST_S}
+        rested = {session: page for session, page in pages if now >= page.rests_until}
         then = self._answered(rested) | self._behind(rested, now=now)
-        shown = {session: page.run_id for session, page in rested.items() if session in then}
-        for session, reply in self.ask(shown).items():
+        self.behind_since = since = {
+            session: self.behind_since.get(session, now) for session in rested if session in then
+        }
+        if not then:
+            return
+        shown = {session: rested[session].run_id for session in sorted(since, key=since.__getitem__)}
+        replies = self.ask(shown, beside_others=now - min(since.values()) >= LATE_S)
+        for session, reply in replies.items():
             if reply == "asked":
                 self._swap(session, rested[session], then[session])
-            elif reply == "gone":
-                self._swap(session, rested[session], None)
+            else:
+                later = replace(rested[session], rests_until=now + REST_S)
+                self._swap(session, rested[session], later if reply in ("busy", "away") else None)
 
     def _look_on(self) -> None:
         while True:
-            time.sleep(LOOK_S)
+            time.sleep(SOON_S if self.behind_since else LOOK_S)
             # A study that is busy or gone is told by the screen when it is next drawn.
             with suppress(ExpectedError, OSError):
                 self.look(now=time.monotonic())

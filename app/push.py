@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlencode
 from streamlit import runtime
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 Reply = Literal["asked", "busy", "away", "gone"]
@@ -36,28 +37,32 @@ def is_asked_for() -> bool:
     return run is not None and _OURS in run.cached_message_hashes
 
 
-def ask(shown: Mapping[str, str], *, at_most: int) -> dict[str, Reply]:
-    """Ask sessions in turn to run their scripts again, until so many do; what each replied, but for those left out then.
+def ask(shown: Mapping[str, str], *, beside_others: bool) -> dict[str, Reply]:
+    """Ask one session after the other to run its script again, until one does; what they replied.
 
-    `shown` is the run of the study that is on screen, by session: browsers add it to their address without telling the server.
+    Scripts that run at once take time from each other, so none is asked while any runs, a press's perhaps, unless
+    `beside_others`. `shown` is the run of the study that is on screen, by session: browsers add it to their address without
+    telling the server.
     """
     server = _server()
-    if server is None or not shown:
+    if server is None:
         return {}
     replies: Future[dict[str, Reply]] = Future()
     try:
         loop = server._get_async_objs().eventloop
-        loop.call_soon_threadsafe(lambda: replies.set_result(_ask_in_turn(server, shown, at_most)))
+        loop.call_soon_threadsafe(lambda: replies.set_result(_ask_in_turn(server, shown, beside_others)))
         return replies.result(_PATIENCE_S)
     except (RuntimeError, TimeoutError):
         # The server is ending, or has more to do than to listen.
         return {}
 
 
-def _ask_in_turn(server: Runtime, shown: Mapping[str, str], at_most: int) -> dict[str, Reply]:
+def _ask_in_turn(server: Runtime, shown: Mapping[str, str], beside_others: bool) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
+    if not beside_others and any(_is_busy(info.session) for info in server._session_mgr.list_active_sessions()):
+        return replies
     for session_id, run_id in shown.items():
-        if list(replies.values()).count("asked") < at_most:
+        if "asked" not in replies.values():
             replies[session_id] = _ask(server, session_id, run_id)
     return replies
 
@@ -66,10 +71,14 @@ def _ask(server: Runtime, session_id: str, run_id: str) -> Reply:
     session = server.get_app_session(session_id)
     if session is None:
         return "away" if server._session_mgr.get_session_info(session_id) else "gone"
-    if session._scriptrunner is not None:
+    if _is_busy(session):
         return "busy"
     session.request_rerun(_as_it_is(session._client_state, run_id))
     return "asked"
+
+
+def _is_busy(session: AppSession) -> bool:
+    return session._scriptrunner is not None
 
 
 def _as_it_is(last: ClientState, run_id: str) -> ClientState:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +11,6 @@ import streamlit as st
 
 from app import data, push, state
 from app.news import Drawn, Page, Watch
-
-AT_ONCE: Final = 3
-"""So many screens are drawn for one look: all together would keep whoever presses something waiting."""
 
 _watches: Final[dict[Path, Watch]] = {}
 _lock: Final = threading.Lock()
@@ -48,4 +44,4 @@ def drew_anew() -> bool:
 
 def _watch(folder: Path) -> Watch:
     with _lock:
-        return _watches.setdefault(folder, Watch(folder, partial(push.ask, at_most=AT_ONCE)))
+        return _watches.setdefault(folder, Watch(folder, push.ask))

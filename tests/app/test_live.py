@@ -1,12 +1,13 @@
 """When an open screen is drawn anew: at once for ratings, after a while for work, once an answer has come, not for reading."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app import data, news
-from app.news import REST_S, WORK_S, Drawn, Page, Watch, is_news
+from app.news import LATE_S, REST_S, WORK_S, Drawn, Page, Watch, is_news
 from app.push import Reply
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
@@ -27,9 +28,13 @@ class Server:
     def __init__(self, **replies: Reply) -> None:
         self.replies, self.asked = replies, list[str]()
 
-    def __call__(self, shown: Mapping[str, str]) -> Mapping[str, Reply]:
-        self.asked += shown
-        return {session: self.replies[session] for session in shown}
+    def __call__(self, shown: Mapping[str, str], *, beside_others: bool) -> Mapping[str, Reply]:
+        replied: dict[str, Reply] = {}
+        for session in shown:
+            if "asked" not in replied.values():
+                replied[session] = self.replies[session]
+        self.asked += replied
+        return replied
 
 
 def watch_of(study: Path, server: Server) -> Watch:
@@ -46,44 +51,55 @@ def rate(study: Path, identity: str) -> None:
     data.add_override(study, RUN, **pair, rating=2, reviewer="Ada", reason=None, rating_id=identity)
 
 
-def test_each_rating_has_every_page_drawn_once_that_has_not_drawn_it_those_first_that_rested_longest(
-    study: Path,
-) -> None:
+def test_each_rating_has_every_page_drawn_once_that_has_not_drawn_it_one_by_one(study: Path) -> None:
     server = Server(ann="asked", bob="asked", eve="asked")
     watch = watch_of(study, server)
     watch.look(now=102.0)
     assert server.asked == []
     rate(study, "one")
-    watch.begin("bob", Page(Drawn(data.load_change(study), at=100.5 - REST_S / 2), RUN))
-    watch.look(now=100.5)
-    assert server.asked == ["ann", "eve"]
-    watch.look(now=102.0)
+    watch.begin("bob", Page(Drawn(data.load_change(study), at=101.0), RUN))
+    for i in range(4):
+        watch.look(now=102.1 + i / 10)
     assert server.asked == ["ann", "eve"]
     rate(study, "two")
-    watch.look(now=103.0)
+    watch.begin("eve", replace(watch.pages["eve"], rests_until=105.0))
+    for i in range(4):
+        watch.look(now=104.0 + i / 2)
     assert server.asked[2:] == ["bob", "ann", "eve"]
+
+
+def test_a_page_that_has_waited_for_long_is_drawn_though_others_are(study: Path) -> None:
+    server = Server(ann="asked")
+    watch = watch_of(study, server)
+    rate(study, "one")
+    watch.ask = lambda shown, *, beside_others: {} if not beside_others else server(shown, beside_others=True)
+    for now in (102.0, 102.1, 102.0 + LATE_S / 2):
+        watch.look(now=now)
+    assert server.asked == []
+    watch.look(now=102.0 + LATE_S)
+    assert server.asked == ["ann"]
 
 
 def test_a_page_that_draws_or_is_disconnected_is_asked_again_and_a_closed_one_is_forgotten(study: Path) -> None:
     server = Server(ann="busy", bob="away", eve="gone")
     watch = watch_of(study, server)
     rate(study, "one")
-    watch.look(now=102.0)
-    watch.look(now=103.0)
+    for now in (102.0, 102.0 + REST_S / 2, 102.0 + REST_S):
+        watch.look(now=now)
     assert server.asked == ["ann", "bob", "eve", "ann", "bob"]
     assert list(watch.pages) == ["ann", "bob"]
 
 
 def test_a_page_that_was_drawn_while_it_was_asked_is_not_taken_for_older(study: Path) -> None:
-    server = Server(ann="asked", bob="gone")
+    server = Server(bob="gone", ann="asked")
     watch = watch_of(study, server)
     rate(study, "one")
     newer = Page(Drawn(data.load_change(study), at=105.0), RUN)
 
-    def draw_while_asked(shown: Mapping[str, str]) -> Mapping[str, Reply]:
+    def draw_while_asked(shown: Mapping[str, str], *, beside_others: bool) -> Mapping[str, Reply]:
         for session in shown:
             watch.begin(session, newer)
-        return server(shown)
+        return server(shown, beside_others=beside_others)
 
     watch.ask = draw_while_asked
     watch.look(now=102.0)
