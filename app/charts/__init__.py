@@ -5,10 +5,10 @@ Those that the report shows too are in `engine.figures`, with what all of them s
 
 from app.charts.concept_layers import concept_layers
 from app.charts.histograms import rating_histograms
-from app.charts.kept import kept
 from app.charts.lens_dots import lens_plot
 from app.charts.pack_map import pack_map
 from app.charts.trial import trial_plot
+from app.kept import kept
 from engine.figures import forest as _forest
 from engine.figures import quadrant_map as _quadrant_map
 

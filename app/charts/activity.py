@@ -6,9 +6,9 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.kept import kept
 from app.charts.table import Table, table
 from app.data.team import Day
+from app.kept import kept
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette, series
 from engine.words import count

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
+from app.kept import kept
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate

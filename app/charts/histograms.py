@@ -3,8 +3,8 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.kept import kept
 from app.charts.table import Table, table
+from app.kept import kept
 from engine.figures.base import template
 from engine.figures.palette import Palette
 from engine.stats.histogram import RatingHistogram

@@ -7,8 +7,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
+from app.kept import kept
 from app.viewmodels.lenses import LensPoint
 from engine.figures.base import figure, plain, translucent
 from engine.figures.labels import label_dots

@@ -5,8 +5,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.kept import kept
 from app.charts.table import Table, cells, estimated, table
+from app.kept import kept
 from engine.figures.base import figure
 from engine.figures.palette import Palette
 from engine.stats.calibration import ReliabilityBin

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.data import ConceptCounts, Lens, Profile
+from app.kept import kept
 from engine.config import order_families
 from engine.figures.points import MapPoint, is_weak
 from engine.stats.ceiling_models import CeilingName
@@ -84,6 +85,7 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
     return f"Not {number(asked)}, but {number(card.target)}", f"{ceiling}."
 
 
+@kept
 def lens_settings(lenses: Sequence[Lens], asked: Sequence[str] = ()) -> tuple[LensSetting, ...]:
     """Every family, layer and phase that was trained: what the run asked for first, its own phase first, deepest layer first.
 

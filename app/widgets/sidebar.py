@@ -52,8 +52,9 @@ def study(folder: Path | None) -> None:
 
 def links() -> None:
     """The links to the screens."""
+    kept = state.link()
     for page, label, icon in PAGES:
-        st.page_link(page, label=label, icon=icon, query_params=state.link(), width="stretch")
+        st.page_link(page, label=label, icon=icon, query_params=kept, width="stretch")
 
 
 def pickers(context: Context) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.charts.kept import kept
+from app.kept import kept
 
 
 @dataclass(frozen=True)

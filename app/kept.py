@@ -1,6 +1,6 @@
-"""Figures that are drawn again as they were: a click elsewhere on a screen, or another reviewer, changes nothing of most charts.
+"""What is made again and again of the same values: a click elsewhere, or another reviewer, changes nothing of most charts.
 
-To make one takes as long as to ask the database for all that it shows. A figure that was handed out must not be changed.
+To make one takes as long as to ask the database for all that it shows. What was handed out must not be changed.
 """
 
 from collections import deque
@@ -11,18 +11,18 @@ from typing import Any, Final, ParamSpec, TypeVar
 T = TypeVar("T")
 P = ParamSpec("P")
 _AT_MOST: Final = 4
-"""Figures of each kind: several people look at a study, some of them in the dark."""
+"""Of each kind: several people look at a study, some of them in the dark."""
 
 
 def kept(make: Callable[P, T]) -> Callable[P, T]:
-    """The same figure for equal values, which need not be hashable; of the latest few."""
+    """Have a pure function give the same for equal values, which need not be hashable; of the latest few."""
     made: deque[tuple[Any, T]] = deque(maxlen=_AT_MOST)
 
     @wraps(make)
     def keeping(*values: P.args, **named: P.kwargs) -> T:
         asked = (values, named)
         # A copy, for other threads add theirs meanwhile.
-        found = next((figure for of, figure in tuple(made) if of == asked), None)
+        found = next((value for of, value in tuple(made) if of == asked), None)
         if found is None:
             found = make(*values, **named)
             made.append((asked, found))
