@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help=(
-        "Compare runs, judges, training settings, or packs before and after splitting or bucketing, concept by concept."
+        "Compare runs, judges, training settings, or packs before and after splitting or bucketing, concept by concept; "
+        "or groups of different concepts."
     ),
     no_args_is_help=True,
 )
@@ -94,6 +95,31 @@ def runs(
                 raise
             typer.echo(f"Left out: {error}", err=True)
     _tell(study, found, as_json=as_json, plot=plot)
+
+
+@app.command()
+def groups(
+    study: StudyArgument = DEFAULT_STUDY,
+    run: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN]…", help="Run ids; by default the latest run with samples."),
+    ] = None,
+    by: Annotated[Literal["pack-layer", "quadrant", "run"], typer.Option(help="What sorts concepts into groups.")] = (
+        "pack-layer"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Compare pack layers, quadrants, or runs of different concepts: the means over their concepts.
+
+    Nothing is matched. For runs with the same concepts, use lensgap compare runs.
+    """
+    from engine.exchange.group_comparison import build_group_comparison, group_table
+
+    found = build_group_comparison(study, runs=run or [], by=by)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        wide_console().print(group_table(found))
 
 
 @app.command()

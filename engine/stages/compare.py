@@ -155,7 +155,10 @@ def compare_sides(
     if not matches:
         raise ConfigError(
             f"Runs {before.name} and {after.name} have no concept in common, so there is nothing to compare.",
-            hint="Two concepts are the same if term and definition match. Read each run by itself: lensgap report --run.",
+            hint=(
+                "Two concepts are the same if term and definition match. To compare means of different concepts: "
+                "lensgap compare groups --by run."
+            ),
         )
     pairs = tuple(
         Pair(match, {m: (before.values[match.concept][m], _mean_of(match, after, m)) for m in measures})
