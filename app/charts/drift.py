@@ -48,7 +48,7 @@ def drift(batches: Sequence[tuple[str, dict[str, Estimate]]], *, colours: Palett
     made.update_xaxes(
         title="In the order of time", tickvals=list(range(len(labels))), ticktext=labels, showgrid=False, zeroline=False
     )
-    made.update_yaxes(title="Judge less people (rating points)", zeroline=False)
+    made.update_yaxes(title="Judge minus people (rating points)", zeroline=False)
     return made
 
 
@@ -58,5 +58,5 @@ def _arm(high: float | None, low: float | None) -> float:
 
 def drift_table(batches: Sequence[tuple[str, dict[str, Estimate]]]) -> Table:
     """One row a batch and arm."""
-    columns = ("batch", "arm", *estimated("judge less people", "rating points"))
+    columns = ("batch", "arm", *estimated("judge minus people", "rating points"))
     return table(columns, ((label, arm, *cells(one)) for label, arms in batches for arm, one in arms.items()))

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 LEGEND = (
     "within, transfer: AUC on held-out outputs of lenses trained on outputs, and of lenses trained on prompts; shuffled: of the "
     "latter with arms dealt anew. ratio: transfer over within; a lens that knows nothing has an AUC of 0.5. cosine: of an output "
-    "with its own prompt less that with others, each phase centred; p: that outputs dealt anew match as well. same template: "
+    "with its own prompt minus that with others, each phase centred; p: that shuffled outputs match as well. same template: "
     "among prompts of one wording. CKA: debiased, descriptive. In brackets 95 % intervals over concepts. n: concepts for AUC, "
     "samples for cosines, prompts for CKA. –: unknown, --json has the reason, and all intervals."
 )

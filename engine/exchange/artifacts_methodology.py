@@ -144,7 +144,7 @@ def _relevance(facts: Facts, report: Json) -> list[str]:
         f"Judge: {named}.{baseline} Each text is rated 1 to 5 for its concept, negatives too; what has no score is null. "
         "The table rests on verdicts: where a person rated a pair, that stands for the judge's rating "
         f"({facts.n_overrides:,} overrides, {facts.n_audited:,} audit ratings). The rating in the files is {files}, and several "
-        "votes are one rounded mean. The gap is the mean of positives less that of negatives, with a 95 % interval.",
+        "votes are one rounded mean. The gap is the mean of positives minus that of negatives, with a 95 % interval.",
         "",
         *_table(("Quadrant", "Positives", "Negatives", "Gap", "95 % of gap", "n positives", "n negatives"), rows),
     ]

@@ -154,7 +154,7 @@ def _legend(found: Json) -> Text:
     )
     return Text(
         f"\nOnly drawn pairs that somebody rated blind; overrides count nowhere. {weighted}kappa: quadratic weights. "
-        "alpha: Krippendorff's, ordinal. equal, within 1 (±1): share of pairs. bias: mean of first less second. Counts: a row "
+        "alpha: Krippendorff's, ordinal. equal, within 1 (±1): share of pairs. bias: mean of first minus second. Counts: a row "
         "a rating of the first, a column one of the second. 95 % intervals: Student's t over concepts. Both arms together "
         "look more alike than either, since the arms differ: read the arms. Drift: difference from the first to the last "
         f"pair within the arms, concepts left out one by one; p for bias and distance adjusted together.{few}",

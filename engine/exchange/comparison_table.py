@@ -32,7 +32,7 @@ CHANGE_TITLES: dict[Measure, str] = {
     "text_only_f1": "Change of the F1 of words alone",
 }
 MEANING: dict[Measure, str] = {
-    "gap": "gap: mean rating of positives less negatives. ",
+    "gap": "gap: mean rating of positives minus negatives. ",
     "good": "good: share of positives in good form. ",
     "ceiling": "ceil: the label-noise ceiling. ",
     "text_only_f1": "text: F1 of the words alone. ",

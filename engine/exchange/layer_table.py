@@ -11,7 +11,7 @@ from engine.terminal import visible
 
 Json = dict[str, Any]
 LEGEND = (
-    "\nF1 and AUC: means out of fold over concepts that every layer has, with 95 % intervals. over best: less the best single "
+    "\nF1 and AUC: means out of fold over concepts that every layer has, with 95 % intervals. over best: minus the best single "
     "layer, concept by concept; that layer is the best of several and a little flattered. best: concepts whose highest F1 a "
     "layer has, ties for each; sure: those for which both halves of the folds choose it. own, all: F1 with a layer chosen for "
     "the concept, and with one for all concepts, each on the half of the folds that did not choose it."

@@ -41,7 +41,7 @@ def _outputs(facts: StudyFacts) -> list[Statement]:
             "positives-bottleneck",
             "Outputs for positives are worse than for negatives",
             "3.1",
-            (mean_evidence("good share, negatives less positives", lead, side="above"),),
+            (mean_evidence("good share, negatives minus positives", lead, side="above"),),
             _OUTPUTS,
         ),
         Statement(

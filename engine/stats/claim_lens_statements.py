@@ -60,7 +60,7 @@ def _reach(facts: StudyFacts) -> list[Statement]:
             "1.2",
             (
                 mean_evidence(
-                    "F1 less label-noise ceiling",
+                    "F1 minus label-noise ceiling",
                     facts.values(lambda c: difference(c.f1, c.ceiling)),
                     side="below",
                 ),
@@ -100,8 +100,8 @@ def _measured(facts: StudyFacts) -> list[Statement]:
             "Lenses read the concept, not the words",
             "assumed throughout",
             (
-                mean_evidence("F1 less text-only F1", over_text, side="above"),
-                mean_evidence("F1 less always-positive F1", over_yes, side="above"),
+                mean_evidence("F1 minus text-only F1", over_text, side="above"),
+                mean_evidence("F1 minus always-positive F1", over_yes, side="above"),
             ),
             _TRAIN,
         ),
@@ -111,7 +111,7 @@ def _measured(facts: StudyFacts) -> list[Statement]:
             "2.3, 6.1",
             (
                 mean_evidence(
-                    "false alarms, sibling less unrelated", facts.values(lambda c: c.sibling_alarm), side="above"
+                    "false alarms, sibling minus unrelated", facts.values(lambda c: c.sibling_alarm), side="above"
                 ),
             ),
             "lenses of concepts that have both kinds of negatives: lensgap train",
@@ -136,8 +136,8 @@ def _activations(facts: StudyFacts) -> list[Statement]:
             "Activations are better than outputs: they hold what the text lacks",
             "1.3, 4.1, 6 (1)",
             (
-                mean_evidence("fires on off-topic texts, positives less negatives", off_topic, side="above"),
-                mean_evidence("fires on degenerate texts, positives less negatives", degenerate, side="above"),
+                mean_evidence("fires on off-topic texts, positives minus negatives", off_topic, side="above"),
+                mean_evidence("fires on degenerate texts, positives minus negatives", degenerate, side="above"),
             ),
             with_both,
         ),
@@ -145,7 +145,7 @@ def _activations(facts: StudyFacts) -> list[Statement]:
             "quarter-of-errors",
             "At most a quarter of the output errors reaches the activations",
             "4.1",
-            (mean_evidence("lead on degenerate texts less 0.75 of that on good ones", kept, side="above"),),
+            (mean_evidence("lead on degenerate texts minus 0.75 of that on good ones", kept, side="above"),),
             with_both,
         ),
         Statement(
@@ -154,7 +154,7 @@ def _activations(facts: StudyFacts) -> list[Statement]:
             "abstract, 1.3, 4.1",
             (
                 mean_evidence(
-                    "AUC over chance of prompt lenses on outputs, less 0.75 of own", transferred, side="above"
+                    "AUC over chance of prompt lenses on outputs, minus 0.75 of own", transferred, side="above"
                 ),
             ),
             _ACTIVATIONS,
@@ -169,13 +169,13 @@ def _training(facts: StudyFacts) -> list[Statement]:
         ("splitting", "splitting-helps", "Splitting senses raises F1", "6.1", "lensgap compare split"),
         ("bucketing", "bucketing-helps", "Bucketing siblings raises F1", "6.1", "lensgap compare bucket"),
     )
-    measured = {"refinement": ("top-1 among siblings, after less before", "sibling groups")}
+    measured = {"refinement": ("top-1 among siblings, after minus before", "sibling groups")}
     return [
         Statement(
             "more-pairs-help",
             "More pairs raise F1: it is low for want of them",
             "3.4",
-            (mean_evidence("F1 of all pairs less that of half of them", facts.learning, side="above"),),
+            (mean_evidence("F1 of all pairs minus that of half of them", facts.learning, side="above"),),
             "a learning curve of two concepts or more: lensgap curve",
         ),
         *(
@@ -183,7 +183,7 @@ def _training(facts: StudyFacts) -> list[Statement]:
                 name,
                 words,
                 where,
-                (_change(facts, kind, *measured.get(kind, ("F1, after less before", "concepts"))),),
+                (_change(facts, kind, *measured.get(kind, ("F1, after minus before", "concepts"))),),
                 to,
             )
             for kind, name, words, where, to in changes

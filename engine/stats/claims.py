@@ -137,12 +137,12 @@ def _claim(
 def _why(statement: Statement, verdict: Verdict, *, p: float | None) -> str:
     open_ = [f"{one.words}: {reason}" for one in statement.evidence if (reason := one.why_open)]
     if verdict == "holds":
-        return "every interval lies wholly on the right side of its bar"
+        return "every interval lies wholly on the right side of its limit"
     if verdict == "does not hold":
-        return "an interval lies wholly on the wrong side of its bar"
+        return "an interval lies wholly on the wrong side of its limit"
     if p is not None and p <= LEVEL:
         return "tested alone it would be decided, but not when all statements are tested together"
-    return "; ".join(open_) if open_ else "an interval includes its bar"
+    return "; ".join(open_) if open_ else "an interval includes its limit"
 
 
 def _settle(statement: Statement, *, p: float | None) -> str:
@@ -153,7 +153,7 @@ def _settle(statement: Statement, *, p: float | None) -> str:
         return f"more {statement.evidence[0].unit}"
     needed = [units_needed(one) for one in statement.evidence]
     if any(n is None for n in needed):
-        return "the value lies so near its bar that more data would not decide it"
+        return "the value lies so near its limit that more data would not decide it"
     most = max(zip((n or 0 for n in needed), (one.unit for one in statement.evidence), strict=True))
     # One bound of several may lie on the other side, and still not be enough among them.
     if not most[0]:

@@ -322,7 +322,7 @@ def test_intervals_over_few_concepts_are_marked_and_the_mark_is_explained(
     assert marked == {name for name, finding in report["quadrants"].items() if finding["n_concepts"] > 1} != set()
     assert "overall*" in shown_report
     assert 8 <= report["overall"]["n_concepts"] < 29
-    assert "a kind of concept that is one in ten" in report["overall"]["gap_weak_because"]
+    assert "a kind of concept that makes up one in ten" in report["overall"]["gap_weak_because"]
     for finding in (report["overall"], *report["quadrants"].values()):
         assert finding["parts_weak_because"] == finding["gap_weak_because"]
     assert "*: under 29 concepts" in re.sub(r"\s+", " ", shown_report)
