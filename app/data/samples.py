@@ -13,6 +13,7 @@ from app.data.rows import read
 
 Sort = Literal["run", "lowest", "highest", "loop", "longest", "shortest", "unsure"]
 PAGE_ROWS = 12
+_TEXTS_AT_MOST = 2_000
 
 Facets = Mapping[str, Mapping[str, int]]
 """For each filter and each of its values: pairs that pass all the other filters. `all` counts those that pass every one."""
@@ -214,9 +215,21 @@ def _load_rows(
     # The run's order needs no look at all pairs.
     name = "samples.first" if sort == "run" else "samples.page"
     rows = _asked(*run, name, filters, lens_ids, **asked | ({} if sort == "run" else {"sort": sort}))
-    wanted = {"sample_ids": [row["sample_id"] for row in rows], "text": filters.text}
-    texts = {text.sample_id: text for text in read(run[0], "samples.excerpts", _Text, **wanted)} if rows else {}
+    texts = _load_texts(run[0], run[1], [row["sample_id"] for row in rows], filters.text)
     return tuple(PageRow(**(asdict(texts[row["sample_id"]]) | row)) for row in rows)
+
+
+def _load_texts(folder: Path, run_id: str, sample_ids: Sequence[str], text: str | None) -> Mapping[str, _Text]:
+    """A part of each sample; what was read is kept until a stage writes texts, for a page is drawn with every step in it."""
+    kept: dict[tuple[str, str | None], _Text] = remembered(folder, ("texts", run_id), dict, of=("prompts", "samples"))
+    known = {sample_id: found for sample_id in sample_ids if (found := kept.get((sample_id, text))) is not None}
+    new = [sample_id for sample_id in sample_ids if sample_id not in known]
+    if new:
+        known |= {one.sample_id: one for one in read(folder, "samples.excerpts", _Text, sample_ids=new, text=text)}
+        if len(kept) > _TEXTS_AT_MOST:
+            kept.clear()
+        kept |= {(sample_id, text): known[sample_id] for sample_id in new}
+    return known
 
 
 def load_facets(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.data.memory import unchanged
 from app.data.rows import read
 from db import insert, transaction
 from db.rows import SavedViewRemovalRow, SavedViewRow
@@ -30,7 +31,9 @@ class SavedView:
 
 def load_saved_views(folder: Path, run_id: str) -> tuple[SavedView, ...]:
     """The lists that are kept for a run, by name."""
-    return read(folder, "saved_views.list", SavedView, run_id=run_id)
+    return unchanged(
+        folder, ("saved views", run_id), lambda: read(folder, "saved_views.list", SavedView, run_id=run_id)
+    )
 
 
 def save_view(folder: Path, run_id: str, *, name: str, choices: Mapping[str, Sequence[str]], reviewer: str) -> None:
