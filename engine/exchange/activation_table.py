@@ -25,6 +25,9 @@ CELLS_LEGEND = (
 )
 
 
+_WORTHS = (("form", "good", "degenerate"), ("topic", "on topic", "off topic"))
+
+
 def activation_tables(quality: Json, cells: Json, *, caution: str | None = None) -> Group:
     """The tables of one measuring; from 80 columns on nothing is cut."""
     heading = (
@@ -42,7 +45,7 @@ def activation_tables(quality: Json, cells: Json, *, caution: str | None = None)
     if cells["reason"]:
         blocks.append(Text(f"Outputs against activations: {visible(cells['reason'])}.", style="yellow"))
     else:
-        blocks += [_cells(cells), Text(f"\n{CELLS_LEGEND}", style="dim")]
+        blocks += [_cells(cells), _examples(cells["overall"]), Text(f"\n{CELLS_LEGEND}", style="dim")]
     return Group(*blocks, *([Text(caution, style="yellow")] if caution else []))
 
 
@@ -86,10 +89,23 @@ def _cka(quality: Json) -> Table:
 def _cells(cells: Json) -> Table:
     table = _table("output", "n", "on", "off", "share", "fires +", "fires −")
     for name, tables in {"all": cells["overall"], **cells["quadrants"]}.items():
-        for worth, good, other in (("form", "good", "degenerate"), ("topic", "on topic", "off topic")):
+        for worth, good, other in _WORTHS:
             for is_good, label in ((True, good), (False, other)):
                 table.add_row(f"{name} {label}", *_cell_row(tables[worth], is_good))
     return table
+
+
+def _examples(tables: Json) -> Text:
+    """A few samples of every cell, each with its concept."""
+    lines = [
+        f"\n  {label}, {'on' if fires else 'off'}: {', '.join(visible(' '.join(one)) for one in own[is_good, fires])}"
+        for worth, good, other in _WORTHS
+        for own in [{(cell["is_good"], cell["is_on_concept"]): cell["examples"] for cell in tables[worth]["cells"]}]
+        for is_good, label in ((True, good), (False, other))
+        for fires in (True, False)
+        if own[is_good, fires]
+    ]
+    return Text(f"\nExamples, concept and sample:{''.join(lines)}" if lines else "")
 
 
 def _cell_row(table: Json, is_good: bool) -> list[str]:

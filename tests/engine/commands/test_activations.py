@@ -125,6 +125,12 @@ def test_measures_are_taken_once_and_told_alike(study: Path, told: Any, lensgap:
     assert "transfer" in table
     assert "all degenerate" in table
     assert "not a language model" in table
+    cells = told["outputs_against_activations"]["overall"]["form"]["cells"]
+    shown = [cell for cell in cells if cell["examples"]]
+    assert shown
+    for cell in shown:
+        label = f"{'good' if cell['is_good'] else 'degenerate'}, {'on' if cell['is_on_concept'] else 'off'}: "
+        assert label + ", ".join(" ".join(one) for one in cell["examples"]) in " ".join(table.split())
 
 
 def test_a_report_holds_what_was_measured_by_its_form_rule(study: Path, told: Any, lensgap: Command) -> None:
