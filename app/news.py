@@ -24,14 +24,15 @@ WORK_S: Final = 15.0
 REST_S: Final = 0.3
 """So long a page rests after it was drawn, for drawing takes time from whoever presses something."""
 LATE_S: Final = 0.5
-"""A page that has been behind for so long is drawn though other scripts run."""
+BESIDE: Final = 2
+"""A page that has been behind for so long is drawn though so many other scripts run."""
 
 
 class Ask(Protocol):
     """Asks pages, given with the run that they show, to be drawn until one will be; what they replied."""
 
-    def __call__(self, shown: Mapping[str, str], /, *, beside_others: bool) -> Mapping[str, Reply]:
-        """Unless `beside_others`, none is asked while any is drawn."""
+    def __call__(self, shown: Mapping[str, str], /, *, beside: int) -> Mapping[str, Reply]:
+        """None is asked while more than `beside` are drawn."""
 
 
 class Drawn(NamedTuple):
@@ -98,8 +99,8 @@ class Watch:
         if not then:
             return
         shown = {session: rested[session].run_id for session in sorted(since, key=since.__getitem__)}
-        replies = self.ask(shown, beside_others=now - min(since.values()) >= LATE_S)
-        for session, reply in replies.items():
+        is_late = now - min(since.values()) >= LATE_S
+        for session, reply in self.ask(shown, beside=BESIDE if is_late else 0).items():
             if reply == "asked":
                 self._swap(session, rested[session], then[session])
             else:

@@ -37,12 +37,11 @@ def is_asked_for() -> bool:
     return run is not None and _OURS in run.cached_message_hashes
 
 
-def ask(shown: Mapping[str, str], *, beside_others: bool) -> dict[str, Reply]:
+def ask(shown: Mapping[str, str], *, beside: int) -> dict[str, Reply]:
     """Ask one session after the other to run its script again, until one does; what they replied.
 
-    Scripts that run at once take time from each other, so none is asked while any runs, a press's perhaps, unless
-    `beside_others`. `shown` is the run of the study that is on screen, by session: browsers add it to their address without
-    telling the server.
+    Scripts that run at once take time from each other, so none is asked while more than `beside` run, for presses perhaps.
+    `shown` is the run of the study that is on screen, by session: browsers add it to their address without telling the server.
     """
     server = _server()
     if server is None:
@@ -50,16 +49,16 @@ def ask(shown: Mapping[str, str], *, beside_others: bool) -> dict[str, Reply]:
     replies: Future[dict[str, Reply]] = Future()
     try:
         loop = server._get_async_objs().eventloop
-        loop.call_soon_threadsafe(lambda: replies.set_result(_ask_in_turn(server, shown, beside_others)))
+        loop.call_soon_threadsafe(lambda: replies.set_result(_ask_in_turn(server, shown, beside)))
         return replies.result(_PATIENCE_S)
     except (RuntimeError, TimeoutError):
         # The server is ending, or has more to do than to listen.
         return {}
 
 
-def _ask_in_turn(server: Runtime, shown: Mapping[str, str], beside_others: bool) -> dict[str, Reply]:
+def _ask_in_turn(server: Runtime, shown: Mapping[str, str], beside: int) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
-    if not beside_others and any(_is_busy(info.session) for info in server._session_mgr.list_active_sessions()):
+    if sum(_is_busy(info.session) for info in server._session_mgr.list_active_sessions()) > beside:
         return replies
     for session_id, run_id in shown.items():
         if "asked" not in replies.values():

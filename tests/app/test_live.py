@@ -28,7 +28,7 @@ class Server:
     def __init__(self, **replies: Reply) -> None:
         self.replies, self.asked = replies, list[str]()
 
-    def __call__(self, shown: Mapping[str, str], *, beside_others: bool) -> Mapping[str, Reply]:
+    def __call__(self, shown: Mapping[str, str], *, beside: int) -> Mapping[str, Reply]:
         replied: dict[str, Reply] = {}
         for session in shown:
             if "asked" not in replied.values():
@@ -72,7 +72,7 @@ def test_a_page_that_has_waited_for_long_is_drawn_though_others_are(study: Path)
     server = Server(ann="asked")
     watch = watch_of(study, server)
     rate(study, "one")
-    watch.ask = lambda shown, *, beside_others: {} if not beside_others else server(shown, beside_others=True)
+    watch.ask = lambda shown, *, beside: server(shown, beside=beside) if beside else {}
     for now in (102.0, 102.1, 102.0 + LATE_S / 2):
         watch.look(now=now)
     assert server.asked == []
@@ -96,10 +96,10 @@ def test_a_page_that_was_drawn_while_it_was_asked_is_not_taken_for_older(study: 
     rate(study, "one")
     newer = Page(Drawn(data.load_change(study), at=105.0), RUN)
 
-    def draw_while_asked(shown: Mapping[str, str], *, beside_others: bool) -> Mapping[str, Reply]:
+    def draw_while_asked(shown: Mapping[str, str], *, beside: int) -> Mapping[str, Reply]:
         for session in shown:
             watch.begin(session, newer)
-        return server(shown, beside_others=beside_others)
+        return server(shown, beside=beside)
 
     watch.ask = draw_while_asked
     watch.look(now=102.0)

@@ -86,9 +86,9 @@ def at_rest(browser: Browser) -> bool:
     return browser.is_at_rest and session is not None and session._scriptrunner is None
 
 
-async def ask(*browsers: Browser, beside_others: bool = False) -> list[push.Reply]:
+async def ask(*browsers: Browser, beside: int = 0) -> list[push.Reply]:
     shown = {one.session: "run-7" for one in browsers}
-    replies = await asyncio.to_thread(push.ask, shown, beside_others=beside_others)
+    replies = await asyncio.to_thread(push.ask, shown, beside=beside)
     return list(replies.values())
 
 
@@ -98,7 +98,7 @@ def asking_all_the_time(browser: Browser) -> Iterator[None]:
 
     def ask_on() -> None:
         while not ended.wait(0.001):
-            push.ask({browser.session: "run-7"}, beside_others=True)
+            push.ask({browser.session: "run-7"}, beside=1)
 
     thread = threading.Thread(target=ask_on)
     thread.start()
@@ -154,7 +154,7 @@ def test_a_page_is_drawn_as_its_browser_shows_it_and_its_script_can_tell_who_ask
             assert told.drawn[3:] == [(False, {"run": "other"}, "typed"), (True, {"run": "other"}, "typed")]
 
     asyncio.run(story())
-    assert push.ask({"none": "run-7"}, beside_others=True) == {}
+    assert push.ask({"none": "run-7"}, beside=1) == {}
 
 
 def test_no_press_is_lost_or_doubled_while_the_page_is_asked_all_the_time(script: Path) -> None:
@@ -163,11 +163,11 @@ def test_no_press_is_lost_or_doubled_while_the_page_is_asked_all_the_time(script
             told = Told.of_all
             with asking_all_the_time(ann):
                 await until(lambda: any(is_asked for is_asked, *_ in told.drawn))
-                for i in range(12):
+                for i in range(6):
                     ann.send("", "button", trigger_value=True)
                     await until(lambda i=i: len(told.presses) > i)
             await until(lambda: at_rest(ann))
-            assert len(told.presses) == 12
+            assert len(told.presses) == 6
 
     asyncio.run(story())
 
@@ -178,7 +178,7 @@ def test_pages_are_drawn_one_by_one_and_those_that_are_drawn_or_closed_are_left_
             Told.of_all.may_end.clear()
             bob.send("")
             assert await ask(bob, ann, eve) == []
-            assert await ask(bob, ann, eve, beside_others=True) == ["busy", "asked"]
+            assert await ask(bob, ann, eve, beside=1) == ["busy", "asked"]
             Told.of_all.may_end.set()
             await until(lambda: at_rest(ann) and at_rest(bob))
             ann.server.disconnect_session(ann.session)
