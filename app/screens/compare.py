@@ -175,6 +175,7 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         notices.note(
             f"{count(one['n_matched'], 'concept')} on both sides. Differences are paired: after minus before for the "
             "same concept, with 95 % intervals. p is adjusted for false discoveries over everything on this screen."
+            f"{_rated_by(one)}"
         )
         st.html(settings_html(one))
         st.html(measures_html(one))
@@ -195,6 +196,14 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         right.html(concepts_html(one, measure, at_most=_ROWS))
         if len(one["concepts"]) > _ROWS:
             notices.note(f"The {_ROWS} largest changes of {count(len(one['concepts']), 'concept')}; the CSV has all.")
+
+
+def _rated_by(one: Json) -> str:
+    """Whose ratings are compared: runs are, as far as may be, as one judge rated both, whoever is on the other screens."""
+    before, after = (side["judge"]["name"] if side["judge"] else "nobody" for side in (one["before"], one["after"]))
+    if before == after:
+        return f" Both sides are as rated by {before}."
+    return f" The first side is as rated by {before}, the other by {after}."
 
 
 def _name(side: Json, names: Mapping[str, str]) -> str:

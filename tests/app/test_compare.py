@@ -32,7 +32,7 @@ def estimate(value: float | None) -> dict[str, Any]:
 
 
 def side(run: str) -> dict[str, Any]:
-    return {"run": run, "judge": {"judge_id": "j"}}
+    return {"run": run, "judge": {"judge_id": "j", "name": "reader <b>"}}
 
 
 def concept(name: str, before: float | None, after: float | None) -> dict[str, Any]:
@@ -128,6 +128,7 @@ def test_two_runs_are_compared_by_the_command(study: Path, monkeypatch: pytest.M
     app = open_screen(study, monkeypatch, "compare", run=RUN)
     assert asked == [["compare", "runs", str(study.resolve()), "--json", RUN, "other"]]
     shown = html_of(app)
+    assert ("Both sides are as rated by reader &lt;b&gt;." in shown) == (fault is None)
     assert (fault or "&lt;b&gt;1&lt;/b&gt;") in shown
     assert len(app.get("plotly_chart")) == (0 if fault else 1)
     assert "<b>1</b>" not in shown
