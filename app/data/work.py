@@ -58,6 +58,11 @@ class Work:
     process_id: int = 0
     done_before: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def begun(self) -> datetime:
+        """When it was started."""
+        return datetime.strptime(self.started_at, "%Y-%m-%dT%H-%M-%S").replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -125,8 +130,7 @@ def load_state(folder: Path) -> State | None:
 
 def seconds_since(found: Work) -> float:
     """For how long a run is at work."""
-    begun = datetime.strptime(found.started_at, "%Y-%m-%dT%H-%M-%S").replace(tzinfo=UTC)
-    return max(0.0, (datetime.now(UTC) - begun).total_seconds())
+    return max(0.0, (datetime.now(UTC) - found.begun).total_seconds())
 
 
 def stop(folder: Path, work_id: str, *, at_once: bool = False) -> None:

@@ -44,7 +44,7 @@ def form(folder: Path, runs: Sequence[data.Run]) -> None:
 
 def _fields(before: Mapping[str, Any]) -> Flags:
     """The form's fields; returns the options of the command that say the same."""
-    row = list(st.columns([2, 2, 1]))
+    row = list(st.columns([2, 2, 1], vertical_alignment="bottom"))
     model = row[0].text_input("Model", before["model"], key="run-model", help=_help("model"))
     pack = row[1].text_input("Pack", before["pack"], key="run-pack", help=_help("pack"))
     quadrant = _count(row[2], "Concepts per quadrant", "per_quadrant", before, low=1, high=100_000)

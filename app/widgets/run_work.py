@@ -129,8 +129,7 @@ def begin(folder: Path, arguments: tuple[str, ...], *, run_id: str, by: str) -> 
 
 
 def _about(found: work.Work) -> str:
-    day, _, time = found.started_at.partition("T")
-    return f"Run {found.run_id}, started {day} {time.replace('-', ':')[:5]} UTC by {found.by}"
+    return f"Run {found.run_id}, started {found.begun:%d %b %Y, %H:%M} UTC by {found.by}"
 
 
 def _bar(one: Progress) -> str:
