@@ -35,8 +35,9 @@ def test_degenerate_samples_of_c_are_corrected_numbers_follow_and_undo_brings_th
     tab.get_by_role("button", name="Degenerate").click()
     tab.wait_for_url(re.compile("quadrant=C.*form=repetitive"))
     settle(tab)
-    # The story is about those that pull the gap down.
-    tab.goto(f"{address}/samples?quadrant=C&arm=positive&form=empty&form=short&form=repetitive&rating=1&rating=2")
+    # The story is about those that pull the gap down, and that nobody has rated in another story.
+    degenerate = "quadrant=C&arm=positive&form=empty&form=short&form=repetitive&rating=1&rating=2&by=judge"
+    tab.goto(f"{address}/samples?{degenerate}")
     settle(tab)
     first = ".st-key-pick-0 button"
     links: list[str] = []
