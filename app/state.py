@@ -93,7 +93,7 @@ def catch_up() -> None:
     """Keep to the address that was asked for, where what is pressed next comes with the one before it.
 
     A browser sends the address that it has, and a quick hand presses again before the browser has heard of the new one: the
-    click before would be lost. To be called first by whatever answers a press.
+    click before would be lost. To be called first by whatever answers a press, and where the server has a screen drawn.
     """
     asked: Asked | None = st.session_state.get(_ASKED)
     if asked is not None and _address() == asked.before:
