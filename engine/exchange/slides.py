@@ -185,7 +185,7 @@ def _lens(report: Json) -> str:
 def _claims(report: Json) -> str:
     verdicts = [claim["verdict"] for claim in report["claims"]["claims"]]
     holds, fails, open_ones = (verdicts.count(each) for each in ("holds", "does not hold", "cannot tell"))
-    said = f"{holds} hold, {fails} do not, {open_ones} cannot be told"
+    said = f"holds {holds}, does not hold {fails}, cannot tell {open_ones}"
     return f"Of {count(len(verdicts), 'claim')} on training data, on this study: {said}."
 
 

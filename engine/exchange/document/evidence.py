@@ -43,7 +43,7 @@ def claim_section(report: Json, *, study: str) -> Section:
     claims = sorted(found["claims"], key=lambda claim: _VERDICTS.index(claim["verdict"]))
     holds, fails, open_ = (sum(claim["verdict"] == verdict for claim in claims) for verdict in _VERDICTS)
     intro = (
-        f"Of {count(len(claims), 'claim')} {holds} hold here, {fails} do not, and {open_} cannot be told; "
+        f"Verdicts on {count(len(claims), 'claim')}: holds {holds}, does not hold {fails}, cannot tell {open_}; "
         f"{integer(found['n_tested'])} could be tested and were adjusted together. Below each claim is the place in "
         f"the report that states it. {found['rule']}"
     )
