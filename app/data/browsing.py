@@ -139,6 +139,14 @@ def ask_if_held(folder: Path, run_id: str, judge_id: str, name: str, **values: A
     return ask(folder, held, name, **values) if index is not None and index.work is not None else None
 
 
+def is_at_hand(folder: Path, run_id: str, judge_id: str) -> bool:
+    """Whether pairs of a run with a judge's ratings are in memory, or so few that they soon are."""
+    index = _indexes.get((folder, Asked(run_id, judge_id)))
+    if index is not None and index.work is not None:
+        return True
+    return unchanged(folder, "n pairs", lambda: _n_pairs(folder)) < _ALL_BELOW
+
+
 def prepare(folder: Path, run_id: str, judge_id: str) -> None:
     """Have the index of a large study made before somebody waits for it, by a thread of its own."""
     held = Asked(run_id, judge_id)

@@ -1,16 +1,17 @@
 """Everything about one concept: what it means, how its arms are rated, what its lenses reach, and what they could."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
 from app import context, data, state, theme
 from app.context import Context
+from app.data.browsing import is_at_hand
 from app.data.growth import load_neighbours, load_steps
 from app.data.samples import load_first
 from app.viewmodels import overview
-from app.widgets import growth, markup, measures, notices, panels, reported, rows, sidebar, since
+from app.widgets import growth, later, markup, measures, notices, panels, reported, rows, sidebar, since
 from engine import words
 from engine.stats.findings import Finding
 from engine.stats.learning_curve import LearningCurve
@@ -186,9 +187,7 @@ def _samples(here: Context, name: str, finding: Finding) -> None:
 
 def _arm(here: Context, name: str, arm: str, sort: data.Sort, n: int) -> None:
     """The arm's most doubtful samples: positives from the lowest rating, negatives from the highest."""
-    run_id, chosen = here.run.run_id, data.Filters(concept=name, arm=arm)
-    asked: dict[str, Any] = {"sort": sort, "form_rule": here.form_rule, "n_rows": _SHOWN}
-    shown = load_first(here.folder, run_id, here.judge_id, chosen, **asked)
+    shown = _most_doubtful(here, data.Filters(concept=name, arm=arm), sort)
     st.page_link(
         "screens/samples.py",
         label=f"All {n} {arm}s, {sort} rating first",
@@ -200,6 +199,18 @@ def _arm(here: Context, name: str, arm: str, sort: data.Sort, n: int) -> None:
             if rows.row(f"{arm}-{i}", row, named=False):
                 opened = state.link(concept=name, arm=arm, sort=sort, open=rows.address(row))
                 st.switch_page("screens/samples.py", query_params=opened)
+
+
+def _most_doubtful(here: Context, chosen: data.Filters, sort: data.Sort) -> tuple[data.PageRow, ...]:
+    run = (here.folder, here.run.run_id, here.judge_id)
+
+    def first() -> tuple[data.PageRow, ...]:
+        return load_first(*run, chosen, sort=sort, form_rule=here.form_rule, n_rows=_SHOWN)
+
+    if is_at_hand(*run):
+        return first()
+    # Soon after the start, while the pairs of a large study come into memory.
+    return later.answer(here.folder, ("doubtful", *run[1:], chosen), first, what="This list") or ()
 
 
 show(context.current())

@@ -226,3 +226,13 @@ def test_a_list_of_pairs_is_made_anew_beside_its_readers(study: Path, timers: li
     timer.ring()
     assert browsing._indexes[study, held] is not old
     assert n_unrated() > before
+
+
+def test_pairs_of_a_large_study_are_at_hand_once_their_list_is_made(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert browsing.is_at_hand(study, RUN, JUDGE), "so few soon are"
+    monkeypatch.setattr(browsing, "_ALL_BELOW", 1)
+    assert not browsing.is_at_hand(study, RUN, JUDGE)
+    data.load_page(study, RUN, JUDGE, data.Filters(), number=1, sort="run", form_rule="loop")
+    assert browsing.is_at_hand(study, RUN, JUDGE)
