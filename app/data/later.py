@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from app.data.memory import beside_screens, unchanged, unhurried, work_done
+from app.data.memory import beside_screens, may_begin, unchanged, unhurried, work_done, work_on
 from db import connect, query
 
 T = TypeVar("T")
@@ -64,9 +64,19 @@ def measured(folder: Path) -> tuple[Hashable, ...]:
     return unchanged(folder, "as of", state)
 
 
-def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
-    """The answer as of now if it is there or comes in a moment, else the one before it. Raises what `compute` raises."""
-    now = as_of(folder)
+def later(
+    folder: Path,
+    key: Hashable,
+    compute: Callable[[], T],
+    *,
+    of: tuple[str, ...] | None = None,
+    also: Hashable = None,
+) -> Answer[T]:
+    """The answer as of now if it is there or comes in a moment, else the one before it. Raises what `compute` raises.
+
+    It rests on all that is stored; where `of` is given, on these tables alone, and on what `also` stands for.
+    """
+    now = as_of(folder) if of is None else (work_on(folder, of), also)
     with _lock:
         kept = _kept.setdefault((folder, key), _Kept())
         while len(_kept) > _AT_MOST:
@@ -75,12 +85,14 @@ def later(folder: Path, key: Hashable, compute: Callable[[], T]) -> Answer[T]:
             return Answer(kept.value, is_current=True)
         if kept.future is None and time.monotonic() < kept.not_before:
             return Answer(kept.value, is_current=False)
+        is_awaited = kept.as_of is None
+        # What took long will take as long again, and whoever waits for it in vain waits for nothing.
+        wait_s = WAIT_S if kept.took_s <= WAIT_S and may_begin(is_awaited=is_awaited) else 0.0
         if kept.future is None:
-            kept.future, kept.future_as_of = _start(compute, is_awaited=kept.as_of is None), now
+            kept.future, kept.future_as_of = _start(compute, is_awaited=is_awaited), now
         future = kept.future
     try:
-        # What took long will take as long again, and whoever waits for it in vain waits for nothing.
-        value, took_s = future.result(WAIT_S if kept.took_s <= WAIT_S else 0)
+        value, took_s = future.result(wait_s)
     except NotYet:
         return Answer(kept.value, is_current=False)
     except BaseException:

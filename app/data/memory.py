@@ -221,6 +221,11 @@ def _followed_by_rest() -> Iterator[None]:
         _rested_at = now + rest_s if rest_s >= least else 0.0
 
 
+def may_begin(*, is_awaited: bool = False) -> bool:
+    """Whether work beside the screens would begin at once."""
+    return not _alone.locked() and (is_awaited or time.monotonic() >= _rested_at)
+
+
 def give_up_freed() -> None:
     """Hand the system what a large query has freed, of which the C library of Linux else keeps hundreds of megabytes."""
     with suppress(AttributeError, OSError, TypeError):
@@ -245,7 +250,7 @@ def remembered(
     `also` is what else it rests on, ratings for instance, of which it is always as of now. `of` names the tables that it rests
     on: a judge's votes come every second and change little of what is shown.
     """
-    work = _work_on(folder, of)
+    work = work_on(folder, of)
     found = _kept.get((folder, key))
     if found is not None and found.basis.also == also:
         if found.basis.work == work:
@@ -260,7 +265,7 @@ def remembered(
         return _make(folder, key, _Basis(work, also, of), compute)
 
 
-def _work_on(folder: Path, tables: tuple[str, ...]) -> tuple[Any, ...]:
+def work_on(folder: Path, tables: tuple[str, ...]) -> tuple[Any, ...]:
     """What the stages have written into these tables, and the identity of the file."""
     *numbers, file = work_done(folder)
     return (*(number for number, table in zip(numbers, TABLES, strict=False) if table in tables), file)
@@ -299,7 +304,7 @@ def _renew(folder: Path, key: Hashable, old: _Kept, compute: Callable[[], Any]) 
             # Whoever made it meanwhile, since what it rests on beside the work has changed, has made it as of now.
             if _kept.get((folder, key)) is not old:
                 return
-            _make(folder, key, old.basis._replace(work=_work_on(folder, old.basis.of)), compute)
+            _make(folder, key, old.basis._replace(work=work_on(folder, old.basis.of)), compute)
     except (ExpectedError, OSError):
         # A study that is busy or gone: whoever asks next has it tried again.
         old.is_renewed = False

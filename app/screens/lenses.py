@@ -239,6 +239,7 @@ def _calibration(here: Context, chosen: Mapping[str, data.Lens]) -> None:
         ("reliability", run_id, lens_ids),
         lambda: load_reliability(folder, run_id, lens_ids),
         what="Calibration",
+        of=("lenses", "pairs"),
     )
     if found is None:
         return

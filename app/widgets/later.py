@@ -10,9 +10,14 @@ from app.widgets import live, notices
 T = TypeVar("T")
 
 
-def answer(folder: Path, key: Hashable, compute: Callable[[], T], *, what: str) -> T | None:
-    """The answer as far as it is known; None before the first one, which `what` names in a sentence's beginning."""
-    found = later(folder, key, compute)
+def answer(
+    folder: Path, key: Hashable, compute: Callable[[], T], *, what: str, of: tuple[str, ...] | None = None
+) -> T | None:
+    """The answer as far as it is known; None before the first one, which `what` names in a sentence's beginning.
+
+    It rests on the tables `of` the study, or on all that is stored.
+    """
+    found = later(folder, key, compute, of=of)
     if not found.is_current:
         meanwhile = "The values shown are from before." if found.value is not None else "This takes a moment."
         notices.note(f"{what} is being worked out. {meanwhile}")

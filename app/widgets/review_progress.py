@@ -1,13 +1,11 @@
 """How far a queue is, how fast, and what the ratings so far are worth."""
 
-from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
 from app.context import Context
 from app.data.later import later
-from app.data.memory import remembered
 from app.data.review import Desk, Standing
 from app.viewmodels.review import Pace
 from app.widgets import markup, notices
@@ -18,6 +16,8 @@ from engine.words import count, integer
 WISHED: Final = 0.2
 _EVERY: Final = 5
 """Ratings after which the estimate is worked out anew, beside the screen: it reads every pair of the run."""
+_RESTS_ON: Final = ("run_concepts", "pairs", "samples")
+"""What else it is worked out anew for; of a judge's votes, which come every second, all together move it little."""
 
 
 def bar(desk: Desk, standing: Standing, pace: Pace | None) -> None:
@@ -40,11 +40,10 @@ def precision(context: Context, standing: Standing) -> None:
     folder, key = context.folder, ("audit-precision", context.run.run_id, context.judge_id)
 
     def estimate() -> dict[str, Any]:
-        made = (*key, standing.n_done // _EVERY)
-        return remembered(folder, made, lambda: _estimate(folder, context.run.run_id, context.judge_id))
+        return build_estimate(folder, run_id=context.run.run_id, judge_id=context.judge_id, half_width=WISHED)
 
     try:
-        found = later(folder, key, estimate).value
+        found = later(folder, key, estimate, of=_RESTS_ON, also=(standing.n_done // _EVERY, standing.n_all)).value
     except ExpectedError:
         return
     if found is None:
@@ -63,7 +62,3 @@ def precision(context: Context, standing: Standing) -> None:
         else ""
     )
     notices.note(f"The audited gap is known to ± {half:.2f}{'; ' + wanted if wanted else ''}.")
-
-
-def _estimate(folder: Path, run_id: str, judge_id: str) -> dict[str, Any]:
-    return build_estimate(folder, run_id=run_id, judge_id=judge_id, half_width=WISHED)
