@@ -16,6 +16,7 @@ from db.opening import limit
 
 # What the study's database may take: many people's queries at once would else take all that there is.
 _MEMORY: Final = "400MB"
+# Half of the processors are left to those whose screens are being drawn.
 _THREADS: Final = 4
 # Somebody looks at a screen all the time, and a run that waits gets its turn at once.
 _IDLE_S: Final = 1.0
@@ -33,7 +34,7 @@ def main() -> None:
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
     outbox.install()
-    limit(memory=_MEMORY, threads=min(_THREADS, os.cpu_count() or 1))
+    limit(memory=_MEMORY, threads=max(1, min(_THREADS, (os.cpu_count() or 1) // 2)))
     keep_open(_IDLE_S)
     # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.
     pages = [st.Page(path, title=title, default=i == 0) for i, (path, title, _) in enumerate(sidebar.PAGES)]

@@ -32,9 +32,10 @@ from db.waiting import Turn, WaitingLine
 
 IDLE_S = 0.15
 IDLE_POLL_S = 0.02
+GIVE_S = 0.005
 TURN_S = 0.25
-LONGEST_S = 2.0
-YIELD_S = 0.05
+LONGEST_S = 10.0
+YIELD_S = 0.02
 STEP_BACK_S = 1.0
 AGAIN_S = 5.0
 RETRY_S = (0.004, 0.02)
@@ -277,8 +278,10 @@ class Lender:
                 elif self._broken or self._is_idle() or self._is_due():
                     self._close()
                 else:
-                    self._changed.wait(IDLE_POLL_S)
+                    # A thread that has just given its cursor back may want another at once, but not much later.
+                    is_new = time.monotonic() - self._returned_at < GIVE_S
+                    self._changed.wait(GIVE_S if is_new else IDLE_POLL_S)
 
     def _is_idle(self) -> bool:
         idle_s = time.monotonic() - self._returned_at
-        return idle_s > _idle_s or (idle_s > IDLE_POLL_S and self._line.someone_waits())
+        return idle_s > _idle_s or (idle_s > GIVE_S and self._line.someone_waits())

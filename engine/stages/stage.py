@@ -18,7 +18,8 @@ from db import connect, insert, transaction
 from db.rows import Row
 from engine.stages.progress import StageProgress
 
-WRITE_EVERY_S = 2.0
+WRITE_EVERY_S = 4.0
+"""Whoever looks at the study meanwhile waits a quarter of a second for each writing: one process at a time has the database."""
 Item = TypeVar("Item")
 
 

@@ -112,9 +112,12 @@ def test_repeated_send_of_a_rating_from_many_threads_counts_once(study_with_run:
     assert sorted(n_new) == [0] * 7 + [1]
 
 
-def test_thread_that_holds_a_cursor_may_borrow_another_beyond_the_longest_hold(study: Path) -> None:
+def test_thread_that_holds_a_cursor_may_borrow_another_beyond_the_longest_hold(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "LONGEST_S", 0.2)
     with connect(study) as outer:
-        time.sleep(2.2)
+        time.sleep(0.3)
         with connect(study, wait_s=0.5) as inner:
             assert inner.execute("select 1").fetchall() == outer.execute("select 1").fetchall()
 
