@@ -10,6 +10,7 @@ from streamlit.navigation.page import StreamlitPage
 from app import auth, data, outbox, state, theme
 from app.context import load_context, study_folder
 from app.data.browsing import prepare
+from app.data.memory import is_free
 from app.widgets import live, notices, run_work, sidebar
 from db.lending import keep_open
 from db.opening import limit
@@ -47,7 +48,7 @@ def main() -> None:
             sidebar.brand()
             study = st.container()
         links = st.container(key="nav", gap=None)
-    with notices.expected_errors():
+    with notices.expected_errors(lambda: folder is not None and is_free(folder)):
         auth.enter()
         with study:
             sidebar.study(folder)

@@ -37,6 +37,7 @@ _LONGEST_S: Final = 60.0
 
 _STANDS_S: Final = 5.0
 """A quick answer stands no longer while another process has the database."""
+_GLANCE_S: Final = 0.1
 _TOGETHER_S: Final = 1.0
 """For so long one waits for another who asks the same."""
 _SHORT_S: Final = (0.2, 0.6, 2.0)
@@ -141,6 +142,15 @@ def load_change(folder: Path) -> Change:
 def file_state(folder: Path) -> tuple[int, ...]:
     """What changes whenever a screen may have news: the database's files, and answers that were made anew."""
     return (*files(folder), _renewed.get(folder, 0))
+
+
+def is_free(folder: Path) -> bool:
+    """Whether the study can be opened at once."""
+    try:
+        with connect(folder, wait_s=_GLANCE_S):
+            return True
+    except ExpectedError:
+        return False
 
 
 def unchanged(folder: Path, key: Hashable, compute: Callable[[], T]) -> T:

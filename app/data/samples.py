@@ -23,9 +23,9 @@ Facets = Mapping[str, Mapping[str, int]]
 class Filters:
     """What a page of samples is narrowed to; None passes everything. Rating 0 and `none` stand for unknown.
 
-    `people` are ratings that a person gave, `differs` is `person` (two steps or more from the judge) or `votes` (the judge's own
-    votes spread), `topics` how the judge's topic relates to what was asked for, `fires` what the lens on screen says out of fold,
-    `origin` the concept that others were split from by sense.
+    `people` are ratings that a person gave, `judged` those of the judge, also where a person rated, `differs` is `person` (two
+    steps or more from the judge) or `votes` (the judge's own votes spread), `topics` how the judge's topic relates to what was
+    asked for, `fires` what the lens on screen says out of fold, `origin` the concept that others were split from by sense.
     """
 
     quadrants: tuple[str, ...] | None = None
@@ -37,6 +37,7 @@ class Filters:
     source: str | None = None
     text: str | None = None
     people: tuple[int, ...] | None = None
+    judged: tuple[int, ...] | None = None
     differs: str | None = None
     topics: tuple[str, ...] | None = None
     fires: str | None = None

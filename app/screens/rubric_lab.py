@@ -92,7 +92,9 @@ def _judge(here: Context, reader: LabJudge | None, asked: object, where: object)
             placeholder="Anthropic's",
             help="A server that speaks the Messages API, if not Anthropic's. Keys stay in the environment and are never shown.",
         )
-    return (judge or "").strip(), (address or "").strip() or None
+    named = (judge or "").strip()
+    # Judges that run here have none, whatever an earlier one had.
+    return named, ((address or "").strip() or None) if named.startswith("anthropic:") else None
 
 
 def _setting(here: Context, reader: LabJudge | None) -> str:

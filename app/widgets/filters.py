@@ -49,7 +49,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
     "Unrated": {"rating": ["0"]},
 }
 IN_BAR: Final = ("quadrant", "form", "rating", "arm", "concept", "q")
-MORE: Final = ("kind", "by", "person", "differ", "topic", "fires", "finish", "template", "layer", "origin")
+MORE: Final = ("kind", "by", "judged", "person", "differ", "topic", "fires", "finish", "template", "layer", "origin")
 NAMES: Final = (*IN_BAR, *MORE, "sort")
 """Parameters that say what is listed, and in which order."""
 _PLACE: Final = ("quadrant", "concept")
@@ -63,6 +63,7 @@ _LABELS: Final = {
     "q": "Text",
     "kind": "Negative",
     "by": "Rated by",
+    "judged": "Judge said",
     "person": "Person said",
     "differ": "Differs",
     "topic": "About",
@@ -97,6 +98,7 @@ def read(
         source=state.one_of("by", tuple(SOURCES)),
         text=state.given("q"),
         people=_numbers("person", RATINGS),
+        judged=_numbers("judged", RATINGS),
         differs=state.one_of("differ", tuple(DIFFERS)),
         topics=tuple(state.some_of("topic", tuple(TOPICS))) or None,
         fires=state.one_of("fires", tuple(FIRES)),
@@ -165,7 +167,15 @@ def _more(filters: data.Filters, facets: data.Facets, more: Mapping[str, Sequenc
     )
     with st.container(key="filters-more"):
         people = tuple(str(rating) for rating in filters.people) if filters.people else None
+        judged = tuple(str(rating) for rating in filters.judged) if filters.judged else None
         _pills("kind", filters.kinds, tuple(KINDS), facets, help="How a negative was chosen.")
+        _pills(
+            "judged",
+            judged,
+            RATINGS,
+            facets,
+            help="The judge's mean vote, rounded, also where a person rated. – means none.",
+        )
         _pills(
             "person",
             people,

@@ -1,6 +1,6 @@
 """Calm sentences where something is missing or went wrong; never a traceback."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -8,10 +8,11 @@ import streamlit as st
 
 from app import state
 from app.widgets import markup
-from db.errors import ExpectedError
+from db.errors import ExpectedError, StudyLocked
 
 TO_RUNS: Final = ("Continue it under Runs", "runs")
 """Where a run is begun and gone on with."""
+_LOOK_S: Final = 2.0
 
 
 def empty(
@@ -35,13 +36,23 @@ def told(error: ExpectedError) -> None:
 
 
 @contextmanager
-def expected_errors() -> Iterator[None]:
-    """Show an expected error in place of what could not be drawn, and end the run of the script there."""
+def expected_errors(is_free: Callable[[], bool]) -> Iterator[None]:
+    """Show an expected error in place of what could not be drawn, and end the run of the script there.
+
+    Where another process has the study, the screen is drawn as soon as it `is_free`.
+    """
     try:
         yield
     except ExpectedError as error:
         told(error)
+        if isinstance(error, StudyLocked):
+            st.fragment(_look, run_every=_LOOK_S)(is_free)
         st.stop()
+
+
+def _look(is_free: Callable[[], bool]) -> None:
+    if is_free():
+        st.rerun()
 
 
 def note(sentence: str, *, command: str | None = None) -> None:

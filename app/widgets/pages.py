@@ -11,7 +11,7 @@ from app.data.samples import PAGE_ROWS
 from app.widgets import override, rows
 from app.widgets.filters import SORTS
 from app.widgets.sidebar import NEW_SAMPLES
-from engine.words import count
+from engine.words import QUADRANT, count
 
 SIZES: Final = (PAGE_ROWS, 25, 50, 100)
 _BULK: Final = "Rate all pairs in this list, or those chosen in the table. You first see what it would change."
@@ -107,7 +107,13 @@ def _grid(shown: Sequence[data.PageRow], *, key: str) -> Any:
         selection_mode="multi-row",
         height="content",
         placeholder="–",
-        column_config={"Rating": st.column_config.NumberColumn(format="%.2g", help="The verdict in force")},
+        # Beside an open sample in a narrow window only the first ones are seen.
+        column_config={
+            "": st.column_config.TextColumn(width=40, help=QUADRANT),
+            "Concept": st.column_config.TextColumn(width=130),
+            "Rating": st.column_config.NumberColumn(width=60, format="%.2g", help="The rating in force"),
+            "Form": st.column_config.TextColumn(width=80),
+        },
     )
 
 
@@ -115,12 +121,12 @@ def _columns(row: data.PageRow) -> dict[str, Any]:
     return {
         "": row.quadrant or "–",
         "Concept": current().name(row.concept),
-        "Arm": row.arm + (f" · {row.negative_kind}" if row.negative_kind else ""),
-        "Form": row.form or "–",
         "Rating": row.verdict,
+        "Form": row.form or "–",
+        "Text": row.excerpt,
+        "Arm": row.arm + (f" · {row.negative_kind}" if row.negative_kind else ""),
         "By": row.verdict_source or "–",
         "Characters": row.n_chars,
-        "Text": row.excerpt,
     }
 
 

@@ -136,8 +136,8 @@ insert into cells select * replace (n * $sign as n) from alike('said');
 -- passes everything. Rating 0 stands for none, 'none' for what is not known. Of cells, each row stands for `n` pairs. Where a text
 -- is searched for, only pairs that have it are there: to ask of each pair whether it does takes as long as all the rest.
 create or replace macro filtered(
-    in_cells, form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, differs, topics, fires_is, finish, templates,
-    layers, concept_is, origin_is, text_is
+    in_cells, form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, judged, differs, topics, fires_is, finish,
+    templates, layers, concept_is, origin_is, text_is
 ) as table
 select
     v.*,
@@ -157,7 +157,8 @@ select
     + 2048 * (not coalesce(templates is null or list_contains(templates::text[], template), false))::integer
     + 4096 * (not coalesce(layers is null or list_contains(layers::integer[], pack_layer), false))::integer
     + 8192 * (not coalesce(concept_is is null or concept = concept_is, false))::integer
-    + 16384 * (not coalesce(origin_is is null or origin = origin_is, false))::integer as failing
+    + 16384 * (not coalesce(origin_is is null or origin = origin_is, false))::integer
+    + 32768 * (not coalesce(judged is null or list_contains(judged::integer[], judge_bin), false))::integer as failing
 from (
     select
         concept, sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating, judge_spread, n_chars,
@@ -166,6 +167,7 @@ from (
         coalesce(override_rating, audit_rating, 0)::integer as human,
         coalesce(override_rating, audit_rating, judge_rating) as verdict,
         coalesce(round_even(verdict, 0)::integer, 0) as bin,
+        coalesce(round_even(judge_rating, 0)::integer, 0) as judge_bin,
         case
             when override_rating is not null then 'override'
             when audit_rating is not null then 'audit'
@@ -192,8 +194,8 @@ with page as (
     from (
         select row_id
         from filtered(
-            false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-            $templates, $layers, $concept, $origin, $text
+            false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $judged, $differs, $topics, $fires,
+            $finish, $templates, $layers, $concept, $origin, $text
         )
         where failing = 0 and ($concept is null or concept = $concept)
         order by
@@ -210,7 +212,7 @@ select
     nullif(f.bin, 0) as bin, f.verdict, f.verdict_source, f.judge_rating, f.n_chars
 from page p
 join filtered(
-    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 ) f on f.row_id = p.row_id
 order by p.row_order;
 
@@ -220,8 +222,8 @@ select
     concept, sample_id, arm, negative_kind, nullif(quadrant, 'none') as quadrant, nullif(form, 'none') as form,
     nullif(bin, 0) as bin, verdict, verdict_source, judge_rating, n_chars
 from filtered(
-    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-    $templates, $layers, $concept, $origin, $text
+    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $judged, $differs, $topics, $fires,
+    $finish, $templates, $layers, $concept, $origin, $text
 )
 where failing = 0 and ($concept is null or concept = $concept)
 order by place
@@ -231,8 +233,8 @@ limit $n_rows offset $n_skipped;
 -- In memory: the pairs that pass the filters, in the run's order and at most so many, with what is in force of each.
 select concept, sample_id, arm, nullif(form, 'none') as form, verdict, verdict_source
 from filtered(
-    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-    $templates, $layers, $concept, $origin, $text
+    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $judged, $differs, $topics, $fires,
+    $finish, $templates, $layers, $concept, $origin, $text
 )
 where failing = 0 and ($only is null or list_contains($only::text[], concept || ':' || sample_id))
 order by place
@@ -261,8 +263,8 @@ order by all;
 with near as materialized (
     select *
     from filtered(
-        $in_cells, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-        $templates, $layers, $concept, $origin, $text
+        $in_cells, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $judged, $differs, $topics, $fires,
+        $finish, $templates, $layers, $concept, $origin, $text
     )
     where bit_count(failing) <= 1 and ($concept is null or concept = $concept)
 )
@@ -280,15 +282,16 @@ union all select 'topic', topic, sum(n)::bigint from near where (failing & ~256)
 union all select 'fires', activation, sum(n)::bigint from near where (failing & ~512) = 0 group by all
 union all select 'finish', finish_reason, sum(n)::bigint from near where (failing & ~1024) = 0 group by all
 union all select 'template', template, sum(n)::bigint from near where (failing & ~2048) = 0 group by all
-union all select 'layer', pack_layer::text, sum(n)::bigint from near where (failing & ~4096) = 0 group by all;
+union all select 'layer', pack_layer::text, sum(n)::bigint from near where (failing & ~4096) = 0 group by all
+union all select 'judged', judge_bin::text, sum(n)::bigint from near where (failing & ~32768) = 0 group by all;
 
 -- name: few_facets
 -- In memory: of `facets` what a list shows whose counts nobody asked for. To plan all of them takes four times as long.
 with near as materialized (
     select *
     from filtered(
-        $in_cells, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-        $templates, $layers, $concept, $origin, $text
+        $in_cells, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $judged, $differs, $topics, $fires,
+        $finish, $templates, $layers, $concept, $origin, $text
     )
     where bit_count(failing) <= 1 and ($concept is null or concept = $concept)
 )
@@ -300,8 +303,8 @@ union all select 'form', form, sum(n)::bigint from near where (failing & ~8) = 0
 -- In memory: how many pairs of each concept pass all filters but the concept's.
 select concept as value, count(*) as n
 from filtered(
-    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $differs, $topics, $fires, $finish,
-    $templates, $layers, $concept, $origin, $text
+    false, $form_rule, $quadrants, $arm, $kinds, $forms, $ratings, $source, $people, $judged, $differs, $topics, $fires,
+    $finish, $templates, $layers, $concept, $origin, $text
 )
 where (failing & ~8192) = 0
 group by concept;
@@ -319,7 +322,7 @@ select
     coalesce(round(sum(verdict - bin), 9), 0) as off_total,
     coalesce(round(sum((verdict - bin) * (verdict + bin)), 9), 0) as off_squares
 from filtered(
-    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, $text
+    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, $text
 )
 where concept in $concepts
 group by all

@@ -130,7 +130,7 @@ def agree(
             return unknown(reason, n=n_concepts, method=method)
         value = float(values[name][0])
         if without is None:
-            return without_interval(value, n=n_concepts, method=method, because="the pairs are of one concept only")
+            return without_interval(value, n=n_concepts, method=method, because="all pairs are of one concept")
         return jackknife_estimate(
             name, value, without[name], n_concepts=n_concepts, confidence=confidence, method=method
         )
@@ -288,7 +288,7 @@ def _why_unknown(name: str, joint: Joint) -> str | None:
     if not n:
         return "no pair is rated by both"
     if name == "bias" and not joint.are_ordered:
-        return "the raters change places"
+        return "the two raters are other people from pair to pair"
     if name in ("exact", "within_one", "bias"):
         return None
     if n < FEWEST_PAIRS:

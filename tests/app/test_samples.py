@@ -70,6 +70,11 @@ def rated_study(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 ORACLES = [
     (data.Filters(people=(5,)), "select concept, sample_id from ratings where rating = 5"),
     (
+        data.Filters(judged=(1, 2)),
+        "select concept, sample_id from judgments where judge_id = 'JUDGE' group by all "
+        "having round_even(avg(coalesce(expected_rating, rating)), 0) in (1, 2)".replace("JUDGE", JUDGE),
+    ),
+    (
         data.Filters(differs="person"),
         "select r.concept, r.sample_id from ratings r join judgments j using (concept, sample_id) "
         "where abs(r.rating - j.rating) >= 2",
@@ -133,6 +138,7 @@ def test_a_count_is_what_the_list_would_hold_with_that_choice(rated_study: Path,
         "quadrant": lambda v: {"quadrants": (v,)},
         "form": lambda v: {"forms": (v,)},
         "rating": lambda v: {"ratings": (int(v),)},
+        "judged": lambda v: {"judged": (int(v),)},
         "arm": lambda v: {"arm": v},
         "person": lambda v: {"people": (int(v),)},
         "topic": lambda v: {"topics": (v,)},

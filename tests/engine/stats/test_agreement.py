@@ -295,7 +295,7 @@ def test_raters_without_an_order_agree_as_pairs_told_both_ways_round(pairs):
         None if len({v for p in pairs for v in p[1:]}) == 1 else pytest.approx(plain_alpha(pairs))
     )
     assert (found.n, found.counts) == (len(pairs), of(pairs).counts)
-    assert found.bias.reason == "the raters change places"
+    assert found.bias.reason == "the two raters are other people from pair to pair"
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
