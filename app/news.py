@@ -70,9 +70,10 @@ class Watch:
             self.pages[session] = page
 
     def end(self, session: str) -> None:
-        """A page has been drawn."""
+        """A page has been drawn; its browser may have closed it meanwhile."""
         with self._lock:
-            self.pages[session] = replace(self.pages[session], rests_until=time.monotonic() + REST_S)
+            if page := self.pages.get(session):
+                self.pages[session] = replace(page, rests_until=time.monotonic() + REST_S)
 
     def wait_for(self, session: str, key: Hashable) -> None:
         """A page shows an answer of before until this one has come."""

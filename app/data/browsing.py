@@ -202,10 +202,13 @@ def _renew(folder: Path, held: Asked, old: _Index) -> None:
     try:
         with beside_screens():
             unhurried(lambda: _build(folder, held, new, work_done(folder)))
-    except (ExpectedError, OSError):
+    except BaseException as error:
+        # Whoever asks next has it tried again; a study that is busy or gone is told to them.
         new.memory.close()
         old.is_renewed = False
-        return
+        if isinstance(error, ExpectedError | OSError):
+            return
+        raise
     with _indexes_lock:
         if _indexes.get((folder, held)) is old:
             _indexes[folder, held] = new

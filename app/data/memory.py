@@ -327,10 +327,12 @@ def _renew(folder: Path, key: Hashable, old: _Kept, compute: Callable[[], Any]) 
             if _kept.get((folder, key)) is not old:
                 return
             _make(folder, key, old.basis._replace(work=work_on(folder, old.basis.of)), compute)
-    except (ExpectedError, OSError):
-        # A study that is busy or gone: whoever asks next has it tried again.
+    except BaseException as error:
+        # Whoever asks next has it tried again; a study that is busy or gone is told to them.
         old.is_renewed = False
-        return
+        if isinstance(error, ExpectedError | OSError):
+            return
+        raise
     note_renewed(folder)
 
 

@@ -87,6 +87,7 @@ def test_a_page_that_draws_or_is_disconnected_is_asked_again_and_a_closed_one_is
     for now in (102.0, 102.0 + REST_S / 2, 102.0 + REST_S):
         watch.look(now=now)
     assert server.asked == ["ann", "bob", "eve", "ann", "bob"]
+    watch.end("eve")
     assert list(watch.pages) == ["ann", "bob"]
 
 

@@ -210,6 +210,8 @@ def test_a_renewal_that_fails_is_tried_again(study: Path, timers: list[FakeTimer
     def compute() -> int:
         if (n := number()) == 2:
             raise StudyMissing("Gone.")
+        if n == 3:
+            raise ValueError("a fault of ours")
         return n
 
     assert remembered(study, "n", compute) == 1
@@ -217,8 +219,11 @@ def test_a_renewal_that_fails_is_tried_again(study: Path, timers: list[FakeTimer
     assert remembered(study, "n", compute) == 1
     timers[0].ring()
     assert remembered(study, "n", compute) == 1
-    timers[1].ring()
-    assert remembered(study, "n", compute) == 3
+    with pytest.raises(ValueError, match="ours"):
+        timers[1].ring()
+    assert remembered(study, "n", compute) == 1
+    timers[2].ring()
+    assert remembered(study, "n", compute) == 4
 
 
 def test_what_rests_on_ratings_never_waits_for_a_renewal(study: Path, timers: list[FakeTimer]) -> None:
