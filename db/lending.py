@@ -2,10 +2,11 @@
 
 DuckDB lets one process have a database file open. All processes are peers here: each opens the file when a thread asks for a
 cursor and it is this process's turn (see `waiting`), retries at jittered intervals while another process has it, and closes
-it when no cursor was out for `IDLE_S` (or as long as it was told to `keep_open`), or sooner where a peer waits. A process under
-steady load stops lending after `TURN_S` when a peer waits, or after `LONGEST_S` in any case; it then lets the cursors that are
-out finish, closes, and opens again only after `YIELD_S`; where a peer waits, not before that has had its turn, for on a busy
-machine it may take longer to notice (`STEP_BACK_S` at most, and not again for `AGAIN_S`, for it may stand still).
+it when no cursor was out for `IDLE_S` (or as long as it was told to `keep_open`), or sooner where a peer waits or another file
+has taken its place. A process under steady load stops lending after `TURN_S` when a peer waits, or after `LONGEST_S` in any
+case; it then lets the cursors that are out finish, closes, and opens again only after `YIELD_S`; where a peer waits, not before
+that has had its turn, for on a busy machine it may take longer to notice (`STEP_BACK_S` at most, and not again for `AGAIN_S`,
+for it may stand still).
 
 While a slow query keeps the database open beyond its turn, other threads go on borrowing, for nobody's turn would come sooner if
 they waited too; once all cursors from before the turn's end are back, nobody gets another. A thread that has a cursor may always
@@ -26,7 +27,7 @@ from typing import NamedTuple
 import duckdb
 
 from db import failures
-from db.opening import file_state, open_database, require
+from db.opening import file_number, file_state, open_database, require
 from db.patience import Patience
 from db.waiting import Turn, WaitingLine
 
@@ -73,6 +74,7 @@ class Lender:
         self._borrowers: dict[int, _Borrower] = {}  # by id of the cursor
         self._n_waiting = 0
         self._opened_at = self._returned_at = self._retry_at = self._back_at = 0.0
+        self._number: int | None = None  # of the file that is open
         self._due_at = math.inf  # when this process was first seen to have had its turn
         self._holder: str | None = None  # of the database when it was last refused
         self._is_peers = False  # whether that takes turns
@@ -168,12 +170,13 @@ class Lender:
         return self._connection
 
     def _is_due(self) -> bool:
-        """Whether this process has had its turn."""
+        """Whether this process has had its turn, or another file has taken the place of the one that it has open."""
         if self._connection is None:
             return False
         now = time.monotonic()
         held_s = now - self._opened_at
-        if held_s > LONGEST_S or (held_s > TURN_S and self._line.someone_waits()):
+        is_gone = file_number(self._file) != self._number
+        if is_gone or held_s > LONGEST_S or (held_s > TURN_S and self._line.someone_waits()):
             self._due_at = min(self._due_at, now)
             return True
         return False
@@ -215,7 +218,7 @@ class Lender:
             self._line.join()
             return
         self._line.leave()
-        self._connection, self._broken = connection, False
+        self._connection, self._broken, self._number = connection, False, file_number(self._file)
         self._opened_at = self._returned_at = time.monotonic()
         self._due_at = math.inf
         self._watcher = threading.Thread(target=self._close_when_idle, name="lensgap-db-idle", daemon=True)

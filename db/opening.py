@@ -65,3 +65,11 @@ def file_state(file: Path) -> tuple[int, ...]:
             continue
         state += (stat.st_ino, stat.st_size, stat.st_mtime_ns)
     return state
+
+
+def file_number(file: Path) -> int | None:
+    """What tells a file from another one of the same name; None where there is none."""
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return None

@@ -66,6 +66,25 @@ def test_threads_that_make_one_study_make_it_once(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "study").iterdir()] == [DATABASE]
 
 
+def test_a_study_that_takes_the_place_of_an_open_one_is_read_and_written_at_once(study: Path, tmp_path: Path) -> None:
+    create_study(tmp_path / "other")
+    with transaction(study) as cursor:
+        insert(cursor, [pack("old")])
+    os.replace(tmp_path / "other" / DATABASE, study / DATABASE)
+    assert packs(study) == []
+    with transaction(study) as cursor:
+        insert(cursor, [pack("new")])
+    close_databases()
+    assert packs(study) == ["new"]
+
+
+def test_a_study_that_is_deleted_while_it_is_open_is_missed_at_once(study: Path) -> None:
+    assert packs(study) == []
+    (study / DATABASE).unlink()
+    with pytest.raises(StudyMissing):
+        packs(study)
+
+
 def test_transaction_keeps_all_or_nothing(study: Path) -> None:
     with transaction(study) as cursor:
         insert(cursor, [pack("a")])
