@@ -62,9 +62,9 @@ def draw(
 def fresh(key: str) -> str:
     """A key for a chart whose clicks lead elsewhere: another one after each click that was followed.
 
-    A browser may send once more what was selected, with a part of the screen that it asked for by the clock before it heard that
-    the chart has gone. Under the same key the chart would come back with that selection: it would lead away again, or the next click on the
-    same dot would be no change.
+    A browser may send once more what was selected, with a part of the screen that it asked for by the clock before it heard
+    that the chart has gone. Under the same key the chart would come back with that selection: it would lead away again, or the
+    next click on the same dot would be no change.
     """
     n_followed = st.session_state.get(_FOLLOWED + key, 0)
     return f"{key}-after-{n_followed}" if n_followed else key
