@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from app.data.memory import beside_screens, load_last_rating, note_renewed, unchanged, unhurried, work_done
+from app.data.memory import beside_screens, load_last_rating, note_renewed, surplus, unchanged, unhurried, work_done
 from db import connect, query
 from db.errors import ExpectedError
 
@@ -126,8 +126,8 @@ def ask(folder: Path, held: Asked, name: str, *, text: str | None = None, **valu
         cursor.execute(query("samples.use_held"))
         cursor.execute(query(name), {**values, "text": text})
         answer = [column[0] for column in cursor.description or ()], cursor.fetchall()
-    while len(answers) >= _ANSWERS_AT_MOST:
-        answers.pop(next(iter(answers), ""), None)
+    for old in surplus(answers, _ANSWERS_AT_MOST - 1):
+        answers.pop(old, None)
     answers[key] = answer
     return answer
 

@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from db.connect import files, is_at_hand, n_written
 from db.errors import ExpectedError, StudyShort
 from db.patience import giving_way
 
+K = TypeVar("K")
 T = TypeVar("T")
 TABLES: Final = ("runs", "runs", "run_concepts", "pairs", "prompts", "samples", "forms", "judgments", "lenses")
 """The tables that the numbers of `work_done` are of."""
@@ -197,11 +198,16 @@ def _ask_anew(folder: Path, key: Hashable, compute: Callable[[], Any]) -> _AsFil
     kept = _AsFiles(looked, written, unhurried(compute), asked_at)
     _as_files.pop((folder, key), None)
     _as_files[folder, key] = kept
-    while len(_as_files) > _AT_MOST:
-        oldest = next(iter(_as_files))
-        _as_files.pop(oldest, None)
-        _asking.pop(oldest, None)
+    for old in surplus(_as_files, _AT_MOST):
+        _as_files.pop(old, None)
+        _asking.pop(old, None)
     return kept
+
+
+def surplus(kept: Mapping[K, Any], n: int) -> tuple[K, ...]:
+    """The keys of all but the latest `n`; read in one step, for other threads add theirs meanwhile."""
+    keys = tuple(kept)
+    return keys[: max(0, len(keys) - n)]
 
 
 @contextmanager
@@ -299,10 +305,9 @@ def _make(folder: Path, key: Hashable, basis: _Basis, compute: Callable[[], T]) 
     kept = _Kept(basis, value, wall_s=time.perf_counter() - wall, cpu_s=time.thread_time() - cpu)
     _kept.pop((folder, key), None)
     _kept[folder, key] = kept
-    while len(_kept) > _AT_MOST:
-        oldest = next(iter(_kept))
-        _kept.pop(oldest, None)
-        _making.pop(oldest, None)
+    for old in surplus(_kept, _AT_MOST):
+        _kept.pop(old, None)
+        _making.pop(old, None)
     if kept.cpu_s > _SLOW_S:
         give_up_freed()
     return value

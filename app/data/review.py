@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import duckdb
 
-from app.data.memory import load_last_rating, remembered, unchanged, work_done
+from app.data.memory import load_last_rating, remembered, surplus, unchanged, work_done
 from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
@@ -389,8 +389,8 @@ def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
     rows = cursor.execute(query("review.raters"), asked).fetchall()
     raters = {(concept, sample_id): n for concept, sample_id, n, _ in rows}
     found = raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
-    while len(_raters) >= _RATERS_AT_MOST:
-        _raters.pop(next(iter(_raters)), None)
+    for old in surplus(_raters, _RATERS_AT_MOST - 1):
+        _raters.pop(old, None)
     _raters[_desk_key(desk)] = (last, work_done(desk.folder)[-1]), found
     return found
 

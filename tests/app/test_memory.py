@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import data
 from app.data import browsing, memory
@@ -116,6 +118,12 @@ def test_a_change_tells_the_files_that_it_was_read_from(study: Path, monkeypatch
     # It is as of before, and whoever compares it with the files looks once more.
     assert load_change(study) == change
     assert load_change(study).seen == change.seen != data.file_state(study)
+
+
+@given(st.lists(st.integers(), unique=True, max_size=9), st.integers(0, 9))
+def test_of_what_is_kept_the_latest_stay(keys: list[int], n: int) -> None:
+    old = memory.surplus(dict.fromkeys(keys), n)
+    assert [*old, *(keys[-n:] if n else [])] == keys
 
 
 def test_too_much_at_once_is_asked_again_after_a_pause_and_told_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
