@@ -11,8 +11,6 @@ own reviewers wrote is never left out.
 """
 
 import ctypes
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -58,7 +56,6 @@ _RESTS: Final = 4.0
 """Work beside the screens is followed by a rest of so many times as long, for it takes the readers' processor."""
 _REST_S: Final = (1.0, 10.0)
 """Work after which a shorter rest is due than this is followed by none, and no rest is longer."""
-_NICE: Final = 10
 _rested_at = 0.0
 
 
@@ -221,19 +218,10 @@ def beside_screens(*, is_awaited: bool = False) -> Iterator[None]:
         with _alone:
             rest_s = 0.0 if is_awaited else _rested_at - time.monotonic()
             if rest_s <= 0.0:
-                if not is_awaited:
-                    _give_screens_the_processor()
                 with giving_way(), _followed_by_rest():
                     yield
                 return
         time.sleep(rest_s)
-
-
-def _give_screens_the_processor() -> None:
-    """Have this thread, which ends with its work, run where no other wants to; only Linux knows of threads' own priorities."""
-    if sys.platform == "linux" and threading.current_thread() is not threading.main_thread():
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 @contextmanager

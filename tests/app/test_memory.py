@@ -1,7 +1,6 @@
 """What is kept between clicks: asked for once by many, as of a moment ago while a run has the study, made anew beside screens."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -193,23 +192,6 @@ def test_long_work_beside_screens_is_followed_by_a_rest_but_for_what_is_awaited(
     assert work(1.0, is_awaited=True) == 0
     assert work(60.0) == pytest.approx(4.0)
     assert work(0.1) == pytest.approx(14.0), "and no rest is longer than that"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems know no priority of a thread")
-def test_work_that_nobody_awaits_runs_where_no_screen_wants_to() -> None:
-    found = []
-
-    def work(is_awaited: bool) -> None:
-        with memory.beside_screens(is_awaited=is_awaited):
-            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    for is_awaited in (True, False):
-        thread = threading.Thread(target=work, args=(is_awaited,))
-        thread.start()
-        thread.join()
-    awaited, unawaited = found
-    assert awaited == os.getpriority(os.PRIO_PROCESS, 0)
-    assert unawaited == max(awaited, memory._NICE)
 
 
 def test_a_renewal_that_fails_is_tried_again(study: Path, timers: list[FakeTimer]) -> None:
