@@ -49,11 +49,18 @@ def ask(shown: Mapping[str, str], *, beside: int) -> dict[str, Reply]:
     replies: Future[dict[str, Reply]] = Future()
     try:
         loop = server._get_async_objs().eventloop
-        loop.call_soon_threadsafe(lambda: replies.set_result(_ask_in_turn(server, shown, beside)))
+        loop.call_soon_threadsafe(_answer, replies, server, shown, beside)
         return replies.result(_PATIENCE_S)
     except (RuntimeError, TimeoutError):
         # The server is ending, or has more to do than to listen.
         return {}
+
+
+def _answer(replies: "Future[dict[str, Reply]]", server: Runtime, shown: Mapping[str, str], beside: int) -> None:
+    try:
+        replies.set_result(_ask_in_turn(server, shown, beside))
+    except Exception as error:  # noqa: BLE001 - whoever asked is told
+        replies.set_exception(error)
 
 
 def _ask_in_turn(server: Runtime, shown: Mapping[str, str], beside: int) -> dict[str, Reply]:
