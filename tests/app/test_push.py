@@ -4,6 +4,7 @@ These fail where another version of Streamlit has not what `app.push` uses of it
 """
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -132,6 +133,8 @@ async def serving(script: Path, n: int) -> AsyncIterator[list[Browser]]:
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Runtime, "_instance", None)
+    # A run of a script takes its place, and processes that a later test starts would begin with that script.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     return tmp_path / "script.py"
 
 
