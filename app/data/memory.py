@@ -234,7 +234,8 @@ def _followed_by_rest() -> Iterator[None]:
         now = time.monotonic()
         least, most = _REST_S
         rest_s = min(most, _RESTS * (now - started))
-        _rested_at = now + rest_s if rest_s >= least else 0.0
+        if rest_s >= least:
+            _rested_at = max(_rested_at, now + rest_s)
 
 
 def may_begin(*, is_awaited: bool = False) -> bool:

@@ -189,6 +189,8 @@ def test_long_work_beside_screens_is_followed_by_a_rest_but_for_what_is_awaited(
     assert work(0.2) == 0
     assert work(0.2) == 0, "short work is followed by no rest"
     assert work(1.0) == 0
+    assert work(0.1, is_awaited=True) == 0
+    assert not memory.may_begin(), "what is awaited and short ends no rest"
     assert work(1.0, is_awaited=True) == 0
     assert work(60.0) == pytest.approx(4.0)
     assert work(0.1) == pytest.approx(14.0), "and no rest is longer than that"
