@@ -124,10 +124,13 @@ def _beside(
 
 def _correction(one: _Override, arm: str, quadrant: str | None, excerpt: str, mean_rating: float | None) -> Correction:
     otherwise = mean_rating if one.audit_rating is None else one.audit_rating
-    # Half a step goes to the even one, as in the database.
-    judge_bin = None if otherwise is None else round(otherwise)
     told = (one.override_rating, one.reviewer, one.reason, one.rated_at)
-    return Correction(one.concept, one.sample_id, arm, quadrant, *told, judge_bin, excerpt)
+    return Correction(one.concept, one.sample_id, arm, quadrant, *told, bin_of(otherwise), excerpt)
+
+
+def bin_of(rating: float | None) -> int | None:
+    """The nearest of the five ratings; half a step goes to the even one, as in the database."""
+    return None if rating is None else round(rating)
 
 
 def load_correctors(folder: Path, run_id: str) -> Mapping[str, int]:

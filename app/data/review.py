@@ -13,12 +13,14 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import duckdb
 
-from app.data.memory import load_last_rating, remembered, surplus, unchanged, work_done
+from app.data.memory import load_last_rating, remembered, surplus, unchanged
 from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
 from app.data.samples import Filters, Sort, load_first
 from db import connect, insert, query, transaction
+from db.connect import DATABASE
+from db.opening import file_number
 from db.rows import LeaseRow, MarkRow, RatingSource
 from engine.exchange.audit_planning import Wish, build_plan
 from engine.stats.audit_order import StratumWorth, audit_order
@@ -373,7 +375,7 @@ _RATERS_AT_MOST: Final = 64
 def _kept_raters(desk: Desk, last_rating: int) -> _Raters | None:
     """The raters as of a rating, where they have been asked for since; the same number in another file is another rating."""
     as_of, raters = _raters.get(_desk_key(desk), (None, None))
-    return raters if as_of == (last_rating, work_done(desk.folder)[-1]) else None
+    return raters if as_of == (last_rating, file_number(desk.folder / DATABASE)) else None
 
 
 def _desk_key(desk: Desk) -> Hashable:
@@ -391,7 +393,7 @@ def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
     found = raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
     for old in surplus(_raters, _RATERS_AT_MOST - 1):
         _raters.pop(old, None)
-    _raters[_desk_key(desk)] = (last, work_done(desk.folder)[-1]), found
+    _raters[_desk_key(desk)] = (last, file_number(desk.folder / DATABASE)), found
     return found
 
 

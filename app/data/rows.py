@@ -11,11 +11,16 @@ from db import connect, query
 T = TypeVar("T")
 
 
-def fetch(cursor: duckdb.DuckDBPyConnection, name: str, kind: type[T], **parameters: Any) -> tuple[T, ...]:
-    """All rows of the query as instances of `kind`, whose fields are the query's columns."""
+def records(cursor: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    """All rows of the query, each by its columns' names."""
     cursor.execute(query(name), parameters)
     columns = [column[0] for column in cursor.description or ()]
-    return tuple(kind(**dict(zip(columns, row, strict=True))) for row in cursor.fetchall())
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def fetch(cursor: duckdb.DuckDBPyConnection, name: str, kind: type[T], **parameters: Any) -> tuple[T, ...]:
+    """All rows of the query as instances of `kind`, whose fields are the query's columns."""
+    return tuple(kind(**record) for record in records(cursor, name, **parameters))
 
 
 def read(folder: Path, name: str, kind: type[T], **parameters: Any) -> tuple[T, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from scipy.stats import spearmanr
 
+from engine.stats.audit import welch_freedom
 from engine.stats.estimate import Estimate, known, tail_probability, unknown, without_interval
 from engine.stats.summary import mean_estimate
 
@@ -95,7 +96,7 @@ def contrast_evidence(
         return read_off(
             words, without_interval(value, n=n, method=method, because=because), side=side, bar=bar, freedom=1
         )
-    freedom = variance**2 / sum(part**2 / each for part, each in parts)
+    freedom = welch_freedom(*parts)
     half = _quantile(freedom) * math.sqrt(variance)
     return read_off(
         words, known(value, value - half, value + half, n=n, method=method), side=side, bar=bar, freedom=freedom

@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from engine.stats.audit import welch_freedom
 from engine.stats.estimate import Estimate, known, unknown, without_interval
 from engine.stats.paired import adjusted_p
 from engine.stats.summary import mean_estimate
@@ -77,7 +78,7 @@ def _difference(
     variance = sum(part for part, _ in parts)
     if variance < _NO_SPREAD:
         return without_interval(value, n=n, method=METHOD, because="the values do not vary"), None
-    freedom, error = variance**2 / sum(part**2 / each for part, each in parts), math.sqrt(variance)
+    freedom, error = welch_freedom(*parts), math.sqrt(variance)
     half = float(stdtrit(freedom, 0.975)) * error
     estimate = known(value, max(value - half, -widest), min(value + half, widest), n=n, method=METHOD)
     return estimate, 2.0 * float(stdtr(freedom, -abs(value) / error))
