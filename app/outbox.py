@@ -5,7 +5,7 @@ go of the interpreter, and gets it back only when the loop, or another reviewer'
 for each other for a moment. All else that Streamlit tells, the end of a run above all, has what waits handed over at once, in the
 order in which it was told.
 
-This reaches into a private method of Streamlit, whose version is pinned; without that method, messages go one by one.
+This reaches into private methods of Streamlit, whose version is pinned; without the one that is replaced, messages go one by one.
 """
 
 from collections import deque

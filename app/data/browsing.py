@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from app.data.memory import beside_screens, load_last_rating, note_renewed, surplus, unchanged, unhurried, work_done
+from app.data.memory import load_last_rating, note_renewed, renew_at, renewing, surplus, unchanged, unhurried, work_done
 from db import connect, query
 from db.errors import ExpectedError
 
@@ -190,29 +190,22 @@ def _renew_later(folder: Path, held: Asked, index: _Index) -> None:
     if index.is_renewed:
         return
     index.is_renewed = True
-    due = index.built_at + _PAYS_AFTER * index.build_s - time.monotonic()
-    timer = threading.Timer(max(0.0, due), _renew, (folder, held, index))
-    timer.daemon = True
-    timer.start()
+    renew_at(index.built_at + _PAYS_AFTER * index.build_s, _renew, folder, held, index)
 
 
 def _renew(folder: Path, held: Asked, old: _Index) -> None:
     """Make another index and put it in the place of the old one, unless that has gone meanwhile."""
     new = _Index()
-    try:
-        with beside_screens():
+    with renewing(old):
+        try:
             unhurried(lambda: _build(folder, held, new, work_done(folder)))
-    except BaseException as error:
-        # Whoever asks next has it tried again; a study that is busy or gone is told to them.
-        new.memory.close()
-        old.is_renewed = False
-        if isinstance(error, ExpectedError | OSError):
-            return
-        raise
-    with _indexes_lock:
-        if _indexes.get((folder, held)) is old:
-            _indexes[folder, held] = new
-    note_renewed(folder)
+        except BaseException:
+            new.memory.close()
+            raise
+        with _indexes_lock:
+            if _indexes.get((folder, held)) is old:
+                _indexes[folder, held] = new
+        note_renewed(folder)
 
 
 def _parts(folder: Path, held: Asked) -> Iterator[tuple[int, int]]:

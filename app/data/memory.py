@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from db import connect, query
 from db.connect import files, is_at_hand, n_written
@@ -308,26 +308,44 @@ def _renew_later(folder: Path, key: Hashable, found: _Kept, compute: Callable[[]
         if found.is_renewed:
             return
         found.is_renewed = True
-    due = found.made_at + min(_LONGEST_S, _PAYS_AFTER * found.wall_s) - time.monotonic()
-    timer = threading.Timer(max(0.0, due), _renew, (folder, key, found, compute))
+    renew_at(found.made_at + min(_LONGEST_S, _PAYS_AFTER * found.wall_s), _renew, folder, key, found, compute)
+
+
+def renew_at(due: float, renew: Callable[..., None], *arguments: Any) -> None:
+    """Have a thread of its own renew something once that is due, on the monotonic clock."""
+    timer = threading.Timer(max(0.0, due - time.monotonic()), renew, arguments)
     timer.daemon = True
     timer.start()
 
 
 def _renew(folder: Path, key: Hashable, old: _Kept, compute: Callable[[], Any]) -> None:
+    with renewing(old):
+        # Whoever made it meanwhile, since what it rests on beside the work has changed, has made it as of now.
+        if _kept.get((folder, key)) is not old:
+            return
+        _make(folder, key, old.basis._replace(work=work_on(folder, old.basis.of)), compute)
+        note_renewed(folder)
+
+
+class Renewed(Protocol):
+    """What is replaced by something newer, and whether that is under way."""
+
+    is_renewed: bool
+
+
+@contextmanager
+def renewing(old: Renewed) -> Iterator[None]:
+    """Within, a thread makes something newer beside the screens; where that fails, whoever asks next has it tried again.
+
+    A study that is busy or gone is told to them.
+    """
     try:
         with beside_screens():
-            # Whoever made it meanwhile, since what it rests on beside the work has changed, has made it as of now.
-            if _kept.get((folder, key)) is not old:
-                return
-            _make(folder, key, old.basis._replace(work=work_on(folder, old.basis.of)), compute)
+            yield
     except BaseException as error:
-        # Whoever asks next has it tried again; a study that is busy or gone is told to them.
         old.is_renewed = False
-        if isinstance(error, ExpectedError | OSError):
-            return
-        raise
-    note_renewed(folder)
+        if not isinstance(error, ExpectedError | OSError):
+            raise
 
 
 def note_renewed(folder: Path) -> None:
