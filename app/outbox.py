@@ -14,6 +14,10 @@ from weakref import WeakKeyDictionary
 
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import ScriptRunner, ScriptRunnerEvent
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+
+from app import push
+from app.precedence import Precedence
 
 WAIT_S: Final = 0.02
 """Nobody sees that a part of a screen comes so much later."""
@@ -40,6 +44,9 @@ class _Outbox:
 _outboxes: Final[WeakKeyDictionary[AppSession, _Outbox]] = WeakKeyDictionary()
 
 
+_precedence: Final = Precedence()
+
+
 def install() -> None:
     """Have all sessions of this process send so; does nothing the second time."""
     if _ONE_BY_ONE is not None:
@@ -48,6 +55,14 @@ def install() -> None:
 
 def _put(session: AppSession, sender: ScriptRunner | None, event: ScriptRunnerEvent, **told: Any) -> None:
     """In place of the method: keep a message for the next handing over, and have that done at once for all else."""
+    if event is ScriptRunnerEvent.ENQUEUE_FORWARD_MSG:
+        # Whatever else tells something, such as the event loop, must go on.
+        if sender is not None and sender._is_in_script_thread():
+            _precedence.stand_aside(session.id, is_wanted=lambda: _is_pressed(sender))
+    elif event is ScriptRunnerEvent.SCRIPT_STARTED:
+        _precedence.begin(session.id, is_awaited=not push.is_asked_for())
+    else:
+        _precedence.end(session.id)
     outbox = _outboxes.setdefault(session, _Outbox())
     outbox.waiting.append({"sender": sender, "event": event, **told})
     if event is not ScriptRunnerEvent.ENQUEUE_FORWARD_MSG:
@@ -59,3 +74,8 @@ def _put(session: AppSession, sender: ScriptRunner | None, event: ScriptRunnerEv
 
 def _hand_over_soon(session: AppSession, outbox: _Outbox) -> None:
     session._event_loop.call_later(WAIT_S, outbox.hand_over, session)
+
+
+def _is_pressed(sender: ScriptRunner) -> bool:
+    """Whether the run is to end, since somebody has asked for another one of the same page, or closed it."""
+    return sender._requests._state is not ScriptRequestType.CONTINUE

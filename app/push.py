@@ -6,7 +6,7 @@ the page runs: a run that somebody's press began is never broken off, while a pr
 any other. The widgets keep what the server knows of them, so no callback is called, and what is being typed stays in the browser.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Final, Literal
 from urllib.parse import parse_qs, urlencode
@@ -34,7 +34,12 @@ def here() -> str | None:
 def is_asked_for() -> bool:
     """Whether this run of the script was asked for here, and not by the browser."""
     run = get_script_run_ctx()
-    return run is not None and _OURS in run.cached_message_hashes
+    return run is not None and is_ours(run.cached_message_hashes)
+
+
+def is_ours(messages: Collection[str]) -> bool:
+    """Whether these names of messages, which came with what is asked of a script, came from here."""
+    return _OURS in messages
 
 
 def ask(shown: Mapping[str, str], *, beside: int) -> dict[str, Reply]:

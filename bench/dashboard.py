@@ -143,7 +143,9 @@ def dashboard_of_a_million_pairs(
 def _prepare(study: Path, *, made: Path | None, n_pairs: int) -> None:
     """A study with corrections, an audit plan, and votes left for the run to give; a study that was made before is copied."""
     if made is None:
-        build_study(study, n_concepts=N_CONCEPTS, n_pairs=n_pairs // N_CONCEPTS, n_between=0, hostile=False)
+        build_study(
+            study, n_concepts=N_CONCEPTS, n_pairs=n_pairs // N_CONCEPTS, n_between=0, hostile=False, by_draw=True
+        )
     else:
         shutil.copytree(made, study)
     with connect(study) as cursor:
@@ -160,9 +162,9 @@ select 'rating-' || concept || sample_id, run_id, concept, sample_id, 'ada', 'ov
 from pairs
 where run_id = $run_id and u >= 0.5 and u < 0.52;
 delete from judgments
-where (concept, sample_id) in (select (concept, sample_id) from pairs where run_id = $run_id and u >= 0.9 and u < 0.93);
+where sample_id > (select quantile_disc(sample_id, 0.97) from prompts where run_id = $run_id);
 """
-"""2 % of all pairs are corrected, as in the other benchmarks, and 3 % wait for their vote."""
+"""2 % of all pairs are corrected, as in the other benchmarks, and the last 3 % wait for their vote."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.web import cli
 
+from app import push
 from db.lending import Lender
 
 
@@ -64,8 +65,9 @@ def _run(run: Callable[..., Any], write: Callable[[str], Any]) -> Callable[..., 
         finally:
             took = {"wall_s": time.perf_counter() - wall, "cpu_s": time.thread_time() - cpu}
             took |= {"borrow_s": _waits.borrow_s, "lent_s": _waits.lent_s}
-            # A part that draws itself anew is told from a whole screen.
+            # A part that draws itself anew is told from a whole screen, and what the server asked for from what a person did.
             what = {"page": asked.page_name, "is_part": bool(asked.fragment_id_queue), "pressed": pressed}
+            what["is_news"] = push.is_ours(asked.cached_message_hashes)
             times = {name: round(seconds, 4) for name, seconds in took.items()}
             write(json.dumps({"at": round(time.time(), 3), **what, **times, "n_borrowed": _waits.n_borrowed}) + "\n")
 

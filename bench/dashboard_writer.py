@@ -19,8 +19,9 @@ select p.concept, p.sample_id
 from pairs p
 anti join (from judgments where judge_id = $judge_id) j on j.concept = p.concept and j.sample_id = p.sample_id
 where p.run_id = $run_id and p.sample_id in (select sample_id from samples)
-order by p.u
+order by p.sample_id, p.concept
 """
+"""Sample by sample, as a run asks."""
 
 
 def write(study: Path, run_id: str, judge_id: str) -> None:

@@ -20,6 +20,7 @@ class Session:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         self._event_loop, self._ended = loop, ended
+        self.id = "one"
         self.n_wakings = 0
         self.told: list[Any] = []
 

@@ -16,10 +16,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime import Runtime, RuntimeConfig
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
-from app import push
+from app import outbox, precedence, push
 
 SCRIPT = """
 import streamlit as st
@@ -191,5 +192,31 @@ def test_pages_are_drawn_one_by_one_and_those_that_are_drawn_or_closed_are_left_
             assert ann.server.connect_session(ann, {}, existing_session_id=ann.session) == ann.session
             assert await ask(ann) == ["asked"]
             await until(lambda: at_rest(ann))
+
+    asyncio.run(story())
+
+
+def test_a_page_that_was_asked_waits_where_somebody_waits_and_not_for_its_own_press(
+    script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AppSession, outbox._NAME, outbox._put)
+    monkeypatch.setattr(precedence, "STANDS_S", 60.0)
+
+    async def story() -> None:
+        async with serving(script, 3) as [ann, bob, eve]:
+            told = Told.of_all
+            told.may_end.clear()
+            ann.send("")
+            await until(lambda: len(told.drawn) == 4)
+            assert await ask(bob, beside=1) == ["asked"]
+            assert await ask(eve, beside=2) == ["asked"]
+            await until(lambda: {bob.session, eve.session} <= set(outbox._precedence._began))
+            bob.send("", "button", trigger_value=True)
+            await until(lambda: len(told.drawn) == 5)
+            await asyncio.sleep(0.1)
+            assert [is_asked for is_asked, *_ in told.drawn[3:]] == [False, False]
+            told.may_end.set()
+            await until(lambda: all(map(at_rest, (ann, bob, eve))))
+            assert [is_asked for is_asked, *_ in told.drawn[3:]] == [False, False, True]
 
     asyncio.run(story())

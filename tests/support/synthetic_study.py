@@ -98,15 +98,17 @@ def build_study(
     lensed: bool = True,
     baseline: bool = True,
     degenerate_share: float | None = None,
+    by_draw: bool = False,
 ) -> Path:
     """Make a study in `folder` and return it; `n_pairs` a concept, half of them positives.
 
-    `degenerate_share` replaces the quadrants' own shares of outputs that are empty, short or loop.
+    `degenerate_share` replaces the quadrants' own shares of outputs that are empty, short or loop. With `by_draw`, neighbours
+    in the order of the samples' ids are of different concepts, as in real runs, whose ids are hashes.
     """
     rng = random.Random(seed)
     chosen = subjects(n_concepts, n_between=n_between, hostile=hostile)
     rows: list[Row] = [*_pack_rows(chosen), *_run_rows(chosen, seed)]
-    prompts, samples, forms, texts = _sample_rows(chosen, n_pairs // 2, rng, hostile, degenerate_share)
+    prompts, samples, forms, texts = _sample_rows(chosen, n_pairs // 2, rng, hostile, degenerate_share, by_draw)
     pairs = _pair_rows(chosen, texts, n_pairs - n_pairs // 2, rng)
     rows += [*prompts, *pairs]
     if generated:
@@ -174,7 +176,12 @@ def _run_rows(chosen: list[Subject], seed: int) -> list[Row]:
 
 
 def _sample_rows(
-    chosen: list[Subject], n_each: int, rng: random.Random, hostile: bool, degenerate_share: float | None
+    chosen: list[Subject],
+    n_each: int,
+    rng: random.Random,
+    hostile: bool,
+    degenerate_share: float | None,
+    by_draw: bool,
 ) -> tuple[list[PromptRow], list[SampleRow], list[FormRow], list[Text]]:
     prompts: list[PromptRow] = []
     samples: list[SampleRow] = []
@@ -184,7 +191,7 @@ def _sample_rows(
     for c, subject in enumerate(chosen):
         good = GOOD_SHARE[subject.quadrant] if degenerate_share is None else 1 - degenerate_share
         for draw in range(n_each):
-            sample_id = f"sample-{c:03d}-{draw:04d}"
+            sample_id = f"sample-{draw:04d}-{c:03d}" if by_draw else f"sample-{c:03d}-{draw:04d}"
             name, template = TEMPLATES[draw % len(TEMPLATES)]
             prompt = template.format(term=subject.concept)
             output = (
@@ -244,6 +251,7 @@ def _judge_rows(
         similarity = None if unscored else round(rng.uniform(0.2, 0.95), 3)
         said = None if unscored else topic
         rows.append(TopicRow(JUDGE, text.sample_id, 0, said, similarity, unscored, topic, 90, 6, 0.0, START))
+    votes = []
     for i, pair in enumerate(pairs):
         rating = _rating(pair, about[pair.sample_id].form, rng)
         # The third pair at least, so that every study has one that the judge failed on.
@@ -251,10 +259,11 @@ def _judge_rows(
         explanation = None if lost else (sayings[i] if i < len(sayings) else _explain(pair.concept, rating))
         reason = "no number in the reply" if lost else None
         value = None if lost else rating
-        rows.append(
+        votes.append(
             JudgmentRow(JUDGE, pair.concept, pair.sample_id, 0, value, explanation, reason, "raw", 120, 20, 0.0, START)
         )
-    return rows
+    # Sample by sample, as a run asks for them.
+    return [*rows, *sorted(votes, key=lambda vote: (vote.sample_id, vote.concept))]
 
 
 def _rating(pair: PairRow, form: str, rng: random.Random) -> int:
