@@ -40,6 +40,11 @@ def open_database(file: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def open_in_memory() -> duckdb.DuckDBPyConnection:
+    """Open a database of this process alone, on as many threads as those in files may take."""
+    return duckdb.connect(":memory:", config={name: value for name, value in _limits.items() if name == "threads"})
+
+
 def require(file: Path) -> None:
     """Raise StudyMissing where there is no such file, StudyUnreadable where that cannot be told."""
     try:

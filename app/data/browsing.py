@@ -22,6 +22,7 @@ import duckdb
 from app.data.memory import load_last_rating, note_renewed, renew_at, renewing, surplus, unchanged, unhurried, work_done
 from db import connect, query
 from db.errors import ExpectedError
+from db.opening import open_in_memory
 
 _AT_MOST: Final = 3
 _TEXTS_AT_MOST: Final = 12
@@ -81,7 +82,7 @@ class _Index:
 
 
 def _open_memory() -> duckdb.DuckDBPyConnection:
-    memory = duckdb.connect(":memory:")
+    memory = open_in_memory()
     memory.execute(query("samples.attach_held"))
     return memory.execute(query("samples.use_held"))
 
