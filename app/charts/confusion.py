@@ -16,13 +16,22 @@ _SQUARE_PX: Final = 54
 
 
 @kept
-def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colours: Palette) -> go.Figure:
+def confusion(
+    counts: Sequence[Sequence[int]],
+    *,
+    first: str,
+    second: str,
+    colours: Palette,
+    chosen: tuple[int, int] | None = None,
+) -> go.Figure:
     """Rows are the first rater's ratings, from 5 at the top; a square's customdata is both ratings.
 
-    Squares are markers: clicks on a heat map's cells do not reach the server.
+    The diagonal is framed, and so, in the text's colour, is the chosen square. Squares are markers: clicks on a heat map's
+    cells do not reach the server.
     """
     made = figure(colours, height=SIDE_PX, width=SIDE_PX + 20, showlegend=False)
     cells = [(row, column, counts[row - 1][column - 1]) for row in RATINGS for column in RATINGS]
+    pairs = [(row, column) for row, column, _ in cells]
     most = max([1, *(n for _, _, n in cells)])
     shares = [(n / most) ** 0.6 if n else 0.0 for _, _, n in cells]
     made.add_trace(
@@ -36,7 +45,10 @@ def confusion(counts: Sequence[Sequence[int]], *, first: str, second: str, colou
                 "symbol": "square",
                 "size": _SQUARE_PX,
                 "color": [translucent(colours.accent, _opacity(share)) for share in shares],
-                "line": {"width": [2 if row == column else 0 for row, column, _ in cells], "color": colours.accent},
+                "line": {
+                    "width": [3 if pair == chosen else 2 if pair[0] == pair[1] else 0 for pair in pairs],
+                    "color": [colours.text if pair == chosen else colours.accent for pair in pairs],
+                },
             },
             customdata=[[row, column] for row, column, _ in cells],
             hovertext=[

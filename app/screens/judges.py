@@ -1,7 +1,10 @@
 """How far ratings can be trusted: agreement on audited pairs, where judges err, drift, and what their answers cost."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -24,7 +27,7 @@ from app.widgets import agreement, later, markup, notices, plots
 from app.widgets.override import effect_table
 from engine.figures.dots import Series, interval_dots
 from engine.stats.findings import ARMS
-from engine.words import ARM, count, integer
+from engine.words import ARM, RATINGS, count, integer
 
 Json = dict[str, Any]
 _AGREEMENT: Final = (
@@ -35,6 +38,11 @@ _ALL_PAIRS: Final = (
     "Agreement on all pairs that both raters rated. People chose which pairs to override, so these are not a fair "
     "sample: agreement with overrides describes only such pairs."
 )
+# A screen that is drawn again, or comes back, must not jump.
+_SCROLL: Final = """if (window.lensgapListed === listed) return;
+  window.lensgapListed = listed;
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  if (listed) document.querySelector(".st-key-square").scrollIntoView({ block: "nearest", behavior });"""
 _AXES: Final = {"judged": "When the judge rated", "rated": "When people rated"}
 
 
@@ -136,7 +144,7 @@ def _confusion(here: Context, found: tuple[Compared, ...]) -> None:
     notices.heading(
         "Who gave which rating",
         help_text="Audited pairs by both ratings; mean votes are rounded. Both raters agree on the framed diagonal. "
-        "Click a square to list its pairs.",
+        "Click a square, or choose one below, to list its pairs.",
     )
     by_key = {one.key: one for one in found}
     own = next((one.key for one in found if one.first_id == here.judge_id), found[0].key)
@@ -166,38 +174,88 @@ def _confusion(here: Context, found: tuple[Compared, ...]) -> None:
         format_func=lambda one: one.capitalize() if one == POOLED else f"{one.capitalize()}s",
         label_visibility="collapsed",
     )
-    one = by_key[key]
-    made = confusion(one.arms[arm].counts, first=one.first, second=one.second, colours=theme.palette())
-    picked = plots.draw(
+    _squares(here, by_key[key], arm)
+
+
+def _squares(here: Context, one: Compared, arm: str) -> None:
+    """The table of both ratings, and the pairs of the square that is chosen by click or by name."""
+    counts = one.arms[arm].counts
+    squares = {f"{row}-{column}": (row, column) for row in RATINGS for column in RATINGS if counts[row - 1][column - 1]}
+    cell = state.one_of("cell", tuple(squares))
+    made = confusion(
+        counts, first=one.first, second=one.second, colours=theme.palette(), chosen=squares[cell] if cell else None
+    )
+    chart = _chart(f"confusion-{one.key}-{arm}", cell)
+    plots.draw(
         made,
-        key=f"confusion-{key}-{arm}",
+        key=chart,
         name=f"judges who gave which rating {arm}",
-        table=lambda: confusion_table(one.arms[arm].counts, first=one.first, second=one.second),
+        table=lambda: confusion_table(counts, first=one.first, second=one.second),
         width="content",
-        on_select="rerun",
+        on_select=partial(_choose, chart),
     )
     notices.note(f"{count(one.arms[arm].n, 'pair')} of {count(one.arms[arm].n_concepts, 'concept')}.")
-    if picked and picked.selection.points:
-        _pairs(here, one, arm, tuple(int(each) for each in picked.selection.points[0]["customdata"]))
+    with st.container(key="square", gap="small"):
+        state.bound(
+            st.selectbox,
+            "Square",
+            name="cell",
+            value=cell,
+            options=list(squares),
+            format_func=lambda named: _square(one, counts, *squares[named]),
+            placeholder="List the pairs of a square",
+            label_visibility="collapsed",
+        )
+        if cell:
+            _pairs(here, one, arm, squares[cell])
+        _bring_into_view(f"{one.key}-{arm}-{cell}" if cell else "")
 
 
-def _pairs(here: Context, one: Compared, arm: str, bins: tuple[int, ...]) -> None:
-    only, both = None if arm == POOLED else arm, (bins[0], bins[1])
+def _chart(key: str, cell: str | None) -> str:
+    """The chart's key: a new one once another square than the clicked one is chosen, else a click on that were no change."""
+    chart = plots.fresh(key)
+    picked = st.session_state.get(chart)
+    if _clicked(picked) != cell:
+        plots.follow(key, picked)
+    return plots.fresh(key)
+
+
+def _choose(chart: str) -> None:
+    """Name the square that was clicked in the address."""
+    state.change(cell=_clicked(st.session_state[chart]))
+
+
+def _clicked(picked: Any) -> str | None:
+    points = picked["selection"]["points"] if picked else []
+    return "{}-{}".format(*points[0]["customdata"]) if points else None
+
+
+def _square(one: Compared, counts: Sequence[Sequence[int]], first: int, second: int) -> str:
+    n = counts[first - 1][second - 1]
+    return f"{one.first}: {first}, {one.second}: {second} · {count(n, 'pair')}"
+
+
+def _bring_into_view(listed: str) -> None:
+    """Scroll, once, to what was listed: it is below the chart, and often below the screen."""
+    st.html(
+        f"<script>(() => {{ const listed = decodeURIComponent('{quote(listed, safe='')}'); {_SCROLL} }})()</script>",
+        unsafe_allow_javascript=True,
+    )
+
+
+def _pairs(here: Context, one: Compared, arm: str, bins: tuple[int, int]) -> None:
+    only = None if arm == POOLED else arm
     if one.first_id is None:
-        rows = load_people_cell(here.folder, here.run.run_id, people=one.people, bins=both, arm=only)
+        rows = load_people_cell(here.folder, here.run.run_id, people=one.people, bins=bins, arm=only)
     else:
-        rows = load_cell(here.folder, here.run.run_id, first=one.first_id, second=one.second_id, bins=both, arm=only)
-    notices.heading(f"{one.first}: {bins[0]}, {one.second}: {bins[1]}")
-    if not rows:
-        notices.note("No pair.")
-        return
+        rows = load_cell(here.folder, here.run.run_id, first=one.first_id, second=one.second_id, bins=bins, arm=only)
     for row in rows:
         st.page_link(
             "screens/samples.py",
             label=f"**{markup.markdown(here.name(row.concept))}**, {row.arm} · {markup.markdown(row.excerpt[:110])}",
             query_params=state.link(open=f"{row.concept}:{row.sample_id}", concept=row.concept, arm=row.arm),
         )
-    if rows[0].n_total > len(rows):
+    if rows and rows[0].n_total > len(rows):
         notices.note(f"The first {CELL_ROWS} of {integer(rows[0].n_total)} pairs.")
 
 

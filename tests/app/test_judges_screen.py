@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.charts.confusion import confusion
-from app.data.judges import load_audit_agreement, load_cell, load_people_cell, load_votes
+from app.data.judges import CELL_ROWS, load_audit_agreement, load_cell, load_people_cell, load_votes
 from app.viewmodels.agreement import POOLED, answer, batches, beside_people, bias_rows, compared, foremost, moved
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
@@ -119,9 +119,27 @@ def test_a_square_lists_just_the_pairs_that_it_counts(audited: Path, arm: str | 
             assert {(pair.first_bin, pair.second_bin) for pair in cell} <= {(row, column)}
 
 
+def test_squares_that_hold_pairs_can_be_chosen_by_name_and_list_them(
+    audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = next(one for one in compared(load_audit_agreement(audited, RUN), LABELS) if one.first_id == JUDGE)
+    counts = own.arms["positive"].counts
+    full = {f"{row}-{column}": counts[row - 1][column - 1] for row in range(1, 6) for column in range(1, 6)}
+    cell, n = max(full.items(), key=lambda item: item[1])
+    app = open_screen(audited, monkeypatch, "judges", raters=own.key, arm="positive", cell=cell)
+    squares = app.selectbox(key="widget-cell")
+    assert squares.value == cell
+    assert len(squares.options) == sum(map(bool, full.values()))
+    assert f"{cell[0]}, {own.second}: {cell[-1]} · {n} pairs" in "".join(squares.options)
+    links = [one for one in app.get("page_link") if ", positive · " in one.proto.label]
+    assert len(links) == min(n, CELL_ROWS) > 1
+
+
 def test_squares_carry_both_ratings_and_their_counts() -> None:
     counts = [[10 * row + column for column in range(5)] for row in range(5)]
-    (trace,) = confusion(counts, first="judge", second=EVIL, colours=LIGHT).data
+    (trace,) = confusion(counts, first="judge", second=EVIL, colours=LIGHT, chosen=(2, 4)).data
+    framed = dict(zip(map(tuple, trace.customdata), trace.marker.line.color, strict=True))
+    assert [pair for pair, colour in framed.items() if colour == LIGHT.text] == [(2, 4)]
     for x, y, both, text in zip(trace.x, trace.y, trace.customdata, trace.text, strict=True):
         assert list(both) == [y, x]
         assert text in (str(counts[y - 1][x - 1]), "·")
@@ -215,7 +233,8 @@ def test_ratings_show_what_they_moved_since_the_page_was_opened(
 
 def test_nonsense_in_the_address_is_no_fault(audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for nonsense in ("nan", "<script>", "~"):
-        open_screen(audited, monkeypatch, "judges", raters=nonsense, arm=nonsense, drift=nonsense, judge=nonsense)
+        named = dict.fromkeys(("raters", "arm", "drift", "judge", "cell"), nonsense)
+        open_screen(audited, monkeypatch, "judges", **named)
 
 
 @pytest.mark.parametrize(
