@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.charts.table import Table, table
+from app.charts.table import Table, estimated, table
 from app.kept import kept
 from app.viewmodels.concept import LayerLine
 from engine.figures.base import figure, plain
@@ -79,6 +79,6 @@ def _arm(high: float | None, low: float | None) -> float:
 
 def concept_layers_table(lines: Sequence[LayerLine]) -> Table:
     """One row a lens."""
-    columns = ("family", "layers", "F1 out of fold", "low end of 95 % interval", "high end of 95 % interval")
+    f1 = estimated("F1", "0-1, out of fold")[:3]
     rows = ((line.name, dot.name, dot.f1, dot.low, dot.high) for line in lines for dot in line.dots)
-    return table((*columns, "F1 of always firing"), ((*row, _floor(lines)) for row in rows))
+    return table(("family", "layers", *f1, "F1 of always firing (0-1)"), ((*row, _floor(lines)) for row in rows))

@@ -95,8 +95,8 @@ def _arm(high: float | None, low: float | None) -> float:
 
 def lens_dots_table(rows: Sequence[LensDots], *, ceiling: Estimate) -> Table:
     """One row a lens, with the concept's ceiling beside each."""
-    f1 = ("F1 out of fold", "low end of 95 % interval", "high end of 95 % interval", "pairs", "F1 is unknown because")
-    columns = ("lens", *f1, *(f"F1 of {name}" for name in _SYMBOLS), *estimated("F1 ceiling", "0-1"))
+    baselines = (f"F1 of {name} (0-1)" for name in _SYMBOLS)
+    columns = ("lens", *estimated("F1", "0-1, out of fold"), *baselines, *estimated("F1 ceiling", "0-1"))
     return table(columns, ((*_numbers(row), *cells(ceiling)) for row in rows))
 
 
