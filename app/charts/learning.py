@@ -74,7 +74,7 @@ def _bars(lengths: list[float], colours: Palette) -> dict[str, Any]:
 
 def learning_table(growth: Growth) -> Table:
     """One row a number of pairs, measured or expected."""
-    columns = ("kind", "pairs", *estimated("F1", "0-1, out of fold"), "standard error")
+    columns = ("kind", "pairs", *estimated("F1", "0-1, out of fold"), "standard error (0-1)")
     measured = (("measured", one.n_train, one.f1, None, None, None, None, one.error) for one in growth.points)
     expected = (("expected", one.n_pairs, *cells(one.f1), None) for one in growth.expected)
     return table(columns, (*measured, *expected))

@@ -177,7 +177,15 @@ def _folded(sentence: str | None, before: str = "") -> list[str]:
 def lens_ceiling_table(points: Sequence[LensPoint], *, ceiling: str) -> Table:
     """One row a concept, also of those that are not drawn, for a number is missing."""
     measures = (*estimated("F1", "0-1, out of fold"), *estimated(f"F1 ceiling by {ceiling}", "0-1"))
-    columns = ("concept", "name", "quadrant", *measures, "F1 of always firing", "F1 of words alone", "suspect because")
+    columns = (
+        "concept",
+        "name",
+        "quadrant",
+        *measures,
+        "F1 of always firing (0-1)",
+        "F1 of words alone (0-1)",
+        "suspect because",
+    )
     return table(
         columns,
         (

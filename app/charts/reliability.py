@@ -60,7 +60,7 @@ def _hover(one: ReliabilityBin) -> str:
 
 def reliability_table(bins: Sequence[ReliabilityBin]) -> Table:
     """One row a group of like probability."""
-    columns = ("lowest probability", "highest probability", "mean probability", "pairs")
+    columns = ("lowest probability (0-1)", "highest probability (0-1)", "mean probability (0-1)", "pairs")
     return table(
         (*columns, *estimated("share that is positive", "0-1")),
         ((one.lowest, one.highest, one.mean_probability, one.n, *cells(one.positive)) for one in bins),

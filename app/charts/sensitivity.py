@@ -10,7 +10,7 @@ from app.charts.table import Table, cells, estimated, table
 from engine.figures.base import figure, translucent
 from engine.figures.palette import Palette
 from engine.stats.ceiling_sensitivity import Assumption, Point, Sweep
-from engine.words import interval, number
+from engine.words import CEILINGS, interval, number
 
 TITLES: Final[dict[Assumption, str]] = {
     "stability": "Stability s",
@@ -86,10 +86,10 @@ def sensitivity_table(sweep: Sweep) -> Table:
     """One row a value of what is assumed."""
     columns = (
         TITLES[sweep.of],
-        *estimated(f"F1 ceiling by {sweep.model}", "0-1"),
-        "F1 of always answering yes",
-        "F1 to ask for if this ceiling decided",
-        "because",
+        *estimated(f"F1 ceiling by {CEILINGS[sweep.model].lower()}", "0-1"),
+        "F1 of always answering yes (0-1)",
+        "F1 to ask for if this ceiling decided (0-1)",
+        "why to ask for this F1, or for none",
     )
     rows = (
         (point.x, *cells(point.ceiling.estimate), point.ceiling.floor, point.target.value, point.target.reason)

@@ -14,7 +14,7 @@ from app.charts.reliability import reliability, reliability_table
 from app.context import Context
 from app.data.lenses import load_comparisons, load_constant, load_graduation, load_lens_estimates, load_reliability
 from app.viewmodels import comparisons, overview
-from app.viewmodels.comparisons import MEASURES, Found
+from app.viewmodels.comparisons import MEASURES, UNITS, Found
 from app.viewmodels.lenses import (
     ONLY,
     ORDERS,
@@ -314,12 +314,13 @@ def _compared(here: Context, found: tuple[Found, ...]) -> None:
     if which is not None:
         shown = comparisons.changes(by_id[which], measure, here.names)
         title = MEASURES[measure][0]
+        measured = f"{title} ({UNITS[measure]})"
         key = f"before-after-{which}-{measure}"
         picked = plots.draw(
-            before_after(shown, measure=title, colours=theme.palette()),
+            before_after(shown, measure=measured, colours=theme.palette()),
             key=plots.fresh(key),
             name=f"lenses {title} before and after {names[which]}",
-            table=lambda: before_after_table(shown, measure=title),
+            table=lambda: before_after_table(shown, measure=measured),
             on_select="rerun",
         )
         plots.open_concept(key, picked)
