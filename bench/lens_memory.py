@@ -7,11 +7,11 @@ import numpy as np
 
 from bench.compare import peak_memory
 from engine.config import StudyConfig
+from engine.lens_groups import count_pools
 from engine.lenses.evaluate import Validation, fit_pack, hold_out, measure, text_controls
 from engine.lenses.interface import AnyFloats, LensFamily
 from engine.lenses.pairs import PairSet, prepare
 from engine.lenses.registry import FAMILIES
-from engine.stages.lens_groups import count_pools
 
 N_CONCEPTS = (500, 2_000, 8_000)
 N_PAIRS, WIDTH, N_TEMPLATES = 40, 256, 20

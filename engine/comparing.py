@@ -13,6 +13,7 @@ from typing import Any, Literal
 from db.connect import DATABASE
 from engine.config import StudyConfig, change_config, read_stored_config
 from engine.errors import ConfigError, RunMissing, StudyMissing
+from engine.exchange.comparison import Comparison
 from engine.exchange.comparison_sides import LensWish, StoredRun, judges_of, stored_runs, trained_lenses, wish_of
 from engine.exchange.run_comparison import compare_lenses, compare_runs
 from engine.packs.folder import load_pack
@@ -20,7 +21,6 @@ from engine.packs.pack import Pack
 from engine.packs.pickers import choose_configured
 from engine.packs.write import write_pack
 from engine.pipeline import run
-from engine.stages.compare import Comparison
 from engine.stages.imported import PREFIX, require_own
 from engine.stages.judge_run import AskOptions
 from engine.stages.select import prepare_run
@@ -188,7 +188,7 @@ def _wish(wish: LensWish, changes: dict[str, Any]) -> LensWish:
 
 def _complete(study: Path, stored: StoredRun, wish: LensWish) -> LensWish:
     """The wish with family and layer: the first family of the settings, and the deepest layer that it is trained at."""
-    trained = trained_lenses(study, stored.run_id, wish)
+    trained = trained_lenses(stored, wish)
     family = wish.family or next((name for name in stored.settings["lenses"] if name in {f for f, _ in trained}), None)
     layer = wish.layer if wish.layer is not None else max((n for name, n in trained if name == family), default=None)
     if family is None or layer is None:

@@ -17,6 +17,7 @@ from db.rows import GraduationStepRow
 from engine.config import StudyConfig, change_config
 from engine.exchange.targets import OF_SETTINGS, Targets, read_targets, resolve, unknown_concepts
 from engine.lenses.graduation import End, Goal, Rule
+from engine.own_lenses import present_lens_ids
 from engine.pipeline import captured_layers, open_subject, run, stored_layers, work_with_model
 from engine.stages.graduate import (
     Asked,
@@ -38,7 +39,7 @@ from engine.stages.plan import RunPlan, make_plan, pairs_there, prompts_there, s
 from engine.stages.progress import StageProgress, progress_bars
 from engine.stages.select import PreparedRun, prepare_run, select
 from engine.stages.stage import run_stage, write_rows
-from engine.stages.train import choose_families, present_lens_ids, training
+from engine.stages.train import choose_families, training
 from engine.terminal import counted, visible
 
 STEPS = (40, 80, 120, 160, 200)

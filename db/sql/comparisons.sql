@@ -25,20 +25,26 @@ join concepts c on c.pack_hash = r.pack_hash and c.concept = rc.concept
 where rc.run_id = $run_id
 order by rc.position;
 
+-- name: trained
+-- Families and layers of a run's lenses that read one layer, in one phase, mode and pool.
+select distinct family, layers[1] as layer
+from lenses
+where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool and len(layers) = 1
+order by family, layer;
+
 -- name: lenses
--- The lenses of a run that read one layer, in one phase, mode and pool, one of each concept, family and layer: of the settings,
--- whose lenses' ids are given, where any of that family and layer are; else the latest.
+-- The lenses of a family that read one layer of a run, in one phase, mode and pool, one of each concept: of the settings, whose
+-- lenses' ids are given, where any are; else the latest.
 with own as (select unnest($lens_ids::text[]) as lens_id)
 select
-    concept, family, layer, f1, auc, text_only_f1, n_positive + n_negative as n, lens_results.reason, n_groups,
+    concept, f1, auc, text_only_f1, n_positive + n_negative as n, lens_results.reason, n_groups,
     f1_low, f1_high, words.low as text_only_low, words.high as text_only_high
 from lens_results
 left join own using (lens_id)
 left join lens_measures words on words.lens_id = lens_results.lens_id and words.measure = 'text_only_f1'
-where run_id = $run_id and phase = $phase and mode = $mode and pool = $pool and layer is not null
+where
+    run_id = $run_id and family = $family and layer = $layer and phase = $phase and mode = $mode and pool = $pool
 qualify
-    ((own.lens_id is not null) or not bool_or(own.lens_id is not null) over (partition by family, layer))
-    and row_number() over (
-        partition by concept, family, layer order by own.lens_id is null, trained_at desc, lens_results.lens_id
-    ) = 1
-order by concept, family, layer;
+    ((own.lens_id is not null) or not bool_or(own.lens_id is not null) over ())
+    and row_number() over (partition by concept order by own.lens_id is null, trained_at desc, lens_results.lens_id) = 1
+order by concept;

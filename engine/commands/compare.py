@@ -29,7 +29,7 @@ from engine.errors import ExpectedError
 from engine.terminal import visible
 
 if TYPE_CHECKING:
-    from engine.stages.compare import Comparison
+    from engine.exchange.comparison import Comparison
 
 app = typer.Typer(
     help=(
@@ -249,8 +249,8 @@ def _tell(study: Path, found: "list[Comparison]", *, as_json: bool, plot: Path |
     """Keep the comparisons and print them; JSON is a list of them. The plot's file is told on stderr."""
     from engine.exchange.comparison_json import comparison_json
     from engine.exchange.comparison_table import comparison_tables, overview_table
+    from engine.exchange.kept_comparisons import keep_comparison
     from engine.exchange.told_comparisons import tell_together
-    from engine.stages.compare import keep_comparison
 
     told = tell_together(found)
     if plot:

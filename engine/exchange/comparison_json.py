@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from engine.exchange.comparison import Comparison, Pair, Side, Value, explain_missing
 from engine.exchange.told_comparisons import Summary, Told, is_changed
-from engine.stages.compare import Comparison, Pair, Side, Value, explain_missing
 
 Json = dict[str, Any]
 

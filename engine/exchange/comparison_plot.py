@@ -8,6 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from engine.errors import ExpectedError
+from engine.exchange.comparison import Measure
 from engine.exchange.comparison_table import CHANGE_TITLES
 from engine.exchange.report_files import write_text
 from engine.exchange.report_html.page import content_policy
@@ -15,7 +16,6 @@ from engine.exchange.report_plots import write_images
 from engine.exchange.told_comparisons import Told, overview, side_names
 from engine.figures.changes import ConceptChange, Panel, change_panels
 from engine.figures.palette import LIGHT
-from engine.stages.compare import Measure
 
 IMAGES = (".svg", ".png")
 

@@ -7,18 +7,17 @@ of different content have no layer in common, so each then shows its own deepest
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import Any, Final
 
 from db import connect, query
 from engine.config import StudyConfig
 from engine.errors import ConfigError
-from engine.stages.compare import ComparedConcept, LensChoice, Measure, Side, SideJudge, Value
-from engine.stages.own_lenses import own_lens_ids_of_stored
+from engine.exchange.ask import Ask, Rows, asking
+from engine.exchange.comparison import ComparedConcept, LensChoice, Measure, Side, SideJudge, Value
+from engine.own_lenses import own_lens_ids_at
 from engine.stats.ceiling_means import ceiling_values
 from engine.stats.counts import stack_cells
 from engine.stats.findings import ConceptCounts, Settings, count_concepts, summarise
@@ -54,14 +53,46 @@ class LensWish:
     pool: str
 
 
-LensRows = Mapping[tuple[str, int], Mapping[str, tuple[Any, ...]]]
-"""Rows of the query `comparisons.lenses` by family and layer, then by concept."""
+LensRows = Mapping[str, tuple[Any, ...]]
+"""Rows of the query `comparisons.lenses` by concept."""
 
 
-def stored_runs(study: Path) -> dict[str, StoredRun]:
+def ask_file(study: Path) -> Ask:
+    """Have the study's file answer, opened for each question."""
+
+    def ask(name: str, values: Mapping[str, Any]) -> Rows:
+        with connect(study) as cursor:
+            return asking(cursor)(name, values)
+
+    return ask
+
+
+def read_lenses(run: StoredRun, lens: LensChoice) -> LensRows:
+    """These lenses of the run, cross-validated as its settings say; where it has none such, the latest."""
+    work = {"phase": lens.phase, "mode": lens.mode, "pool": lens.pool}
+    chosen = {"run_id": run.run_id, "family": lens.family, "layer": lens.layer} | work
+    with connect(run.study) as cursor:
+        own = own_lens_ids_at(cursor, run.run_id, {**run.settings, **work}, family=lens.family, layer=lens.layer)
+        rows = cursor.execute(query("comparisons.lenses"), chosen | {"lens_ids": own}).fetchall()
+    return {concept: tuple(measures) for concept, *measures in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who answers what a comparison asks: the files of its studies, unless the caller keeps answers that only ratings move.
+
+    No rating moves a run's lenses.
+    """
+
+    ask: Callable[[Path], Ask] = ask_file
+    lenses: Callable[[StoredRun, LensChoice], LensRows] = read_lenses
+
+
+FROM_FILES: Final = Reading()
+
+
+def stored_runs(study: Path, reading: Reading = FROM_FILES) -> dict[str, StoredRun]:
     """The runs of the study by their ids, oldest first."""
-    with connect(study) as cursor:
-        rows = cursor.execute(query("comparisons.runs")).fetchall()
     return {
         run_id: StoredRun(
             study,
@@ -73,7 +104,7 @@ def stored_runs(study: Path) -> dict[str, StoredRun]:
             made_from,
             has_samples,
         )
-        for run_id, config, *hashes, pack, made_by, made_from, has_samples in rows
+        for run_id, config, *hashes, pack, made_by, made_from, has_samples in reading.ask(study)("comparisons.runs", {})
     }
 
 
@@ -83,16 +114,21 @@ def wish_of(run: StoredRun) -> LensWish:
 
 
 def choose_lenses(
-    lenses: Sequence[LensRows], wishes: Sequence[LensWish], *, first: Sequence[str], is_one_model: bool
+    trained: Sequence[set[tuple[str, int]]],
+    wishes: Sequence[LensWish],
+    *,
+    first: Sequence[str],
+    is_one_model: bool,
 ) -> tuple[LensChoice | None, ...]:
-    """The lens of each side: what was asked for, else the first family and the deepest layer that both sides have."""
-    trained = [
-        {key for key in rows if wish.family in (None, key[0]) and wish.layer in (None, key[1])}
-        for rows, wish in zip(lenses, wishes, strict=True)
+    """The lens of each side, of families and layers that each has: what was asked for, else the first family and the deepest
+    layer that both have."""
+    fitting = [
+        {key for key in own if wish.family in (None, key[0]) and wish.layer in (None, key[1])}
+        for own, wish in zip(trained, wishes, strict=True)
     ]
     return tuple(
-        _choose(mine, trained[1 - place], wish, first=first, is_one_model=is_one_model)
-        for place, (mine, wish) in enumerate(zip(trained, wishes, strict=True))
+        _choose(mine, fitting[1 - place], wish, first=first, is_one_model=is_one_model)
+        for place, (mine, wish) in enumerate(zip(fitting, wishes, strict=True))
     )
 
 
@@ -114,10 +150,9 @@ def _choose(
     return LensChoice(family, max(shared or layers), wish.phase, wish.mode, wish.pool)  # type: ignore[arg-type]
 
 
-def judges_of(run: StoredRun) -> list[tuple[Any, ...]]:
+def judges_of(run: StoredRun, reading: Reading = FROM_FILES) -> Rows:
     """Rows of the query `findings.judges`: who rated the run, the one that is shown first before the others."""
-    with connect(run.study) as cursor:
-        return cursor.execute(query("findings.judges"), {"run_id": run.run_id}).fetchall()
+    return reading.ask(run.study)("findings.judges", {"run_id": run.run_id})
 
 
 def side_judge(row: tuple[Any, ...]) -> SideJudge:
@@ -125,9 +160,13 @@ def side_judge(row: tuple[Any, ...]) -> SideJudge:
     return SideJudge(row[0], f"{row[1]}:{row[2]}", row[4])
 
 
-def common_judge(before: StoredRun, after: StoredRun, asked: str | None) -> tuple[SideJudge | None, SideJudge | None]:
+def common_judge(
+    before: StoredRun, after: StoredRun, asked: str | None, reading: Reading = FROM_FILES
+) -> tuple[SideJudge | None, SideJudge | None]:
     """The judge asked for, else the one that the run before shows first of those that rated both runs."""
-    mine, theirs = ({_same_judge(row): side_judge(row) for row in reversed(judges_of(run))} for run in (before, after))
+    mine, theirs = (
+        {_same_judge(row): side_judge(row) for row in reversed(judges_of(run, reading))} for run in (before, after)
+    )
     common = [(judge, theirs[key]) for key, judge in reversed(mine.items()) if key in theirs]
     if not asked:
         return common[0] if common else (None, None)
@@ -138,10 +177,11 @@ def common_judge(before: StoredRun, after: StoredRun, asked: str | None) -> tupl
     return found
 
 
-def judge_of_all(first: StoredRun, others: Sequence[StoredRun]) -> str | None:
+def judge_of_all(first: StoredRun, others: Sequence[StoredRun], reading: Reading = FROM_FILES) -> str | None:
     """The judge that the first run shows first of those that rated all the runs; None where no one did."""
-    theirs = [{_same_judge(row) for row in judges_of(run)} for run in others]
-    return next((str(row[0]) for row in judges_of(first) if all(_same_judge(row) in one for one in theirs)), None)
+    theirs = [{_same_judge(row) for row in judges_of(run, reading)} for run in others]
+    rows = judges_of(first, reading)
+    return next((str(row[0]) for row in rows if all(_same_judge(row) in one for one in theirs)), None)
 
 
 def _same_judge(row: tuple[Any, ...]) -> str:
@@ -152,39 +192,22 @@ def _same_judge(row: tuple[Any, ...]) -> str:
     return json.dumps([backend, model, rubric, None if is_by_pack else rubric_hash, told], sort_keys=True)
 
 
-def trained_lenses(study: Path, run_id: str, wish: LensWish) -> set[tuple[str, int]]:
+def trained_lenses(run: StoredRun, wish: LensWish, reading: Reading = FROM_FILES) -> set[tuple[str, int]]:
     """The families and layers of the run's lenses in this phase, mode and pool."""
-    with connect(study) as cursor:
-        return set(lens_rows(cursor, run_id, wish))
+    values = {"run_id": run.run_id, "phase": wish.phase, "mode": wish.mode, "pool": wish.pool}
+    return {(family, layer) for family, layer in reading.ask(run.study)("comparisons.trained", values)}
 
 
-def lens_rows(cursor: duckdb.DuckDBPyConnection, run_id: str, wish: LensWish) -> LensRows:
-    """The run's lenses of one layer with these settings of work, cross-validated as the run's settings say."""
-    values: dict[str, Any] = {"run_id": run_id, "phase": wish.phase, "mode": wish.mode, "pool": wish.pool}
-    row = cursor.execute(query("stages.run"), {"run_id": run_id}).fetchone()
-    stored = json.loads(row[1]) if row else {}
-    values["lens_ids"] = own_lens_ids_of_stored(cursor, run_id, stored | values)
-    found: dict[tuple[str, int], dict[str, tuple[Any, ...]]] = {}
-    for concept, family, layer, *measures in cursor.execute(query("comparisons.lenses"), values).fetchall():
-        found.setdefault((family, layer), {})[concept] = tuple(measures)
-    return found
-
-
-def read_side(
-    cursor: duckdb.DuckDBPyConnection,
-    run: StoredRun,
-    judge: SideJudge | None,
-    lens: LensChoice | None,
-    lenses: LensRows,
-) -> Side:
+def read_side(run: StoredRun, judge: SideJudge | None, lens: LensChoice | None, reading: Reading = FROM_FILES) -> Side:
     """All that is compared of a run, with this judge and these lenses."""
-    rows = cursor.execute(query("comparisons.concepts"), {"run_id": run.run_id}).fetchall()
+    ask = reading.ask(run.study)
+    rows = ask("comparisons.concepts", {"run_id": run.run_id})
     concepts = {term: ComparedConcept(term, *facts, tuple(siblings)) for term, *facts, siblings in rows}  # type: ignore[call-arg]
     values = {"run_id": run.run_id, "judge_id": judge.judge_id if judge else None, "concept": None, "form_rule": "loop"}
-    counts = cursor.execute(query("findings.counts"), values).fetchall()
-    chosen = lenses.get((lens.family, lens.layer), {}) if lens else {}
+    counts = ask("findings.counts", values)
+    lenses = reading.lenses(run, lens) if lens else {}
     measured = {
-        counted.concept: _text_values(counted, has_judge=judge is not None) | _lens_values(chosen.get(counted.concept))
+        counted.concept: _text_values(counted, has_judge=judge is not None) | _lens_values(lenses.get(counted.concept))
         for counted in count_concepts(counts, quadrants={term: one.quadrant for term, one in concepts.items()})
     }
     return Side(run.run_id, run.pack, run.made_from, judge, lens, concepts, measured)

@@ -8,8 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from engine.exchange.comparison import Comparison, LensChoice, Measure, Pair, Setting, Side
 from engine.exchange.told_comparisons import FALSE_FINDS, Summary, Told, is_changed, overview, side_names
-from engine.stages.compare import Comparison, LensChoice, Measure, Pair, Setting, Side
 from engine.stats.estimate import Estimate
 from engine.stats.paired import PairedComparison
 from engine.terminal import visible

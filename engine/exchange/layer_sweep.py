@@ -18,8 +18,8 @@ from db.rows import ComparisonResultRow, ComparisonRow, Row
 from engine.config import StudyConfig, read_stored_config
 from engine.errors import ConfigError
 from engine.exchange.runs import find_run
+from engine.own_lenses import own_lens_ids
 from engine.stages.imported import require_own
-from engine.stages.own_lenses import own_lens_ids
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
 from engine.stats.layers import Layers, LayerScores, LayerSweep, has_halves, layers_name, sweep_layers

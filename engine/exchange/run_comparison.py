@@ -4,23 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from db import connect
 from db.rows import ComparisonKind
 from engine.errors import ConfigError
-from engine.exchange.comparison_sides import (
-    CONTENTS,
-    LensRows,
-    LensWish,
-    StoredRun,
-    choose_lenses,
-    common_judge,
-    judges_of,
-    lens_rows,
-    read_side,
-    side_judge,
-    wish_of,
-)
-from engine.stages.compare import (
+from engine.exchange.comparison import (
     Comparison,
     LensChoice,
     Measure,
@@ -28,6 +14,20 @@ from engine.stages.compare import (
     Side,
     SideJudge,
     compare_sides,
+)
+from engine.exchange.comparison_sides import (
+    CONTENTS,
+    FROM_FILES,
+    LensWish,
+    Reading,
+    StoredRun,
+    choose_lenses,
+    common_judge,
+    judges_of,
+    read_side,
+    side_judge,
+    trained_lenses,
+    wish_of,
 )
 
 RUN_MEASURES: tuple[Measure, ...] = ("gap", "good", "ceiling", "f1", "text_only_f1")
@@ -50,6 +50,7 @@ def compare_runs(
     *,
     judge_id: str | None = None,
     wishes: tuple[LensWish, LensWish] | None = None,
+    reading: Reading = FROM_FILES,
 ) -> Comparison:
     """Compare two runs over the concepts that both have; ConfigError where they have none in common.
 
@@ -58,11 +59,11 @@ def compare_runs(
     if (before.study.resolve(), before.run_id) == (after.study.resolve(), after.run_id):
         raise ConfigError(f"Run {before.run_id} cannot be compared with itself.")
     runs, wished = (before, after), wishes or (wish_of(before), wish_of(after))
-    judges = common_judge(before, after, judge_id)
-    lenses = [_lenses(*each) for each in zip(runs, wished, strict=True)]
+    judges = common_judge(before, after, judge_id, reading)
+    trained = [trained_lenses(*each, reading) for each in zip(runs, wished, strict=True)]
     is_one_model = before.contents["model_fingerprint"] == after.contents["model_fingerprint"]
-    choices = choose_lenses(lenses, wished, first=before.settings["lenses"], is_one_model=is_one_model)
-    sides = [_side(study, *each) for each in zip(runs, judges, choices, lenses, strict=True)]
+    choices = choose_lenses(trained, wished, first=before.settings["lenses"], is_one_model=is_one_model)
+    sides = [_side(study, *each, reading) for each in zip(runs, judges, choices, strict=True)]
     return compare_sides(
         _kind(before, after),
         *sides,
@@ -71,31 +72,27 @@ def compare_runs(
     )
 
 
-def _lenses(run: StoredRun, wish: LensWish) -> LensRows:
-    with connect(run.study) as cursor:
-        return lens_rows(cursor, run.run_id, wish)
-
-
-def _side(study: Path, run: StoredRun, judge: SideJudge | None, lens: LensChoice | None, lenses: LensRows) -> Side:
+def _side(study: Path, run: StoredRun, judge: SideJudge | None, lens: LensChoice | None, reading: Reading) -> Side:
     """One side, named with its study where that is not the one that is asked."""
-    with connect(run.study) as cursor:
-        side = read_side(cursor, run, judge, lens, lenses)
+    side = read_side(run, judge, lens, reading)
     return side if run.study.resolve() == study.resolve() else replace(side, study=str(run.study))
 
 
-def compare_judges(study: Path, run: StoredRun, before: str, after: str) -> Comparison:
+def compare_judges(
+    study: Path, run: StoredRun, before: str, after: str, *, reading: Reading = FROM_FILES
+) -> Comparison:
     """Compare two judges on the same texts of a run; ConfigError for one that has not rated it.
 
     What people said stands on both sides, as it stands in the findings beside either judge.
     """
-    judges = {row[0]: row for row in judges_of(run)}
+    judges = {row[0]: row for row in judges_of(run, reading)}
     for judge in (before, after):
         if judge not in judges:
             known = ", ".join(judges) or "none"
             raise ConfigError(f'Judge "{judge}" has not rated run {run.run_id}.', hint=f"Those that have: {known}.")
     if before == after:
         raise ConfigError(f"Judge {before} cannot be compared with itself.")
-    sides = [_without_errors(_side(study, run, side_judge(judges[one]), None, {})) for one in (before, after)]
+    sides = [_without_errors(_side(study, run, side_judge(judges[one]), None, reading)) for one in (before, after)]
     names = ("backend", "model", "rubric", "rubric_hash", "parameters")
     told = ((name, _judge_fact(judges[before], name), _judge_fact(judges[after], name)) for name in names)
     differ = (Setting(f"judge's {name}", one, other) for name, one, other in told if one != other)
@@ -118,19 +115,15 @@ def _without_errors(side: Side) -> Side:
 
 def compare_lenses(study: Path, run: StoredRun, before: LensWish, after: LensWish) -> Comparison:
     """Compare lenses of one run that were trained in two ways; ConfigError where a side has none."""
-    with connect(study) as cursor:
-        lenses = [lens_rows(cursor, run.run_id, wish) for wish in (before, after)]
-        choices = choose_lenses(lenses, [before, after], first=run.settings["lenses"], is_one_model=True)
-        for name, wish, choice in zip(("before", "after"), (before, after), choices, strict=True):
-            if choice is None:
-                raise ConfigError(
-                    f"Run {run.run_id} has no such lenses for the side {name}: {_shown(wish)}.",
-                    hint="Train them first: lensgap train.",
-                )
-        sides = [
-            _without_errors(read_side(cursor, run, None, choice, rows))
-            for choice, rows in zip(choices, lenses, strict=True)
-        ]
+    trained = [trained_lenses(run, wish) for wish in (before, after)]
+    choices = choose_lenses(trained, [before, after], first=run.settings["lenses"], is_one_model=True)
+    for name, wish, choice in zip(("before", "after"), (before, after), choices, strict=True):
+        if choice is None:
+            raise ConfigError(
+                f"Run {run.run_id} has no such lenses for the side {name}: {_shown(wish)}.",
+                hint="Train them first: lensgap train.",
+            )
+    sides = [_without_errors(_side(study, run, None, choice, FROM_FILES)) for choice in choices]
     settings = _differing_choices(*choices)
     if not settings:
         raise ConfigError("Both sides are the same lenses.", hint="Name what shall differ, such as --mode output_only.")

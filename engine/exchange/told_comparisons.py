@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.stages.compare import Comparison, Match, Measure, Pair, Value, explain_missing
+from engine.exchange.comparison import Comparison, Match, Measure, Pair, Value, explain_missing
 from engine.stats.estimate import unknown
 from engine.stats.gap_change import GapError, gap_change
 from engine.stats.paired import Change, PairedComparison, adjusted_p

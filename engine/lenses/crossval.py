@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.lens_groups import POOL_ROWS
 from engine.lenses.batches import has_both_arms, spread
 from engine.lenses.folds import IntArray, TooLittleData, grouped_stratified_folds
 from engine.lenses.interface import (
@@ -32,8 +33,6 @@ from engine.stats.classification import f1_score_counts
 
 THRESHOLD_ROWS = 60
 NEUTRAL = 0.5
-POOL_ROWS = 20_000
-"""What is shared follows from as many rows, of concepts evenly spread, if there are more."""
 _INNER_FOLDS = 3
 _WEIGHTS_TOGETHER = 64 * 2**20
 """Weights of the lenses that are held at a time."""

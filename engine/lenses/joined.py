@@ -16,8 +16,6 @@ from engine.lenses.folds import IntArray
 from engine.lenses.interface import AnyFloats, FittedLens, FloatArray, LensFamily, Part, Pools, State, StateLens
 
 FIRST_WEIGHTS = ("linear.weight", "net.0.weight")
-WITH_INPUT_NORM = "mlp-norm"
-"""Its LayerNorm takes each row as a whole, so no scale of a layer can be folded into its weights."""
 
 
 @dataclass(frozen=True, slots=True)

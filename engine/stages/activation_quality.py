@@ -18,6 +18,7 @@ from db import connect, query
 from db.rows import ActivationQualityRow
 from engine.config import StudyConfig
 from engine.errors import ConfigError
+from engine.lens_groups import CapturedPairs, lens_groups
 from engine.lenses.pairs import prepare
 from engine.lenses.registry import FAMILIES
 from engine.lenses.transfer import TransferHeld, hold_out_transfer
@@ -26,7 +27,6 @@ from engine.stages.activation_rows import alignment_rows, transfer_rows
 from engine.stages.before_after import hash_of
 from engine.stages.imported import require_own
 from engine.stages.lacking_layers import leave_out_lacking
-from engine.stages.lens_groups import CapturedPairs, lens_groups
 from engine.stages.progress import now
 from engine.stages.stage import write_rows
 from engine.stages.unfinished import Arrays, Parts

@@ -12,8 +12,8 @@ from engine.errors import ConfigError
 from engine.lenses.evaluate import Validation
 from engine.lenses.interface import LeavesOut
 from engine.lenses.registry import FAMILIES
+from engine.own_lenses import own_lens_ids
 from engine.stages.imported import require_own
-from engine.stages.own_lenses import own_lens_ids
 from engine.stages.pair_facts import PairFact
 
 

@@ -15,6 +15,7 @@ from db import connect, query
 from db.rows import LearningCurveRow, Row
 from engine.config import StudyConfig, change_config
 from engine.errors import ConfigError
+from engine.lens_groups import CapturedPairs, LensGroup, lens_groups
 from engine.lenses.interface import BoolArray, LensFamily, Pools
 from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES
@@ -22,7 +23,6 @@ from engine.lenses.sizes import Step, measure_sizes
 from engine.stages.before_after import hash_of
 from engine.stages.imported import require_own
 from engine.stages.lacking_layers import leave_out_lacking
-from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
 from engine.stages.progress import now, progress_bars
 from engine.stages.stage import Stage, in_batches, run_stage
 from engine.stages.train import TOGETHER

@@ -16,13 +16,14 @@ from db import query
 from db.rows import Row
 from engine.config import StudyConfig
 from engine.errors import ConfigError
+from engine.lens_groups import WITH_INPUT_NORM, LensGroup
 from engine.lenses.baselines import TextBaselines
 from engine.lenses.evaluate import Held, Validation, fit_pack, hold_out, measure, text_controls
 from engine.lenses.interface import FittedLens, LeavesOut, LensFamily, Pools
-from engine.lenses.joined import WITH_INPUT_NORM, joined
+from engine.lenses.joined import joined
 from engine.lenses.pairs import Prepared, prepare
 from engine.lenses.registry import FAMILIES, on_machine
-from engine.stages.lens_groups import CapturedPairs, LensGroup, lens_groups
+from engine.own_lenses import present_groups
 from engine.stages.lens_rows import MeasuredLens, lens_file, lens_rows, store_lens
 from engine.stages.not_finite import left_out_sentence
 from engine.stages.stage import Stage, in_batches
@@ -53,7 +54,7 @@ def training(
     trainer = _Trainer(study, run_id, config, families)
 
     def groups(cursor: duckdb.DuckDBPyConnection) -> Iterator[LensGroup]:
-        return _iter_groups(cursor, run_id, config, families, layers=layers, concepts=asked)
+        return present_groups(cursor, run_id, config, families, layers=layers, concepts=asked)
 
     def pending(cursor: duckdb.DuckDBPyConnection) -> list[list[PendingLens]]:
         there = _present(cursor, study, run_id)
@@ -77,51 +78,6 @@ def _present(cursor: duckdb.DuckDBPyConnection, study: Path, run_id: str) -> set
         for lens_id, layers, is_fitted in rows
         if not (may_train and is_fitted) or lens_file(study, run_id, layers, lens_id).is_file()
     }
-
-
-def present_groups(
-    cursor: duckdb.DuckDBPyConnection,
-    run_id: str,
-    config: StudyConfig,
-    families: Mapping[str, LensFamily],
-    *,
-    layers: Sequence[int],
-    concepts: frozenset[str] | None = None,
-) -> list[LensGroup]:
-    """The lenses that these settings give on the pairs that are captured now, trained or not; of some concepts, else of all."""
-    return list(_iter_groups(cursor, run_id, config, families, layers=layers, concepts=concepts))
-
-
-def _iter_groups(
-    cursor: duckdb.DuckDBPyConnection,
-    run_id: str,
-    config: StudyConfig,
-    families: Mapping[str, LensFamily],
-    *,
-    layers: Sequence[int],
-    concepts: frozenset[str] | None,
-) -> Iterator[LensGroup]:
-    values = {"run_id": run_id, "phase": config.phase, "mode": config.mode, "layers": list(layers)}
-    captured = [
-        CapturedPairs(concept, (layer,), n, pairs)
-        for concept, layer, n, pairs in cursor.execute(query("stages.pair_sets"), values).fetchall()
-    ]
-    width = cursor.execute(query("stages.width"), {"run_id": run_id}).fetchone()
-    return lens_groups(run_id, config, families, captured, width=width[0] if width else 1, concepts=concepts)
-
-
-def present_lens_ids(
-    cursor: duckdb.DuckDBPyConnection,
-    run_id: str,
-    config: StudyConfig,
-    *,
-    families: Sequence[str],
-    layers: Sequence[int],
-) -> frozenset[str]:
-    """Ids of the lenses that these settings give on the pairs that are captured now."""
-    known = {name: FAMILIES[name] for name in families if name in FAMILIES}
-    groups = present_groups(cursor, run_id, config, known, layers=layers)
-    return frozenset(lens_id for group in groups for lens_id in group.lens_ids.values())
 
 
 def _missing(group: LensGroup, there: set[str]) -> list[PendingLens]:

@@ -17,12 +17,12 @@ from engine.exchange.graduation import build_graduation, graduation_table
 from engine.exchange.status import build_status
 from engine.exchange.targets import FORMAT, TargetCeiling, TargetEntry, Targets, write_targets
 from engine.lenses.graduation import Measured, Outcome
+from engine.own_lenses import present_lens_ids
 from engine.packs.folder import load_pack
 from engine.pipeline import run
 from engine.stages.graduate import StepLens, step_rows
 from engine.stages.plan import RunPlan, make_plan
 from engine.stages.select import prepare_run
-from engine.stages.train import present_lens_ids
 from engine.stats.estimate import unknown
 from tests.support.command import Command
 from tests.support.hand_made import HAND_MADE, write_pack

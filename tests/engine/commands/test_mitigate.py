@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 
 from db import connect, insert, transaction
 from db.rows import RatingRow
-from engine.exchange.comparison_sides import LensWish, lens_rows
+from engine.exchange.comparison import LensChoice
+from engine.exchange.comparison_sides import LensWish, read_lenses, stored_runs, trained_lenses
 from engine.lenses.files import load_lens
 from engine.stages.progress import now
 from engine.stages.refine import NO_LENS
@@ -306,9 +307,10 @@ def test_lenses_of_other_settings_take_no_ones_place(study: Path, lensgap: Comma
     first = lensgap(*ridge)
 
     def compared() -> object:
-        with connect(copied) as cursor:
-            [run] = cursor.execute("select run_id from runs").fetchone() or ("",)
-            return lens_rows(cursor, run, LensWish(None, None, "output", "in_context", "mean"))
+        [run] = stored_runs(copied).values()
+        work = ("output", "in_context", "mean")
+        trained = trained_lenses(run, LensWish(None, None, *work))
+        return {(family, layer): read_lenses(run, LensChoice(family, layer, *work)) for family, layer in trained}
 
     before, swept = compared(), json.loads(lensgap("layers", copied, "--family", "logistic", "--json").stdout)
     trained = lensgap("train", copied, "--folds", "2", "--lenses", "logistic")

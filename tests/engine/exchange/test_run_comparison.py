@@ -19,13 +19,14 @@ from db import connect, transaction
 from engine.comparing import choose_judges, choose_runs
 from engine.config import StudyConfig
 from engine.errors import ConfigError, RunMissing
+from engine.exchange.comparison import Comparison
 from engine.exchange.comparison_json import comparison_json
 from engine.exchange.comparison_plot import comparison_panels
 from engine.exchange.comparison_sides import LensWish, judge_of_all, stored_runs
 from engine.exchange.comparison_table import comparison_tables, overview_table
+from engine.exchange.kept_comparisons import keep_comparison
 from engine.exchange.run_comparison import compare_judges, compare_lenses, compare_runs
 from engine.exchange.told_comparisons import Summary, Told, overview, tell_together
-from engine.stages.compare import Comparison, keep_comparison
 from tests.support.command import Command
 from tests.support.planted_runs import LOGISTIC, Planted, PlantedRun, build_runs
 

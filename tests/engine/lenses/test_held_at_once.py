@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.config import StudyConfig
+from engine.lens_groups import POOL_PAIRS, CapturedPairs, lens_groups
 from engine.lenses import crossval
 from engine.lenses.evaluate import evaluate_pack
 from engine.lenses.interface import Part, StateLens
@@ -14,7 +15,6 @@ from engine.lenses.lda import Lda
 from engine.lenses.logistic import Logistic
 from engine.lenses.pairs import PairSet
 from engine.lenses.ridge import Ridge
-from engine.stages.lens_groups import POOL_PAIRS, CapturedPairs, lens_groups
 from tests.support.lens_parts import planted_part
 
 

@@ -5,11 +5,11 @@ import pytest
 
 from engine.config import StudyConfig
 from engine.errors import ConfigError
+from engine.lens_groups import SHARING, WITH_INPUT_NORM, CapturedPairs, join_captured, lens_groups
 from engine.lenses.evaluate import evaluate
 from engine.lenses.interface import Part, Pools, predict_logit
 from engine.lenses.joined import fold_scale, joined, layer_scales
 from engine.lenses.registry import FAMILIES
-from engine.stages.lens_groups import CapturedPairs, join_captured, lens_groups
 from engine.stages.train import choose_families, not_joined_sentence
 
 D, N = 6, 48
@@ -128,3 +128,8 @@ def test_joining_adds_a_lens_a_concept_and_renames_none() -> None:
 def test_a_concept_that_lacks_a_layer_is_not_joined() -> None:
     pairs = [one for one in captured(1, 4) if (one.concept, one.layers) != ("rum", (4,))]
     assert [(one.concept, one.layers) for one in join_captured(pairs)] == [("gin", (1, 4))]
+
+
+def test_families_that_share_something_are_known_without_them() -> None:
+    assert {name for name, family in FAMILIES.items() if isinstance(family, Pools)} == SHARING
+    assert WITH_INPUT_NORM in FAMILIES

@@ -4,22 +4,27 @@ Concepts are dealt to pools by name, so that nothing depends on what has been do
 memory budget, and it has no more pairs than teach what concepts share: all else that training holds of a pool's pairs
 (texts, folds, held-out scores, lenses) is as much for a pack of ten thousand concepts as for one of one thousand.
 
-The name of a lens is a hash of what decides it: its pairs, and for a family that shares something the pool.
+The name of a lens is a hash of what decides it: its pairs, and for a family that shares something the pool. Names need no
+lens, so whoever only looks for one is spared what fits them.
 """
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from engine.config import StudyConfig
-from engine.lenses.crossval import POOL_ROWS
-from engine.lenses.interface import LensFamily, Pools
-from engine.lenses.joined import WITH_INPUT_NORM
 
 MEASURES_VERSION = 2
 """Of folds and measures: lenses of an earlier one are trained anew."""
+SHARING: Final = frozenset({"lda", "ridge"})
+"""Families that share something between concepts."""
+WITH_INPUT_NORM: Final = "mlp-norm"
+"""Its LayerNorm takes each row as a whole, so no scale of a layer can be folded into its weights."""
+POOL_ROWS: Final = 20_000
+"""What is shared follows from as many rows, of concepts evenly spread, if there are more."""
 POOL_PAIRS = 2 * POOL_ROWS
 """Pairs of a pool at most, if concepts have equally many: twice the rows of a covariance, for folds hold some out."""
 _MIB = 2**20
@@ -48,7 +53,7 @@ class LensGroup:
 def lens_groups(
     run_id: str,
     config: StudyConfig,
-    families: Mapping[str, LensFamily],
+    families: Collection[str],
     captured: Sequence[CapturedPairs],
     *,
     width: int,
@@ -61,10 +66,10 @@ def lens_groups(
     for layers, pool in _pools(captured, config, width):
         pool_hash = _hash([[each.concept, each.pairs_hash] for each in pool])
         asked = [each for each in pool if concepts is None or each.concept in concepts]
-        for name, family in families.items():
+        for name in families:
             if len(layers) > 1 and name == WITH_INPUT_NORM:
                 continue  # its lenses read layers alone
-            shared = pool_hash if isinstance(family, Pools) else None
+            shared = pool_hash if name in SHARING else None
             named = {each.concept: lens_id(run_id, config, each, name, shared) for each in asked}
             yield LensGroup(name, layers, tuple(each.concept for each in pool), named)
 
