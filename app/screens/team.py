@@ -4,6 +4,7 @@ Nobody sees here what others said of a pair that they may still be given to rate
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +19,7 @@ from app.viewmodels.home import ago
 from app.viewmodels.review import pace
 from app.viewmodels.team import Square, listed, minutes_left, ratings_csv, ratings_parquet, squares
 from app.widgets import markup, notices, plots
+from db.errors import ExpectedError
 from engine.stats.agreement import Agreement
 from engine.stats.estimate import Estimate
 from engine.stats.gap import WEAK_BELOW_CONCEPTS
@@ -46,6 +48,8 @@ _AGREEMENT: Final = (
     "intervals over concepts. Pairs are weighted by how they were drawn."
 )
 
+_LOOK_S: Final = 15.0
+"""Who reserves pairs, flags or skips makes no news that has screens drawn again, so this part looks by itself."""
 _AXIS_CHARS: Final = 18
 _SQUARES: Final = (
     "Drawn pairs by both ratings. The two people agree on the framed diagonal. Click a square to list its pairs, "
@@ -63,8 +67,10 @@ def show(here: Context) -> None:
             "Everyone who rates or flags a pair of this run, or opens the overview under a name, is listed here.",
             to=("Start reviewing", "review"),
         )
+        st.fragment(_await_first, run_every=_LOOK_S)(here)
         return
-    _people(people, team.load_times(here.folder, here.run.run_id))
+    notices.heading("People", help_text="Everyone who worked on this run, most ratings first.")
+    st.fragment(_people, run_every=_LOOK_S)(here, people, team.load_times(here.folder, here.run.run_id))
     _take_along(here)
     found = team.load_between(here.folder, here.run.run_id)
     left, right = st.columns([1.25, 1], gap="medium")
@@ -83,9 +89,20 @@ def show(here: Context) -> None:
             _both(here, [one for one in found if one.first is not None])
 
 
-def _people(people: Sequence[team.Reviewer], times: Mapping[str, Sequence[datetime]]) -> None:
-    notices.heading("People", help_text="Everyone who worked on this run, most ratings first.")
-    head = "".join(f'<th title="{markup.text(hint)}">{name}</th>' for name, hint in _PEOPLE)
+def _await_first(here: Context) -> None:
+    """Draw the screen again once somebody has come; a busy study is looked at the next time."""
+    with suppress(ExpectedError):
+        if state.is_look() and team.load_reviewers(here.folder, here.run.run_id):
+            st.rerun()
+
+
+def _people(here: Context, people: Sequence[team.Reviewer], times: Mapping[str, Sequence[datetime]]) -> None:
+    """Everyone, as when the screen was drawn; by the clock as they are now, unless the study is busy."""
+    if state.is_look():
+        with suppress(ExpectedError):
+            times = team.load_times(here.folder, here.run.run_id)
+            people = team.load_reviewers(here.folder, here.run.run_id)
+    head = markup.heads(_PEOPLE)
     now = datetime.now(UTC).replace(tzinfo=None)
     rows = "".join(_person(one, times.get(one.reviewer, ()), now) for one in people)
     st.html(

@@ -60,7 +60,7 @@ MEASURES: Final = {
     "top1": ("Top-1", "Share of texts on which the concept's own lens fires more strongly than its siblings' lenses."),
     "margin": ("Margin", "Lead of the concept's own lens over its best sibling lens, in log-odds."),
 }
-UNITS: Final = {name: "0–1" for name in MEASURES} | {"gap": "rating points", "margin": "log-odds"}
+UNITS: Final = dict.fromkeys(MEASURES, "0–1") | {"gap": "rating points", "margin": "log-odds"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from app.data.review import Desk
 from app.data.team import Both, Day
 from app.viewmodels.team import listed, minutes_left, ratings_csv, ratings_parquet, squares
 from db import connect
+from db.errors import ExpectedError, StudyLocked
 from engine.figures.palette import LIGHT
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
@@ -196,3 +197,30 @@ def test_the_screen_says_how_people_come_here_and_then_shows_them_escaped(
     shown = html_of(open_screen(study, monkeypatch, "team"))
     assert "&lt;svg onload=alert(1)&gt; – Ben" in shown
     assert HOSTILE not in shown
+
+
+def test_a_desk_that_fills_is_seen_by_the_clock_and_a_busy_study_hides_nobody(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit(study, "Ana", [1])
+    before = team.load_reviewers(study, RUN)
+    review.take(Desk(study, RUN, JUDGE, "Ben", "audit", n_raters=2), n=2)
+    monkeypatch.setattr(state, "is_look", lambda: True)
+
+    def looked(*answers: tuple[team.Reviewer, ...] | ExpectedError) -> str:
+        found = iter((before, *answers))
+
+        def load(folder: Path, run_id: str) -> tuple[team.Reviewer, ...]:
+            answer = next(found)
+            if isinstance(answer, ExpectedError):
+                raise answer
+            return answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr(team, "load_reviewers", load)
+            return html_of(open_screen(study, monkeypatch, "team"))
+
+    assert "Ben" in looked(team.load_reviewers(study, RUN))
+    shown = looked(StudyLocked("busy"))
+    assert "Ana" in shown
+    assert "Ben" not in shown
