@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from app.data.memory import TABLES, load_last_rating, remembered, unchanged
+from app.data.memory import TABLES, load_last_rating, remembered, unchanged, unhurried
 from db import connect, query
+from db.errors import StudyShort
 from engine.exchange.ask import Ask, Rows, asking
 
 BY_CONCEPT: Final = frozenset(
@@ -22,6 +23,7 @@ BY_CONCEPT: Final = frozenset(
         "agreement.audited_between_people",
         "agreement.audited_votes",
         "agreement.with_overrides",
+        "audit.strata",
         "claims.firing",
         "findings.counts",
         "ratings.corrected",
@@ -96,10 +98,15 @@ def load_n_plans(folder: Path, run_id: str) -> int:
 
 
 def _count_all(folder: Path, name: str, values: Mapping[str, Any]) -> _Kept:
-    with connect(folder) as cursor:
-        # Read before counting: a rating that comes in between is counted now and once more next time.
-        last = _number(cursor.execute(query("changes.last_rating")).fetchone())
-        return _Kept(last, _split(asking(cursor)(name, values)))
+    # Read before counting: a rating that comes in between is counted now and once more next time.
+    last = load_last_rating(folder)
+    try:
+        return _Kept(last, _split(unhurried(lambda: _ask_file(folder, name, values))))
+    except StudyShort:
+        # Where all at once take more memory than the database may use, though others have ended.
+        concepts = _ask_file(folder, "changes.concepts", {"run_id": values["run_id"]})
+        rows = {concept: _ask_file(folder, name, {**values, "concept": concept}) for (concept,) in concepts}
+        return _Kept(last, {concept: found for concept, found in rows.items() if found})
 
 
 def _count_rated(folder: Path, kept: _Kept, last: int, name: str, values: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.context import Context
 from app.data.later import later
+from app.data.rated import asker
 from app.data.review import Desk, Standing
 from app.viewmodels.review import Pace
 from app.widgets import markup, notices
@@ -15,7 +16,7 @@ from engine.words import count, integer
 
 WISHED: Final = 0.2
 _EVERY: Final = 5
-"""Ratings after which the estimate is worked out anew, beside the screen: it reads every pair of the run."""
+"""Ratings after which the estimate is worked out anew, beside the screen: it counts the concepts that were rated once more."""
 _RESTS_ON: Final = ("run_concepts", "pairs", "samples")
 """What else it is worked out anew for; of a judge's votes, which come every second, all together move it little."""
 
@@ -40,7 +41,9 @@ def precision(context: Context, standing: Standing) -> None:
     folder, key = context.folder, ("audit-precision", context.run.run_id, context.judge_id)
 
     def estimate() -> dict[str, Any]:
-        return build_estimate(folder, run_id=context.run.run_id, judge_id=context.judge_id, half_width=WISHED)
+        return build_estimate(
+            folder, run_id=context.run.run_id, judge_id=context.judge_id, half_width=WISHED, ask=asker(folder)
+        )
 
     try:
         found = later(folder, key, estimate, of=_RESTS_ON, also=(standing.n_done // _EVERY, standing.n_all)).value

@@ -18,3 +18,7 @@ select coalesce(max(order_number), 0) from ratings;
 -- name: rated_since
 -- Concepts of the run that people rated after a certain rating.
 select distinct concept from ratings where run_id = $run_id and order_number > $last_rating;
+
+-- name: concepts
+-- Concepts of the run, in the order of their names.
+select concept from run_concepts where run_id = $run_id order by concept;

@@ -1,14 +1,18 @@
 """What the ratings of an audit license to say of a run, as one JSON document."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import duckdb
 
 from db import connect, query
 from engine.errors import AuditError
+from engine.exchange.ask import Ask, asking
 from engine.exchange.runs import find_run
 from engine.stats.audit import TARGETS, find_audited
 from engine.stats.audit_arm import AuditArm, AuditCell
@@ -50,15 +54,22 @@ def build_estimate(
     judge_id: str | None = None,
     half_width: float = WISHED_HALF_WIDTH,
     confidence: float = 0.95,
+    ask: Ask | None = None,
 ) -> Json:
-    """Estimate means and gap of a run, overall and by quadrant, and how many more ratings bring the gap to ± half_width."""
+    """Estimate means and gap of a run, overall and by quadrant, and how many more ratings bring the gap to ± half_width.
+
+    `ask` answers in place of the study's file (see `engine.exchange.ask`).
+    """
     # Borrowed for each question, so that a run which writes waits for the shortest time.
     with connect(study) as cursor:
         run = find_run(cursor, study, run_id)
     with connect(study) as cursor:
         judge = find_judge(cursor, run, judge_id)
-    with connect(study) as cursor:
-        audited = load_audited(cursor, run=run, judge=judge)
+    if ask is None:
+        with connect(study) as cursor:
+            audited = load_audited(asking(cursor), run=run, judge=judge)
+    else:
+        audited = load_audited(ask, run=run, judge=judge)
     quadrants = sorted({quadrant for quadrant, _ in audited.arms} - {"none"})
     overall = _finding(audited, None, confidence)
     return {
@@ -77,33 +88,70 @@ def build_estimate(
     }
 
 
-def load_audited(cursor: duckdb.DuckDBPyConnection, *, run: str, judge: Json) -> Audited:
+def load_audited(ask: Ask, *, run: str, judge: Json) -> Audited:
     """Read what the estimator needs of a run and a judge that `find_judge` has found."""
-    strata = cursor.execute(query("audit.strata"), {"run_id": run, "judge_id": judge["id"]}).fetchall()
+    strata: dict[StratumKey, list[tuple[Any, ...]]] = {}
+    for _, quadrant, arm, *counts in ask("audit.strata", {"run_id": run, "judge_id": judge["id"], "concept": None}):
+        strata.setdefault((quadrant, arm), []).append(tuple(counts))
+    together = {key: _together(rows) for key, rows in sorted(strata.items(), key=_in_order)}
     return Audited(
         run=run,
         judge=judge,
-        arms={(row[0], row[1]): _arm(row) for row in strata},
-        probabilities={(row[0], row[1]): row[10] for row in strata if row[10] is not None},
-        n_undrawn_audits=sum(row[11] for row in strata),
-        n_late_overrides=sum(row[12] for row in strata),
+        arms={key: one.arm for key, one in together.items()},
+        probabilities={key: one.probability for key, one in together.items() if one.probability is not None},
+        n_undrawn_audits=sum(one.n_undrawn_audits for one in together.values()),
+        n_late_overrides=sum(one.n_late_overrides for one in together.values()),
     )
 
 
-def _arm(row: tuple[Any, ...]) -> AuditArm:
-    """An arm of one quadrant, from a row of `audit.strata`."""
-    n_known, known_total, known_squares, n_rest, n_scored, judge_total, judge_squares, n_drawn = row[2:10]
-    return AuditArm(
-        n_known=n_known,
-        known_total=float(known_total),
-        known_squares=float(known_squares),
-        n_rest=n_rest,
-        n_scored=n_scored,
-        judge_total=judge_total,
-        judge_squares=judge_squares,
-        n_drawn=n_drawn,
-        audited=tuple(AuditCell(*cell) for cell in row[13]),
+_Alike = tuple[float | None, float, float | None]
+"""What audited pairs have in common: ratings of the judge and of people, and probability."""
+
+
+class _Stratum(NamedTuple):
+    """An arm of one quadrant, its probability in force, and ratings that the estimate has no use for."""
+
+    arm: AuditArm
+    probability: float | None
+    n_undrawn_audits: int
+    n_late_overrides: int
+
+
+def _in_order(stratum: tuple[StratumKey, Any]) -> tuple[str, int]:
+    """Quadrants in turn, their positives first."""
+    (quadrant, arm), _ = stratum
+    return quadrant, ARMS.index(arm)
+
+
+def _together(rows: Sequence[tuple[Any, ...]]) -> _Stratum:
+    """A stratum from the rows of its concepts (`audit.strata` from `n_known` on); their order decides nothing."""
+    *counts, drawn, probabilities, undrawn, late, cells = zip(*rows, strict=True)
+    n_known, known_total, known_squares, n_rest, n_scored, judge_total, judge_squares = map(math.fsum, counts)
+    n_drawn = [n for n in drawn if n is not None]
+    alike = Counter[_Alike]()
+    for judge, human, probability, n in chain.from_iterable(cells):
+        alike[judge, human, probability] += n
+    return _Stratum(
+        AuditArm(
+            n_known=int(n_known),
+            known_total=known_total,
+            known_squares=known_squares,
+            n_rest=int(n_rest),
+            n_scored=int(n_scored),
+            judge_total=round(judge_total, 9),
+            judge_squares=round(judge_squares, 9),
+            n_drawn=sum(n_drawn) if n_drawn else None,
+            audited=tuple(AuditCell(*cell, n) for cell, n in sorted(alike.items(), key=_of_cell)),
+        ),
+        max((one for one in probabilities if one is not None), default=None),
+        sum(undrawn),
+        sum(late),
     )
+
+
+def _of_cell(cell: tuple[_Alike, int]) -> tuple[Any, ...]:
+    (judge, human, probability), _ = cell
+    return judge is None, judge or 0.0, human, probability is None, probability or 0.0
 
 
 def find_judge(cursor: duckdb.DuckDBPyConnection, run: str, judge_id: str | None) -> Json:

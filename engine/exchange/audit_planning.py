@@ -19,6 +19,7 @@ from db import connect, insert, query, transaction
 from db.rows import AuditPlanRow, AuditStratumRow
 from db.rows import Stratum as StratumName
 from engine.errors import AuditError
+from engine.exchange.ask import asking
 from engine.exchange.audit import Audited, find_judge, load_audited
 from engine.exchange.runs import find_run
 from engine.stats.audit import TARGETS
@@ -76,13 +77,13 @@ def build_plan(
     opened: AbstractContextManager[duckdb.DuckDBPyConnection] = transaction(study) if writes else connect(study)
     with opened as cursor:
         run = find_run(cursor, study, run_id)
-        audited = load_audited(cursor, run=run, judge=find_judge(cursor, run, judge_id))
+        audited = load_audited(asking(cursor), run=run, judge=find_judge(cursor, run, judge_id))
         strata, spreads = describe_strata(audited.arms, probabilities=audited.probabilities), arm_spreads(audited.arms)
         if wish is not None:
             strata = _wished(strata, wish, spreads)
             if writes:
                 _store(cursor, audited, wish, strata)
-                audited = load_audited(cursor, run=run, judge=audited.judge)
+                audited = load_audited(asking(cursor), run=run, judge=audited.judge)
         elif not audited.probabilities:
             raise AuditError("No audit of this run is planned yet.", hint="Plan one with --ratings or --half-width.")
         to_rate = cursor.execute(query("audit.to_rate"), {"run_id": audited.run}).fetchall()

@@ -10,6 +10,7 @@ from app import data
 from app.data import rated
 from app.data.rated import BY_CONCEPT, BY_WORK, asker
 from db import connect
+from db.errors import StudyShort
 from engine.exchange.ask import Rows, asking
 from tests.app.test_judges_screen import audit
 from tests.support.synthetic_study import JUDGE, RUN, build_study
@@ -27,6 +28,7 @@ def questions(study: Path) -> dict[str, Mapping[str, Any]]:
         "agreement.audited_between_people": {**run, "concept": None},
         "agreement.audited_votes": {**run, "concept": None, "judge_id": None},
         "agreement.with_overrides": {**run, "concept": None},
+        "audit.strata": {**run, "judge_id": JUDGE, "concept": None},
         "claims.firing": {**judged, "lens_ids": lenses},
         "findings.counts": judged,
         "ratings.corrected": judged,
@@ -103,3 +105,27 @@ def test_a_rating_asks_anew_of_its_concept_alone(study: Path, monkeypatch: pytes
     asker(study)("findings.counts", values)
     asker(study)("findings.counts", values)
     assert asked == [concept]
+
+
+def test_concepts_are_asked_for_one_by_one_where_all_at_once_take_too_much_memory(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(study) as cursor:
+        concept, sample_id = cursor.execute("select concept, sample_id from pairs limit 1").fetchall()[0]
+    about = {"concept": concept, "sample_id": sample_id, "rating": 1}
+    data.add_override(study, RUN, **about, reviewer="ann", reason=None, rating_id="one")
+    audit(study, 20, who=("ann", "bob"))
+
+    def short(cursor: Any) -> Callable[[str, Mapping[str, Any]], Rows]:
+        def ask(name: str, values: Mapping[str, Any]) -> Rows:
+            if values.get("concept", "") is None:
+                raise StudyShort("More memory than there is.")
+            return asking(cursor)(name, values)
+
+        return ask
+
+    monkeypatch.setattr(rated, "asking", short)
+    monkeypatch.setattr("app.data.memory._SHORT_S", ())
+    for name, (kept, found) in answers(study).items():
+        assert sorted(map(repr, kept)) == sorted(map(repr, found)), name
+        assert found or name not in BY_CONCEPT, name
