@@ -1,6 +1,5 @@
 """Two or more runs, or judges of a run, beside each other: settings that differ, paired differences, concept by concept."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,8 +8,7 @@ import streamlit as st
 from app import context, state, theme
 from app.charts.dumbbell import dumbbell, dumbbell_table
 from app.context import Context
-from app.data import command
-from app.data.memory import load_change
+from app.data.comparison import AT_ONCE, Sides, compare, compare_at_once, fetch_sources
 from app.viewmodels.judges import judge_labels
 from app.viewmodels.run_comparison import (
     MEASURES,
@@ -21,15 +19,13 @@ from app.viewmodels.run_comparison import (
     measures_html,
     settings_html,
 )
-from app.widgets import markup, notices, plots
+from app.widgets import later, markup, notices, plots
+from engine.errors import ConfigError
 from engine.words import count
 
-Json = Mapping[str, Any]
-_WORK: Final = "comparing"
-_FOUND: Final = "compared"
+Json = dict[str, Any]
 _ROWS: Final = 40
 _UNITS: Final = {"gap": "rating points"}
-_LOOK_S: Final = 0.5
 
 
 def show(here: Context) -> None:
@@ -67,7 +63,7 @@ def show(here: Context) -> None:
     if len(sides) < 2:
         notices.note("Choose at least two.")
         return
-    found = _compared(here, str(kind), sides)
+    found = _compared(here, Sides("runs" if kind == "runs" else "judges", here.run.run_id, tuple(sides)))
     if found is not None:
         _draw(found, names)
 
@@ -76,69 +72,23 @@ def _runs(here: Context) -> dict[str, str]:
     return {run.run_id: f"{run.name} · {run.created_at:%d %b %H:%M}" for run in reversed(here.runs) if run.n_samples}
 
 
-def _compared(here: Context, kind: str, sides: Sequence[str]) -> list[Json] | None:
-    """What the command says of these sides as the study is now; None while it is at work, or where it failed."""
-    of_run = [f"--run={here.run.run_id}"] if kind == "judges" else []
-    arguments = ("compare", kind, str(here.folder.resolve()), "--json", *of_run, *sides)
-    asked = (arguments, load_change(here.folder))
-    told: tuple[Any, command.Ended] | None = st.session_state.get(_FOUND)
-    if told is None or told[0] != asked:
-        told = _settle(asked) or _before(arguments)
-    if told is None:
+def _compared(here: Context, sides: Sides) -> list[Json] | None:
+    """These sides as the study is now; None before the first answer, and where they cannot be compared."""
+    try:
+        # What a comparison rests on takes seconds to gather on a large study, and the numbers that follow a rating do not.
+        n = later.answer(
+            here.folder, ("sides", sides), lambda: fetch_sources(here.folder, sides), what="The comparison", of=()
+        )
+        if n is None:
+            return None
+        if n < AT_ONCE:
+            return compare_at_once(here.folder, sides)
+        return later.answer(
+            here.folder, ("comparison", sides), lambda: compare(here.folder, sides), what="The comparison"
+        )
+    except ConfigError as error:
+        notices.warning(str(error))
         return None
-    if told[1].fault is not None:
-        notices.warning(told[1].fault)
-        return None
-    found: list[Json] = json.loads(told[1].output)
-    return found
-
-
-def _settle(asked: Any) -> tuple[Any, command.Ended] | None:
-    """What the command for this question has told; None while it is at work, and it is begun where it is not.
-
-    Work on the same sides comes to its end even where the study has changed since, or steady ratings would let none end.
-    """
-    work: tuple[Any, command.Started] | None = st.session_state.get(_WORK)
-    if work is not None and work[0][0] != asked[0]:
-        command.stop(work[1])
-        work = None
-    if work is not None and (told := _ended(work)) is not None:
-        if told[0] == asked:
-            return told
-        work = None
-    if work is None:
-        work = st.session_state[_WORK] = (asked, command.start(asked[0]))
-        if (told := _ended(work)) is not None:
-            return told
-    st.fragment(_wait, run_every=_LOOK_S)(work[1])
-    return None
-
-
-def _ended(work: tuple[Any, command.Started]) -> tuple[Any, command.Ended] | None:
-    """What a command that has ended told of its question, kept from now on; None while it is at work."""
-    if (ended := command.ended(work[1])) is None:
-        return None
-    del st.session_state[_WORK]
-    found = st.session_state[_FOUND] = (work[0], ended)
-    return found
-
-
-def _before(arguments: Sequence[str]) -> tuple[Any, command.Ended] | None:
-    """How the same sides stood before somebody rated, to be read while they are compared anew."""
-    told: tuple[Any, command.Ended] | None = st.session_state.get(_FOUND)
-    if told is None or told[0][0] != arguments or told[1].fault is not None:
-        return None
-    notices.note("The study has changed, so the sides are being compared again. The values below are from before.")
-    return told
-
-
-def _wait(work: command.Started) -> None:
-    if work.process.poll() is not None:
-        st.rerun()
-    st.html(
-        '<div class="lg-progress lg-wait"><span>Comparing concept by concept</span>'
-        f"<span>{work.seconds:.0f} s</span><div><i></i></div></div>"
-    )
 
 
 def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:

@@ -9,8 +9,8 @@ from engine.exchange.told_comparisons import Summary, Told, is_changed
 Json = dict[str, Any]
 
 
-def comparison_json(identity: str, told: Told) -> Json:
-    """The comparison as it is kept under its id, with the differences over concepts; what is unknown is null with a reason."""
+def comparison_json(identity: str | None, told: Told) -> Json:
+    """The comparison with its id where it is kept under one, and the differences over concepts; unknown is null with a reason."""
     comparison = told.comparison
     return {
         "comparison": identity,

@@ -9,6 +9,7 @@ of different content have no layer in common, so each then shows its own deepest
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -207,13 +208,18 @@ def read_side(run: StoredRun, judge: SideJudge | None, lens: LensChoice | None, 
     counts = ask("findings.counts", values)
     lenses = reading.lenses(run, lens) if lens else {}
     measured = {
-        counted.concept: _text_values(counted, has_judge=judge is not None) | _lens_values(lenses.get(counted.concept))
+        counted.concept: {
+            **_text_values(counted, has_judge=judge is not None),
+            **_lens_values(lenses.get(counted.concept)),
+        }
         for counted in count_concepts(counts, quadrants={term: one.quadrant for term, one in concepts.items()})
     }
     return Side(run.run_id, run.pack, run.made_from, judge, lens, concepts, measured)
 
 
-def _text_values(counted: ConceptCounts, *, has_judge: bool) -> dict[Measure, Value]:
+@lru_cache(maxsize=20_000)
+def _text_values(counted: ConceptCounts, *, has_judge: bool) -> Mapping[Measure, Value]:
+    # Kept, for of all concepts a rating moves one.
     finding, settings = summarise(counted.concept, (counted,), Settings()), Settings()
     gap, good = finding.gap, finding.positive.form_shares()["good"]
     arms = finding.positive.histogram, finding.negative.histogram

@@ -1,16 +1,18 @@
-"""Comparing sides: what the command tells is shown with its intervals and n, and no text of it is markup or a formula."""
+"""Comparing sides: what the command tells is shown with its intervals and n, follows ratings, and is no markup or formula."""
 
 import csv
 import io
-import json
+import time
 from pathlib import Path
-from types import SimpleNamespace
+from threading import Event
 from typing import Any
 
 import pytest
 
 from app import data
 from app.data import command
+from app.data.comparison import AT_ONCE, Sides, compare_at_once
+from app.data.later import is_ready
 from app.viewmodels.run_comparison import (
     answer,
     comparison_csv,
@@ -19,11 +21,16 @@ from app.viewmodels.run_comparison import (
     measures_html,
     settings_html,
 )
-from db import transaction
+from db import connect
+from engine.config import StudyConfig
+from engine.exchange.comparison_json import comparison_json
+from engine.exchange.comparison_sides import read_lenses, stored_runs
+from engine.exchange.run_comparison import compare_judges, compare_runs
+from engine.exchange.told_comparisons import tell_together
 from tests.app.test_screens import html_of, open_screen
-from tests.support.synthetic_study import JUDGE, RUN
-
-AT_WORK = SimpleNamespace(poll=lambda: None)
+from tests.support.planted import copy_study
+from tests.support.planted_runs import Planted, PlantedRun, build_runs
+from tests.support.synthetic_study import RUN
 
 
 def estimate(value: float | None) -> dict[str, Any]:
@@ -98,68 +105,105 @@ def test_the_csv_has_every_value_and_no_formula() -> None:
     assert {row["run_after"] for row in rows} == {"other"}
 
 
+RUNS = (
+    PlantedRun("one", {"calm": Planted(), "<b>gin</b>": Planted(f1=0.7), "rum": Planted()}, judges=("ann", "bob")),
+    PlantedRun(
+        "two",
+        {"calm": Planted((2, 3)), "<b>gin</b>": Planted(), "rum": Planted(f1=None)},
+        config=StudyConfig(seed=1),
+        judges=("ann", "bob"),
+    ),
+    PlantedRun("far", {"else": Planted()}, judges=("ann",)),
+)
+ROUNDS = 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_runs(tmp_path_factory.mktemp("compared") / "study", RUNS)
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> Path:
+    """Two runs that two judges rated, and one on another concept."""
+    return copy_study(made, tmp_path / "study")
+
+
+def rate(study: Path, number: int) -> None:
+    """A person rates another pair, so that the judge's gap is no more in force."""
+    with connect(study) as cursor:
+        pairs = cursor.execute("select run_id, concept, sample_id from pairs order by hash(sample_id)").fetchall()
+    run, concept, sample = pairs[number % len(pairs)]
+    named = {"concept": concept, "sample_id": sample, "reviewer": "Ada", "reason": None}
+    data.add_override(study, run, rating=1 + number % 5, rating_id=data.new_rating_id(), **named)
+
+
+def as_commanded(study: Path, sides: Sides) -> list[dict[str, Any]]:
+    """What the command tells of the study's files."""
+    known = stored_runs(study)
+    first, *others = sides.names
+    told = tell_together(
+        [
+            compare_runs(study, known[first], known[other])
+            if sides.kind == "runs"
+            else compare_judges(study, known[sides.run_id], first, other)
+            for other in others
+        ]
+    )
+    return [comparison_json(None, one) for one in told]
+
+
+def test_what_is_kept_between_ratings_is_what_the_command_tells(runs: Path) -> None:
+    asked = (
+        Sides("runs", "one", ("one", "two")),
+        Sides("runs", "one", ("two", "one")),
+        Sides("judges", "two", ("bob", "ann")),
+    )
+    before = [compare_at_once(runs, sides) for sides in asked]
+    assert before == [as_commanded(runs, sides) for sides in asked]
+    for number in range(ROUNDS):
+        rate(runs, number)
+        assert [compare_at_once(runs, sides) for sides in asked] == [as_commanded(runs, sides) for sides in asked]
+    assert [compare_at_once(runs, sides) for sides in asked] != before
+
+
 def test_one_run_is_nothing_to_compare(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Fewer than two runs" in html_of(open_screen(study, monkeypatch, "compare"))
 
 
-def add_run(study: Path) -> None:
-    """A second run with the same samples."""
-    with transaction(study) as cursor:
-        cursor.execute(
-            "insert into runs select 'other', 'other run', '2027-01-01', config, model, model_fingerprint, pack_hash, "
-            "template_set, template_hash, seed, versions from runs"
-        )
-        cursor.execute(
-            "insert into prompts select 'other-' || sample_id, 'other', prompt_concept, template, draw, prompt, batch, seed "
-            "from prompts"
-        )
-        cursor.execute(
-            "insert into samples select 'other-' || sample_id, output, finish_reason, output_ids, n_prompt_tokens, "
-            "generated_at from samples"
-        )
+def test_runs_without_a_common_concept_are_told_in_a_sentence(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_screen(runs, monkeypatch, "compare", run="one", side=["one", "far"])
+    assert "have no concept in common" in html_of(app)
+    assert len(app.get("plotly_chart")) == 0
 
 
-@pytest.mark.parametrize("fault", [None, "The runs have no concept in common."])
-def test_two_runs_are_compared_by_the_command(study: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None) -> None:
-    add_run(study)
-    asked: list[list[str]] = []
-    monkeypatch.setattr(command, "start", lambda arguments: asked.append(list(arguments)) or object())
-    monkeypatch.setattr(command, "ended", lambda _: command.Ended(json.dumps([COMPARISON]), fault))
-    app = open_screen(study, monkeypatch, "compare", run=RUN)
-    assert asked == [["compare", "runs", str(study.resolve()), "--json", RUN, "other"]]
-    shown = html_of(app)
-    assert ("Both sides are as rated by reader &lt;b&gt;." in shown) == (fault is None)
-    assert (fault or "&lt;b&gt;1&lt;/b&gt;") in shown
-    assert len(app.get("plotly_chart")) == (0 if fault else 1)
-    assert "<b>1</b>" not in shown
+@pytest.mark.parametrize("at_once", [AT_ONCE, 0])
+def test_two_runs_follow_a_rating_without_a_command(runs: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """Few concepts at once, many beside the screen: the same numbers."""
+    monkeypatch.setattr("app.data.comparison.AT_ONCE", at_once)
+    monkeypatch.setattr(command, "start", lambda _: pytest.fail("a command was started"))
+    app = open_screen(runs, monkeypatch, "compare", run="one", side=["one", "two"])
+    sides = Sides("runs", "one", ("one", "two"))
+    for number in range(2):
+        shown = html_of(app)
+        assert measures_html(as_commanded(runs, sides)[0]) in shown
+        assert "Both sides are as rated by test:ann." in shown
+        assert "&lt;b&gt;gin" in shown
+        assert "<b>gin" not in shown
+        assert len(app.get("plotly_chart")) == 1
+        rate(runs, number)
+        app.run()
+    assert measures_html(as_commanded(runs, sides)[0]) in html_of(app)
 
 
-def test_ratings_meanwhile_leave_the_old_values_with_a_word_and_let_the_work_end(
-    study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_run(study)
-    begun: list[object] = []
-    told: list[command.Ended | None] = [command.Ended(json.dumps([COMPARISON]), None)]
-    monkeypatch.setattr(command, "start", lambda _: begun.append(0) or SimpleNamespace(process=AT_WORK, seconds=1.0))
-    monkeypatch.setattr(command, "ended", lambda _: told[0])
-    monkeypatch.setattr(command, "stop", lambda _: pytest.fail("the work of before was broken off"))
-    app = open_screen(study, monkeypatch, "compare", run=RUN)
-    pair = data.load_page(study, RUN, JUDGE, data.Filters(), number=1, sort="run", form_rule="loop").rows[0]
-
-    def rate(rating: int) -> str:
-        of_pair = {"concept": pair.concept, "sample_id": pair.sample_id}
-        data.add_override(
-            study, RUN, **of_pair, rating=rating, reviewer="Ada", reason=None, rating_id=data.new_rating_id()
-        )
-        return html_of(app.run())
-
-    assert "from before" not in html_of(app)
-    told[0] = None
-    for rating in (1, 2):
-        shown = rate(rating)
-        assert "The values below are from before." in shown
-        assert "&lt;b&gt;1&lt;/b&gt;" in shown
-    assert len(begun) == 2
-    told[0] = command.Ended(json.dumps([COMPARISON]), None)
-    assert "from before" not in html_of(app.run())
-    assert len(begun) == 3
+def test_the_first_answer_of_a_large_study_comes_later(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.data.later.WAIT_S", 0.0)
+    let = Event()
+    monkeypatch.setattr("app.data.comparison.read_lenses", lambda run, lens: let.wait(30) and read_lenses(run, lens))
+    app = open_screen(runs, monkeypatch, "compare", run="one", side=["one", "two"])
+    assert "The comparison is being worked out. This takes a moment." in html_of(app)
+    assert len(app.get("plotly_chart")) == 0
+    let.set()
+    while not is_ready(runs, ("sides", Sides("runs", "one", ("one", "two")))):
+        time.sleep(0.01)
+    assert len(app.run().get("plotly_chart")) == 1
