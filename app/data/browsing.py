@@ -2,8 +2,8 @@
 
 Joining a million pairs with what judges said of them takes seconds, and every click asks again. So the pairs stand in a table of
 their own, in memory, shared by all readers; SQL asks it as it would ask the study. It is made anew when a stage has written,
-by a thread of its own, in parts between which others have the study, and not more often than pays where that is slow; what
-people say is put in whenever somebody has rated.
+by a thread of its own, in parts between which others have the study, and not more often than pays where that is slow. Votes of
+its judge are put in every few seconds where they are all that was written, and what people say whenever somebody has rated.
 Counts are taken from cells, one for all pairs that are alike in what is filtered by; a rating moves its pair from one cell to
 another. Texts are never in it.
 """
@@ -19,7 +19,18 @@ from typing import Any, Final
 
 import duckdb
 
-from app.data.memory import load_last_rating, note_renewed, renew_at, renewing, surplus, unchanged, unhurried, work_done
+from app.data.memory import (
+    TABLES,
+    beside_screens,
+    load_last_rating,
+    note_renewed,
+    renew_at,
+    renewing,
+    surplus,
+    unchanged,
+    unhurried,
+    work_done,
+)
 from db import connect, query
 from db.errors import ExpectedError
 from db.opening import open_in_memory
@@ -33,12 +44,16 @@ _SLOW_S: Final = 0.3
 """Time of the processor, for a busy machine must not decide what is shown."""
 _PAYS_AFTER: Final = 20.0
 """An index that was slow to make serves for so many times as long, though stages write on meanwhile."""
+_VOTES_EVERY_S: Final = 10.0
+"""A judge votes all the time; what it said since is put in no more often."""
+_VOTES: Final = TABLES.index("judgments")
 _PART_PAIRS: Final = 500_000
 """Of so many pairs the study is asked at once: fewer take less memory, but each asking takes a second and more by itself."""
 
 _MADE: Final = (
     "samples.put_people",
     "samples.keep_said",
+    "samples.keep_voted",
     "samples.keep_alike",
     "samples.keep_cells",
     "samples.keep_texts",
@@ -68,10 +83,13 @@ class _Index:
     lock: threading.Lock = field(default_factory=threading.Lock)
     work: tuple[Any, ...] | None = None
     last_rating: int = 0
+    last_vote: tuple[int, int] = (-1, 0)
+    """Where the last vote stands in the study, and how many there are."""
     texts: dict[str, None] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
     """Of questions since the last refreshing, which puts an empty one in its place: a late answer goes into the old one."""
     built_at: float = 0.0
+    voted_at: float = 0.0
     build_s: float = 0.0
     is_slow: bool = False
     is_renewed: bool = False
@@ -100,9 +118,14 @@ _indexes_lock: Final = threading.Lock()
 
 def asked(folder: Path, run_id: str, judge_id: str, lens_ids: Sequence[str], *, extras: bool) -> Asked:
     """What to hold for a run: lenses and topics where a filter asks for them (`extras`), or pairs are few."""
-    if extras or unchanged(folder, "n pairs", lambda: _n_pairs(folder)) < _ALL_BELOW:
+    if extras or not is_large(folder):
         return Asked(run_id, judge_id, tuple(lens_ids), with_topics=True)
     return Asked(run_id, judge_id)
+
+
+def is_large(folder: Path) -> bool:
+    """Whether the study has so many pairs that what is asked of all of them takes a second and more."""
+    return unchanged(folder, "n pairs", lambda: _n_pairs(folder)) >= _ALL_BELOW
 
 
 def _n_pairs(folder: Path) -> int:
@@ -145,20 +168,33 @@ def is_at_hand(folder: Path, run_id: str, judge_id: str) -> bool:
     index = _indexes.get((folder, Asked(run_id, judge_id)))
     if index is not None and index.work is not None:
         return True
-    return unchanged(folder, "n pairs", lambda: _n_pairs(folder)) < _ALL_BELOW
+    return not is_large(folder)
 
 
 def prepare(folder: Path, run_id: str, judge_id: str) -> None:
     """Have the index of a large study made before somebody waits for it, by a thread of its own."""
     held = Asked(run_id, judge_id)
-    if (folder, held) not in _indexes and unchanged(folder, "n pairs", lambda: _n_pairs(folder)) >= _ALL_BELOW:
+    if (folder, held) not in _indexes and is_large(folder):
         threading.Thread(target=_prepare, args=(folder, held), daemon=True, name="lensgap-index").start()
 
 
+def make(folder: Path, run_id: str, judge_id: str) -> None:
+    """Have the pairs of a run with a judge's ratings in memory, where they are many."""
+    if is_large(folder):
+        held = Asked(run_id, judge_id)
+        _make(folder, held, _index(folder, held))
+
+
 def _prepare(folder: Path, held: Asked) -> None:
+    # Known of at once, so that nobody else begins.
     index = _index(folder, held)
     # A study that is busy or gone is told to whoever asks.
-    with suppress(ExpectedError, OSError), index.lock:
+    with suppress(ExpectedError, OSError), beside_screens(is_awaited=True):
+        _make(folder, held, index)
+
+
+def _make(folder: Path, held: Asked, index: _Index) -> None:
+    with index.lock:
         _refresh(folder, held, index)
 
 
@@ -187,10 +223,36 @@ def _refresh(folder: Path, held: Asked, index: _Index) -> None:
 
 
 def _renew_later(folder: Path, held: Asked, index: _Index) -> None:
-    """Have a thread make another index as soon as that pays, unless one is about to; the lock is held."""
+    """Have a thread put in new votes soon, or make another index as soon as that pays, unless one is about to."""
     if index.is_renewed:
         return
     index.is_renewed = True
+    if _is_voted_alone(folder, held, index):
+        renew_at(index.voted_at + _VOTES_EVERY_S, _renew_votes, folder, held, index)
+    else:
+        renew_at(index.built_at + _PAYS_AFTER * index.build_s, _renew, folder, held, index)
+
+
+def _is_voted_alone(folder: Path, held: Asked, index: _Index) -> bool:
+    """Whether nothing but votes on relevance has come since, which the index holds whatever it holds beside them."""
+    before, now = index.work, work_done(folder)
+    return before is not None and not held.with_topics and _but_votes(before) == _but_votes(now)
+
+
+def _but_votes(work: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*work[:_VOTES], *work[_VOTES + 1 :])
+
+
+def _renew_votes(folder: Path, held: Asked, index: _Index) -> None:
+    """Put in what the judge said since, or have all made anew where that is not all there is."""
+    with renewing(index):
+        work = work_done(folder)
+        is_put = _is_voted_alone(folder, held, index) and _put_votes(folder, held, index, work)
+        index.is_renewed = False
+        if is_put:
+            note_renewed(folder)
+            return
+        index.is_renewed = True
     renew_at(index.built_at + _PAYS_AFTER * index.build_s, _renew, folder, held, index)
 
 
@@ -225,8 +287,8 @@ def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> N
     values: dict[str, Any] = {"run_id": held.run_id, "judge_id": held.judge_id, "lens_ids": list(held.lens_ids)}
     values |= {"with_topics": held.with_topics}
     keep = "samples.keep_index"
-    # Looked up before the ratings themselves: one that comes in between is put in now and once more next time.
-    last = load_last_rating(folder)
+    # Looked up before the ratings and votes themselves: what comes in between is put in now and once more next time.
+    last, last_vote = load_last_rating(folder), _load_last_vote(folder)
     for first, until in _parts(folder, held):
         with connect(folder) as cursor:
             _put(index.memory, cursor, ("samples.index_rows", "incoming", keep), first=first, last=until, **values)
@@ -238,11 +300,11 @@ def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> N
     for name in _MADE:
         index.memory.execute(query(name))
     _compress(index)
-    index.last_rating = last
+    index.last_rating, index.last_vote = last, last_vote
     index.texts.clear()
     index.answers = {}
     index.work = work
-    index.built_at = time.monotonic()
+    index.built_at = index.voted_at = time.monotonic()
     index.build_s = index.built_at - started
     index.is_slow = time.thread_time() - cpu > _SLOW_S
 
@@ -259,6 +321,34 @@ def _put_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -
     index.memory.execute(query("samples.move_cells"), {"sign": -1})
     index.memory.execute(query("samples.put_people"))
     index.memory.execute(query("samples.move_cells"), {"sign": 1})
+
+
+def _load_last_vote(folder: Path) -> tuple[int, int]:
+    """Where the last vote stands in its table, and how many there are."""
+    with connect(folder) as cursor:
+        ((last, n),) = cursor.execute(query("samples.last_vote")).fetchall()
+    return last, n
+
+
+def _put_votes(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> bool:
+    """Put in what the judge said since; False where votes have gone or moved, so that new ones cannot be told from old ones."""
+    (before, n_before), (last, n) = index.last_vote, _load_last_vote(folder)
+    if n - n_before != last - before:
+        return False
+    with connect(folder) as cursor:
+        asked = {"judge_id": held.judge_id, "last_vote": before}
+        votes = cursor.sql(query("samples.votes"), params=asked).to_arrow_table()
+    with index.lock:
+        index.memory.register("incoming_votes", votes)
+        index.memory.execute(query("samples.keep_votes"))
+        index.memory.unregister("incoming_votes")
+        index.memory.execute(query("samples.move_voted_cells"), {"sign": -1})
+        index.memory.execute(query("samples.put_votes"))
+        index.memory.execute(query("samples.move_voted_cells"), {"sign": 1})
+        index.memory.execute(query("samples.fold_cells"))
+        index.last_vote, index.work, index.voted_at = (last, n), work, time.monotonic()
+        index.answers = {}
+    return True
 
 
 def _keep_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -> None:

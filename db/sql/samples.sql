@@ -46,6 +46,16 @@ from (
 ) c
 left join ratings_by_people($run_id) p on p.concept = c.concept and p.sample_id = c.sample_id;
 
+-- name: last_vote
+-- Where the last vote on relevance stands in its table (-1: there is none), and how many there are.
+select coalesce(max(rowid), -1), count(*) from judgments;
+
+-- name: votes
+-- What a judge says of the pairs that it has voted on since the vote that stands at a place of the table.
+select c.concept, c.sample_id, j.mean_rating as judge_rating, j.spread as judge_spread
+from (select distinct concept, sample_id from judgments where judge_id = $judge_id and rowid > $last_vote) c
+join judge_ratings j on j.judge_id = $judge_id and j.concept = c.concept and j.sample_id = c.sample_id;
+
 -- name: matching
 -- Samples of the run whose output or prompt has the text, in any case.
 select s.sample_id
@@ -104,6 +114,25 @@ join indexed i on i.concept = p.concept and i.sample_id = p.sample_id;
 create or replace view said as
 select i.* from indexed i where i.rowid in (select row_at from people);
 
+-- name: keep_votes
+-- In memory: what the judge said that is to be put in, and in which rows.
+create or replace table votes as
+select i.rowid as row_at, v.*
+from incoming_votes v
+join indexed i on i.concept = v.concept and i.sample_id = v.sample_id;
+
+-- name: keep_voted
+-- In memory: the pairs of which the judge said something that is to be put in.
+create table if not exists votes (row_at bigint);
+create or replace view voted as
+select i.* from indexed i where i.rowid in (select row_at from votes);
+
+-- name: put_votes
+-- In memory: puts in what the judge said.
+update indexed set judge_rating = v.judge_rating, judge_spread = v.judge_spread, is_asked = true
+from votes v
+where indexed.rowid = v.row_at;
+
 -- name: put_people
 -- In memory: puts in what people said.
 update indexed set override_rating = p.override_rating, audit_rating = p.audit_rating
@@ -130,6 +159,14 @@ create or replace table cells as from alike('indexed');
 -- name: move_cells
 -- In memory: adds the pairs of which people said something to those they are alike to, or takes them from there (-1).
 insert into cells select * replace (n * $sign as n) from alike('said');
+
+-- name: move_voted_cells
+-- In memory: as move_cells, of the pairs of which the judge said something.
+insert into cells select * replace (n * $sign as n) from alike('voted');
+
+-- name: fold_cells
+-- In memory: puts together what was added to cells and taken from them.
+create or replace table cells as from alike('cells') where n <> 0;
 
 -- name: keep_filtered
 -- In memory: the rows with their verdicts, and in `failing` a bit for each filter that they do not pass; a filter that is null

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -241,6 +241,62 @@ def test_a_list_of_pairs_is_made_anew_beside_its_readers(study: Path, timers: li
     timer.ring()
     assert browsing._indexes[study, held] is not old
     assert n_unrated() > before
+
+
+def held_rows(study: Path, index: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """All pairs as an index holds them, and its cells."""
+    with index.memory.cursor() as cursor:
+        cursor.execute("use held")
+        pairs = cursor.execute("select * exclude (row_id) from indexed order by place").fetchall()
+        return pairs, cursor.execute("from alike('cells') where n <> 0 order by all").fetchall()
+
+
+def vote(study: Path, *, votes: Sequence[int], rating: int, where: str) -> None:
+    """Have the judge vote on some pairs."""
+    with transaction(study) as cursor:
+        cursor.execute(
+            "insert into judgments select $judge, concept, sample_id, unnest($votes), $rating, 'So.', null, 'raw', 1, 1, 0, "
+            f"'2026-01-01', 0, 0, 0, null, null from pairs where {where}",
+            {"judge": JUDGE, "votes": list(votes), "rating": rating},
+        )
+
+
+def test_votes_are_put_into_a_large_list_as_if_it_were_made_anew(
+    study: Path, timers: list[FakeTimer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browsing, "_ALL_BELOW", 1)
+    held = browsing.Asked(RUN, JUDGE)
+    with connect(study) as cursor:
+        cursor.execute("delete from judgments where hash(sample_id) % 3 = 0")
+        concept, sample_id = cursor.execute(
+            "select concept, sample_id from pairs where hash(sample_id) % 6 = 0"
+        ).fetchall()[0]
+
+    def ask() -> Any:
+        return browsing.ask(study, held, "samples.unsaid")
+
+    ask()
+    index = browsing._indexes[study, held]
+    about = {"concept": concept, "sample_id": sample_id, "rating": 1}
+    data.add_override(study, RUN, **about, reviewer="ann", reason=None, rating_id="one")
+    vote(study, votes=[0], rating=2, where="hash(sample_id) % 6 = 0")
+    vote(study, votes=[7, 8], rating=5, where="hash(sample_id) % 5 = 1")
+    before = ask()
+    (timer,) = timers
+    timer.ring()
+    assert ask() != before
+    new = browsing._Index()
+    browsing._build(study, held, new, ())
+    with new.memory:
+        assert held_rows(study, index) == held_rows(study, new)
+    assert (browsing._indexes[study, held], index.is_renewed) == (index, False)
+    with connect(study) as cursor:
+        cursor.execute("delete from judgments where hash(sample_id) % 6 = 0")
+    ask()
+    timers[-1].ring()
+    assert browsing._indexes[study, held] is index, "where votes have gone all is made anew, once that pays"
+    timers[-1].ring()
+    assert browsing._indexes[study, held] is not index
 
 
 def test_pairs_of_a_large_study_are_at_hand_once_their_list_is_made(
