@@ -129,7 +129,7 @@ def _bar(layers: list[str], at: str | None) -> None:
             "Search",
             "q",
             state.given("q") or "",
-            placeholder="Search names and definitions",
+            placeholder="Names and definitions",
             icon=":material/search:",
             width=250,
         )

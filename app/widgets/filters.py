@@ -248,7 +248,7 @@ def _text(filters: data.Filters) -> None:
         name="q",
         value=filters.text or "",
         clears=NEW_SAMPLES,
-        placeholder="Search outputs and prompts",
+        placeholder="Outputs and prompts",
         icon=":material/search:",
         width=300,
     )

@@ -89,7 +89,7 @@ def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> No
     settle(tab)
     tab.locator(".st-key-pick-2 button").click()
     settle(tab)
-    tab.get_by_placeholder("Search outputs and prompts").fill("instance of")
+    tab.get_by_placeholder("Outputs and prompts").fill("instance of")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**q=instance+of*")
     settle(tab)
