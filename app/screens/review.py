@@ -148,7 +148,7 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
     rated = own.get(item.key) if sitting.at is not None else None
     with st.container(key="review-desk", border=True):
         review_item.text(here, found)
-        review_item.keys(shown, rated)
+        review_item.keys(sitting.desk, shown, rated)
         review_item.moves(sitting, shown, rated, last)
         if rated is None and item.key in sitting.seen:
             notices.note("You have seen the judge's rating of this text, so a new rating is stored as not blind.")

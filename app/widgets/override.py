@@ -139,7 +139,8 @@ def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Seq
             on_click=_undo,
             args=(context, shown, standing.rating_id if standing else "", name),
         )
-    rating_keys.reason(f"reason-{at}")
+    own = [saying.rating_id for saying in history if saying.reviewer == name]
+    rating_keys.reason(f"reason-{at}", about=(context.run.run_id, shown.concept, shown.sample_id, name, *own[-1:]))
     rating_keys.tend()
 
 

@@ -54,7 +54,7 @@ def draw(
         _downloads(key, table, file_name(name, at))
         if box_px is not None:
             # Else only a mouse could scroll it.
-            reach = f"document.querySelector('.st-key-{_class_of(key)}-box')?.setAttribute('tabindex', '0')"
+            reach = f"document.querySelector('.st-key-{class_of(key)}-box')?.setAttribute('tabindex', '0')"
             st.html(f"<script>{reach}</script>", unsafe_allow_javascript=True)
     return picked
 
@@ -114,13 +114,13 @@ def _downloads(key: str, table: Callable[[], Table], file: str) -> None:
         st.html(f"<script>{_LISTEN}</script>", unsafe_allow_javascript=True)
 
 
-def _class_of(key: str) -> str:
+def class_of(key: str) -> str:
     """As Streamlit makes a class of a key."""
     return re.sub(r"[^a-zA-Z0-9_-]", "-", key.strip())
 
 
 def _buttons(key: str, file: str) -> str:
-    chart = _class_of(key)
+    chart = class_of(key)
     buttons = "".join(
         f'<button type="button" data-lg-image="{form}" data-chart="st-key-{chart}" data-file="{markup.text(file)}">'
         f"{form.upper()}: {what}</button>"

@@ -29,7 +29,7 @@ def text(context: Context, found: review.Text) -> None:
     )
 
 
-def keys(shown: Shown, own: review.Own | None) -> None:
+def keys(desk: review.Desk, shown: Shown, own: review.Own | None) -> None:
     """The five ratings and the reason; a pair that is rated keeps its rating until it is taken back."""
     at = f"{shown.item.concept}-{shown.item.sample_id}"
     reason_key = f"{_REASON}-{at}"
@@ -47,7 +47,9 @@ def keys(shown: Shown, own: review.Own | None) -> None:
                 width="stretch",
             )
     if own is None:
-        rating_keys.reason(reason_key)
+        rating_keys.reason(reason_key, about=(desk.run_id, *shown.item.key, desk.reviewer, desk.queue))
+    else:
+        rating_keys.no_reason()
     rating_keys.tend()
 
 

@@ -84,8 +84,11 @@ def test_two_reviewers_at_one_queue_never_rate_the_same_pair(open_tab: OpenTab, 
     assert not given["Bob"] & given["Eve"]
 
 
-def test_a_reload_in_the_middle_brings_back_the_same_text(open_tab: OpenTab, study: Path, address: str) -> None:
+def test_a_reload_in_the_middle_brings_back_the_text_and_the_reason_that_is_being_typed_for_it(
+    open_tab: OpenTab, study: Path, address: str
+) -> None:
     page = sit_down(open_tab, address, "Kim")
+    reason = page.get_by_label("Reason")
     page.keyboard.press("2")
     expect(page.locator(".lg-said-both")).to_be_visible()
     settle(page)
@@ -93,13 +96,44 @@ def test_a_reload_in_the_middle_brings_back_the_same_text(open_tab: OpenTab, stu
     expect(page.locator(".lg-said-both")).to_have_count(0)
     settle(page)
     open_now = on_desk(page)
+    expect(reason).to_have_value("")
+    reason.press_sequentially("Because")
     page.reload()
     page.wait_for_selector(".lg-reading")
+    expect(reason).to_have_value("Because")
     settle(page)
     assert on_desk(page) == open_now
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".lg-said-both")).to_contain_text("You said 2")
     assert len(ratings(study, "Kim")) == 1
+
+
+def test_a_reason_that_came_back_goes_with_its_own_rating_and_no_other(
+    open_tab: OpenTab, study: Path, address: str
+) -> None:
+    page = open_tab("Lea", width=1100, height=720)
+    page.goto(f"{address}/samples")
+    settle(page)
+    reason = page.get_by_label("Reason")
+    reason.press_sequentially("Because")
+    page.reload()
+    expect(reason).to_have_value("Because")
+    settle(page)
+    page.keyboard.press("3")
+    expect(page.locator(".lg-history q")).to_have_text("Because")
+    expect(reason).to_have_value("")
+    page.keyboard.press("u")
+    expect(page.locator(".lg-undone")).to_have_count(1)
+    reason.press_sequentially("Of another")
+    # Out of the field, whose keys are letters.
+    reason.press("Enter")
+    page.keyboard.press("n")
+    expect(reason).to_have_value("")
+    page.reload()
+    settle(page)
+    page.keyboard.press("p")
+    expect(page.locator(".lg-undone")).to_have_count(1)
+    expect(reason).to_have_value("")
 
 
 def test_a_killed_server_loses_no_rating_and_the_review_goes_on(open_tab: OpenTab, study: Path) -> None:
