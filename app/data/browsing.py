@@ -288,7 +288,7 @@ def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> N
     values |= {"with_topics": held.with_topics}
     keep = "samples.keep_index"
     # Looked up before the ratings and votes themselves: what comes in between is put in now and once more next time.
-    last, last_vote = load_last_rating(folder), _load_last_vote(folder)
+    last, (last_vote, n_votes, _) = load_last_rating(folder), _load_last_vote(folder, since=-1)
     for first, until in _parts(folder, held):
         with connect(folder) as cursor:
             _put(index.memory, cursor, ("samples.index_rows", "incoming", keep), first=first, last=until, **values)
@@ -300,7 +300,7 @@ def _build(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> N
     for name in _MADE:
         index.memory.execute(query(name))
     _compress(index)
-    index.last_rating, index.last_vote = last, last_vote
+    index.last_rating, index.last_vote = last, (last_vote, n_votes)
     index.texts.clear()
     index.answers = {}
     index.work = work
@@ -323,17 +323,18 @@ def _put_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: _Index) -
     index.memory.execute(query("samples.move_cells"), {"sign": 1})
 
 
-def _load_last_vote(folder: Path) -> tuple[int, int]:
-    """Where the last vote stands in its table, and how many there are."""
+def _load_last_vote(folder: Path, *, since: int) -> tuple[int, int, int]:
+    """Where the last vote stands in its table, how many there are, and how many after a place."""
     with connect(folder) as cursor:
-        ((last, n),) = cursor.execute(query("samples.last_vote")).fetchall()
-    return last, n
+        ((last, n, n_since),) = cursor.execute(query("samples.last_vote"), {"since": since}).fetchall()
+    return last, n, n_since
 
 
 def _put_votes(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> bool:
     """Put in what the judge said since; False where votes have gone or moved, so that new ones cannot be told from old ones."""
-    (before, n_before), (last, n) = index.last_vote, _load_last_vote(folder)
-    if n - n_before != last - before:
+    before, n_before = index.last_vote
+    last, n, n_since = _load_last_vote(folder, since=before)
+    if n - n_before != n_since:
         return False
     with connect(folder) as cursor:
         asked = {"judge_id": held.judge_id, "last_vote": before}

@@ -47,8 +47,8 @@ from (
 left join ratings_by_people($run_id) p on p.concept = c.concept and p.sample_id = c.sample_id;
 
 -- name: last_vote
--- Where the last vote on relevance stands in its table (-1: there is none), and how many there are.
-select coalesce(max(rowid), -1), count(*) from judgments;
+-- Where the last vote on relevance stands in its table (-1: there is none), how many there are, and how many of them after a place.
+select coalesce(max(rowid), -1), count(*), count(*) filter (rowid > $since) from judgments;
 
 -- name: votes
 -- What a judge says of the pairs that it has voted on since the vote that stands at a place of the table.
