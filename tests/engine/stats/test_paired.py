@@ -23,6 +23,14 @@ def test_difference_is_scipys_paired_t():
     assert found.wilcoxon_p == pytest.approx(stats.wilcoxon(after, before).pvalue)
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 8, 13, 14])
+def test_few_signed_ranks_are_tested_as_scipy_does_with_ties_and_without(n):
+    rng = np.random.default_rng(n)
+    for change in (rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0], n), rng.standard_normal(n)):
+        found = compare_paired(np.zeros(n).tolist(), change.tolist(), seed=0, n_resamples=2)
+        assert found.wilcoxon_p == pytest.approx(stats.wilcoxon(change).pvalue, rel=1e-12)
+
+
 def test_bootstrap_of_concepts_agrees_with_scipys():
     before, after = scores_of_concepts(np.random.default_rng(1), 40)
     found = compare_paired(before.tolist(), after.tolist(), seed=0, n_resamples=4000).bootstrap
