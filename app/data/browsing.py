@@ -46,6 +46,8 @@ _PAYS_AFTER: Final = 20.0
 """An index that was slow to make serves for so many times as long, though stages write on meanwhile."""
 _VOTES_EVERY_S: Final = 10.0
 """A judge votes all the time; what it said since is put in no more often."""
+_VOTES_AT_MOST: Final = 20_000
+"""More votes take longer to put in than all to be made anew."""
 _VOTES: Final = TABLES.index("judgments")
 _PART_PAIRS: Final = 500_000
 """Of so many pairs the study is asked at once: fewer take less memory, but each asking takes a second and more by itself."""
@@ -331,13 +333,15 @@ def _load_last_vote(folder: Path, *, since: int) -> tuple[int, int, int]:
 
 
 def _put_votes(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) -> bool:
-    """Put in what the judge said since; False where votes have gone or moved, so that new ones cannot be told from old ones."""
+    """Put in what the judge said since; False where that is too much, or votes have gone, so that new ones cannot be told."""
     before, n_before = index.last_vote
     last, n, n_since = _load_last_vote(folder, since=before)
-    if n - n_before != n_since:
+    if n - n_before != n_since or n_since > _VOTES_AT_MOST:
         return False
+    judge = {"judge_id": held.judge_id}
     with connect(folder) as cursor:
-        asked = {"judge_id": held.judge_id, "last_vote": before}
+        voted_on = cursor.execute(query("samples.voted_on"), {**judge, "last_vote": before}).fetchall()
+        asked = {**judge, "sample_ids": [sample_id for (sample_id,) in voted_on]}
         votes = cursor.sql(query("samples.votes"), params=asked).to_arrow_table()
     with index.lock:
         index.memory.register("incoming_votes", votes)

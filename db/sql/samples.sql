@@ -50,11 +50,15 @@ left join ratings_by_people($run_id) p on p.concept = c.concept and p.sample_id 
 -- Where the last vote on relevance stands in its table (-1: there is none), how many there are, and how many of them after a place.
 select coalesce(max(rowid), -1), count(*), count(*) filter (rowid > $since) from judgments;
 
+-- name: voted_on
+-- Samples that a judge has voted on since the vote that stands at a place of the table.
+select distinct sample_id from judgments where judge_id = $judge_id and rowid > $last_vote;
+
 -- name: votes
--- What a judge says of the pairs that it has voted on since the vote that stands at a place of the table.
-select c.concept, c.sample_id, j.mean_rating as judge_rating, j.spread as judge_spread
-from (select distinct concept, sample_id from judgments where judge_id = $judge_id and rowid > $last_vote) c
-join judge_ratings j on j.judge_id = $judge_id and j.concept = c.concept and j.sample_id = c.sample_id;
+-- What a judge says of the pairs of some samples; a list of these is looked up at once, where a join would read all votes.
+select concept, sample_id, mean_rating as judge_rating, spread as judge_spread
+from judge_ratings
+where judge_id = $judge_id and sample_id in $sample_ids;
 
 -- name: matching
 -- Samples of the run whose output or prompt has the text, in any case.
