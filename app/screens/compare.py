@@ -127,7 +127,10 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
             "same concept, with 95 % intervals. p is adjusted for false discoveries over everything on this screen."
             f"{_rated_by(one)}"
         )
-        st.html(settings_html(one))
+        if one["differ"]:
+            st.html(settings_html(one))
+        else:
+            notices.note("All settings are equal.")
         st.html(measures_html(one))
         rows, title = dumbbells(one, measure), f"{MEASURES.get(measure, measure)} ({_UNITS.get(measure, '0–1')})"
         with st.container(key=f"wide-compare-{key}"):

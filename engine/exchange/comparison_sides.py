@@ -21,7 +21,7 @@ from engine.exchange.comparison import ComparedConcept, LensChoice, Measure, Sid
 from engine.own_lenses import own_lens_ids_at
 from engine.stats.ceiling_means import ceiling_values
 from engine.stats.counts import stack_cells
-from engine.stats.findings import ConceptCounts, Settings, count_concepts, summarise
+from engine.stats.findings import CountRow, Settings, count_concepts, summarise
 from engine.stats.gap_change import gap_error
 from engine.stats.value_change import Spread, share_spread, spread_of
 
@@ -205,22 +205,25 @@ def read_side(run: StoredRun, judge: SideJudge | None, lens: LensChoice | None, 
     rows = ask("comparisons.concepts", {"run_id": run.run_id})
     concepts = {term: ComparedConcept(term, *facts, tuple(siblings)) for term, *facts, siblings in rows}  # type: ignore[call-arg]
     values = {"run_id": run.run_id, "judge_id": judge.judge_id if judge else None, "concept": None, "form_rule": "loop"}
-    counts = ask("findings.counts", values)
+    counts: dict[str, list[CountRow]] = {}
+    for row in ask("findings.counts", values):
+        counts.setdefault(row[0], []).append(row)
     lenses = reading.lenses(run, lens) if lens else {}
     measured = {
-        counted.concept: {
-            **_text_values(counted, has_judge=judge is not None),
-            **_lens_values(lenses.get(counted.concept)),
+        term: {
+            **_text_values(term, tuple(counts.get(term, ())), has_judge=judge is not None),
+            **_lens_values(lenses.get(term)),
         }
-        for counted in count_concepts(counts, quadrants={term: one.quadrant for term, one in concepts.items()})
+        for term in concepts
     }
     return Side(run.run_id, run.pack, run.made_from, judge, lens, concepts, measured)
 
 
 @lru_cache(maxsize=20_000)
-def _text_values(counted: ConceptCounts, *, has_judge: bool) -> Mapping[Measure, Value]:
-    # Kept, for of all concepts a rating moves one.
-    finding, settings = summarise(counted.concept, (counted,), Settings()), Settings()
+def _text_values(concept: str, rows: tuple[CountRow, ...], *, has_judge: bool) -> Mapping[Measure, Value]:
+    """What the counts of a concept say; kept, for of all concepts a rating moves one."""
+    (counted,) = count_concepts(rows, quadrants={concept: None})
+    finding, settings = summarise(concept, (counted,), Settings()), Settings()
     gap, good = finding.gap, finding.positive.form_shares()["good"]
     arms = finding.positive.histogram, finding.negative.histogram
     # People rate what they come across: without a judge that rated both sides their few ratings compare nothing.
