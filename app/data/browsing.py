@@ -21,7 +21,6 @@ import duckdb
 
 from app.data.memory import (
     TABLES,
-    beside_screens,
     load_last_rating,
     note_renewed,
     renew_at,
@@ -180,23 +179,10 @@ def prepare(folder: Path, run_id: str, judge_id: str) -> None:
         threading.Thread(target=_prepare, args=(folder, held), daemon=True, name="lensgap-index").start()
 
 
-def make(folder: Path, run_id: str, judge_id: str) -> None:
-    """Have the pairs of a run with a judge's ratings in memory, where they are many."""
-    if is_large(folder):
-        held = Asked(run_id, judge_id)
-        _make(folder, held, _index(folder, held))
-
-
 def _prepare(folder: Path, held: Asked) -> None:
-    # Known of at once, so that nobody else begins.
     index = _index(folder, held)
     # A study that is busy or gone is told to whoever asks.
-    with suppress(ExpectedError, OSError), beside_screens(is_awaited=True):
-        _make(folder, held, index)
-
-
-def _make(folder: Path, held: Asked, index: _Index) -> None:
-    with index.lock:
+    with suppress(ExpectedError, OSError), index.lock:
         _refresh(folder, held, index)
 
 
