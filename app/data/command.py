@@ -18,6 +18,11 @@ KEYS: Final = ("ANTHROPIC_API_KEY", "LENSGAP_JUDGE_KEY")
 _END_S: Final = 10.0
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LONGEST: Final = 500
+_AGAIN: Final = (
+    ("run the same command again", "press the button again"),
+    ("Run the same command again", "Press the button again"),
+)
+"""What a command advises, and what that is where a button started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +84,11 @@ def _read(file: IO[bytes]) -> str:
 
 
 def _fault(errors: str, status: int) -> str:
-    """The last line that was said: the command tells an expected error in one sentence."""
+    """The last line that was said, in which the command tells an expected error; who reads it here pressed a button."""
     lines = [line.strip() for line in without_keys(errors).splitlines() if line.strip()]
     said = lines[-1] if lines else f"The command ended with status {status} and gave no message."
+    for again, pressed in _AGAIN:
+        said = said.replace(again, pressed)
     return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
 
 

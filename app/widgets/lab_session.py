@@ -185,6 +185,10 @@ def settle(here: Context) -> None:
             session.price = None
             session.tried = read_judge_id(result.output)
             state.change(tried=session.tried)
+            # What came of it is drawn below, often out of sight.
+            st.toast(
+                "The judge has answered. Ratings under the new rubric are below.", icon=":material/arrow_downward:"
+            )
     except ValueError as error:
         session.fault = (work.setup.fingerprint, f"The command's answer makes no sense: {error}.")
 

@@ -321,3 +321,8 @@ def test_judges_of_one_model_are_told_apart() -> None:
         "anthropic · m · standard, 20 votes (cccccc)",
         "anthropic · n",
     ]
+
+
+def test_what_a_command_advises_is_told_in_terms_of_the_button_that_started_it() -> None:
+    told = command._fault("Asking.\nThe server has gone. What is judged is kept; run the same command again.\n", 1)
+    assert told == "The server has gone. What is judged is kept; press the button again."

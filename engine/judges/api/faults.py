@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-from engine.judges.api.endpoint import Endpoint
+from engine.judges.api.endpoint import NO_KEY, Endpoint
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -136,7 +136,9 @@ def _endpoint_fault(response: "Response", endpoint: Endpoint, message: str, body
     status = response.status_code
     said = f"{status}: {message}" if message else str(status)
     address, model = endpoint.base_url, endpoint.model
-    if status == 401:
+    if status == 401 and endpoint.key == NO_KEY:
+        told, hint = f"The judge's server asks for a key ({said}).", f"Put it into {endpoint.key_variable}."
+    elif status == 401:
         told, hint = f"The judge's server refuses the key in {endpoint.key_variable} ({said}).", "Check the key."
     elif status == 403:
         told, hint = (

@@ -10,7 +10,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import JudgeError
-from engine.judges.api.endpoint import ANTHROPIC_URL, Capabilities, Endpoint, find_endpoint, open_client, plain_address
+from engine.judges.api.endpoint import (
+    ANTHROPIC_URL,
+    NO_KEY,
+    Capabilities,
+    Endpoint,
+    find_endpoint,
+    open_client,
+    plain_address,
+)
 from engine.judges.api.faults import LONGEST_TEXT, LONGEST_WAIT_S, Fault, NoMessage, fault_of, status_fault, wait_asked
 
 KEY = "sk-ant-planted-0123456789"
@@ -187,6 +195,12 @@ class TestStatus:
         found = fault(status, content)
         assert found.consequence == "endpoint"
         assert said in found.told
+
+    def test_a_server_that_asks_for_a_key_is_not_said_to_refuse_one(self) -> None:
+        asked = httpx2.Response(401, json=error_body("authentication_error", "who?"), request=REQUEST)
+        found = status_fault(asked, Endpoint("http://127.0.0.1:8000", "m", NO_KEY, "LENSGAP_JUDGE_KEY"))
+        assert (found.consequence, found.hint) == ("endpoint", "Put it into LENSGAP_JUDGE_KEY.")
+        assert "asks for a key" in found.told
 
     @pytest.mark.parametrize("status", [400, 413, 422])
     def test_refused_request_is_about_its_question(self, status: int) -> None:
