@@ -286,7 +286,7 @@ class JudgmentRow(Row):
     """One vote of a judge on how relevant a sample is to a concept."""
 
     table: ClassVar[str] = "judgments"
-    key: ClassVar[tuple[str, ...]] = ("judge_id", "concept", "sample_id", "vote")
+    key: ClassVar[tuple[str, ...]] = ("judge_id", "sample_id", "concept", "vote")
     judge_id: str
     concept: str
     sample_id: str

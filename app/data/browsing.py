@@ -54,7 +54,6 @@ _PART_PAIRS: Final = 500_000
 _MADE: Final = (
     "samples.put_people",
     "samples.keep_said",
-    "samples.keep_voted",
     "samples.keep_alike",
     "samples.keep_cells",
     "samples.keep_texts",
@@ -331,7 +330,8 @@ def _put_votes(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) 
         votes = cursor.sql(query("samples.votes"), params=asked).to_arrow_table()
     with index.lock:
         index.memory.register("incoming_votes", votes)
-        index.memory.execute(query("samples.keep_votes"))
+        for name in ("samples.keep_votes", "samples.keep_voted"):
+            index.memory.execute(query(name))
         index.memory.unregister("incoming_votes")
         index.memory.execute(query("samples.move_voted_cells"), {"sign": -1})
         index.memory.execute(query("samples.put_votes"))

@@ -127,7 +127,6 @@ join indexed i on i.concept = v.concept and i.sample_id = v.sample_id;
 
 -- name: keep_voted
 -- In memory: the pairs of which the judge said something that is to be put in.
-create table if not exists votes (row_at bigint);
 create or replace view voted as
 select i.* from indexed i where i.rowid in (select row_at from votes);
 

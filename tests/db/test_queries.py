@@ -19,12 +19,14 @@ def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
     """The schema of a study, beside that of the pairs that are held in memory."""
     schema = duckdb.connect()
     migrate(schema, file=Path("in-memory"))
-    for table, rows in (("incoming", "samples.index_rows"), ("incoming_people", "samples.people")):
+    incoming = {"incoming": "index_rows", "incoming_people": "people", "incoming_votes": "votes"}
+    for table, rows in ((table, f"samples.{rows}") for table, rows in incoming.items()):
         (statement,) = schema.extract_statements(query(rows))
         schema.execute(
             f"create or replace temp table {table} as {query(rows)}", dict.fromkeys(statement.named_parameters)
         )
-    for name in ("keep_index", "keep_people", "keep_said", "keep_alike", "keep_cells", "keep_texts", "keep_filtered"):
+    of_pairs = ("keep_index", "keep_people", "keep_said", "keep_votes", "keep_voted")
+    for name in (*of_pairs, "keep_alike", "keep_cells", "keep_texts", "keep_filtered"):
         schema.execute(query(f"samples.{name}"))
     yield schema
     schema.close()
