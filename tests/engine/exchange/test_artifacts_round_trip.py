@@ -80,7 +80,8 @@ def test_verdicts_go_out_only_where_asked_and_import_as_ratings(tmp_path: Path, 
         for number, (source, rating, probability) in enumerate(said):
             row = RatingRow(str(number), RUN, *pairs[number], "Ann", source, rating, None, probability, False, None, at)  # type: ignore[arg-type]
             insert(cursor, [row])
-        asked = f"select cast(round_even(judge_rating, 0) as integer), bin from verdicts('{RUN}', '{JUDGE}') order by position, concept"
+        found = "select cast(round_even(judge_rating, 0) as integer), bin"
+        asked = f"{found} from verdicts('{RUN}', '{JUDGE}') order by position, concept"
         by_judge, in_force = (list(column) for column in zip(*cursor.execute(asked).fetchall(), strict=True))
     assert by_judge != in_force
     for options, expected, told in (((), by_judge, False), (("--verdicts",), in_force, True)):
