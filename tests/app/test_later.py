@@ -58,6 +58,8 @@ def test_news_while_at_work_leave_the_answer_not_current(study: Path, monkeypatc
     assert later(study, "overtaken", lambda: go.wait(20)).value is None
     rate(study, "one")
     go.set()
+    while not is_ready(study, "overtaken"):
+        time.sleep(0.01)
     monkeypatch.setattr("app.data.later.WAIT_S", 20.0)
     overtaken = later(study, "overtaken", lambda: True)
     assert (overtaken.value, overtaken.is_current) == (True, False)
