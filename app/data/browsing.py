@@ -234,12 +234,10 @@ def _renew_votes(folder: Path, held: Asked, index: _Index) -> None:
     """Put in what the judge said since, or have all made anew where that is not all there is."""
     with renewing(index):
         work = work_done(folder)
-        is_put = _is_voted_alone(folder, held, index) and _put_votes(folder, held, index, work)
-        index.is_renewed = False
-        if is_put:
+        if _is_voted_alone(folder, held, index) and _put_votes(folder, held, index, work):
+            index.is_renewed = False
             note_renewed(folder)
             return
-        index.is_renewed = True
     renew_at(index.built_at + _PAYS_AFTER * index.build_s, _renew, folder, held, index)
 
 
