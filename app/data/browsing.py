@@ -328,12 +328,11 @@ def _put_votes(folder: Path, held: Asked, index: _Index, work: tuple[Any, ...]) 
         votes = cursor.sql(query("samples.votes"), params=asked).to_arrow_table()
     with index.lock:
         index.memory.register("incoming_votes", votes)
-        for name in ("samples.keep_votes", "samples.keep_voted"):
-            index.memory.execute(query(name))
+        index.memory.execute(query("samples.keep_votes"))
         index.memory.unregister("incoming_votes")
-        index.memory.execute(query("samples.move_voted_cells"), {"sign": -1})
+        index.memory.execute(query("samples.move_cells"), {"sign": -1})
         index.memory.execute(query("samples.put_votes"))
-        index.memory.execute(query("samples.move_voted_cells"), {"sign": 1})
+        index.memory.execute(query("samples.move_cells"), {"sign": 1})
         index.memory.execute(query("samples.fold_cells"))
         index.last_vote, index.work, index.voted_at = (last, n), work, time.monotonic()
         index.answers = {}

@@ -108,38 +108,33 @@ delete from found where text = $text;
 
 -- name: keep_people
 -- In memory: what people said that is to be put in, and in which rows: pairs are looked for once, rows are found at once.
-create or replace table people as
+create or replace table news as
 select i.rowid as row_at, p.*
 from incoming_people p
 join indexed i on i.concept = p.concept and i.sample_id = p.sample_id;
 
 -- name: keep_said
--- In memory: the pairs of which people said something that is to be put in.
+-- In memory: the pairs of which people, or the judge, said something that is to be put in.
 create or replace view said as
-select i.* from indexed i where i.rowid in (select row_at from people);
+select i.* from indexed i where i.rowid in (select row_at from news);
 
 -- name: keep_votes
 -- In memory: what the judge said that is to be put in, and in which rows.
-create or replace table votes as
+create or replace table news as
 select i.rowid as row_at, v.*
 from incoming_votes v
 join indexed i on i.concept = v.concept and i.sample_id = v.sample_id;
 
--- name: keep_voted
--- In memory: the pairs of which the judge said something that is to be put in.
-create or replace view voted as
-select i.* from indexed i where i.rowid in (select row_at from votes);
-
 -- name: put_votes
 -- In memory: puts in what the judge said.
 update indexed set judge_rating = v.judge_rating, judge_spread = v.judge_spread, is_asked = true
-from votes v
+from news v
 where indexed.rowid = v.row_at;
 
 -- name: put_people
 -- In memory: puts in what people said.
 update indexed set override_rating = p.override_rating, audit_rating = p.audit_rating
-from people p
+from news p
 where indexed.rowid = p.row_at;
 
 -- name: keep_alike
@@ -160,12 +155,8 @@ group by all;
 create or replace table cells as from alike('indexed');
 
 -- name: move_cells
--- In memory: adds the pairs of which people said something to those they are alike to, or takes them from there (-1).
+-- In memory: adds the pairs of which something was said to those they are alike to, or takes them from there (-1).
 insert into cells select * replace (n * $sign as n) from alike('said');
-
--- name: move_voted_cells
--- In memory: as move_cells, of the pairs of which the judge said something.
-insert into cells select * replace (n * $sign as n) from alike('voted');
 
 -- name: fold_cells
 -- In memory: puts together what was added to cells and taken from them.

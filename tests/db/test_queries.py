@@ -25,9 +25,12 @@ def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
         schema.execute(
             f"create or replace temp table {table} as {query(rows)}", dict.fromkeys(statement.named_parameters)
         )
-    of_pairs = ("keep_index", "keep_people", "keep_said", "keep_votes", "keep_voted")
-    for name in (*of_pairs, "keep_alike", "keep_cells", "keep_texts", "keep_filtered"):
+    for name in ("keep_index", "keep_people", "keep_said", "keep_alike", "keep_cells", "keep_texts", "keep_filtered"):
         schema.execute(query(f"samples.{name}"))
+    # Of people at one time, of the judge at another.
+    schema.execute(
+        "create or replace table news as select p.*, v.judge_rating, v.judge_spread from news p, incoming_votes v"
+    )
     yield schema
     schema.close()
 
