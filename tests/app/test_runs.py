@@ -23,7 +23,8 @@ from tests.support.dashboard import ROOT
 from tests.support.synthetic_study import RUN
 
 WAITS = (
-    "import sys, time\n"
+    "import signal, sys, time\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "try:\n print('at work', file=sys.stderr, flush=True); time.sleep(60)\n"
     "except KeyboardInterrupt:\n print('Stopped. Run the same command again to continue.', file=sys.stderr)"
 )
