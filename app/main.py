@@ -1,26 +1,15 @@
-"""The dashboard's entry: `streamlit run app/main.py -- STUDY`. Draws the frame, then the screen that was asked for."""
+"""The script of every screen, which the server runs (`app/server.py`): draws the frame, then the screen that was asked for."""
 
-import os
 from pathlib import Path
-from typing import Final
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import auth, data, outbox, state, theme
+from app import auth, data, outbox, share, state, theme
 from app.context import load_context, study_folder
 from app.data.browsing import prepare
 from app.data.memory import is_free
 from app.widgets import live, notices, run_work, sidebar
-from db.lending import keep_open
-from db.opening import limit
-
-# What the study's database may take: many people's queries at once would else take all that there is.
-_MEMORY: Final = "400MB"
-# Half of the processors are left to those whose screens are being drawn.
-_THREADS: Final = 4
-# Somebody looks at a screen all the time, and a run that waits gets its turn at once.
-_IDLE_S: Final = 1.0
 
 
 def main() -> None:
@@ -35,8 +24,7 @@ def main() -> None:
         menu_items={"About": "Lensgap: can the data that your model writes support the F1 you ask for?"},
     )
     outbox.install()
-    limit(memory=_MEMORY, threads=max(1, min(_THREADS, (os.cpu_count() or 1) // 2)))
-    keep_open(_IDLE_S)
+    share.settle()
     # No icons here: Streamlit would fetch them from the internet as the browser tab's icon.
     pages = [st.Page(path, title=title, default=i == 0) for i, (path, title, _) in enumerate(sidebar.PAGES)]
     page = st.navigation(pages, position="hidden")

@@ -174,7 +174,8 @@ def _unwritable(folder: Path, error: OSError) -> ExpectedError:
     )
 
 
-def _close_all() -> None:
+def close_all() -> None:
+    """Close all databases of this process now, whoever uses them; for its end."""
     for lender in _lenders.values():
         lender.close()
 
@@ -189,6 +190,6 @@ def _start_afresh() -> None:
     _lenders_lock = threading.Lock()
 
 
-atexit.register(_close_all)
+atexit.register(close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_afresh)

@@ -72,7 +72,8 @@ def become_dashboard(study: Path, place: Place) -> None:
     Console(stderr=True).print(f"Dashboard: [bold]{visible(place.link)}[/]  (stop with Ctrl-C)", soft_wrap=True)
     environment = os.environ | {"LENSGAP_STUDY": str(study.absolute())} | ({REQUIRED: "1"} if place.sign_in else {})
     sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *place.options], environment)
+    # Without -P, a folder `app` where the command was given would be taken for ours.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "app.server", str(script), *place.options], environment)
 
 
 def _require_port(address: str, port: int) -> None:

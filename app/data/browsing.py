@@ -173,15 +173,21 @@ def is_at_hand(folder: Path, run_id: str, judge_id: str) -> bool:
 
 def prepare(folder: Path, run_id: str, judge_id: str) -> None:
     """Have the index of a large study made before somebody waits for it, by a thread of its own."""
-    held = Asked(run_id, judge_id)
-    if (folder, held) not in _indexes and is_large(folder):
-        threading.Thread(target=_prepare, args=(folder, held), daemon=True, name="lensgap-index").start()
+    if (folder, Asked(run_id, judge_id)) not in _indexes and is_large(folder):
+        threading.Thread(target=_prepare, args=(folder, run_id, judge_id), daemon=True, name="lensgap-index").start()
 
 
-def _prepare(folder: Path, held: Asked) -> None:
-    index = _index(folder, held)
+def _prepare(folder: Path, run_id: str, judge_id: str) -> None:
     # A study that is busy or gone is told to whoever asks.
-    with suppress(ExpectedError, OSError), index.lock:
+    with suppress(ExpectedError, OSError):
+        make(folder, run_id, judge_id)
+
+
+def make(folder: Path, run_id: str, judge_id: str) -> None:
+    """Make the index of a run with a judge's ratings, unless there is one."""
+    held = Asked(run_id, judge_id)
+    index = _index(folder, held)
+    with index.lock:
         _refresh(folder, held, index)
 
 

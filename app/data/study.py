@@ -56,6 +56,11 @@ class Run:
         return tuple(json.loads(self.config).get("lenses", StudyConfig().lenses))
 
     @property
+    def mode(self) -> str:
+        """How the run's own lenses tell pairs apart."""
+        return str(json.loads(self.config).get("mode", StudyConfig().mode))
+
+    @property
     def pack_layer(self) -> int | None:
         """The only pack layer that the run chose concepts from; None for all."""
         layer = json.loads(self.config).get("pack_layer")

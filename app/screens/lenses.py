@@ -1,6 +1,5 @@
 """Every lens of one setting beside what its data permit: suspects, headroom, graduation, calibration, and what was tried."""
 
-import json
 from collections.abc import Mapping
 from typing import Final, Literal, cast
 
@@ -29,7 +28,6 @@ from app.viewmodels.lenses import (
     sweep,
 )
 from app.widgets import later, lens_table, markup, notices, plots, sidebar, since
-from engine.config import StudyConfig
 from engine.stats.findings import Findings
 from engine.stats.lens_results import explain_excess
 from engine.stats.quadrants import QUADRANTS
@@ -50,7 +48,7 @@ def show(here: Context) -> None:
     if setting is None:
         _empty(here)
         return
-    chosen = one_each(overview.lenses_of(lenses, setting), _mode(here))
+    chosen = one_each(lenses, setting, here.run.mode)
     findings = here.find(here.counts())
     view = _view(here, chosen, findings)
     short, because = answer(view)
@@ -86,11 +84,6 @@ def _empty(here: Context) -> None:
     else:
         sentence, command = "Train the lenses of this run to see each beside its ceiling.", "train"
     notices.empty("No lenses yet", sentence, command=f"lensgap {command} {here.folder}", to=notices.TO_RUNS)
-
-
-def _mode(here: Context) -> str:
-    """The mode of the run's settings, whose lenses are shown where another mode was trained too."""
-    return str(json.loads(here.run.config).get("mode", StudyConfig().mode))
 
 
 def _view(here: Context, chosen: Mapping[str, data.Lens], findings: Findings) -> LensesView:
@@ -259,7 +252,7 @@ def _sweep(here: Context, lenses: tuple[data.Lens, ...], setting: overview.LensS
         "the layer on screen. The highest of several is partly luck, so do not choose a layer by this "
         "alone.",
     )
-    layers = sweep(lenses, setting, _mode(here))
+    layers = sweep(lenses, setting, here.run.mode)
     if not layers:
         notices.note("This family has F1s at only one layer.", command=f"lensgap train {here.folder} --layers 0,1,2")
         return

@@ -147,9 +147,10 @@ def lenses_view(points: Sequence[LensPoint], lenses: Iterable[Lens], ceiling: Es
     )
 
 
-def one_each(lenses: Iterable[Lens], mode: str) -> dict[str, Lens]:
-    """One lens a concept: where several modes were trained, that of the run's settings."""
-    return {lens.concept: lens for lens in sorted(lenses, key=lambda lens: lens.mode == mode)}
+def one_each(lenses: Sequence[Lens], setting: LensSetting, mode: str) -> dict[str, Lens]:
+    """One lens of the setting by concept: where several modes were trained, that of the run's settings."""
+    found = sorted(lenses_of(lenses, setting), key=lambda lens: lens.mode == mode)
+    return {lens.concept: lens for lens in found}
 
 
 def _point(
@@ -244,7 +245,7 @@ def _place(point: LensPoint, order: Order) -> tuple[bool, float, str]:
 def sweep(lenses: Sequence[Lens], shown: LensSetting, mode: str) -> tuple[LayerMean, ...]:
     """The mean F1 of every layer of the same family and phase, over the concepts that all of them have an F1 of."""
     settings = [one for one in lens_settings(lenses) if (one[0], one[2]) == (shown[0], shown[2])]
-    found = {one: one_each(lenses_of(lenses, one), mode) for one in settings}
+    found = {one: one_each(lenses, one, mode) for one in settings}
     known = [{c for c, lens in of_layer.items() if lens.f1 is not None} for of_layer in found.values()]
     shared = sorted(set.intersection(*known)) if known else []
     if len(settings) < 2 or not shared:

@@ -140,7 +140,7 @@ def test_a_killed_server_loses_no_rating_and_the_review_goes_on(open_tab: OpenTa
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    command = [sys.executable, "-m", "app.server", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
     address, environment = f"http://127.0.0.1:{port}", os.environ | {"LENSGAP_STUDY": str(study)}
 
     def start() -> subprocess.Popen[bytes]:

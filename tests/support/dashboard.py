@@ -45,7 +45,7 @@ def serve(study: Path, *, log: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    command = [sys.executable, "-m", "app.server", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
     environment = os.environ | {"LENSGAP_STUDY": str(study), "OMP_NUM_THREADS": "1"}
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=study.parent, env=environment, stdout=output, stderr=output)

@@ -1,6 +1,5 @@
 """What goes with the measured F1 over concepts: one predictor drawn, all of them with intervals and a plain sentence each."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ from app.data.findings import load_correlations, load_predictors
 from app.viewmodels import overview
 from app.viewmodels.lenses import one_each
 from app.widgets import later, markup, notices, plots
-from engine.config import StudyConfig
 from engine.stats.findings import Findings
 from engine.words import UNKNOWN, count, number
 
@@ -49,8 +47,7 @@ def section(
         )
         return
     profiles = data.load_profiles(here.folder, here.run.run_id)
-    mode = str(json.loads(here.run.config).get("mode", StudyConfig().mode))
-    chosen = one_each(overview.lenses_of(lenses, setting), mode)
+    chosen = one_each(lenses, setting, here.run.mode)
     judge = here.judge.judge_id if here.judge else None
     found = later.answer(
         here.folder,
