@@ -29,6 +29,8 @@ from tests.support.dashboard import wait_for
 from tests.support.synthetic_study import JUDGE, RUN, build_study
 
 N_CONCEPTS: Final = 200
+N_COMPARED: Final = 20
+"""Concepts of the other run that the first one is compared with."""
 PAUSE_S: Final = (1.5, 3.5)
 """Between two actions of a reviewer: people who click on as soon as they see what came. Who reads a text takes 5 to 10 s."""
 ROUNDS: Final = 2
@@ -100,7 +102,7 @@ _SCREENS: Final = (
     Screen("judges", actions={"choose an arm": ("widget-arm", {"string_array_value": ["positive"]})}),
     Screen("corrections"),
     Screen("rubric_lab"),
-    Screen("compare"),
+    Screen("compare", actions={"show good positives": ("widget-measure", {"string_array_value": ["Good positives"]})}),
     Screen("runs"),
     Screen("present"),
     Screen("team"),
@@ -149,11 +151,36 @@ def _prepare(study: Path, *, made: Path | None, n_pairs: int) -> None:
     else:
         shutil.copytree(made, study)
     with connect(study) as cursor:
-        for statement in cursor.extract_statements(_PEOPLE_AND_GAPS):
-            cursor.execute(statement, {"run_id": RUN} if statement.named_parameters else {})
+        for statement in cursor.extract_statements(_SECOND_RUN + _PEOPLE_AND_GAPS):
+            given = {"run_id": RUN, "judge_id": JUDGE, "n_concepts": N_COMPARED}
+            cursor.execute(statement, {name: given[name] for name in statement.named_parameters})
     # An audit draws no pair with a probability below 0.05.
     build_plan(study, Wish(n_ratings=n_pairs // 20 + 1), run_id=RUN, judge_id=JUDGE)
 
+
+_SECOND_RUN: Final = """
+insert into runs
+select * replace ('second' as run_id, 'before' as name, created_at - interval 1 day as created_at)
+from runs
+where run_id = $run_id;
+insert into run_concepts
+select * replace ('second' as run_id) from run_concepts where run_id = $run_id and position < $n_concepts;
+create temp table copied as
+select distinct sample_id from pairs semi join (from run_concepts where run_id = 'second') using (concept) where run_id = $run_id;
+insert into prompts
+select * replace ('second' as run_id, 'second-' || sample_id as sample_id) from prompts semi join copied using (sample_id);
+insert into samples select * replace ('second-' || sample_id as sample_id) from samples semi join copied using (sample_id);
+insert into forms select * replace ('second-' || sample_id as sample_id) from forms semi join copied using (sample_id);
+insert into pairs
+select * replace ('second' as run_id, 'second-' || sample_id as sample_id)
+from pairs semi join (from run_concepts where run_id = 'second') using (concept)
+where run_id = $run_id;
+insert into judgments
+select * replace ('second-' || sample_id as sample_id, if(rating = 2, 1, rating) as rating)
+from judgments semi join (from run_concepts where run_id = 'second') using (concept)
+where judge_id = $judge_id and sample_id in (from copied);
+"""
+"""An earlier run of some of the concepts, whose texts a judge found a little worse, to compare with."""
 
 _PEOPLE_AND_GAPS: Final = """
 insert into ratings (rating_id, run_id, concept, sample_id, reviewer, source, rating, blind, rated_at)
@@ -162,7 +189,8 @@ select 'rating-' || concept || sample_id, run_id, concept, sample_id, 'ada', 'ov
 from pairs
 where run_id = $run_id and u >= 0.5 and u < 0.52;
 delete from judgments
-where sample_id > (select quantile_disc(sample_id, 0.97) from prompts where run_id = $run_id);
+where sample_id > (select quantile_disc(sample_id, 0.97) from prompts where run_id = $run_id)
+    and sample_id in (select sample_id from prompts where run_id = $run_id);
 """
 """2 % of all pairs are corrected, as in the other benchmarks, and the last 3 % wait for their vote."""
 

@@ -80,7 +80,7 @@ def settle(page: Page) -> None:
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the server answers; RuntimeError when its process ends first."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(address, timeout=1).read()
