@@ -134,10 +134,10 @@ def test_predictors_are_those_of_the_report_each_with_its_sentence(
     full_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.viewmodels.lenses import one_each
-    from app.viewmodels.overview import lens_settings, lenses_of
+    from app.viewmodels.overview import lens_settings
 
     lenses = data.load_lenses(full_study, RUN)
-    chosen = one_each(lenses_of(lenses, lens_settings(lenses)[0]), "in_context")
+    chosen = one_each(lenses, lens_settings(lenses)[0], "in_context")
     profiles = [(p.concept, p.quadrant, None, p.n_senses, p.n_siblings) for p in data.load_profiles(full_study, RUN)]
     results = {concept: lens.result for concept, lens in chosen.items()}
     found = build_correlations(profiles, the_findings(full_study).concepts, results, {})

@@ -112,7 +112,7 @@ def the_points(study: Path) -> tuple[LensPoint, ...]:
     lenses = data.load_lenses(study, RUN)
     return lens_points(
         data.load_profiles(study, RUN),
-        one_each(lenses_of(lenses, lens_settings(lenses)[0]), "in_context"),
+        one_each(lenses, lens_settings(lenses)[0], "in_context"),
         find(counts, settings=Settings()),
         estimates={},
         graduation=load_graduation(study, RUN),
@@ -203,7 +203,8 @@ def test_of_several_modes_the_one_of_the_run_stands_for_a_concept(small_study: P
     lens = data.load_lenses(small_study, RUN)[0]
     both = [replace(lens, mode="in_context"), replace(lens, mode="output_only")]
     for mode in ("in_context", "output_only"):
-        assert [one_each(order, mode)[lens.concept].mode for order in (both, both[::-1])] == [mode, mode]
+        (setting,) = lens_settings(both)
+        assert [one_each(order, setting, mode)[lens.concept].mode for order in (both, both[::-1])] == [mode, mode]
 
 
 def test_sweep_compares_layers_over_the_same_concepts(full_study: Path) -> None:

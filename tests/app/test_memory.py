@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import data
-from app.data import browsing, memory
+from app.data import browsing, held_pairs, memory
 from app.data.memory import load_change, remembered, unchanged, unhurried
 from db import connect, transaction
 from db.errors import StudyMissing, StudyShort
@@ -55,7 +55,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTimer]:
     monkeypatch.setattr(FakeTimer, "made", [])
     monkeypatch.setattr(threading, "Timer", FakeTimer)
     monkeypatch.setattr(memory, "_SLOW_S", -1.0)
-    monkeypatch.setattr(browsing, "_SLOW_S", -1.0)
+    monkeypatch.setattr(held_pairs, "_SLOW_S", -1.0)
     return FakeTimer.made
 
 
@@ -265,7 +265,7 @@ def test_votes_are_put_into_a_large_list_as_if_it_were_made_anew(
     study: Path, timers: list[FakeTimer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(browsing, "_ALL_BELOW", 1)
-    held = browsing.Asked(RUN, JUDGE)
+    held = held_pairs.Asked(RUN, JUDGE)
     with connect(study) as cursor:
         cursor.execute("delete from judgments where hash(sample_id) % 3 = 0")
         concept, sample_id = cursor.execute(
@@ -285,8 +285,8 @@ def test_votes_are_put_into_a_large_list_as_if_it_were_made_anew(
     (timer,) = timers
     timer.ring()
     assert ask() != before
-    new = browsing._Index()
-    browsing._build(study, held, new, ())
+    new = held_pairs.HeldPairs()
+    held_pairs.build(study, held, new, ())
     with new.memory:
         assert held_rows(study, index) == held_rows(study, new)
     assert (browsing._indexes[study, held], index.is_renewed) == (index, False)

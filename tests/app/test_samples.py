@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from app import data
-from app.data import browsing, samples, similar
+from app.data import held_pairs, samples, similar
 from app.data.bulk import BULK_AT_MOST, load_bulks, load_overriders, rate_all, undo_all
 from app.data.samples import load_choices, load_facets, load_listed
 from app.data.saved_views import load_saved_views, remove_view, save_view
@@ -280,7 +280,7 @@ def test_a_copied_text_is_the_most_similar_and_none_without_activations_is_said(
 def test_an_index_made_in_parts_holds_what_one_made_at_once_holds(
     rated_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = browsing.Asked(RUN, JUDGE, with_topics=True)
+    held = held_pairs.Asked(RUN, JUDGE, with_topics=True)
     lent: list[int] = []
 
     @contextmanager
@@ -292,18 +292,18 @@ def test_an_index_made_in_parts_holds_what_one_made_at_once_holds(
         lent.append(-1)
 
     def made() -> list[tuple[Any, ...]]:
-        index = browsing._Index()
-        browsing._build(rated_study, held, index, ())
+        index = held_pairs.HeldPairs()
+        held_pairs.build(rated_study, held, index, ())
         with index.memory as memory:
             assert memory.execute("select count(distinct row_id) = count(*) from indexed").fetchone() == (True,)
             return memory.execute("select * exclude (row_id) from indexed order by place").fetchall()
 
-    assert len(list(browsing._parts(rated_study, held))) == 1
+    assert len(list(held_pairs.parts(rated_study, held))) == 1
     whole = made()
     assert any(row[-3] is not None for row in whole)
-    monkeypatch.setattr(browsing, "_PART_PAIRS", len(whole) // 5)
-    n_parts = len(list(browsing._parts(rated_study, held)))
-    monkeypatch.setattr(browsing, "connect", spied)
+    monkeypatch.setattr(held_pairs, "_PART_PAIRS", len(whole) // 5)
+    n_parts = len(list(held_pairs.parts(rated_study, held)))
+    monkeypatch.setattr(held_pairs, "connect", spied)
     assert n_parts > 3
     assert made() == whole
     assert lent.count(1) > n_parts

@@ -96,5 +96,5 @@ def note_what_is_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(module, name, noted)
 
     noting(memory, "_make", lambda values: values[1] if isinstance(values[1], str) else values[1][0])
-    noting(browsing, "_build", lambda _: "index")
+    noting(browsing, "build", lambda _: "index")
     return asked

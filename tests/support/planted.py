@@ -77,7 +77,7 @@ def copy_study(source: Path, target: Path) -> Path:
 def close_databases() -> None:
     """Close the databases that this process has open."""
     # The package offers a function of the module's name.
-    sys.modules["db.connect"]._close_all()
+    sys.modules["db.connect"].close_all()
 
 
 KEPT = {

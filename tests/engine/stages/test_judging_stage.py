@@ -485,7 +485,7 @@ def test_killed_again_and_again_it_pays_for_no_answer_twice(tmp_path: Path) -> N
     folder, asked = tmp_path / "study", tmp_path / "asked"
     build(folder, n_concepts=3, n_pairs=4)
     n_topics, n_pairs = (2 * len(items(folder, kind)) for kind in KINDS)
-    close = sys.modules["db.connect"]._close_all
+    close = sys.modules["db.connect"].close_all
     # Nothing is in the database yet; then topics are, and a part of relevance; the last process ends by itself.
     for n, write_every_s in ((5, 1e9), (n_topics - 5 + 7, 0.0), (10**6, 1e9)):
         close()
@@ -502,7 +502,7 @@ def test_killed_again_and_again_it_pays_for_no_answer_twice(tmp_path: Path) -> N
 
 def test_a_second_process_is_told_in_one_sentence_and_asks_nothing(tmp_path: Path) -> None:
     folder, asked = build(tmp_path / "study", n_concepts=2, n_pairs=4), tmp_path / "asked"
-    sys.modules["db.connect"]._close_all()
+    sys.modules["db.connect"].close_all()
     with reply_log(folder, judge_id(identity(name="killed"))):
         ended = in_a_process(folder, asked, n=10**6, write_every_s=0.0)
     assert ended.returncode == 1
