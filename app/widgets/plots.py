@@ -15,6 +15,7 @@ import streamlit as st
 
 from app import context, state
 from app.charts.table import Table, as_csv
+from app.viewmodels.runs import run_names
 from app.widgets import markup
 
 _CONFIG: Final = {"displayModeBar": False, "displaylogo": False}
@@ -88,9 +89,9 @@ def open_concept(key: str, picked: Any) -> None:
 
 
 def file_name(name: str, at: str = "") -> str:
-    """Study, run where there are several, screen, chart and time, without an ending, for any file system."""
+    """Study, what tells the run from others, screen, chart and time, without an ending, for any file system."""
     here = context.current()
-    run = here.run.name if len(here.runs) > 1 else ""
+    run = run_names(here.runs)[here.run.run_id] if len(here.runs) > 1 else ""
     when = at or f"{datetime.now(UTC):%Y-%m-%d}"
     return "_".join(filter(None, map(_plain, (here.folder.resolve().name, run, name, when))))
 

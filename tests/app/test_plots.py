@@ -3,6 +3,7 @@
 import ast
 import csv
 import io
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,14 +134,22 @@ def test_a_csv_gives_back_every_cell_and_begins_no_text_like_a_formula(rows: lis
 
 
 def test_a_files_name_says_study_run_chart_and_time_and_suits_any_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = (SimpleNamespace(name="first"), SimpleNamespace(name="two/../three"))
+    runs = tuple(
+        SimpleNamespace(run_id=name, name=name, model="m", created_at=datetime(2026, 1, 2, 10 + hour))
+        for hour, name in enumerate(("first", "two/../three", "two/../three"))
+    )
+    runs[2].run_id = "again"
     here = SimpleNamespace(folder=Path("/x/my study"), runs=runs[:1], run=runs[0])
     monkeypatch.setattr(context, "current", lambda: here)
     assert plots.file_name("overview gap", "2026-01-02") == "my-study_overview-gap_2026-01-02"
-    here.runs, here.run = runs, runs[1]
-    assert (
-        plots.file_name('a "b" <c>: Straße', "Vor/dem\nTreffen") == "my-study_two-..-three_a-b-c-Straße_Vor-dem-Treffen"
-    )
+    here.runs, here.run = runs[:2], runs[1]
+    named = plots.file_name('a "b" <c>: Straße', "Vor/dem\nTreffen")
+    assert named == "my-study_two-..-three-02-Jan-11-00_a-b-c-Straße_Vor-dem-Treffen"
+    here.runs = runs
+    names = set()
+    for here.run in runs:
+        names.add(plots.file_name("overview gap", "2026-01-02"))
+    assert len(names) == 3, "two of one name are told apart"
 
 
 def test_a_chart_whose_click_was_followed_comes_back_under_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
