@@ -29,7 +29,7 @@ from app.viewmodels.lenses import (
 )
 from app.widgets import later, lens_table, markup, notices, plots, sidebar, since
 from engine.stats.findings import Findings
-from engine.stats.lens_results import explain_excess
+from engine.stats.lens_results import explain_mean_excess
 from engine.stats.quadrants import QUADRANTS
 from engine.words import CEILING, CEILINGS, LENS, QUADRANT, UNKNOWN, count, integer
 
@@ -58,7 +58,8 @@ def show(here: Context) -> None:
     )
     lens_table.headline(view)
     since.strip(here, findings, page="lenses")
-    if doubt := explain_excess(view.summary, view.ceiling, model=here.settings.model):
+    results, ceilings = (lens.result for lens in chosen.values()), findings.overall.concept_ceilings
+    if doubt := explain_mean_excess(results, ceilings, model=here.settings.model):
         notices.note(doubt)
     if here.judge is None:
         notices.note("There is no ceiling yet because nothing is rated.", command=f"lensgap judge {here.folder}")
@@ -98,7 +99,7 @@ def _view(here: Context, chosen: Mapping[str, data.Lens], findings: Findings) ->
         names=here.names,
         constant=load_constant(here.folder, here.run.run_id, ids),
     )
-    return lenses_view(points, chosen.values(), findings.overall.ceilings[here.settings.model].estimate)
+    return lenses_view(points, chosen.values())
 
 
 def _scatter(here: Context, view: LensesView) -> None:

@@ -41,8 +41,8 @@ def show(here: Context) -> None:
         f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
     )
     cards.headline(view.overall, ceiling=CEILINGS[here.settings.model].lower())
-    if doubt := overview.suspicion(view.overall, model=here.settings.model):
-        notices.note(doubt)
+    if view.doubt:
+        notices.note(view.doubt)
     _missing(here, has_lenses=bool(lenses))
     since.strip(here, findings, page="overview")
     home.strips(here, findings, view)

@@ -67,13 +67,6 @@ def parts_of(rows: Sequence[Row]) -> tuple[tuple[str, Estimate, Estimate], ...]:
     )
 
 
-def ceilings_at(finding: Finding, prevalence: float | None) -> Mapping[CeilingName, Ceiling]:
-    """All ceilings as they are, or with all ratings pooled if positives were such a share of the pairs."""
-    if prevalence is None:
-        return finding.ceilings
-    return finding.pooled_ceilings(finding.settings, prevalence=prevalence, curve=finding.curve)
-
-
 def target_of(ceilings: Mapping[CeilingName, Ceiling], finding: Finding) -> Target:
     """The F1 to ask for by these ceilings under the reader's settings."""
     return finding.target_at(ceilings[finding.settings.model])

@@ -9,7 +9,7 @@ from app.data import Lens, Profile
 from app.data.lenses import Graduation
 from app.viewmodels.overview import LensSetting, lens_settings, lenses_of, setting_name
 from engine.stats.ceiling import Ceiling
-from engine.stats.estimate import Estimate, unknown, without_interval
+from engine.stats.estimate import Estimate, unknown
 from engine.stats.findings import Findings
 from engine.stats.lens_results import LensResult, LensSummary, explain_excess, summarise_lenses
 from engine.stats.paired import compare_paired
@@ -76,7 +76,6 @@ class LensesView:
 
     points: tuple[LensPoint, ...]
     summary: LensSummary
-    ceiling: Estimate
     headroom: Estimate
     graduated_at: tuple[tuple[float, int], ...]
 
@@ -133,15 +132,14 @@ def lens_points(
     )
 
 
-def lenses_view(points: Sequence[LensPoint], lenses: Iterable[Lens], ceiling: Estimate) -> LensesView:
-    """What these lenses are together, beside the ceiling of the study."""
+def lenses_view(points: Sequence[LensPoint], lenses: Iterable[Lens]) -> LensesView:
+    """What these lenses are together."""
     room = [point.headroom for point in points if point.headroom is not None]
     reached = Counter(p.graduation.reached for p in points if p.graduation and p.graduation.reached is not None)
     headroom = mean_estimate(room, bounds=(-1, 1)) if room else unknown("no concept has both", method="mean")
     return LensesView(
         points=tuple(points),
         summary=summarise_lenses(lens.result for lens in lenses),
-        ceiling=ceiling,
         headroom=headroom,
         graduated_at=tuple(sorted(((float(f1 or 0), n) for f1, n in reached.items()), reverse=True)),
     )
@@ -190,12 +188,8 @@ def _f1(lens: LensResult) -> Estimate:
 
 
 def _excess(lens: LensResult, f1: Estimate, ceiling: Ceiling) -> str | None:
-    """What to think of one lens, whose own interval stands for that of a mean."""
-    words = lens.text_only_f1
-    alone = summarise_lenses([lens])
-    text_only = alone.text_only if words is None else without_interval(words, n=lens.n, method="F1", because="one lens")
-    one = LensSummary(f1, alone.always_positive, alone.shuffled, text_only, alone.length_only, alone.over_text)
-    return explain_excess(one, ceiling.estimate, model=ceiling.name)
+    """What to think of one lens, by its own interval."""
+    return explain_excess(f1, lens.text_only_f1, ceiling.estimate, model=ceiling.name)
 
 
 def suspect_reason(point: LensPoint) -> str:
@@ -277,6 +271,12 @@ def answer(view: LensesView) -> tuple[str, str]:
         return (
             f"{count(clear, 'suspicious lens', 'suspicious lenses')}"
         ), f"{clear} of {len(both)} {verb} clearly above the ceiling."
+    room = view.headroom
+    if room.value is not None and room.low is not None and room.high is not None and room.high < 0.0:
+        by = f"{number(-room.value)} [{number(-room.high)}, {number(-room.low)}]"
+        return (
+            "Suspicious together"
+        ), f"{above} of {len(both)} lie above the ceiling, each within its interval, but on average all lie {by} above."
     if above:
         return "No suspicious lens", f"{above} of {len(both)} lie above the ceiling, but within their intervals."
     return "No suspicious lens", f"all {len(both)} lie at or below their ceilings."

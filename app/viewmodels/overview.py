@@ -7,11 +7,10 @@ from app.data import ConceptCounts, Lens, Profile
 from app.kept import kept
 from engine.config import order_families
 from engine.figures.points import MapPoint, is_weak
-from engine.stats.ceiling_models import CeilingName
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings
 from engine.stats.layers import Layers, layers_name
-from engine.stats.lens_results import LensResult, LensSummary, explain_excess, summarise_lenses
+from engine.stats.lens_results import LensResult, LensSummary, explain_mean_excess, summarise_lenses
 from engine.words import CEILINGS, interval, number
 
 LensSetting = tuple[str, Layers, str]
@@ -38,13 +37,17 @@ class QuadrantCard:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything on the overview; `unplaced` are concepts of unknown senses or siblings, which the map cannot show."""
+    """Everything on the overview; `unplaced` are concepts of unknown senses or siblings, which the map cannot show.
+
+    `doubt` says what to think of lenses that together measure clearly better than their ceilings; None where they do not.
+    """
 
     points: tuple[MapPoint, ...]
     unplaced: tuple[str, ...]
     cards: tuple[QuadrantCard, ...]
     overall: QuadrantCard
     largest_gap: float
+    doubt: str | None
 
 
 def overview(
@@ -69,6 +72,7 @@ def overview(
         cards=cards,
         overall=_card("overall", findings.overall, findings, results, everyone),
         largest_gap=max([1.0, *(abs(high) for high in highs if high is not None)]),
+        doubt=explain_mean_excess(results.values(), findings.overall.concept_ceilings, model=findings.settings.model),
     )
 
 
@@ -99,11 +103,6 @@ def lens_settings(lenses: Sequence[Lens], asked: Sequence[str] = ()) -> tuple[Le
         unlike[setting] = min(lens.unlike, unlike.get(setting, lens.unlike))
     of_phase = {phase: min(n for s, n in unlike.items() if s[2] == phase) for _, _, phase in unlike}
     return tuple(sorted(unlike, key=lambda s: (place[s[0]], of_phase[s[2]], s[2] != "output", len(s[1]), -s[1][-1])))
-
-
-def suspicion(card: QuadrantCard, *, model: CeilingName) -> str | None:
-    """What to think of lenses that measure clearly better than the ceiling; None where they do not."""
-    return explain_excess(card.lenses, card.ceiling, model=model)
 
 
 def lenses_of(lenses: Sequence[Lens], setting: LensSetting | None) -> tuple[Lens, ...]:

@@ -31,7 +31,7 @@ from engine.stats.estimate import Estimate
 from engine.stats.findings import ArmCounts, ConceptCounts, Finding, Findings, Settings, count_concepts, find
 from engine.stats.form import FormRule
 from engine.stats.learning_curve import LearningCurve
-from engine.stats.lens_results import LensResult, explain_excess, summarise_lenses
+from engine.stats.lens_results import LensResult, explain_mean_excess
 
 Json = dict[str, Any]
 Row = tuple[Any, ...]
@@ -73,11 +73,7 @@ def build_report(
             "user_target": found.settings.user_target,
             "target_from": found.settings.model,
         },
-        "caution": explain_excess(
-            summarise_lenses(chosen.values()),
-            found.overall.ceilings[found.settings.model].estimate,
-            model=found.settings.model,
-        ),
+        "caution": explain_mean_excess(chosen.values(), found.overall.concept_ceilings, model=found.settings.model),
         "overall": _group(found.overall, chosen),
         "quadrants": {name: _group(finding, chosen) for name, finding in found.quadrants.items()},
         "pack_layers": {name: _group(finding, chosen) for name, finding in found.pack_layers.items()},

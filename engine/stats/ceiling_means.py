@@ -24,21 +24,25 @@ from engine.stats.resampling import FloatArray
 from engine.stats.summary import mean_estimate
 
 
-def ceiling_values(cells: FloatArray, *, k: int, stability: float) -> dict[CeilingName, FloatArray]:
+def ceiling_values(
+    cells: FloatArray, *, k: int, stability: float, prevalence: float | None = None
+) -> dict[CeilingName, FloatArray]:
     """Return each concept's ceilings by the models that follow from counts, without intervals; NaN where unknown.
 
-    ``cells`` are the stacked cells of the concepts; the arrays have an entry a concept.
+    ``cells`` are the stacked cells of the concepts; the arrays have an entry a concept. ``prevalence`` is the share of
+    positives, by default each concept's own.
     """
     counts, sums, formed = rating_counts(cells), rating_sums(cells), formed_positives(cells)
     with np.errstate(divide="ignore", invalid="ignore"):
         means, at_most = sums[:, :, 0] / sums[:, :, 1], counts[:, :, :k].sum(axis=2) / sums[:, :, 1]
         good = formed[:, 0] / formed[:, 1]
         # Of an arm without ratings all shares and means are NaN, and so is the prevalence that needs both arms.
-        prevalence = sums[:, 0, 1] / sums[:, :, 1].sum(axis=1) + 0.0 * means.sum(axis=1)
+        own = sums[:, 0, 1] / sums[:, :, 1].sum(axis=1) if prevalence is None else prevalence
+        shares = own + 0.0 * means.sum(axis=1)
     return {
         "published": published_ceiling(good),
-        "propagation": propagation_ceiling(good, prevalence=prevalence, stability=stability),
-        "label_noise": label_noise_ceiling(at_most[:, 0], 1.0 - at_most[:, 1], prevalence=prevalence),
+        "propagation": propagation_ceiling(good, prevalence=shares, stability=stability),
+        "label_noise": label_noise_ceiling(at_most[:, 0], 1.0 - at_most[:, 1], prevalence=shares),
         "gap_linear": gap_linear_target(means[:, 0] - means[:, 1]),
     }
 

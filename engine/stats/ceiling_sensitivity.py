@@ -1,9 +1,8 @@
 """What a ceiling, and the F1 to ask for, would be if stability, cut-off or prevalence were others: for sliders, plots and report.
 
 A sweep moves one assumption and follows the model that depends on it. At the reader's own setting it says what the finding's own
-ceiling says, for it is worked out alike: of several concepts the mean over them. At another share of positives than the data's
-all ratings are pooled, since a concept's own share is what its pairs are. Every point uses the same Jeffreys draws, so that a
-curve is as smooth as its formula.
+ceiling says, for it is worked out alike: of several concepts the mean over them, also at another share of positives than theirs.
+Every point uses the same Jeffreys draws, so that a curve is as smooth as its formula.
 """
 
 from __future__ import annotations
@@ -63,8 +62,7 @@ def sweep_ceiling(
     ``prevalence`` is the share of positives, by default the data's own; a sweep of the prevalence itself has no use for it.
     ValueError for values outside their range.
     """
-    pooled_only = finding.n_concepts < 2 or prevalence is not None or of == "prevalence"
-    cells = None if pooled_only else stack_cells(finding.concepts)
+    cells = None if finding.n_concepts < 2 else stack_cells(finding.concepts)
     found = (_ceiling(finding, of, float(x), prevalence, cells) for x in values)
     points = (Point(float(x), one, finding.target_at(one)) for x, one in zip(values, found, strict=True))
     return Sweep(MODELS[of], of, tuple(points))
@@ -72,10 +70,11 @@ def sweep_ceiling(
 
 def _ceiling(finding: Finding, of: Assumption, x: float, prevalence: float | None, cells: FloatArray | None) -> Ceiling:
     model, settings = MODELS[of], _settings(finding.settings, of, x)
-    pooled = finding.pooled_ceilings(settings, prevalence=x if of == "prevalence" else prevalence)
+    share = x if of == "prevalence" else prevalence
+    pooled = finding.pooled_ceilings(settings, prevalence=share)
     if cells is None:
         return pooled[model]
-    concepts = ceiling_values(cells, k=settings.k, stability=settings.stability)
+    concepts = ceiling_values(cells, k=settings.k, stability=settings.stability, prevalence=share)
     return mean_ceilings({model: concepts[model]}, {model: pooled[model]})[model]
 
 

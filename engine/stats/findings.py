@@ -4,6 +4,7 @@ Nothing but counts (`engine.stats.counts`) is needed, so a rating that changes m
 follows. Summaries are cached by content: after one rating only its concept, its quadrant, its pack layer and the whole are new.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -166,6 +167,27 @@ class Finding:
         if len(self.concepts) < 2:
             return pooled
         return mean_ceilings(self._table.ceilings, pooled)
+
+    def ceilings_at(self, prevalence: float | None) -> Mapping[CeilingName, Ceiling]:
+        """Every named ceiling if positives were such a share of each concept's pairs; None stands for their own share."""
+        if prevalence is None:
+            return self.ceilings
+        pooled = self.pooled_ceilings(self.settings, prevalence=prevalence, curve=self.curve)
+        if len(self.concepts) < 2:
+            return pooled
+        k, stability = self.settings.k, self.settings.stability
+        values = ceiling_values(stack_cells(self.concepts), k=k, stability=stability, prevalence=prevalence)
+        return mean_ceilings(values, pooled)
+
+    @property
+    def concept_ceilings(self) -> Mapping[str, float]:
+        """The chosen ceiling of each concept that has one, where it follows from counts."""
+        values = self._table.ceilings.get(self.settings.model, ())
+        return {
+            concept.concept: float(value)
+            for concept, value in zip(self.concepts, values, strict=False)
+            if not math.isnan(value)
+        }
 
     @cached_property
     def curve(self) -> LearningCurve | None:

@@ -1,6 +1,6 @@
-"""Measured lenses beside their baselines, and what to think of many whose mean F1 is above a ceiling."""
+"""Measured lenses beside their baselines, and what to think of those above their ceilings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.stats.ceiling_models import ASSUMES, CeilingName
@@ -54,20 +54,49 @@ def summarise_lenses(lenses: Iterable[LensResult]) -> LensSummary:
     )
 
 
-def explain_excess(lenses: LensSummary, ceiling: Estimate, *, model: CeilingName = "label_noise") -> str | None:
-    """What to think of lenses whose mean F1 is clearly above a model's ceiling, bound against bound; None where it is not."""
-    f1, words = lenses.f1, lenses.text_only.value
+def mean_excess(lenses: Iterable[LensResult], ceilings: Mapping[str, float]) -> Estimate:
+    """By how much lenses lie above the ceilings of their own concepts: the mean over concepts that have both, Student's t."""
+    over = [lens.f1 - ceilings[lens.concept] for lens in lenses if lens.f1 is not None and lens.concept in ceilings]
+    return mean_estimate(over, bounds=(-1, 1)) if over else unknown("no concept has both", method="mean")
+
+
+def explain_mean_excess(
+    lenses: Iterable[LensResult], ceilings: Mapping[str, float], *, model: CeilingName = "label_noise"
+) -> str | None:
+    """What to think of lenses that together are clearly above the ceilings of their own concepts; None where they are not."""
+    both = [lens for lens in lenses if lens.f1 is not None and lens.concept in ceilings]
+    excess = mean_excess(both, ceilings)
+    if excess.value is None or excess.low is None or excess.low <= 0.0:
+        return None
+    summary, n = summarise_lenses(both), len(both)
+    ceiling = sum(ceilings[lens.concept] for lens in both) / n
+    told = (
+        f"Lenses measure {summary.f1.value:.2f} on average, {excess.value:.2f} [{excess.low:.2f}, {excess.high:.2f}] above "
+        f"this ceiling of {ceiling:.2f} for the same {n} concepts, which {ASSUMES[model]}. "
+    )
+    return told + _because(summary.text_only.value, ceiling)
+
+
+def explain_excess(f1: Estimate, words: float | None, ceiling: Estimate, *, model: CeilingName) -> str | None:
+    """What to think of one lens that is clearly above its ceiling, bound against bound; None where it is not.
+
+    `words` is the F1 of a classifier that sees only the words.
+    """
     if f1.value is None or f1.low is None or ceiling.value is None:
         return None
     if f1.low <= (ceiling.value if ceiling.high is None else ceiling.high):
         return None
-    told = f"Lenses measure {f1.value:.2f}, above this ceiling of {ceiling.value:.2f}, which {ASSUMES[model]}. "
-    if words is not None and words > ceiling.value:
+    told = f"The lens measures {f1.value:.2f}, above this ceiling of {ceiling.value:.2f}, which {ASSUMES[model]}. "
+    return told + _because(words, ceiling.value)
+
+
+def _because(words: float | None, ceiling: float) -> str:
+    if words is not None and words > ceiling:
         return (
-            f"{told}It does not bind here: words alone reach {words:.2f}. "
+            f"It does not bind here: words alone reach {words:.2f}. "
             "The arms differ in more than relevance, so part of this F1 is not knowledge of the concept."
         )
-    return f"{told}It does not bind here, and words alone do not explain it: the activations may reveal the prompt."
+    return "It does not bind here, and words alone do not explain it: the activations may reveal the prompt."
 
 
 def _advantages(lenses: Iterable[LensResult]) -> list[float]:

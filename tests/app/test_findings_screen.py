@@ -80,8 +80,8 @@ def test_sliders_move_what_depends_on_them_and_nothing_else(full_study: Path) ->
 
 def test_a_share_of_positives_gives_every_ceiling_at_that_share_and_its_floor(full_study: Path) -> None:
     finding = the_findings(full_study).overall
-    assert view.ceilings_at(finding, None) is finding.ceilings
-    found = view.ceilings_at(finding, 0.3)
+    assert finding.ceilings_at(None) is finding.ceilings
+    found = finding.ceilings_at(0.3)
     assert found["label_noise"].floor == pytest.approx(2 * 0.3 / 1.3)
     (_, _, by_share) = view.sweeps_of(finding, None)
     (there,) = (point for point in by_share.points if point.x == 0.3)
@@ -92,7 +92,7 @@ def test_a_share_of_positives_gives_every_ceiling_at_that_share_and_its_floor(fu
 def test_the_curves_pass_through_the_ceilings_on_screen_with_and_without_a_share_set(full_study: Path) -> None:
     finding = the_findings(full_study).quadrants["A"]
     for share in (None, 0.2):
-        shown = view.ceilings_at(finding, share)
+        shown = finding.ceilings_at(share)
         by_stability, by_cut, _ = view.sweeps_of(finding, share)
         (at_s,) = (point for point in by_stability.points if point.x == finding.settings.stability)
         (at_k,) = (point for point in by_cut.points if point.x == finding.settings.k)

@@ -35,6 +35,7 @@ from db.rows import ComparisonResultRow, ComparisonRow, GraduationStepRow, LensM
 from engine.figures.palette import LIGHT
 from engine.stats.estimate import known, unknown
 from engine.stats.findings import Settings, find
+from engine.stats.summary import mean_estimate
 from engine.words import number
 from tests.app.test_screens import html_of, open_screen
 from tests.support.planted import copy_study
@@ -163,9 +164,7 @@ def first_setting(study: Path):
 def test_suspects_are_those_above_the_line_clear_ones_first_and_each_with_its_reason() -> None:
     by_chance, clear = point("near", 0.9, 0.6, low=0.5), point("clear", 0.85, 0.7, low=0.8, words=0.8)
     told = point("untold", 0.84, 0.7, low=0.8)
-    view = lenses_view(
-        [point("below", 0.6, 0.7), by_chance, told, clear, point("unknown", None, 0.8)], [], clear.ceiling
-    )
+    view = lenses_view([point("below", 0.6, 0.7), by_chance, told, clear, point("unknown", None, 0.8)], [])
     assert [one.concept for one in view.suspects] == ["clear", "untold", "near"]
     assert suspect_reason(clear) == "words alone reach 0.80, so the arms differ in more than relevance"
     assert "do not explain it" in suspect_reason(told)
@@ -173,6 +172,21 @@ def test_suspects_are_those_above_the_line_clear_ones_first_and_each_with_its_re
     assert answer(view) == ("2 suspicious lenses", "2 of 4 measure clearly above the ceiling.")
     assert view.headroom.value == pytest.approx(np.mean([0.1, -0.3, -0.14, -0.15]))
     assert view.unmeasured == (("too few pairs", 1),)
+
+
+def test_lenses_that_are_each_within_their_interval_may_be_suspicious_together() -> None:
+    each = [
+        point(name, 0.9, 0.8 + step, low=0.5) for name, step in (("a", 0.0), ("b", 0.01), ("c", -0.01), ("d", 0.03))
+    ]
+    short, because = answer(lenses_view(each, []))
+    assert short == "Suspicious together"
+    room = mean_estimate([-0.1, -0.09, -0.11, -0.07], bounds=(-1, 1))
+    assert because == (
+        "4 of 4 lie above the ceiling, each within its interval, but on average all lie "
+        f"{-room.value:.2f} [{-room.high:.2f}, {-room.low:.2f}] above."
+    )
+    apart = [point("a", 0.9, 0.8, low=0.5), point("b", 0.6, 0.9), point("c", 0.9, 0.7, low=0.5)]
+    assert answer(lenses_view(apart, []))[0] == "No suspicious lens"
 
 
 def test_a_lens_clearly_above_its_ceiling_is_explained_from_its_own_interval(small_study: Path) -> None:

@@ -161,15 +161,20 @@ def test_lenses_of_another_mode_or_phase_hide_none_of_the_runs_own(full_study: P
     assert overview.lens_settings([*far, *own_prompt])[0] == (*setting[:2], "prompt")
 
 
-@pytest.mark.parametrize(("f1", "told"), [((0.8, 0.7, 0.9), False), ((0.97, 0.93, 0.99), True)])
-def test_lenses_above_the_ceiling_are_called_suspect(
-    full_study: Path, f1: tuple[float, float, float], told: bool
+@pytest.mark.parametrize(("above", "told"), [(0.1, True), (-0.1, False)])
+def test_lenses_that_are_together_above_their_own_ceilings_are_doubted(
+    full_study: Path, above: float, told: bool
 ) -> None:
     counts, profiles = counts_of(full_study), data.load_profiles(full_study, RUN)
-    card = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, []).overall
-    lenses = replace(card.lenses, f1=known(*f1, n=12, method="t"))
-    ceiling = known(0.8, 0.75, 0.9, n=12, method="t")
-    assert (overview.suspicion(replace(card, lenses=lenses, ceiling=ceiling), model="label_noise") is not None) is told
+    findings = find(counts, settings=Settings(n_resamples=50))
+    ceilings = findings.overall.concept_ceilings
+    lenses = {lens.concept: lens for lens in data.load_lenses(full_study, RUN) if lens.concept in ceilings}
+    moved = [
+        replace(lens, f1=ceilings[concept] + above + 0.01 * (i % 2)) for i, (concept, lens) in enumerate(lenses.items())
+    ]
+    view = overview.overview(findings, counts, profiles, moved)
+    assert (view.doubt is not None) is told
+    assert not told or f"for the same {len(moved)} concepts" in view.doubt
 
 
 def test_points_of_equal_counts_are_spread_apart(full_study: Path) -> None:

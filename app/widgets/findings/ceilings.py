@@ -14,7 +14,6 @@ from app.viewmodels.findings import (
     MODELS,
     Row,
     ceiling_series,
-    ceilings_at,
     name_beside_letter,
     rated_prevalence,
     rows_of,
@@ -35,14 +34,12 @@ _STABILITY: Final = (
 )
 _CUT: Final = "Ratings up to k count as off topic. Affects only the label-noise ceiling."
 _PREVALENCE: Final = (
-    "Share of positives among the pairs that a lens is tested on. If you change it, the ceilings pool each group's "
-    "ratings and assume this share with the arms' noise unchanged."
+    "Share of positives among the pairs that a lens is tested on. If you change it, every concept's ceiling assumes this "
+    "share, with its arms' noise unchanged."
 )
 _CURVES: Final = (
-    "Each chart varies one assumption and keeps the others as set above. The curves by stability and cut-off are "
-    "means over concepts, like the ceilings above. The curve by share of positives, and all curves under a share "
-    "that you set, pool the group's ratings, so they may differ a little. Band: 95 % interval, if there is one. "
-    "Dashed: your setting. Dotted: the F1 of always answering yes."
+    "Each chart varies one assumption and keeps the others as set above. Like the ceilings above, the curves are means "
+    "over concepts. Band: 95 % interval, if there is one. Dashed: your setting. Dotted: the F1 of always answering yes."
 )
 _HEIGHT: Final = 230
 
@@ -52,7 +49,7 @@ def section(here: Context, findings: Findings) -> None:
     prevalence = _sliders(here, findings)
     chosen = grain.pick()
     rows = grain.page_of(here, findings, chosen)
-    found = [ceilings_at(row.finding, prevalence) for row in rows]
+    found = [row.finding.ceilings_at(prevalence) for row in rows]
     series = ceiling_series(found, deciding=here.settings.model)
     if not series:
         notices.note("Ceilings appear here once samples are rated.", command=f"lensgap judge {here.folder}")

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from engine.stats.ceiling_sensitivity import CUTS, MODELS, STABILITIES, Sweep, sweep_ceiling
-from engine.stats.counts import count_concepts
+from engine.stats.counts import ConceptCounts, count_concepts
 from engine.stats.findings import Finding, Settings, find, summarise
 
 ROWS = [
@@ -51,19 +52,36 @@ def test_a_perfectly_stable_activation_permits_a_perfect_lens_and_more_stability
     assert found[0] < 1.0
 
 
-def test_a_prevalence_moves_label_noise_and_its_floor_with_all_ratings_pooled() -> None:
-    finding = GRAINS["quadrant"]
+@pytest.mark.parametrize("grain", ["overall", "quadrant"])
+def test_a_prevalence_moves_label_noise_and_its_floor_concept_by_concept(grain: str) -> None:
+    finding = GRAINS[grain]
     sweep = sweep_ceiling(finding, "prevalence", (0.1, 0.5, 0.9))
     for point in sweep.points:
-        assert point.ceiling == finding.pooled_ceilings(finding.settings, prevalence=point.x)["label_noise"]
+        alone = (under_share(finding, concept, point.x) for concept in finding.concepts)
+        known = [value for value in alone if value is not None]
+        assert point.ceiling.estimate.value == pytest.approx(np.mean(known))
+        assert point.ceiling.estimate.n == len(known), "concepts are the units"
+        assert point.ceiling == finding.ceilings_at(point.x)["label_noise"]
         assert point.ceiling.floor == pytest.approx(2 * point.x / (1 + point.x))
-        assert point.ceiling.estimate.value >= point.ceiling.floor
+
+
+def under_share(finding: Finding, concept: ConceptCounts, share: float) -> float | None:
+    """The ceiling of a concept by itself, if positives were such a share of its pairs."""
+    alone = summarise(concept.concept, (concept,), finding.settings)
+    return alone.pooled_ceilings(finding.settings, prevalence=share)["label_noise"].estimate.value
+
+
+def test_the_datas_own_share_of_positives_changes_nothing_where_all_concepts_have_it() -> None:
+    finding = FINDINGS.quadrants["A"]
+    assert all(concept.positive.histogram.n == concept.negative.histogram.n for concept in finding.concepts)
+    for name, ceiling in finding.ceilings_at(0.5).items():
+        assert ceiling.estimate == finding.ceilings[name].estimate, name
 
 
 def test_a_share_of_positives_that_is_set_holds_along_the_other_sweeps() -> None:
     (point,) = sweep_ceiling(FINDINGS.overall, "k", (2.0,), prevalence=0.2).points
     assert point.ceiling.prevalence == 0.2
-    assert point.ceiling == FINDINGS.overall.pooled_ceilings(Settings(), prevalence=0.2)["label_noise"]
+    assert point.ceiling == FINDINGS.overall.ceilings_at(0.2)["label_noise"]
 
 
 def test_without_ratings_in_an_arm_every_point_says_why_and_recommends_nothing() -> None:
