@@ -10,6 +10,9 @@ from typing import Final
 # that a file name may hold but no terminal can be sent.
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+NOTE: Final = "Note: "
+"""Begins a line that a command says while it works, so that who started it can show the line at once."""
+
 
 def visible(text: str) -> str:
     """The text on one line, with each control written out as in a Python string: an escape is `\\x1b`, a line feed `\\n`.

@@ -13,11 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
+from engine.terminal import NOTE
+
 COMMAND: Final = (sys.executable, "-m", "engine.cli")
 KEYS: Final = ("ANTHROPIC_API_KEY", "LENSGAP_JUDGE_KEY")
 _END_S: Final = 10.0
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LEAKS: Final = re.compile(r"^(nanobind: .*| - (leaked|\.\.\. skipped).*|See https://nanobind\.\S*)$\n?", re.MULTILINE)
+"""What the database's library may say of its own memory as a process ends, after the sentence that matters."""
 _LONGEST: Final = 500
+_NOTED_BYTES: Final = 8192
+"""How much of the end of what a process said is searched for a note."""
 _AGAIN: Final = (
     ("run the same command again", "press the button again"),
     ("Run the same command again", "Press the button again"),
@@ -68,6 +74,15 @@ def ended(work: Started) -> Ended | None:
     return Ended(output, None if status == 0 else _fault(errors, status))
 
 
+def noted(work: Started) -> str | None:
+    """The last note that a process at work has made, None before the first."""
+    # Where a file is read by seeking, the process would write on from there.
+    size = os.fstat(work.errors.fileno()).st_size
+    end = os.pread(work.errors.fileno(), _NOTED_BYTES, max(0, size - _NOTED_BYTES)).decode("utf-8", "replace")
+    notes = [line.removeprefix(NOTE) for line in without_keys(end).splitlines() if line.startswith(NOTE)]
+    return _cut(notes[-1].strip()) if notes else None
+
+
 def stop(work: Started) -> None:
     """End a process that we started."""
     work.process.terminate()
@@ -89,11 +104,15 @@ def _fault(errors: str, status: int) -> str:
     said = lines[-1] if lines else f"The command ended with status {status} and gave no message."
     for again, pressed in _AGAIN:
         said = said.replace(again, pressed)
+    return _cut(said)
+
+
+def _cut(said: str) -> str:
     return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
 
 
 def without_keys(said: str) -> str:
-    """What a command said, without keys and without what colours a terminal."""
+    """What a command said, without keys, what colours a terminal, and a library's last words on its memory."""
     for key in filter(None, map(os.environ.get, KEYS)):
         said = said.replace(key, "…")
-    return _ANSI.sub("", said)
+    return _LEAKS.sub("", _ANSI.sub("", said))

@@ -7,6 +7,7 @@ import streamlit as st
 from app import charts, state, theme
 from app.charts.trial import trial_table
 from app.context import Context
+from app.data import command
 from app.data.rubric_lab import LabJudge, TriedPair
 from app.viewmodels.rubric_lab import (
     Measure,
@@ -89,6 +90,8 @@ def _live(here: Context) -> None:
             f"<span>{n_done} of {n} answered · {seconds}</span>"
             f'<div><i style="width:{100 * n_done / max(1, n):.0f}%"></i></div></div>'
         )
+    if said := command.noted(work.started):
+        notices.warning(said)
     if st.button("Stop", key="lab-stop", icon=":material/stop:", type="tertiary"):
         stop(here)
         st.rerun()

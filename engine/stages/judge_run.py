@@ -31,7 +31,7 @@ from engine.stages.pricing import budget_of, price_free_judge, price_judging, re
 from engine.stages.progress import now
 from engine.stages.reply_log import ReplyLog
 from engine.stages.stage import write_rows
-from engine.terminal import counted, visible
+from engine.terminal import NOTE, counted, visible
 
 CRUMB_USD = 1e-9
 """Less than any call costs; sums of floats leave such."""
@@ -84,6 +84,7 @@ def _ask_for_money(
 ) -> dict[str, Tally]:
     """Ask a judge whose calls cost something; however that ends, what may have been spent is written down."""
     judge.budget = budget_of(asking, config.budget, hold=log.hold)
+    judge.in_haste, judge.tell = options.chosen is not None, partial(_tell, bar)
     try:
         _prepare(asking, judge, config, bar, options)
         asked = _in_batches(asking, judge, bar) if config.batches else judge
@@ -135,7 +136,7 @@ def _keep_extra(asking: Inquiry, judge: MessagesJudge, reason: ExtraReason, cost
 
 
 def _tell(bar: Progress, text: str) -> None:
-    bar.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+    bar.console.print(f"{NOTE}{visible(text)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def forecast(study: Path, run_id: str, judge: Judge, config: StudyConfig, options: AskOptions) -> Preflight:
@@ -185,7 +186,7 @@ def _prepare(asking: Inquiry, judge: MessagesJudge, config: StudyConfig, bar: Pr
     if known is None:
         endpoint, before_usd = judge.endpoint, judge.budget.spent_usd
         try:
-            known = probe(endpoint, prices=judge.prices, budget=judge.budget)
+            known = probe(endpoint, prices=judge.prices, budget=judge.budget, in_haste=judge.in_haste, tell=judge.tell)
         finally:
             _keep_extra(asking, judge, "probe", judge.budget.spent_usd - before_usd, secrets.token_hex(8))
         judge.was_reached_before = True

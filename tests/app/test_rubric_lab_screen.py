@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,7 @@ def test_a_failed_command_is_its_own_sentence_and_no_key_is_shown(
 ) -> None:
     shown = html_of(press(open_lab(study, monkeypatch, "anthropic:broken"), "Price"))
     assert "The judge cannot be used. The key … is wrong." in shown
+    assert "nanobind" not in shown
     assert KEY not in shown
 
 
@@ -173,6 +175,24 @@ def test_stop_ends_the_command_and_offers_a_price_again(
     assert work.started.process.poll() is not None
     assert "Stopped. The answers so far are kept" in html_of(app)
     assert "Price" in labels(app)
+
+
+def test_failing_calls_are_told_while_they_are_tried_again(
+    study: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = press(open_lab(study, monkeypatch, "anthropic:failing"), "Price")
+    next(button for button in app.button if button.label.startswith("Ask 20")).click().run()
+    deadline = time.monotonic() + 30
+    while not calls.with_name("let-go").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shown = html_of(app.run())
+    assert "0 of 20 answered" in shown
+    assert "The judge&#x27;s server fails (500: &lt;b&gt;…&lt;/b&gt;). Trying again." in shown
+    assert KEY not in shown
+    # The sentence is read while the command writes on, and none is lost by that.
+    assert command.noted(work_of(app).started) == "The judge's server fails (500: <b>…</b>). Trying again."
+    app.button(key="lab-stop").click().run()
+    assert "Stopped. The answers so far are kept" in html_of(app)
 
 
 def test_a_wrong_placeholder_is_told_at_once_and_blocks(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

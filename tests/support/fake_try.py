@@ -14,10 +14,16 @@ from pathlib import Path
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow
 from engine.prompts.rubrics import load_rubric
+from engine.terminal import NOTE
 
 NOW = datetime(2026, 11, 22, 12)
 PRICE = 0.0001
 HIGH = 0.0051
+_LEAKED = """nanobind: leaked 1 instances!
+ - leaked instance 0x55e8290d3850 of type "_duckdb._sqltypes.DuckDBPyType"
+ - ... skipped remainder
+nanobind: this is likely caused by a reference counting issue in the binding code.
+See https://nanobind.readthedocs.io/en/latest/refleaks.html"""
 
 
 def main() -> None:
@@ -31,7 +37,14 @@ def main() -> None:
         calls.write(json.dumps(note) + "\n")
     if model == "broken":
         print("\x1b[1mThe judge cannot be used.\x1b[0m The key sk-planted-key is wrong.", file=sys.stderr)
+        print(_LEAKED, file=sys.stderr)
         raise SystemExit(1)
+    if model == "failing" and not given.dry_run:
+        print(
+            f"{NOTE}The judge's server fails (500: <b>sk-planted-key</b>). Trying again.", file=sys.stderr, flush=True
+        )
+        Path(os.environ["CALLS"]).with_name("let-go").touch()
+        time.sleep(60)
     if model == "slow" and not given.dry_run:
         time.sleep(60)
     left = [pair for pair in given.pair if pair not in _answered(given.study, judge_id)]

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from engine.judges.api.asking import Asking, Call, Failed, Traffic
@@ -74,12 +74,14 @@ def open_asking(
     ceiling: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
+    in_haste: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Asking:
     """Asking of that server, by the clock of the running loop."""
     clock = asyncio.get_running_loop().time
     calls, tokens = (Rate(cap, clock()) if cap else None for cap in (rpm, tpm))
     gate = Gate(Pace(ceiling), calls, tokens, clock)
-    return Asking(server, gate, budget or Budget(), Traffic(), clock, random.Random(5))
+    return Asking(server, gate, budget or Budget(), Traffic(), clock, random.Random(5), in_haste=in_haste, tell=tell)
 
 
 async def ask_all(asking: Asking, questions: Iterable[Question], *, ahead: int = 256) -> list[Answer | None]:

@@ -18,11 +18,15 @@ from engine.judges.costs.budget import Budget
 from engine.judges.judge import Answer, Question
 
 ATTEMPTS = 8
+FEW_ATTEMPTS = 4
+"""Failures of a question after which it is left, or its judge, where a person waits at a screen."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 DEAD_S = 60.0
 """Without any success for so long, and with no wait that the server asked for, an endpoint is given up."""
 REFUSED_AT_FIRST = 4
 """Questions refused before any was answered, after which the form of the requests is blamed and not their texts."""
+TOLD_AT = 3
+"""Calls in a row without an answer that are told, and again whenever there are twice as many."""
 
 
 class Failed(Exception):
@@ -80,6 +84,10 @@ class Asking:
     rng: random.Random = field(default_factory=random.Random)
     was_reached_before: bool = False
     """The endpoint has answered already, so its address is right."""
+    in_haste: bool = False
+    """A person waits: what fails is left sooner; a busy server is waited for as ever."""
+    tell: Callable[[str], None] | None = None
+    """Takes a sentence whenever several calls in a row got no answer."""
     ended_by: JudgeError | None = None
     is_dead: bool = False
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
@@ -109,16 +117,18 @@ class Asking:
         self._check_held()
 
     async def _ask(self, call: Call) -> Answer | None:
-        n_before = self.traffic.n_answered
+        n_before, n_failures = self.traffic.n_answered, 0
         for attempt in range(1, ATTEMPTS + 1):
             got = await self._attempt(call)
             if not isinstance(got, Fault):
                 return got
             if got.consequence == "question":
                 return await self._refused(call.question, got)
-            if attempt == ATTEMPTS and self.traffic.n_answered == n_before:
+            n_failures += got.consequence == "again"
+            is_last = attempt == ATTEMPTS or (self.in_haste and n_failures == FEW_ATTEMPTS)
+            if is_last and self.traffic.n_answered == n_before:
                 self._give_up(got)
-            if attempt == ATTEMPTS or await wait_at_most(self._delay(attempt, got), self._ending):
+            if is_last or await wait_at_most(self._delay(attempt, got), self._ending):
                 break
         self.traffic.n_left += not self.ended_by
         return None
@@ -179,6 +189,8 @@ class Asking:
     def _check_alive(self, fault: Fault) -> None:
         now = self.clock()
         self._n_faults_in_a_row += 1
+        if self.tell and not self.ended_by and is_told(self._n_faults_in_a_row):
+            self.tell(f"{fault.told} {self._n_faults_in_a_row} calls in a row got no answer; trying again.")
         if self._n_faults_in_a_row >= ATTEMPTS and now - self._alive_at >= DEAD_S:
             self._give_up(fault)
         if fault.wait_s:
@@ -227,3 +239,9 @@ class Asking:
         if fault.wait_s is not None:
             return fault.wait_s + self.rng.uniform(0.0, FIRST_DELAY_S)
         return min(FIRST_DELAY_S * 2.0 ** (attempt - 1), LONGEST_DELAY_S) * self.rng.uniform(0.5, 1.5)
+
+
+def is_told(n_in_a_row: int) -> bool:
+    """Whether so many calls in a row without an answer are worth a sentence: 3, 6, 12 and so on."""
+    n_times, rest = divmod(n_in_a_row, TOLD_AT)
+    return not rest and n_times.bit_count() == 1

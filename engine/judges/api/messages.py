@@ -86,6 +86,9 @@ class MessagesJudge:
         self.traffic = Traffic()
         self.was_reached_before = False
         """Whether the endpoint answered before the first question, to a probe."""
+        self.in_haste = False
+        """Whether a person waits at a screen, who is to hear of failures soon."""
+        self.tell: Callable[[str], None] | None = None
         self.questioner = questioner
         self.prices = prices
         self._limits = limits or Limits()
@@ -228,7 +231,14 @@ class MessagesJudge:
         async with client:
             caller = Caller(self, client, limits.reply_s)
             yield Asking(
-                caller, gate, self.budget, self.traffic, self._clock, was_reached_before=self.was_reached_before
+                caller,
+                gate,
+                self.budget,
+                self.traffic,
+                self._clock,
+                was_reached_before=self.was_reached_before,
+                in_haste=self.in_haste,
+                tell=self.tell,
             )
 
 

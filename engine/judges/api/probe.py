@@ -6,7 +6,7 @@ only a reply that keeps to the schema all the same shows that replies are held t
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import JudgeError
@@ -34,6 +34,8 @@ MAX_TOKENS: Final = 256
 MOST_TOKENS: Final = 1000
 """More than a probe's question can take."""
 ATTEMPTS: Final = 5
+FEW_ATTEMPTS: Final = 3
+"""Where a person waits at a screen."""
 FIRST_DELAY_S: Final = 1.0
 
 
@@ -46,14 +48,20 @@ def probe(
     connect_s: float = CONNECT_S,
     first_delay_s: float = FIRST_DELAY_S,
     transport: "AsyncBaseTransport | None" = None,
+    in_haste: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Capabilities:
-    """What the endpoint can do; what it costs is taken from the budget. JudgeError where it cannot be asked at all."""
+    """What the endpoint can do; what it costs is taken from the budget. JudgeError where it cannot be asked at all.
+
+    `in_haste` gives up after fewer attempts; `tell` takes a sentence for each attempt that another follows.
+    """
+    n_attempts = FEW_ATTEMPTS if in_haste else ATTEMPTS
 
     async def probing() -> Capabilities:
         async with open_client(
             endpoint, max_connections=1, reply_s=reply_s, connect_s=connect_s, transport=transport
         ) as client:
-            return await Probe(endpoint, client, prices, budget, first_delay_s, reply_s).run()
+            return await Probe(endpoint, client, prices, budget, first_delay_s, reply_s, n_attempts, tell).run()
 
     return asyncio.run(probing())
 
@@ -69,6 +77,8 @@ class Probe:
         budget: Budget,
         first_delay_s: float,
         reply_s: float,
+        n_attempts: int,
+        tell: Callable[[str], None] | None,
     ) -> None:
         self._endpoint = endpoint
         self._client = client
@@ -76,6 +86,8 @@ class Probe:
         self._budget = budget
         self._first_delay_s = first_delay_s
         self._reply_s = reply_s
+        self._n_attempts = n_attempts
+        self._tell = tell
 
     async def run(self) -> Capabilities:
         """Ask with all that helps; where that is refused, ask plainly."""
@@ -96,7 +108,7 @@ class Probe:
     async def _ask(self, params: Mapping[str, Any]) -> dict[str, Any] | Fault:
         """The message, or why the request is refused as it stands; JudgeError for all that another request would get too."""
         worst = self._worst_usd()
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._n_attempts):
             if not self._budget.reserve(worst):
                 raise self._budget.spent_out(worst)
             got = await self._try(params)
@@ -104,8 +116,10 @@ class Probe:
                 self._budget.settle(worst, 0.0, is_sure=not got.may_be_paid)
                 if got.consequence == "question":
                     return got
-                if got.consequence == "endpoint" or got.is_final_at_first or attempt == ATTEMPTS - 1:
+                if got.consequence == "endpoint" or got.is_final_at_first or attempt == self._n_attempts - 1:
                     raise JudgeError(got.told, hint=got.hint)
+                if self._tell:
+                    self._tell(f"{got.told} Trying again.")
                 await asyncio.sleep(self._first_delay_s * 2**attempt if got.wait_s is None else got.wait_s)
             else:
                 usage = usage_of(got)

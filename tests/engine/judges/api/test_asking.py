@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.judges.api.asking import ATTEMPTS, DEAD_S, REFUSED_AT_FIRST, Asking, Failed
+from engine.judges.api.asking import ATTEMPTS, DEAD_S, REFUSED_AT_FIRST, Asking, Failed, is_told
 from engine.judges.api.faults import Fault
 from engine.judges.costs.budget import Budget
 from engine.judges.judge import Answer, Question, Unscored
@@ -71,6 +71,30 @@ def test_endpoint_that_fails_from_the_start_is_given_up() -> None:
     assert "run the same command again" in str(asking.ended_by)
     assert set(got) == {None}
     assert seconds < 4 * DEAD_S
+
+
+def test_a_person_who_waits_hears_within_seconds_that_calls_fail() -> None:
+    told: list[str] = []
+    asking, got, seconds = asked(faulty(lambda *_: BROKEN), 20, in_haste=True, tell=told.append)
+    assert "does not answer any more. The connection broke." in str(asking.ended_by)
+    assert set(got) == {None}
+    assert seconds < 8
+    assert told[0] == "The connection broke. 3 calls in a row got no answer; trying again."
+
+
+def test_a_person_who_waits_waits_for_a_busy_server_all_the_same() -> None:
+    server = SimulatedServer(closed_until=20.0)
+    asking, got, seconds = asked(server, 20, in_haste=True)
+    assert asking.ended_by is None
+    assert None not in got
+    assert seconds > 20
+
+
+def test_single_failures_are_not_told_and_long_ones_ever_more_rarely() -> None:
+    told: list[str] = []
+    asked(faulty(lambda _, n_before: BROKEN if n_before % 40 == 39 else None), 500, tell=told.append)
+    assert told == []
+    assert [n for n in range(1, 50) if is_told(n)] == [3, 6, 12, 24, 48]
 
 
 def test_endpoint_that_stops_answering_is_given_up_and_what_came_is_kept() -> None:

@@ -398,6 +398,21 @@ class TestProbe:
         assert server.stats().n_paid == 1
         assert 0 < budget.spent_usd < 0.001
 
+    def test_tries_less_often_and_says_so_where_a_person_waits(self, serve: Serve) -> None:
+        told: list[str] = []
+        server = serve(Settings(share_500=1.0))
+        with pytest.raises(JudgeError, match="The judge's server fails"):
+            probe(
+                endpoint_of(server.url),
+                prices=load_prices(),
+                budget=Budget(),
+                first_delay_s=0.01,
+                in_haste=True,
+                tell=told.append,
+            )
+        assert server.stats().by_status == {"500": 3}
+        assert told == ["The judge's server fails (500: Internal server error). Trying again."] * 2
+
     def test_is_patient_with_a_busy_server(self, serve: Serve) -> None:
         server = serve(Settings(share_529=0.5, seed=4))
         assert probe(endpoint_of(server.url), prices=load_prices(), budget=Budget(), first_delay_s=0.01) == ALL
