@@ -140,6 +140,8 @@ def bar(concepts: Sequence[str], filters: data.Filters, facets: data.Facets, mor
     ratings = tuple(str(rating) for rating in filters.ratings) if filters.ratings else None
     help_text = "The rating in force: the override, else the audit rating, else the judge's. – means unrated."
     _pills("rating", ratings, RATINGS, shown, help=help_text)
+    # However wide the counts are, what follows stays where it is.
+    st.html('<span class="lg-break"></span>', width="content")
     _pick("arm", filters.arm, tuple(ARMS), shown, placeholder="Both", width=115, help=ARM)
     _text(filters)
     names = current().name

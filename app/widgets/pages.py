@@ -13,6 +13,7 @@ from app.widgets.filters import SORTS
 from app.widgets.sidebar import NEW_SAMPLES
 from engine.words import QUADRANT, count
 
+_TOOLS: Final = "list-tools"
 SIZES: Final = (PAGE_ROWS, 25, 50, 100)
 _BULK: Final = "Rate all pairs in this list, or those chosen in the table. You first see what it would change."
 _LAYOUTS: Final = {"cards": ":material/view_agenda:", "table": ":material/table_rows:"}
@@ -38,7 +39,9 @@ def controls(sort: data.Sort) -> None:
         width=150,
     )
     hint = "Layout, page size, rating many at once"
-    with st.popover("", icon=":material/more_horiz:", width="content", help=hint), state.folded():
+    # Its state is kept, for what its button opens lies beneath it.
+    tools = st.popover("", icon=":material/more_horiz:", width="content", help=hint, key=_TOOLS, on_change="rerun")
+    with tools, state.folded():
         state.bound(
             st.segmented_control,
             "Layout",
@@ -68,9 +71,13 @@ def _open_bulk(label: str, *, key: str, help_text: str) -> None:
         key=key,
         icon=":material/checklist:",
         help=help_text,
-        on_click=state.change,
-        kwargs={"pane": "bulk"},
+        on_click=_show_bulk,
     )
+
+
+def _show_bulk() -> None:
+    st.session_state[_TOOLS] = False
+    state.change(pane="bulk")
 
 
 def table(shown: Sequence[data.PageRow], opened: str | None) -> list[str]:

@@ -169,3 +169,13 @@ def test_widgets_of_a_closed_popover_open_as_the_address_says_however_late(
     told = dict([*told_in_popovers(app.main), *told_in_popovers(app.sidebar)])
     assert {"widget-layout", "widget-rows", "widget-by", "widget-k"} <= set(told)
     assert [key for key, is_told in told.items() if key.startswith("widget-") and not is_told] == []
+
+
+def test_rating_many_closes_the_menu_that_it_was_chosen_from(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = named(study, monkeypatch)
+    app.session_state["list-tools"] = True
+    app.run()
+    app.button(key="bulk-open").click().run()
+    assert not app.exception, app.exception
+    assert value(app, "pane") == ["bulk"]
+    assert app.session_state["list-tools"] is False

@@ -232,3 +232,24 @@ def test_charts_and_cards_follow_the_theme_at_once(tab: Page, address: str) -> N
     dark = colour(".lg-card", "backgroundColor"), colour(".xtick text", "fill")
     assert light[0] != dark[0]
     assert light[1] != dark[1]
+
+
+def test_the_search_field_stays_in_its_place_whatever_the_counts_beside_the_filters(tab: Page, address: str) -> None:
+    places = []
+    for query in ("", "?form=empty", "?form=empty&arm=negative", "?counts=True"):
+        visit(tab, f"{address}/samples{query}")
+        pills, search = (tab.locator(f".st-key-widget-{name}").bounding_box() for name in ("rating", "q"))
+        assert pills is not None
+        assert search is not None
+        assert search["y"] > pills["y"] + pills["height"]
+        places.append((search["x"], search["y"]))
+    assert len(set(places)) == 1
+
+
+def test_the_menu_of_the_list_does_not_hide_what_it_opened(tab: Page, address: str) -> None:
+    visit(tab, f"{address}/samples?quadrant=A")
+    tab.locator(".st-key-list-tools button").first.click()
+    tab.locator(".st-key-bulk-open button").first.click()
+    settle(tab)
+    expect(tab.get_by_text("Choose a rating to preview what it would change.")).to_be_visible()
+    expect(tab.locator("[data-testid=stPopoverBody]")).to_have_count(0)
