@@ -172,13 +172,14 @@ def _side(here: Context, desk: Desk) -> None:
     review_progress.bar(desk, standing, pace([rating.rated_at for rating in own[:20]]))
     if desk.queue == "audit":
         review_progress.precision(here, standing)
+    # Above the scale: in a low window what is below it is out of sight.
+    review_item.help_panel()
     notices.heading("What the numbers mean", help_text="The judge uses the same scale.")
     rows = "".join(
         f"<dt>{rating}</dt><dd><b>{word}</b> {markup.text(RUBRIC[rating])}</dd>"
         for rating, word in sorted(RATINGS.items(), reverse=True)
     )
     st.html(f'<dl class="lg-rubric">{rows}</dl>')
-    review_item.help_panel()
 
 
 def _plan(here: Context) -> None:

@@ -179,3 +179,9 @@ def test_a_finished_audit_says_so(planned: Path, monkeypatch: pytest.MonkeyPatch
     next(button for button in app.button if button.label == "Draw more").click().run()
     assert review.take(at, n=1)
     assert "The audit is done" not in html_of(app)
+
+
+def test_the_keys_appear_above_the_scale_where_a_low_window_shows_them(opened: AppTest) -> None:
+    assert "show or hide these keys" not in html_of(opened)
+    shown = html_of(press(opened, "review-help"))
+    assert shown.index("show or hide these keys") < shown.index("What the numbers mean")
