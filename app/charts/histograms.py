@@ -10,6 +10,9 @@ from engine.figures.palette import Palette
 from engine.stats.histogram import RatingHistogram
 from engine.words import RATINGS, number
 
+_COUNT_REACH = 0.25
+"""How far from a rating a line passes the count that stands above its bar, in rating points."""
+
 
 @kept
 def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, colours: Palette) -> go.Figure:
@@ -36,13 +39,12 @@ def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, c
         mean = "" if arm.mean is None else f"<br>mean {number(arm.mean)}"
         made.update_yaxes(title=f"{name}{mean}", range=[0, top], row=row, col=1, showticklabels=False, showgrid=False)
         if arm.mean is not None:
-            # No higher than the highest bar, whose count stands above it.
             made.add_shape(
                 type="line",
                 x0=arm.mean,
                 x1=arm.mean,
                 y0=0,
-                y1=top / 1.25,
+                y1=_line_end(arm, arm.mean, top / 1.25),
                 line={"width": 1.5, "dash": "dot", "color": colours.text},
                 row=row,
                 col=1,
@@ -55,6 +57,13 @@ def rating_histograms(positive: RatingHistogram, negative: RatingHistogram, *, c
         col=1,
     )
     return made
+
+
+def _line_end(arm: RatingHistogram, mean: float, highest: int | float) -> float:
+    """How high the line of a mean goes: as high as the highest bar, but not through the count above a bar that it crosses."""
+    nearest = min(RATINGS, key=lambda rating: abs(rating - mean))
+    count = arm.counts[nearest - 1]
+    return count if count and abs(nearest - mean) < _COUNT_REACH else highest
 
 
 def histograms_table(positive: RatingHistogram, negative: RatingHistogram) -> Table:

@@ -14,6 +14,8 @@ from engine.words import with_interval
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 _ROW_PX: Final = 15
 _LABEL_CHARS: Final = 26
+_LABEL_LINES: Final = 4
+"""Enough for two raters, each with what tells it from others of its model."""
 _ASIDE: Final = 0.72
 """Share of a row's height that its series are spread over."""
 
@@ -37,8 +39,9 @@ def interval_dots(
     span: tuple[float, float] | None = None,
 ) -> go.Figure:
     """One row a name, top down; `line` is a value with its name, drawn across all rows, `span` what the axis shows."""
-    labels = [in_lines(name, wide=_LABEL_CHARS) for name in rows]
-    n_lines = max(len(series), 2.5 if any("<br>" in label for label in labels) else 2)
+    labels = [in_lines(name, wide=_LABEL_CHARS, n_lines=_LABEL_LINES) for name in rows]
+    most = max((label.count("<br>") + 1 for label in labels), default=1)
+    n_lines = max(len(series), 2, 1.25 * most)
     made = figure(colours, height=96 + round(_ROW_PX * len(rows) * n_lines))
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
     for i, one in enumerate(series):

@@ -20,6 +20,7 @@ from app.charts.before_after import before_after, before_after_table
 from app.charts.confusion import confusion, confusion_table
 from app.charts.drift import drift, drift_table
 from app.charts.dumbbell import dumbbell, dumbbell_table
+from app.charts.histograms import rating_histograms
 from app.charts.learning import learning_curve, learning_table
 from app.charts.shared import figure_table
 from app.charts.table import Cell, Table, as_csv, table
@@ -32,6 +33,7 @@ from app.widgets import plots
 from engine.figures.dots import Series, interval_dots
 from engine.figures.palette import LIGHT
 from engine.stats.estimate import known, unknown
+from engine.stats.histogram import RatingHistogram
 from tests.app.test_screens import open_screen
 from tests.support.drawn_charts import agrees, faults, note_charts
 
@@ -162,3 +164,26 @@ def test_a_chart_whose_click_was_followed_comes_back_under_another_key(monkeypat
         keys.append(plots.fresh("map"))
     assert len(set(keys)) == 3
     assert plots.fresh("forest") == "forest"
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=5, max_size=5).filter(any), st.lists(st.integers(0, 9), min_size=5, max_size=5)
+)
+@settings(deadline=None, max_examples=60)
+def test_the_line_of_a_mean_crosses_no_count_and_never_vanishes(first: list[int], second: list[int]) -> None:
+    arms = [RatingHistogram((*counts,)) for counts in (first, second)]  # type: ignore[arg-type]
+    made = rating_histograms(*arms, colours=LIGHT)
+    means = [(arm, arm.mean) for arm in arms if arm.mean is not None]
+    for (arm, mean), line in zip(means, made.layout.shapes, strict=True):
+        assert line.x0 == line.x1 == mean
+        assert line.y1 > line.y0 == 0
+        crossed = [n for rating, n in enumerate(arm.counts, start=1) if n and abs(rating - mean) < 0.2]
+        assert all(line.y1 <= n for n in crossed)
+
+
+def test_raters_of_one_model_are_told_apart_beside_their_intervals() -> None:
+    model = "claude-haiku-5-5 · standard, "
+    names = [f"{model}720 votes – {model}{n} votes" for n in (20, 40)]
+    made = interval_dots(names, (Series("bias", (SOME, SOME), main=True),), title="Bias", colours=LIGHT)
+    labels = [label.replace("<br>", " ") for label in made.layout.yaxis.ticktext]
+    assert labels == names
