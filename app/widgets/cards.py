@@ -18,7 +18,7 @@ def headline(card: QuadrantCard, *, ceiling: str) -> None:
     tiles = (
         _tile("Relevance gap", number(card.gap.value), _under(card.gap, over, weak=card.weak), words.GAP),
         _tile("Good positives", percent(card.good), f"of {count(card.n_formed, 'positive')}", words.GOOD),
-        _tile("F1 ceiling", number(card.ceiling.value), f"{interval(card.ceiling)} {ceiling}, {over}", words.CEILING),
+        _tile("F1 ceiling", number(card.ceiling.value), f"{_interval(card.ceiling)} {ceiling}, {over}", words.CEILING),
         _tile("Measured lens F1", number(f1.value), _beside(_measured(f1), card.lenses), words.LENS),
         _tile("Recommended F1", number(card.target), _tier(card), _target_hint(card)),
     )
@@ -30,8 +30,8 @@ def quadrant(card: QuadrantCard, *, largest_gap: float, colours: Palette) -> str
     bar = markup.interval_bar(card.gap, low=-0.25 * largest_gap, high=largest_gap, colour=hue(card.letter, colours))
     facts = (
         _fact("Good positives", percent(card.good), f"of {integer(card.n_formed)}", words.GOOD),
-        _fact("F1 ceiling", number(card.ceiling.value), interval(card.ceiling), words.CEILING),
-        _fact("Lens F1", number(card.lenses.f1.value), interval(card.lenses.f1), _lens_hint(card.lenses)),
+        _fact("F1 ceiling", number(card.ceiling.value), _interval(card.ceiling), words.CEILING),
+        _fact("Lens F1", number(card.lenses.f1.value), _interval(card.lenses.f1), _lens_hint(card.lenses)),
         _fact("Recommended", number(card.target), _tier(card), _target_hint(card)),
     )
     counted = f"{count(card.n_concepts, 'concept')} · {count(card.n_pairs, 'pair')}"
@@ -54,16 +54,21 @@ def _fact(name: str, value: str, detail: str, hint: str) -> str:
     return f'<div title="{title}"><dt>{name}</dt><dd><b>{value}</b> <span>{detail}</span></dd></div>'
 
 
+def _interval(estimate: Estimate) -> str:
+    """The interval of a number, or that it has none; empty where there is no number."""
+    return "" if estimate.value is None else interval(estimate) or "no interval"
+
+
 def _under(gap: Estimate, over: str, *, weak: bool) -> str:
     if gap.value is None:
         return f"unknown: {gap.reason}"
-    said = f"{interval(gap) or 'no interval'} {over}".rstrip()
+    said = f"{_interval(gap)} {over}".rstrip()
     return said + (": rough" if over and weak else " few concepts" if weak else "")
 
 
 def _measured(f1: Estimate) -> str:
     """The interval of a mean F1 and over how many lenses it is; empty while none is measured."""
-    return f"{interval(f1) or 'no interval'} over {count(f1.n, 'lens', 'lenses')}" if f1.value is not None else ""
+    return f"{_interval(f1)} over {count(f1.n, 'lens', 'lenses')}" if f1.value is not None else ""
 
 
 def _lens_hint(lenses: LensSummary) -> str:
@@ -73,12 +78,12 @@ def _lens_hint(lenses: LensSummary) -> str:
 
 
 def _beside(before: str, lenses: LensSummary) -> str:
-    """The F1 of always answering yes and of the words alone after what stands before them."""
+    """The F1 of always answering yes and of the words alone after what stands before them; no name breaks at its hyphen."""
     floor, text = lenses.always_positive.value, lenses.text_only.value
     parts = (
         before,
-        f"always-yes {number(floor)}" if floor is not None else "",
-        f"words-only {number(text)}" if text is not None else "",
+        f"always\u2011yes {number(floor)}" if floor is not None else "",
+        f"words\u2011only {number(text)}" if text is not None else "",
     )
     return " · ".join(part for part in parts if part)
 

@@ -7,6 +7,7 @@ import pytest
 from app import charts, data
 from app.viewmodels import effect, overview
 from app.viewmodels.concept import ceiling_rows, lens_dots
+from app.widgets import cards
 from engine import words
 from engine.figures import points
 from engine.figures.palette import LIGHT
@@ -237,3 +238,14 @@ def test_lens_dots_keep_unmeasured_lenses_with_their_reason(full_study: Path) ->
     assert all((row.f1 is None) == (row.reason is not None) for row in dots)
     assert any(row.reason for row in dots)
     assert all(dict(row.baselines)["always positive"] == pytest.approx(2 / 3) for row in dots if row.f1 is not None)
+
+
+def test_a_number_without_an_interval_says_so_in_its_card(full_study: Path) -> None:
+    counts, profiles = data.load_counts(full_study, RUN, JUDGE, form_rule="loop"), data.load_profiles(full_study, RUN)
+    view = overview.overview(find(counts, settings=Settings(n_resamples=50)), counts, profiles, [])
+    bare = replace(view.cards[0], ceiling=replace(view.cards[0].ceiling, low=None, high=None))
+    shown = cards.quadrant(bare, largest_gap=view.largest_gap, colours=LIGHT)
+    ceiling = shown.partition("<dt>F1 ceiling</dt>")[2].partition("</dd>")[0]
+    assert f"<b>{words.number(bare.ceiling.value)}</b> <span>no interval</span>" in ceiling
+    unrated = replace(bare, ceiling=unknown("no rating", method="mean"))
+    assert "no interval" not in cards.quadrant(unrated, largest_gap=1.0, colours=LIGHT)
