@@ -147,7 +147,10 @@ def ask_label(price: Price, n_pairs: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure of agreement with people before and after, as written, each with what stands below it."""
+    """A measure of agreement with people before and after, as written, each with what stands below it.
+
+    `is_worse` says that the new judge is further from people; a bias is worse the further it is from 0.
+    """
 
     name: str
     hint: str
@@ -156,6 +159,7 @@ class Measure:
     after: str
     after_under: str
     change: str
+    is_worse: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,7 @@ def _measure(name: str, title: str, hint: str, before: Agreement, after: Agreeme
         after=_written(name, new.value),
         after_under=_under(name, new),
         change=_difference(name, old.value, new.value),
+        is_worse=_is_worse(name, old.value, new.value),
     )
 
 
@@ -275,6 +280,12 @@ def _under(name: str, estimate: Estimate) -> str:
     if name == "within_one" and estimate.low is not None:
         return f"[{percent(estimate.low)}, {percent(estimate.high)}]"
     return interval(estimate) or "no interval"
+
+
+def _is_worse(name: str, before: float | None, after: float | None) -> bool:
+    if before is None or after is None:
+        return False
+    return abs(after) > abs(before) if name == "bias" else after < before
 
 
 def _difference(name: str, before: float | None, after: float | None) -> str:

@@ -162,7 +162,7 @@ def _agreement(here: Context, trial: Trial) -> None:
 
 
 def _measure(measure: Measure) -> str:
-    kind = "lg-delta lg-down" if measure.change.startswith("−") else "lg-delta"
+    kind = "lg-delta lg-down" if measure.is_worse else "lg-delta"
     chip = f'<span class="{kind}">{markup.text(measure.change)}</span>' if measure.change else ""
     if measure.before == measure.after == UNKNOWN and measure.before_under == measure.after_under:
         unknown = f'<td colspan="3"><small>{markup.text(measure.after_under)}</small></td>'

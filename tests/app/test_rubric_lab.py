@@ -124,6 +124,16 @@ def tried_pair(i: int, old: float | None, new: float | None, people: int | None)
     )
 
 
+def test_a_bias_nearer_to_nothing_is_no_change_for_the_worse() -> None:
+    """The judge was two too high on each of eight pairs and is now one too low."""
+    trial = build_trial(tried_pair(i, people + 2.0, people - 1.0, people) for i, people in enumerate([2, 3] * 4))
+    bias = next(measure for measure in trial.measures if measure.name == "Bias")
+    assert bias.change.startswith("−")
+    assert not bias.is_worse
+    back = build_trial(tried_pair(i, people - 1.0, people + 2.0, people) for i, people in enumerate([2, 3] * 4))
+    assert [measure.is_worse for measure in back.measures if measure.name in ("Within 1", "Bias")] == [True, True]
+
+
 ratings = st.one_of(st.none(), st.integers(1, 5).map(float))
 
 
