@@ -16,7 +16,7 @@ from app.data.samples import Listed
 from app.viewmodels.bulk import Plan, plan, rated
 from app.viewmodels.effect import effects
 from app.widgets import markup, notices
-from app.widgets.override import effect_table
+from app.widgets.override import ask_reviewer, effect_table
 from db.errors import ExpectedError
 from engine.words import RATINGS, count, integer
 
@@ -48,9 +48,9 @@ def panel(
             st.button("Close", key="bulk-close", type="tertiary", on_click=state.change, kwargs={"pane": None})
         if sentence := st.session_state.get(_NOTICE):
             notices.warning(sentence)
-        name = state.reviewer()
+        name = ask_reviewer()
         if not name:
-            notices.note("First open a sample and enter your name. Ratings are stored under it.")
+            notices.note("Enter your name first. Ratings are stored under it.")
         else:
             which = "chosen in the table" if is_chosen else "the whole list, all pages"
             _choose(context, listed, n_total, chosen_by, name, which=which)

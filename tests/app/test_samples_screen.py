@@ -119,7 +119,7 @@ def test_many_are_previewed_rated_and_taken_back(study: Path, monkeypatch: pytes
 
 def test_nobody_without_a_name_rates_many(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_screen(study, monkeypatch, "samples", pane="bulk")
-    assert "enter your name" in html_of(app)
+    assert "Enter your name first" in html_of(app)
     assert not [button for button in app.button if button.key == "bulk-store"]
 
 

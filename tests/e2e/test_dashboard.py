@@ -251,5 +251,7 @@ def test_the_menu_of_the_list_does_not_hide_what_it_opened(tab: Page, address: s
     tab.locator(".st-key-list-tools button").first.click()
     tab.locator(".st-key-bulk-open button").first.click()
     settle(tab)
+    tab.get_by_placeholder("Your name, then Enter").fill("Mia")
+    tab.get_by_placeholder("Your name, then Enter").press("Enter")
     expect(tab.get_by_text("Choose a rating to preview what it would change.")).to_be_visible()
     expect(tab.locator("[data-testid=stPopoverBody]")).to_have_count(0)
