@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from app.data.memory import load_last_rating, remembered
@@ -72,6 +73,24 @@ class LabJudge:
     def setting(self) -> str:
         """What `--judge` takes."""
         return f"{self.backend}:{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCell:
+    """On how many pairs of a concept that people rated a judge gave one rating and people another."""
+
+    judge_id: str
+    backend: str
+    model: str
+    rubric: str
+    rubric_hash: str
+    base_url: str | None
+    is_baseline: bool
+    created_at: datetime
+    concept: str
+    rating: int
+    people_rating: int
+    n_pairs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +171,11 @@ def load_tried_by(
     values = {"judge": judge, "base_url": base_url or "", "rubric_hash": rubric_hash, "chosen": _joined(chosen)}
     found = read(folder, "rubric_lab.tried_by", TriedBy, **values)
     return found[0] if found else None
+
+
+def load_trial_cells(folder: Path, run_id: str) -> tuple[TrialCell, ...]:
+    """What every judge that reads a rubric has said of a run's pairs that people rated, the latest judge first."""
+    return read(folder, "rubric_lab.trials", TrialCell, run_id=run_id)
 
 
 def _joined(pairs: Iterable[PairKey]) -> list[str]:

@@ -9,7 +9,7 @@ from app.context import Context
 from app.data.rubric_lab import LabJudge, load_lab_judges
 from app.data.rubrics import load_sources, make_rubric
 from app.viewmodels.rubric_lab import build_trial
-from app.widgets import lab_editor, lab_pairs, lab_trial, notices
+from app.widgets import lab_editor, lab_pairs, lab_past, lab_trial, notices
 from app.widgets.lab_session import Setup, address_of, kept, settle, tried_judge
 
 _OFFLINE = (
@@ -59,6 +59,7 @@ def show(here: Context) -> None:
         lab_trial.result(here, trial, on_screen, new, is_current=is_right and _is_of(new, setup))
     elif tried:
         notices.note("The judge in the address has not rated any of these pairs.")
+    lab_past.show(here, tried=tried)
     with st.container(border=True, key="panel-save"):
         lab_editor.save(here, source, sources, setup, is_right=is_right)
 

@@ -237,7 +237,7 @@ def _bin(rating: float | None) -> int:
     return round(rating or 0.0)
 
 
-_MEASURES: Final = (
+MEASURES: Final = (
     (
         "kappa",
         "Kappa",
@@ -249,7 +249,15 @@ _MEASURES: Final = (
 
 
 def _measures(before: Agreement, after: Agreement) -> tuple[Measure, ...]:
-    return tuple(_measure(name, title, hint, before, after) for name, title, hint in _MEASURES)
+    return tuple(_measure(name, title, hint, before, after) for name, title, hint in MEASURES)
+
+
+def in_words(agreement: Agreement) -> tuple[tuple[str, str], ...]:
+    """Each of the lab's measures as written, with its interval or why there is none."""
+    found: list[Estimate] = [getattr(agreement, name) for name, _, _ in MEASURES]
+    return tuple(
+        (_written(name, one.value), _under(name, one)) for (name, _, _), one in zip(MEASURES, found, strict=True)
+    )
 
 
 def _measure(name: str, title: str, hint: str, before: Agreement, after: Agreement) -> Measure:

@@ -149,3 +149,25 @@ where
     and coalesce(j.parameters ->> 'base_url', '') = $base_url
 order by j.created_at desc, j.judge_id
 limit 1;
+
+-- name: trials
+-- Judges that read a rubric, the latest first: on how many pairs of a run that people rated, by concept, each gave which rating
+-- where people gave which. Mean votes are rounded; a vote without a rating counts in none.
+with people as materialized (
+    select concept, sample_id, coalesce(override_rating, audit_rating) as rating from ratings_by_people($run_id)
+),
+voted as (
+    select j.judge_id, j.concept, j.sample_id, avg(coalesce(j.expected_rating, j.rating)) as mean_rating
+    from judgments j
+    semi join people p on p.concept = j.concept and p.sample_id = j.sample_id
+    group by j.judge_id, j.concept, j.sample_id
+)
+select
+    j.judge_id, j.backend, j.model, j.rubric, j.rubric_hash, j.parameters ->> 'base_url' as base_url, j.is_baseline,
+    j.created_at, v.concept, round_even(v.mean_rating, 0)::int as rating, p.rating as people_rating, count(*)::int as n_pairs
+from judges j
+join voted v on v.judge_id = j.judge_id
+join people p on p.concept = v.concept and p.sample_id = v.sample_id
+where not j.is_baseline and v.mean_rating is not null
+group by all
+order by j.created_at desc, j.judge_id, v.concept, rating, people_rating;

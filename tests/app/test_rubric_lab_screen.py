@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import data
 from app.data import command
-from app.data.rubric_lab import TriedPair, load_tried
+from app.data.rubric_lab import TriedPair, load_trial_cells, load_tried
 from app.data.rubrics import FIELDS, make_rubric, save_version
+from app.viewmodels.lab_trials import past_trials
+from app.viewmodels.rubric_lab import build_trial
 from db import connect
 from engine.prompts.rubrics import load_rubric
 from tests.app.test_screens import html_of, open_screen
@@ -145,6 +148,35 @@ def test_a_trial_is_there_again_after_a_reload_and_costs_nothing_to_ask_again(
     assert "--budget" not in said(calls)[-1]
     with connect(study) as cursor:
         assert cursor.execute("select count(*) from judgments where judge_id like 'try-%'").fetchall() == [(20,)]
+
+
+def test_earlier_trials_are_told_with_their_agreement_and_come_back(
+    study: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_lab(study, monkeypatch)
+    app.session_state["lab-past"] = True
+    assert "once people have rated pairs" in html_of(app.run())
+    press(press(app, "Price"), "Ask 20")
+    first = app.query_params["tried"]
+    pairs = [pair for pair in tried_pairs(study, said(calls)[-1]) if pair.new_rating is not None]
+    for i, pair in enumerate(pairs[:9]):
+        named = {"concept": pair.concept, "sample_id": pair.sample_id, "rating_id": f"past-{i}"}
+        assert data.add_override(study, RUN, rating=1 + i % 5, reviewer="Ada", reason=None, **named)
+    text_area(app, "relevance_system").set_value(f"{TEXTS['relevance_system']} Be mild.").run()
+    press(press(app, "Price"), "Ask 20")
+    second = app.query_params["tried"]
+    table = html_of(app).partition("lg-past")[2].partition("</table>")[0]
+    assert table.count("<tr>") == 3
+    assert "shown above" in table
+    found = {trial.judge_id: trial for trial in past_trials(load_trial_cells(study, RUN))}
+    assert set(found) == {first, second}
+    rated = load_tried(study, RUN, JUDGE, tried=first, chosen=[pair.key for pair in pairs[:9]])
+    wanted = [(measure.after, measure.after_under) for measure in build_trial(rated).measures]
+    assert found[first].n_pairs == 9
+    assert list(found[first].measures) == wanted
+    app.button(key="lab-past-show").click().run()
+    assert not app.exception, app.exception
+    assert app.query_params["tried"] == first
 
 
 def test_a_failed_command_is_its_own_sentence_and_no_key_is_shown(
