@@ -255,3 +255,16 @@ def test_the_menu_of_the_list_does_not_hide_what_it_opened(tab: Page, address: s
     tab.get_by_placeholder("Your name, then Enter").press("Enter")
     expect(tab.get_by_text("Choose a rating to preview what it would change.")).to_be_visible()
     expect(tab.locator("[data-testid=stPopoverBody]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("screen", ["", "judges", "concept"])
+def test_every_link_that_the_keyboard_reaches_shows_that_it_is_there(tab: Page, address: str, screen: str) -> None:
+    visit(tab, f"{address}/{screen}")
+    links = tab.locator("[data-testid=stMain] [data-testid=stPageLink] a:visible")
+    assert links.count()
+    links.first.focus()
+    # Only what the keyboard has brought into focus is marked.
+    tab.keyboard.press("Shift+Tab")
+    tab.keyboard.press("Tab")
+    assert links.first.evaluate("link => link === document.activeElement")
+    assert links.first.evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
