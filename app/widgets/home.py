@@ -64,7 +64,8 @@ def _moved(one: Moved) -> str:
 
 def _next(waiting: Sequence[Todo], *, has_plan: bool) -> None:
     with st.container(horizontal=True, key="home-next", gap="small", vertical_alignment="center"):
-        st.html(_line("Next for a person", "" if waiting else "nothing waits", _NEXT), width="content")
+        told = "" if waiting or not has_plan else "nothing waits"
+        st.html(_line("Next for a person", told, _NEXT), width="content")
         for one in waiting:
             st.page_link(
                 f"screens/{one.screen}.py",

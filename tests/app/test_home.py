@@ -14,7 +14,7 @@ from db import connect
 from engine.stats.findings import Settings, find
 from engine.words import number
 from tests.app.test_screens import html_of, open_screen
-from tests.support.synthetic_study import JUDGE, RUN
+from tests.support.synthetic_study import JUDGE, RUN, build_study
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -154,3 +154,12 @@ def test_the_overview_tells_both_and_escapes_names(study: Path, monkeypatch: pyt
 def test_how_long_ago_is_told_in_the_largest_whole_unit(minutes: int, words: str) -> None:
     now = datetime(2030, 1, 1)
     assert home.ago(now - timedelta(minutes=minutes), now) == words
+
+
+def test_where_an_audit_is_to_be_planned_something_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has judged, so that no queue holds anything; the plan is offered, and nothing says that there is no work."""
+    unjudged = build_study(tmp_path / "study", n_concepts=4, n_pairs=8, judged=False, lensed=False)
+    app = open_screen(unjudged, monkeypatch, "overview")
+    assert "Next for a person" in html_of(app)
+    assert "nothing waits" not in html_of(app)
+    assert "Plan an audit" in [link.proto.label for link in app.get("page_link")]
