@@ -158,7 +158,7 @@ def load_tried(
 
 
 def load_lab_judges(folder: Path, judge_id: str) -> tuple[LabJudge | None, tuple[LabJudge, ...]]:
-    """The judge of this id, and all of the study that read a rubric, the latest first."""
+    """The judge of this id, and all of the study that read a rubric and have answered, the latest first."""
     with connect(folder) as cursor:
         on_screen = fetch(cursor, "rubric_lab.judge", LabJudge, judge_id=judge_id)
         return (on_screen[0] if on_screen else None), fetch(cursor, "rubric_lab.readers", LabJudge)

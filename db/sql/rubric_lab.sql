@@ -127,10 +127,10 @@ from judges
 where judge_id = $judge_id;
 
 -- name: readers
--- Judges of the study that read a rubric, the latest first.
+-- Judges of the study that read a rubric and have answered, the latest first: one that never did may have a wrong address.
 select judge_id, backend, model, rubric, rubric_hash, parameters ->> 'base_url' as base_url, is_baseline
 from judges
-where not is_baseline
+where not is_baseline and judge_id in (select judge_id from judgments where rating is not null)
 order by created_at desc, judge_id;
 
 -- name: tried_by

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from app.data.rubric_lab import TriedPair, load_trial_cells, load_tried
 from app.data.rubrics import FIELDS, make_rubric, save_version
 from app.viewmodels.lab_trials import past_trials
 from app.viewmodels.rubric_lab import build_trial
-from db import connect
+from db import connect, insert, transaction
+from db.rows import JudgeRow
 from engine.prompts.rubrics import load_rubric
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
@@ -177,6 +178,20 @@ def test_earlier_trials_are_told_with_their_agreement_and_come_back(
     app.button(key="lab-past-show").click().run()
     assert not app.exception, app.exception
     assert app.query_params["tried"] == first
+
+
+def test_a_judge_that_never_answered_is_not_proposed(study: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = json.dumps({"base_url": "http://127.0.0.1:9"})
+    with transaction(study) as cursor:
+        insert(
+            cursor, [JudgeRow("mute", "anthropic", "mute", "standard", "m" * 16, wrong, False, datetime(2027, 1, 1))]
+        )
+    proposed = [
+        open_lab(study, monkeypatch, "").text_input(key=f"lab-{RUN}-{name}").value for name in ("judge", "base_url")
+    ]
+    assert proposed == ["", ""]
+    press(press(open_lab(study, monkeypatch), "Price"), "Ask 20")
+    assert open_lab(study, monkeypatch, "").text_input(key=f"lab-{RUN}-judge").value == "anthropic:good"
 
 
 def test_a_failed_command_is_its_own_sentence_and_no_key_is_shown(
