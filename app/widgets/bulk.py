@@ -89,7 +89,7 @@ def _choose(
         return
     _preview(context, planned, rating)
     st.button(
-        f"Rate {count(len(planned.pairs), 'pair')} {rating}",
+        f"Give {count(len(planned.pairs), 'pair')} a {rating}",
         key="bulk-store",
         type="primary",
         on_click=_store,
@@ -181,7 +181,7 @@ def _told(bulk: Bulk) -> str:
     undone = f", {integer(bulk.n_undone)} taken back" if bulk.n_undone else ""
     reason = f" <q>{markup.text(bulk.reason)}</q>" if bulk.reason else ""
     return (
-        f'<p class="lg-note"><b>{markup.text(bulk.reviewer)}</b> rated {count(bulk.n_rated, "pair")} {bulk.rating}{undone} '
+        f'<p class="lg-note"><b>{markup.text(bulk.reviewer)}</b> gave {count(bulk.n_rated, "pair")} a {bulk.rating}{undone} '
         f"<time>{bulk.rated_at:%d %b %Y, %H:%M} UTC</time>{reason}</p>"
     )
 

@@ -93,7 +93,7 @@ def test_rows_chosen_in_the_table_are_rated_at_once_as_the_preview_said_and_are_
     settle(tab)
     foreseen = standing(tab, "chest")
     assert foreseen["Gap"] != before["Gap"]
-    panel.get_by_role("button", name="Rate 3 pairs 5").click()
+    panel.get_by_role("button", name="Give 3 pairs a 5").click()
     expect(panel.get_by_text("Stored 3 ratings of 5.")).to_be_visible()
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_have_count(0)
