@@ -22,6 +22,23 @@ PERSON: Final = "signed-in-as"
 """The e-mail address of who signed in; not there where nobody has to."""
 _NAME_CHARS: Final = 60
 _QUOTED_CHARS: Final = 60
+# Streamlit goes to another screen in two steps of the browser's history: its parameters at the screen that is left, then the
+# screen. Back would lead to what never was, so what one press leads to is made one step.
+_ONE_STEP: Final = """(() => {
+  if (window.lensgapSteps) return;
+  window.lensgapSteps = true;
+  let nPresses = 0, last = null;
+  for (const press of ["pointerdown", "keydown"]) addEventListener(press, () => nPresses++, { capture: true });
+  addEventListener("popstate", () => { last = null; });
+  const push = history.pushState.bind(history);
+  history.pushState = (kept, unused, address) => {
+    const { pathname, search } = new URL(address ?? location.href, location.href);
+    const isOneStep = last?.nPresses === nPresses && last.search === search && last.pathname !== pathname;
+    last = pathname === location.pathname ? { nPresses, pathname, search } : null;
+    if (isOneStep) history.replaceState(kept, unused, address);
+    else push(kept, unused, address);
+  };
+})()"""
 
 _ASKED: Final = "address-asked-for"
 _is_folded: Final = ContextVar("is_folded", default=False)
@@ -177,6 +194,7 @@ def keep_run(run_id: str) -> None:
     _arrive()
     # Percent-encoding leaves nothing that could end the string or the script.
     st.html(
+        f"<script>{_ONE_STEP};</script>"
         "<script>(() => { const here = new URL(location.href); if (here.searchParams.get('run')) return; "
         f"here.searchParams.set('run', decodeURIComponent('{quote(run_id, safe='')}')); "
         "history.replaceState(history.state, '', here); })()</script>",

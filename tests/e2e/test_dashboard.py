@@ -83,6 +83,24 @@ def test_a_dot_of_the_pack_lists_its_concepts_and_a_chosen_one_opens(tab: Page, 
     expect(tab.locator("h1").first).to_have_text(name)
 
 
+def test_one_step_back_from_where_a_click_led_is_where_it_was_made(tab: Page, address: str) -> None:
+    tab.goto(f"{address}/?s=0.6")
+    settle(tab)
+    before = tab.url
+    tab.locator(".st-key-card-C").click()
+    tab.wait_for_url(re.compile(r"/samples\?.*quadrant=C"))
+    settle(tab)
+    there = tab.url
+    tab.go_back()
+    expect(tab.locator(".st-key-card-C")).to_be_visible()
+    settle(tab)
+    assert tab.url == before
+    tab.go_forward()
+    expect(tab.locator(".lg-count").first).to_be_visible()
+    settle(tab)
+    assert tab.url == there
+
+
 def test_filters_and_open_sample_survive_a_reload(tab: Page, address: str) -> None:
     visit(tab, f"{address}/samples")
     tab.get_by_role("button", name="Degenerate").click()
