@@ -37,6 +37,12 @@ _WHOLE_SCREEN: Final = """(() => {
     const alone = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (event.key.toLowerCase() === "f" && alone && !typing && document.querySelector(".lg-full")) turn();
   });
+  // The key that closes the story first leaves a note, which stores it.
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.target.tagName !== "TEXTAREA") return;
+    event.stopImmediatePropagation();
+    event.target.blur();
+  }, { capture: true });
 })()"""
 _UNNAMED: Final = "unnamed"
 

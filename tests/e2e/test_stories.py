@@ -129,6 +129,13 @@ def test_findings_are_frozen_presented_by_keys_and_taken_along_as_a_file(
     tab.keyboard.press("ArrowLeft")
     expect(tab.get_by_text(re.compile(r"Page 1 of \d+"))).to_be_visible()
     settle(tab)
+    tab.get_by_text("Speaker notes for page 1").click()
+    notes = tab.get_by_placeholder("What you want to say here")
+    notes.fill("Begin with <b>why</b>.")
+    tab.keyboard.press("Escape")
+    # The first press leaves the note, which stores it, and not the story.
+    expect(tab.get_by_text("Speaker notes for page 1 ·")).to_be_visible()
+    assert "snapshot=" in tab.url
     with tab.expect_download() as coming:
         tab.get_by_role("button", name="Slides as HTML").click()
     file = tmp_path / "slides.html"
@@ -139,3 +146,7 @@ def test_findings_are_frozen_presented_by_keys_and_taken_along_as_a_file(
     alone.goto(file.as_uri())
     expect(alone.get_by_text("Monday").first).to_be_visible()
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert "Begin with &lt;b&gt;why&lt;/b&gt;." in file.read_text("utf-8")
+    tab.locator("h1").first.click()
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_role("button", name="Present Monday")).to_be_attached()
