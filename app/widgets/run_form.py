@@ -35,15 +35,19 @@ def form(folder: Path, runs: Sequence[data.Run]) -> None:
                 f"The latest run is not finished: {left}. The form shows its settings: plan it unchanged to continue "
                 "where it stopped. Nothing is written or paid for twice."
             )
-        flags = _fields(before)
+        flags, lacking = _fields(before)
         _settle()
-        if fault := st.session_state.get(_FAULT):
+        if lacking:
+            notices.note(f"To plan a run, fill in {' and '.join(lacking)}.")
+            return
+        failed_for, fault = st.session_state.get(_FAULT) or (None, None)
+        if fault and failed_for == flags:
             notices.warning(fault)
         _plan_or_start(folder, flags, frozenset(run.run_id for run in runs))
 
 
-def _fields(before: Mapping[str, Any]) -> Flags:
-    """The form's fields; returns the options of the command that say the same."""
+def _fields(before: Mapping[str, Any]) -> tuple[Flags, list[str]]:
+    """The form's fields; returns the options of the command that say the same, and the fields that are empty."""
     row = list(st.columns([2, 2, 1], vertical_alignment="bottom"))
     model = row[0].text_input("Model", before["model"], key="run-model", help=_help("model"))
     pack = row[1].text_input("Pack", before["pack"], key="run-pack", help=_help("pack"))
@@ -60,12 +64,14 @@ def _fields(before: Mapping[str, Any]) -> Flags:
     judge = row[0].text_input("Judge", before["judge"], key="run-judge", help=_help("judge"))
     families = [name for name in before["lenses"] if name in FAMILIES]
     lenses = row[1].multiselect("Lenses", FAMILIES, families, key="run-lenses", help=_help("lenses"))
-    return (
+    asked = {"Model": model.strip(), "Pack": pack.strip(), "Judge": judge.strip(), "Lenses": lenses or not families}
+    flags = (
         *(f"--model={model.strip()}", f"--pack={pack.strip()}", f"--per-quadrant={quadrant}"),
         *(f"--n-positive={positive}", f"--n-negative={negative}", f"--max-new-tokens={tokens}", f"--seed={seed}"),
         *(f"--judge={judge.strip()}", *([f"--budget={budget:.2f}"] if budget else [])),
         *(f"--lenses={family}" for family in lenses),
     )
+    return flags, [label for label, given in asked.items() if not given]
 
 
 def _help(name: str) -> str:
@@ -84,7 +90,7 @@ def _settle() -> None:
     if asked is None or result is None:
         return
     del st.session_state[_WORK]
-    st.session_state[_FAULT] = result.fault
+    st.session_state[_FAULT] = (asked[0], result.fault)
     if result.fault is None:
         st.session_state[_PLAN] = (asked[0], json.loads(result.output))
 

@@ -143,4 +143,6 @@ def _bar(one: Progress) -> str:
 
 def _log(log: str) -> None:
     if log:
-        st.html(f'<details class="lg-log"><summary>Log</summary><pre class="lg-raw">{markup.text(log)}</pre></details>')
+        # It stays open while its text is drawn anew every second.
+        with st.container(key="run-log"), st.expander("Log", key="run-log-open"):
+            st.html(f'<pre class="lg-raw lg-log">{markup.text(log)}</pre>')

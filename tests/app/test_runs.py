@@ -190,6 +190,22 @@ def test_an_empty_study_offers_the_form_and_nothing_starts_before_its_plan(
     assert not (empty_study / "work").exists()
 
 
+def test_a_form_with_an_empty_field_says_which_and_what_failed_is_told_of_its_own_settings_only(
+    empty_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "start", lambda _: object())
+    monkeypatch.setattr(command, "ended", lambda _: command.Ended("", "There is no pack here."))
+    app = open_screen(empty_study, monkeypatch, "runs")
+    app.button(key="run-plan").click().run()
+    assert "There is no pack here." in html_of(app)
+    app.text_input(key="run-model").input("another").run()
+    assert "There is no pack here." not in html_of(app)
+    app.text_input(key="run-model").input("  ").run()
+    app.multiselect(key="run-lenses").set_value([]).run()
+    assert "fill in Model and Lenses." in html_of(app)
+    assert "run-plan" not in [button.key for button in app.button]
+
+
 def test_while_the_first_run_is_at_work_no_screen_says_that_there_is_none(
     empty_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,8 +76,8 @@ def test_a_first_run_is_planned_begun_watched_stopped_gone_on_with_and_done(
     # What was done before is neither done nor counted again.
     assert wait_for_more(tab, than=0) >= first
     expect(tab.get_by_text("It is done.")).to_be_visible(timeout=120_000)
-    tab.locator(".lg-log summary").click()
-    expect(tab.locator(".lg-log pre")).to_contain_text(re.compile(r"Run \w+ with 4 concepts"))
+    tab.locator(".st-key-run-log summary").click()
+    expect(tab.locator("pre.lg-log")).to_contain_text(re.compile(r"Run \w+ with 4 concepts"))
     assert kept.items() <= texts(study).items()
     assert len(texts(study)) == n_planned
 
