@@ -1,4 +1,7 @@
-"""Show how far a stage is: a bar with rate and ETA on stderr, and a row in the study that the dashboard reads."""
+"""Show how far a stage is: a bar with rate and ETA on stderr, and a row in the study that the dashboard reads.
+
+A log file has no bars until the command ends, so it gets a line for every tenth of a stage.
+"""
 
 import sys
 import time
@@ -41,6 +44,7 @@ class StageProgress:
         self._bar, self._run_id, self._stage = bar, run_id, stage
         self._n_done, self._n_total, self._started = n_done, n_total, time.monotonic()
         self._cost_usd = 0.0
+        self._n_tenths = self._tenths()
         self._task = bar.add_task(stage, total=n_total, completed=n_done, note="")
 
     def advance(self, n: int, *, cost_usd: float | None = 0.0) -> None:
@@ -49,6 +53,17 @@ class StageProgress:
         self._cost_usd += cost_usd or 0.0
         note = dollars(self._cost_usd) if self._cost_usd else ""
         self._bar.update(self._task, completed=min(self._n_done, self._n_total), note=note)
+        if self._tenths() > self._n_tenths and not self._bar.console.is_terminal and not self._bar.disable:
+            self._n_tenths = self._tenths()
+            self._log(note)
+
+    def _tenths(self) -> int:
+        return 10 * min(self._n_done, self._n_total) // self._n_total if self._n_total else 10
+
+    def _log(self, note: str) -> None:
+        n_done, seconds = min(self._n_done, self._n_total), time.monotonic() - self._started
+        told = f"{self._stage} {n_done}/{self._n_total} after {seconds:.0f} s {note}".rstrip()
+        self._bar.console.print(told, markup=False, highlight=False)
 
     def record(self, cursor: duckdb.DuckDBPyConnection, *, message: str | None = None) -> None:
         """Write the state of the stage, in the transaction of the rows that it speaks of."""
