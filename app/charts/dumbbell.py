@@ -38,7 +38,7 @@ def dumbbell(rows: Sequence[Dumbbell], *, title: str, colours: Palette) -> go.Fi
     return made
 
 
-def dumbbell_table(rows: Sequence[Dumbbell], *, title: str) -> Table:
-    """One row a concept."""
-    columns = ("concept", f"{title} before", f"{title} after")
+def dumbbell_table(rows: Sequence[Dumbbell], *, title: str, before: str, after: str) -> Table:
+    """One row a concept: its value on both sides, by the names of these."""
+    columns = ("concept", f"{title} before: {before}", f"{title} after: {after}")
     return table(columns, ((one.concept, one.before, one.after) for one in rows))

@@ -108,7 +108,7 @@ def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
     st.download_button(
         "Everything as CSV",
         data=lambda: comparison_csv(found).encode(),
-        file_name="lensgap-comparison.csv",
+        file_name=f"{plots.file_name('comparison')}.csv",
         mime="text/csv",
         on_click="ignore",
         icon=":material/download:",
@@ -142,7 +142,7 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
                     made,
                     key=f"compare-{key}-{measure}",
                     name=f"compare {title} {key + 1}",
-                    table=lambda: dumbbell_table(rows, title=title),
+                    table=lambda: dumbbell_table(rows, title=title, before=before, after=after),
                 )
         else:
             left.html('<p class="lg-note">No concept has this measure on both sides.</p>')

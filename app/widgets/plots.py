@@ -89,9 +89,10 @@ def open_concept(key: str, picked: Any) -> None:
 
 
 def file_name(name: str, at: str = "") -> str:
-    """Study, what tells the run from others, screen, chart and time, without an ending, for any file system."""
+    """Study, run where there are several, screen, chart and time, without an ending, for any file system."""
     here = context.current()
-    run = run_names(here.runs)[here.run.run_id] if len(here.runs) > 1 else ""
+    # What is frozen is of its own run, not of the one on screen.
+    run = run_names(here.runs)[here.run.run_id] if len(here.runs) > 1 and not at else ""
     when = at or f"{datetime.now(UTC):%Y-%m-%d}"
     return "_".join(filter(None, map(_plain, (here.folder.resolve().name, run, name, when))))
 
