@@ -272,7 +272,7 @@ def _comparisons(here: Context) -> None:
     )
     if found:
         _compared(here, found)
-    for kind, command in comparisons.missing_kinds(found, here.folder):
+    for kind, command in comparisons.missing_kinds(found, here.folder, here.run.run_id):
         notices.note(f"{kind.title}: not tried on this run.", command=command)
 
 

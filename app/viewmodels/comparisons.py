@@ -17,7 +17,7 @@ _SEED: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of comparison: its name, what it compares, and the command that makes one, if one does so far."""
+    """A kind of comparison: its name, what it compares, and the command that makes one of STUDY's RUN, if one does so far."""
 
     title: str
     hint: str
@@ -26,18 +26,20 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "refinement": Kind(
-        "Sibling refinement", "Lenses trained a second time against their siblings' lenses.", "lensgap refine STUDY"
+        "Sibling refinement",
+        "Lenses trained a second time against their siblings' lenses.",
+        "lensgap refine STUDY --run RUN",
     ),
     "filter": Kind(
         "Quality filters",
         "Lenses trained without bad samples, measured on the same held-out pairs, bad ones included.",
-        "lensgap filter STUDY",
+        "lensgap filter STUDY --run RUN",
     ),
     "layers": Kind("Layers", "Lenses at another layer, or at several layers joined.", None),
     "setting": Kind(
         "Settings",
         "Lenses of this run trained differently, or a run with other settings.",
-        "lensgap compare settings STUDY --mode output_only",
+        "lensgap compare settings STUDY --run RUN --mode output_only",
     ),
     "splitting": Kind(
         "Sense splitting",
@@ -65,7 +67,7 @@ UNITS: Final = dict.fromkeys(MEASURES, "0–1") | {"gap": "rating points", "marg
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comparison by one measure; `unit` is what its n counts, `remarks` are what else to know, in words."""
+    """One comparison by one measure; `unit` is what its n counts, in the singular, `remarks` are what else to know, in words."""
 
     comparison_id: str
     kind: str
@@ -101,11 +103,11 @@ def comparison_rows(found: Sequence[Found], measure: str) -> tuple[Row, ...]:
     return tuple(row for row in rows if row is not None)
 
 
-def missing_kinds(found: Iterable[Found], folder: Path) -> tuple[tuple[Kind, str], ...]:
-    """Kinds that this run has no comparison of, each with its command for this study."""
+def missing_kinds(found: Iterable[Found], folder: Path, run_id: str) -> tuple[tuple[Kind, str], ...]:
+    """Kinds that this run has no comparison of, each with its command for this study and, where it takes one, this run."""
     there = {one.kind for one, _ in found}
     return tuple(
-        (kind, kind.command.replace("STUDY", str(folder)))
+        (kind, kind.command.replace("RUN", run_id).replace("STUDY", str(folder)))
         for key, kind in KINDS.items()
         if kind.command and key not in there
     )
@@ -131,7 +133,7 @@ def _row(one: Comparison, results: Sequence[ComparedConcept]) -> Row | None:
         name=one.variant,
         lens=f"{one.family}, layer {one.layer}" if one.layer else one.family,
         paired=compare_paired(before, after, seed=_SEED),
-        unit="concepts" if one.groups is None else "sibling groups",
+        unit="concept" if one.groups is None else "sibling group",
         remarks=tuple(_remarks(one, results)),
     )
 

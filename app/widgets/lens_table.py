@@ -287,7 +287,7 @@ def _compared(row: Row, colours: Palette, ends: tuple[float, float], reach: floa
         f"<b>{signed(difference.value)}</b>",
         f"<small>{shown}</small>",
         bar,
-        f"{integer(paired.n)} <small>{row.unit}</small>",
+        f"{integer(paired.n)} <small>{row.unit}{'' if paired.n == 1 else 's'}</small>",
         integer(paired.n_rose),
         integer(paired.n_fell),
     )

@@ -13,6 +13,8 @@ from app.widgets.findings import activations, claims
 from engine.exchange.claims import build_claims
 from engine.exchange.correlations import build_correlations
 from engine.figures.palette import LIGHT
+from engine.stats.claim_evidence import Evidence
+from engine.stats.estimate import without_interval
 from engine.stats.findings import Settings, find
 from engine.words import interval, number
 from tests.app.test_screens import html_of, open_screen
@@ -157,6 +159,22 @@ def test_what_activations_hold_is_offered_where_nobody_measured_it(
     next(button for button in app.button if button.label == "Measure activations").click().run()
     assert started == [["activations", str(full_study), "--run", RUN]]
     assert "At work for 1 s" in html_of(app)
+
+
+def test_learning_curves_are_measured_of_the_run_on_screen(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    work = SimpleNamespace(seconds=1.0, process=SimpleNamespace(poll=lambda: None))
+    monkeypatch.setattr("app.data.command.start", lambda arguments: started.append(list(arguments)) or work)
+    app = open_screen(full_study, monkeypatch, "findings", section="ceilings")
+    next(button for button in app.button if button.label == "Measure learning curves").click().run()
+    assert started == [["curve", str(full_study), "--run", RUN]]
+
+
+@pytest.mark.parametrize(("n", "told"), [(1, "1 sibling group<"), (2, "2 sibling groups<")])
+def test_a_claim_counts_what_it_rests_on_in_words(n: int, told: str) -> None:
+    value = without_interval(0.05, n=n, method="mean", because="there is one value")
+    evidence = Evidence("top-1", value, "above", 0.0, None, None, unit="sibling groups")
+    assert told in claims._evidence(evidence)
 
 
 def test_a_cell_of_activations_leads_to_its_samples() -> None:

@@ -269,17 +269,21 @@ def test_what_became_of_a_concept_is_its_last_step_by_one_rule(worked: Path) -> 
 def test_comparisons_are_paired_by_concept_and_refinements_by_group_of_siblings(worked: Path) -> None:
     found = load_comparisons(worked, RUN)
     refined, filtered = comparisons.comparison_rows(found, "f1")
-    assert (refined.paired.n, refined.unit) == (2, "sibling groups")
+    assert (refined.paired.n, refined.unit) == (2, "sibling group")
     assert refined.paired.difference.value == pytest.approx(np.mean([-0.05, 0.15]))
     n = len(data.load_profiles(worked, RUN))
-    assert (filtered.paired.n, filtered.unit) == (n, "concepts")
+    assert (filtered.paired.n, filtered.unit) == (n, "concept")
     assert filtered.paired.difference.value == pytest.approx(0.01 * (n - 1) / 2)
     assert [c.after - c.before for c in comparisons.changes(found[0][1], "f1", {})] == sorted(
         c.after - c.before for c in comparisons.changes(found[0][1], "f1", {})
     )
-    assert {kind.title for kind, _ in comparisons.missing_kinds(found, worked)} == {
+    assert {kind.title for kind, _ in comparisons.missing_kinds(found, worked, RUN)} == {
         told.title for key, told in comparisons.KINDS.items() if key not in ("refinement", "filter") and told.command
     }
+    # A command that takes a run is about the one on screen, not about the latest.
+    commands = {kind.title: command for kind, command in comparisons.missing_kinds((), worked, "an-older-run")}
+    for title in ("Sibling refinement", "Quality filters", "Settings"):
+        assert f" {worked} --run an-older-run" in commands[title]
 
 
 def test_a_comparison_without_both_sides_has_no_difference_and_says_why() -> None:

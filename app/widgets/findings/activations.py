@@ -10,7 +10,7 @@ from app.context import Context
 from app.data.findings import load_activation_report
 from app.viewmodels.overview import setting_name
 from app.widgets import markup, notices, work
-from engine.words import ARM, QUADRANT, RATINGS, UNKNOWN, integer, number, percent
+from engine.words import ARM, QUADRANT, RATINGS, UNKNOWN, count, integer, number, percent
 
 Json = dict[str, Any]
 _WHOLE: Final = "all"
@@ -47,7 +47,7 @@ def section(here: Context) -> None:
     )
     if found is None:
         work.offer(
-            "activations",
+            f"activations-{here.run.run_id}",
             ["activations", str(here.folder), "--run", here.run.run_id],
             missing="The activations of this run have not been measured yet. It takes a minute:",
             label="Measure activations",
@@ -103,7 +103,7 @@ def _two_by_two(cells: Json, lens: str) -> None:
             with column:
                 _cell(cell, worth, quadrant, k=cells["k"], lens=lens)
     unrated = f", {integer(table['n_unrated'])} unrated ones left out" if table["n_unrated"] else ""
-    notices.note(f"{integer(table['n'])} positives{unrated}. Click a cell to open its samples.")
+    notices.note(f"{count(table['n'], 'positive')}{unrated}. Click a cell to open its samples.")
     st.html(rates(table, worth))
 
 
@@ -117,7 +117,7 @@ def _cell(cell: Json, worth: str, quadrant: str | None, *, k: int, lens: str) ->
         st.html(
             f'<div class="lg-card lg-cell {mark}"><header>{text} · {fires}</header><div class="lg-gap">'
             f"<b>{percent(cell['share']['value'])}</b><span>{_percents(cell['share'])}</span></div>"
-            f'<p class="lg-muted">{integer(cell["n"])} positives</p></div>'
+            f'<p class="lg-muted">{count(cell["n"], "positive")}</p></div>'
         )
         if st.button(f"Samples: {text}, {fires}", key=f"open-cell-{name}", width="stretch"):
             wanted = samples_of(cell, worth, quadrant, k=k, lens=lens)

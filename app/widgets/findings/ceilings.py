@@ -69,8 +69,8 @@ def section(here: Context, findings: Findings) -> None:
     st.html(table(rows, found, deciding=here.settings.model))
     if findings.overall.curve is None:
         work.offer(
-            "curve",
-            ["curve", str(here.folder)],
+            f"curve-{here.run.run_id}",
+            ["curve", str(here.folder), "--run", here.run.run_id],
             missing="The empirical ceiling needs learning curves. They have not been measured yet:",
             label="Measure learning curves",
         )

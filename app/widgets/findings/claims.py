@@ -77,7 +77,7 @@ def card(claim: Claim) -> str:
 
 def _evidence(one: Evidence) -> str:
     bar = f"must lie {one.side} {number(one.bar)}"
-    unit = f"{integer(one.estimate.n)} {one.unit}" if one.estimate.value is not None else ""
+    unit = count(one.estimate.n, one.unit.removesuffix("s")) if one.estimate.value is not None else ""
     return (
         f"<tr><th>{markup.text(one.words)}</th><td>{markup.text(with_interval(one.estimate))}</td>"
         f"<td>{markup.text(bar)}</td><td>{markup.text(unit)}</td></tr>"
