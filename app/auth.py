@@ -21,6 +21,15 @@ _GO_WHERE_WANTED: Final = """(() => {
   sessionStorage.removeItem('lensgap-wanted');
   if (wanted && wanted !== '/' && location.pathname + location.search !== wanted) location.replace(wanted);
 })()"""
+# A tab keeps the sign-in that it was opened with. Where a page finds none, the browser's other tabs have none either.
+_TELL_TABS: Final = """if (!window.lensgapDoor) {
+  window.lensgapDoor = new BroadcastChannel('lensgap-door');
+  window.lensgapDoor.postMessage('signed out');
+}"""
+_HEAR_TABS: Final = """if (!window.lensgapDoor) {
+  window.lensgapDoor = new BroadcastChannel('lensgap-door');
+  window.lensgapDoor.onmessage = () => location.reload();
+}"""
 
 
 def is_set_up() -> bool:
@@ -36,7 +45,7 @@ def enter() -> None:
         return
     if not st.user.is_logged_in:
         notices.empty("Sign in", "Only members of the team can open this dashboard.", icon="→")
-        _run(_KEEP_WANTED)
+        _run(f"{_KEEP_WANTED}; {_TELL_TABS}")
         _door_button("Sign in", st.login, kind="primary")
     claims = st.user.to_dict()
     if not read_guests(_section("lensgap")).may_enter(claims):
@@ -47,7 +56,7 @@ def enter() -> None:
             notices.empty("No access", f"{who} may not open this dashboard. Ask the person who runs it.", icon="!")
         _door_button("Sign out", st.logout)
     st.session_state[PERSON] = address_of(claims)
-    _run(_GO_WHERE_WANTED)
+    _run(f"{_HEAR_TABS} {_GO_WHERE_WANTED}")
 
 
 def leave() -> None:

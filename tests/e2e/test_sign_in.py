@@ -126,6 +126,25 @@ def test_who_may_not_enter_is_told_so_and_can_leave_for_another_account(
     context.close()
 
 
+def test_who_signs_out_in_one_tab_is_out_in_all(chromium: Browser, address: str) -> None:
+    context, page = sit_down(chromium)
+    page.goto(f"{address}/team")
+    sign_in(page, "Ana")
+    expect(page.locator(".st-key-signed-in")).to_be_visible()
+    other = context.new_page()
+    other.goto(f"{address}/samples")
+    expect(other.locator(".st-key-signed-in")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    for tab in (page, other):
+        expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    # The door of one tab does not turn out who has come in again in the other.
+    sign_in(other, "Ana")
+    expect(other.locator(".st-key-signed-in")).to_be_visible()
+    settle(other)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    context.close()
+
+
 def test_nothing_of_a_study_reaches_who_has_not_signed_in_or_did_so_too_long_ago(
     chromium: Browser, study: Path, address: str
 ) -> None:

@@ -1,5 +1,6 @@
 """Who may open the dashboard: the list, and the refusal to listen to other computers without sign-in."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from engine.sign_in import (
 )
 from tests.support.command import Command
 
+ROOT = Path(__file__).parents[2]
 WHOLE = {
     "redirect_uri": "https://lensgap.example.org/oauth2callback",
     "cookie_secret": "0123456789abcdef" * 2,
@@ -29,6 +31,14 @@ WHOLE = {
     "server_metadata_url": "https://provider.example/.well-known/openid-configuration",
 }
 LIST = Guests(frozenset({"ana@example.org"}), frozenset({"lab.example"}))
+
+
+def test_the_documented_secrets_are_refused_until_they_are_ones_own(tmp_path: Path) -> None:
+    documented = (ROOT / "docs" / "team.md").read_text("utf-8").split("```toml")[1].split("```")[0]
+    (tmp_path / SECRETS).parent.mkdir()
+    (tmp_path / SECRETS).write_text(textwrap.dedent(documented), "utf-8")
+    with pytest.raises(SignInError, match="lacks cookie_secret and client_id and client_secret"):
+        read_sign_in((tmp_path,))
 
 
 @pytest.mark.parametrize("email", ["ana@example.org", " Ana@Example.ORG ", "anyone@lab.example"])
