@@ -31,6 +31,8 @@ from app.widgets.lab_session import (
 from engine.words import PAIR, UNKNOWN, count, signed, with_interval
 
 _LIVE_S = 1.0
+_SILENT_S = 15.0
+"""How long a judge may take over its first answer before something is said of it."""
 _ROWS_AT_ONCE = 30
 _NOT_BEFORE = "Nothing is asked or spent until you have seen the price here and pressed the button beside it."
 
@@ -78,7 +80,7 @@ def _live(here: Context) -> None:
     if work is None or work.started.process.poll() is not None:
         st.rerun()
     seconds = f"{work.started.seconds:.0f} s"
-    n = len(work.setup.pairs)
+    n, n_done = len(work.setup.pairs), 0
     if work.kind == "price":
         st.html(
             f'<div class="lg-progress lg-wait"><span>Working out the price</span><span>{seconds}</span><div><i></i></div></div>'
@@ -92,6 +94,8 @@ def _live(here: Context) -> None:
         )
     if said := command.noted(work.started):
         notices.warning(said)
+    elif work.kind == "ask" and not n_done and work.started.seconds > _SILENT_S:
+        notices.note("No answer yet. You may stop at any time; answers that come are kept.")
     if st.button("Stop", key="lab-stop", icon=":material/stop:", type="tertiary"):
         stop(here)
         st.rerun()

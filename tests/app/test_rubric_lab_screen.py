@@ -17,6 +17,7 @@ from app.data.rubric_lab import TriedPair, load_trial_cells, load_tried
 from app.data.rubrics import FIELDS, make_rubric, save_version
 from app.viewmodels.lab_trials import past_trials
 from app.viewmodels.rubric_lab import build_trial
+from app.widgets import lab_trial
 from db import connect, insert, transaction
 from db.rows import JudgeRow
 from engine.prompts.rubrics import load_rubric
@@ -217,6 +218,9 @@ def test_stop_ends_the_command_and_offers_a_price_again(
     next(button for button in app.button if button.label.startswith("Ask 20")).click().run()
     work = work_of(app)
     assert "0 of 20 answered" in html_of(app)
+    assert "No answer yet." not in html_of(app)
+    monkeypatch.setattr(lab_trial, "_SILENT_S", 0.0)
+    assert "No answer yet. You may stop at any time" in html_of(app.run())
     assert "Price" not in labels(app)
     app.button(key="lab-stop").click().run()
     assert work.started.process.poll() is not None
