@@ -38,6 +38,7 @@ def show(here: Context) -> None:
         name="what",
         value=state.one_of("what", kinds, default="runs"),
         default="runs",
+        clears=("side",),
         required=True,
         options=kinds,
         format_func=lambda one: "Runs of this study" if one == "runs" else "Judges of this run",
@@ -51,6 +52,10 @@ def show(here: Context) -> None:
         )
         notices.empty(f"Fewer than two {what}", f"A comparison needs two {what}.", icon="⇄", to=to)
         return
+    if lost := [one for one in state.given_all("side") if one not in names]:
+        notices.warning(
+            f"{count(len(lost), 'side')} of the address cannot be compared: no longer here, or without texts."
+        )
     chosen = state.some_of("side", list(names)) or list(names)[:2]
     sides = state.bound(
         st.multiselect,
@@ -154,6 +159,8 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
 def _rated_by(one: Json) -> str:
     """Whose ratings are compared: runs are, as far as may be, as one judge rated both, whoever is on the other screens."""
     before, after = (side["judge"]["name"] if side["judge"] else "nobody" for side in (one["before"], one["after"]))
+    if one["before"]["judge"] is None and one["after"]["judge"] is None:
+        return " No judge has rated both sides, so gaps and ceilings cannot be compared yet."
     if before == after:
         return f" Both sides are as rated by {before}."
     return f" The first side is as rated by {before}, the other by {after}."

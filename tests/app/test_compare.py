@@ -21,7 +21,7 @@ from app.viewmodels.run_comparison import (
     measures_html,
     settings_html,
 )
-from db import connect
+from db import connect, transaction
 from engine.config import StudyConfig
 from engine.exchange.comparison_json import comparison_json
 from engine.exchange.comparison_sides import read_lenses, stored_runs
@@ -169,6 +169,21 @@ def test_what_is_kept_between_ratings_is_what_the_command_tells(runs: Path) -> N
 
 def test_one_run_is_nothing_to_compare(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Fewer than two runs" in html_of(open_screen(study, monkeypatch, "compare"))
+
+
+def test_an_address_with_a_side_that_is_not_there_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = "1 side of the address cannot be compared"
+    assert lost in html_of(open_screen(runs, monkeypatch, "compare", run="one", side=["one", "gone"]))
+    assert lost not in html_of(open_screen(runs, monkeypatch, "compare", run="one", side=["one", "two"]))
+
+
+def test_sides_that_nobody_rated_are_not_said_to_be_rated(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction(runs) as cursor:
+        cursor.execute("delete from ratings")
+        cursor.execute("delete from judgments")
+    shown = html_of(open_screen(runs, monkeypatch, "compare", run="one", side=["one", "two"]))
+    assert "No judge has rated both sides" in shown
+    assert "rated by nobody" not in shown
 
 
 def test_runs_without_a_common_concept_are_told_in_a_sentence(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
