@@ -25,7 +25,7 @@ def before_after(changes: Sequence[Change], *, measure: str, colours: Palette) -
     _dots(made, rows, "before", [row.before for row in rows], old)
     hues = [colours.warning if row.after < row.before else colours.accent for row in rows]
     _dots(made, rows, "after", [row.after for row in rows], {"size": 9, "color": hues})
-    made.update_xaxes(title=measure, zeroline=False)
+    made.update_xaxes(title=measure, zeroline=False, tickformat=".2f")
     labels = [plain(row.name, at_most=22) for row in rows]
     made.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=labels, range=[-0.7, len(rows) - 0.3], showgrid=False, zeroline=False

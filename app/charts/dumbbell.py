@@ -33,7 +33,7 @@ def dumbbell(rows: Sequence[Dumbbell], *, title: str, colours: Palette) -> go.Fi
         )
     labels = [plain(one.concept, at_most=28) for one in rows]
     made.update_yaxes(tickvals=places, ticktext=labels, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False)
-    made.update_xaxes(title=title)
+    made.update_xaxes(title=title, tickformat=".2f")
     made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
     return made
 

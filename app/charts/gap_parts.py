@@ -42,7 +42,7 @@ def gap_parts(parts: Sequence[tuple[str, Estimate, Estimate]], *, colours: Palet
         showticklabels=names,
         tickfont={"size": 13, "color": colours.text},
     )
-    made.update_xaxes(title="Parts of the gap (rating points)", zeroline=True)
+    made.update_xaxes(title="Parts of the gap (rating points)", zeroline=True, tickformat=".2f")
     return made
 
 

@@ -57,7 +57,7 @@ def interval_dots(
         zeroline=False,
         tickfont={"size": 13, "color": colours.text},
     )
-    made.update_xaxes(title=title, zeroline=span is None, range=span)
+    made.update_xaxes(title=title, zeroline=span is None, range=span, tickformat=".2f")
     return made
 
 

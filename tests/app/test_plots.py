@@ -91,6 +91,18 @@ def test_what_a_chart_draws_is_in_its_table(made: go.Figure, found: Table) -> No
     assert agrees(made, found)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        interval_dots(["a"], [Series("one", (SOME,))], title="t", colours=LIGHT),
+        before_after([Change("a", "a", 0.5, 0.75, 9, None)], measure="F1", colours=LIGHT),
+        dumbbell([Dumbbell("a", 0.5, 0.25)], title="t", colours=LIGHT),
+    ],
+)
+def test_numbers_beneath_an_axis_have_as_many_digits_as_each_other(made: go.Figure) -> None:
+    assert made.layout.xaxis.tickformat == ".2f"
+
+
 def test_a_frozen_chart_tells_its_own_numbers_with_intervals_and_names() -> None:
     names, series = (
         ["a <b>", "c – " + "long name " * 3],
