@@ -73,4 +73,7 @@ def _tick(value: Any, axis: Any) -> Cell:
 
 def _words(written: str | None) -> str | None:
     """What plotly shows of a text: without tags and references."""
-    return html.unescape(_TAG.sub(" ", written.replace("<br>", "; "))).strip() if written else None
+    if not written:
+        return None
+    lines = (html.unescape(_TAG.sub(" ", line)).split() for line in written.split("<br>"))
+    return "; ".join(" ".join(words) for words in lines if words)

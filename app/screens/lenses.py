@@ -266,9 +266,9 @@ def _comparisons(here: Context) -> None:
     found = load_comparisons(here.folder, here.run.run_id)
     notices.heading(
         "Mitigations, before and after",
-        help_text="Hollow dot: before. Filled dot: after. The change is the mean over concepts measured on both "
-        "sides, with its 95 % interval over concepts. If the interval reaches zero, the change may be "
-        "chance.",
+        help_text="Hollow dot: before. Filled dot: after, orange where it fell. The change is the mean "
+        "over concepts measured on both sides, with its 95 % interval over concepts. If the interval reaches "
+        "zero, the change may be chance.",
     )
     if found:
         _compared(here, found)

@@ -120,6 +120,8 @@ def test_a_frozen_chart_tells_its_own_numbers_with_intervals_and_names() -> None
     assert found.rows[0][3:5] == pytest.approx((-0.1, 0.9))
     assert found.rows[1][3:5] == (None, None)
     assert "0.40 [−0.10, 0.90]" in str(found.rows[0][5])
+    marked = go.Figure(go.Scatter(x=[1], y=[2], hovertext=["<b>gin &amp; rum</b><br>Gap <i>2.30</i> points"]))
+    assert figure_table(marked).rows[0][5] == "gin & rum; Gap 2.30 points"
 
 
 cells = st.one_of(
