@@ -1,5 +1,6 @@
 """The findings screen: its numbers are those of the statistics, what people write is escaped, and what is missing is told."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from engine.exchange.claims import build_claims
 from engine.exchange.correlations import build_correlations
 from engine.figures.palette import LIGHT
 from engine.stats.claim_evidence import Evidence
+from engine.stats.claims import Claim
 from engine.stats.estimate import without_interval
 from engine.stats.findings import Settings, find
 from engine.words import interval, number
@@ -175,6 +177,13 @@ def test_a_claim_counts_what_it_rests_on_in_words(n: int, told: str) -> None:
     value = without_interval(0.05, n=n, method="mean", because="there is one value")
     evidence = Evidence("top-1", value, "above", 0.0, None, None, unit="sibling groups")
     assert told in claims._evidence(evidence)
+
+
+def test_the_reason_of_a_claim_begins_with_a_capital_and_keeps_all_others() -> None:
+    why = "AUC of quadrant C is unknown"
+    claim = Claim("id", "words", "1.1", "cannot tell", why, (), None, None, None)
+    assert f"{why}. Stated in 1.1." in claims.card(claim)
+    assert "F1 of C" in claims.card(replace(claim, why="f1 of C"))
 
 
 def test_a_cell_of_activations_leads_to_its_samples() -> None:

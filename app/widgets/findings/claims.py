@@ -69,7 +69,7 @@ def card(claim: Claim) -> str:
     rows = "".join(_evidence(one) for one in claim.evidence)
     return (
         f'<article class="lg-claim lg-claim-{kind}"><header>{markup.badge(name, kind=kind)}<h5>{markup.text(claim.words)}</h5>'
-        f'<span class="lg-muted">{p}</span></header><p class="lg-note">{markup.text(claim.why.capitalize())}. '
+        f'<span class="lg-muted">{p}</span></header><p class="lg-note">{markup.text(claim.why[:1].upper() + claim.why[1:])}. '
         f"Stated in {markup.text(claim.stated_in)}.</p>"
         f'<table class="lg-table"><tbody>{rows}</tbody></table>{settle}</article>'
     )
