@@ -8,6 +8,7 @@ from typing import Any, Final
 from app.data.rated import asker
 from app.data.rows import read
 from engine.exchange.agreement import build_agreement
+from engine.exchange.audit import build_estimate
 from engine.exchange.audit_agreement import build_audit_agreement
 
 Json = dict[str, Any]
@@ -77,6 +78,11 @@ class Votes:
 def load_audit_agreement(folder: Path, run_id: str) -> Json:
     """How far judges and people agree on audited pairs, and whether judges drift; the first time seconds on a large study."""
     return build_audit_agreement(folder, run_id=run_id, ask=asker(folder))
+
+
+def load_audit_estimate(folder: Path, run_id: str, judge_id: str) -> Json:
+    """What the audit says of the gap, this judge's ratings put right by it; AuditError where the judge was asked nothing."""
+    return build_estimate(folder, run_id=run_id, judge_id=judge_id, ask=asker(folder))
 
 
 def load_all_agreement(folder: Path, run_id: str) -> Json:

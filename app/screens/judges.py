@@ -23,7 +23,7 @@ from app.data.judges import (
 )
 from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_rows, compared, foremost, moved
 from app.viewmodels.judges import judge_labels
-from app.widgets import agreement, later, markup, notices, plots
+from app.widgets import agreement, audited_gap, later, markup, notices, plots
 from app.widgets.override import effect_table
 from engine.figures.dots import Series, interval_dots
 from engine.stats.findings import ARMS
@@ -78,6 +78,7 @@ def show(here: Context) -> None:
         )
     if audited and found:
         _since(here, found)
+        audited_gap.block(here)
         _audited(here, audited, found, labels)
     elif audited:
         _unaudited(here, labels)

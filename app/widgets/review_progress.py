@@ -5,16 +5,15 @@ from typing import Any, Final
 import streamlit as st
 
 from app.context import Context
+from app.data.judges import load_audit_estimate
 from app.data.later import later
-from app.data.rated import asker
 from app.data.review import Desk, Standing
 from app.viewmodels.review import Pace
 from app.widgets import markup, notices
 from db.errors import ExpectedError
-from engine.exchange.audit import build_estimate
+from engine.exchange.audit import WISHED_HALF_WIDTH
 from engine.words import count, integer
 
-WISHED: Final = 0.2
 _EVERY: Final = 5
 """Ratings after which the estimate is worked out anew, beside the screen: it counts the concepts that were rated once more."""
 _RESTS_ON: Final = ("run_concepts", "pairs", "samples")
@@ -41,9 +40,7 @@ def precision(context: Context, standing: Standing) -> None:
     folder, key = context.folder, ("audit-precision", context.run.run_id, context.judge_id)
 
     def estimate() -> dict[str, Any]:
-        return build_estimate(
-            folder, run_id=context.run.run_id, judge_id=context.judge_id, half_width=WISHED, ask=asker(folder)
-        )
+        return load_audit_estimate(folder, context.run.run_id, context.judge_id)
 
     try:
         found = later(folder, key, estimate, of=_RESTS_ON, also=(standing.n_done // _EVERY, standing.n_all)).value
@@ -58,10 +55,10 @@ def precision(context: Context, standing: Standing) -> None:
         return
     half = (gap["high"] - gap["low"]) / 2
     wanted = (
-        f"about {integer(more['n'])} more to ± {WISHED:g}"
+        f"about {integer(more['n'])} more to ± {WISHED_HALF_WIDTH:g}"
         if more["n"]
-        else f"± {WISHED:g} is reached"
+        else f"± {WISHED_HALF_WIDTH:g} is reached"
         if more["n"] == 0
         else ""
     )
-    notices.note(f"The audited gap is known to ± {half:.2f}{'; ' + wanted if wanted else ''}.")
+    notices.note(f"The audited gap is known to ± {half:.2f} for these samples{'; ' + wanted if wanted else ''}.")

@@ -10,13 +10,16 @@ import pytest
 from app.charts.confusion import confusion
 from app.data.judges import CELL_ROWS, load_audit_agreement, load_cell, load_people_cell, load_votes
 from app.viewmodels.agreement import POOLED, answer, batches, beside_people, bias_rows, compared, foremost, moved
+from app.viewmodels.audited_gap import audited_gap, beside_shown
 from db import connect, insert, transaction
 from db.rows import JudgeRow, JudgmentRow, RatingRow
+from engine.exchange.audit import build_estimate
 from engine.exchange.audit_agreement import build_audit_agreement
 from engine.exchange.audit_planning import Wish, build_plan
 from engine.figures.palette import LIGHT
-from engine.stats.estimate import Estimate
+from engine.stats.estimate import Estimate, known, unknown, without_interval
 from engine.words import interval
+from tests.app.test_review_screen import open_review
 from tests.app.test_screens import html_of, open_screen
 from tests.support.planted import copy_study
 from tests.support.synthetic_study import JUDGE, RUN, START, build_study
@@ -32,14 +35,15 @@ def judged(study: Path) -> dict[Pair, int | None]:
     return {(concept, sample): rating for concept, sample, rating in rows}
 
 
-def audit(study: Path, n: int, *, who: tuple[str, ...] = ("ann",), seed: int = 0) -> None:
-    """Have people rate drawn pairs that nobody has rated, each near the judge's rating."""
+def audit(study: Path, n: int, *, who: tuple[str, ...] = ("ann",), seed: int = 0, lower_by: int = 0) -> None:
+    """Have people rate drawn pairs that nobody has rated, near the judge's rating, or `lower_by` where that is high."""
     rng, first = random.Random(seed), judged(study)
     rows = []
     for i, one in enumerate(build_plan(study, Wish(n_ratings=n))["to_rate"]):
         pair = (one["concept"], one["sample_id"])
         for name in who:
-            near = min(5, max(1, (first[pair] or 3) + rng.choice((-1, 0, 0, 1))))
+            guess = first[pair] or 3
+            near = min(5, max(1, guess - (lower_by if guess > 3 else 0) + rng.choice((-1, 0, 0, 1))))
             identity = f"audit-{name}-{'-'.join(pair)}"
             at = START + timedelta(days=i // 4)
             rows.append(
@@ -91,6 +95,56 @@ def test_agreement_on_screen_is_that_of_the_command_with_names_escaped(
                 assert interval(one.arms[arm].measures[name]) in shown
     assert "<img" not in shown
     assert "&lt;img src=x" in shown
+
+
+def test_the_audits_gap_stands_beside_the_shown_one_and_never_on_review(
+    audited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = build_estimate(audited, run_id=RUN, judge_id=JUDGE)
+    gap = audited_gap(found)
+    shown = html_of(open_screen(audited, monkeypatch, "judges", judge=JUDGE))
+    assert "What the audit says of the gap" in shown
+    assert interval(gap) in shown
+    assert f"{found['n_rated']} audited ratings" in shown
+    assert "does not contradict it" in shown
+    review = html_of(open_review(copy_study(audited, tmp_path / "study"), monkeypatch, judge=JUDGE))
+    assert "for these samples" in review
+    assert "What the audit says" not in review
+    assert interval(gap) not in review
+
+
+def test_a_judge_that_rates_too_high_has_its_gap_told_as_probably_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = build_study(tmp_path / "kind", n_concepts=8, n_pairs=20, lensed=False)
+    audit(study, 60, lower_by=3)
+    shown = html_of(open_screen(study, monkeypatch, "judges"))
+    assert "for these samples it is probably too large" in shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value", "said"),
+    [
+        (0.5, 1.0, 1.4, "1.40 lies above the audit's interval, so for these samples it is probably too large"),
+        (0.5, 1.0, 0.3, "0.30 lies below the audit's interval, so for these samples it is probably too small"),
+        (0.5, 1.0, 0.9, "does not contradict it"),
+    ],
+)
+def test_the_shown_gap_is_doubted_only_outside_the_audits_interval(
+    low: float, high: float, value: float, said: str
+) -> None:
+    gap, shown = known(0.75, low, high, n=40, method="audit"), known(value, 0.0, 2.0, n=9, method="gap")
+    assert said in beside_shown(gap, shown)
+
+
+def test_an_audit_with_too_few_ratings_says_why_and_where_to_go_on() -> None:
+    shown = known(1.0, 0.5, 1.5, n=9, method="gap")
+    few = unknown("no pair of the negative arm is audited; at least two are needed", n=3, method="audit")
+    told = beside_shown(few, shown)
+    assert told.startswith("The audit gives no gap yet: no pair of the negative arm is audited")
+    assert "under Review" in told
+    alike = without_interval(1.0, n=9, method="audit", because="they agree on every pair")
+    assert "no interval yet: they agree on every pair" in beside_shown(alike, shown)
 
 
 def test_answer_is_of_the_judge_on_screen(audited: Path) -> None:
