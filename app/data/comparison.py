@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from app.data.later import measured
-from app.data.memory import remembered, work_on
+from app.data.memory import load_last_rating, remembered, work_on
 from app.data.rated import asker
+from db import connect, query
 from engine.exchange.ask import Ask, Rows
 from engine.exchange.comparison import Comparison, LensChoice
 from engine.exchange.comparison_json import comparison_json
@@ -60,6 +61,16 @@ def fetch_sources(folder: Path, sides: Sides) -> int:
     """Have all at hand that comparing these takes; how many concepts there are to compare, counted on every side."""
     found = compare(folder, sides)
     return sum(one[side]["n_concepts"] for one in found for side in ("before", "after"))
+
+
+def load_n_by_people(folder: Path, run_id: str) -> int:
+    """How many pairs of a run count with people's ratings, whatever a judge says of them."""
+
+    def number() -> int:
+        with connect(folder) as cursor:
+            return int(cursor.execute(query("ratings.n_pairs"), {"run_id": run_id}).fetchall()[0][0])
+
+    return remembered(folder, ("n by people", run_id), number, also=load_last_rating(folder))
 
 
 def _runs(folder: Path, runs: Mapping[str, StoredRun], names: Sequence[str], reading: Reading) -> list[Comparison]:

@@ -8,11 +8,12 @@ import streamlit as st
 from app import context, state, theme
 from app.charts.dumbbell import dumbbell, dumbbell_table
 from app.context import Context
-from app.data.comparison import AT_ONCE, Sides, compare, compare_at_once, fetch_sources
+from app.data.comparison import AT_ONCE, Sides, compare, compare_at_once, fetch_sources, load_n_by_people
 from app.viewmodels.judges import judge_labels
 from app.viewmodels.run_comparison import (
     MEASURES,
     answer,
+    by_people,
     comparison_csv,
     concepts_html,
     dumbbells,
@@ -70,7 +71,7 @@ def show(here: Context) -> None:
         return
     found = _compared(here, Sides("runs" if kind == "runs" else "judges", here.run.run_id, tuple(sides)))
     if found is not None:
-        _draw(found, names)
+        _draw(here, found, names)
 
 
 def _runs(here: Context) -> dict[str, str]:
@@ -96,7 +97,7 @@ def _compared(here: Context, sides: Sides) -> list[Json] | None:
         return None
 
 
-def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
+def _draw(here: Context, found: Sequence[Json], names: Mapping[str, str]) -> None:
     measures = list(found[0]["concepts"][0]["measures"])
     measure = state.bound(
         st.segmented_control,
@@ -109,7 +110,7 @@ def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
         format_func=lambda one: MEASURES.get(one, one),
     )
     for number, one in enumerate(found):
-        _one(one, str(measure), names, key=number)
+        _one(here, one, str(measure), names, key=number)
     st.download_button(
         "Everything as CSV",
         data=lambda: comparison_csv(found).encode(),
@@ -121,7 +122,7 @@ def _draw(found: Sequence[Json], names: Mapping[str, str]) -> None:
     )
 
 
-def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None:
+def _one(here: Context, one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None:
     before, after = (_name(one[side], names) for side in ("before", "after"))
     with st.container(border=True, key=f"panel-compare-{key}"):
         notices.heading(f"{before} → {after}")
@@ -130,7 +131,7 @@ def _one(one: Json, measure: str, names: Mapping[str, str], *, key: int) -> None
         notices.note(
             f"{count(one['n_matched'], 'concept')} on both sides. Differences are paired: after minus before for the "
             "same concept, with 95 % intervals. p is adjusted for false discoveries over everything on this screen."
-            f"{_rated_by(one)}"
+            f"{_rated_by(one)} {_people(here, one)}"
         )
         if one["differ"]:
             st.html(settings_html(one))
@@ -164,6 +165,12 @@ def _rated_by(one: Json) -> str:
     if before == after:
         return f" Both sides are as rated by {before}."
     return f" The first side is as rated by {before}, the other by {after}."
+
+
+def _people(here: Context, one: Json) -> str:
+    before, after = (str(one[side]["run"]) for side in ("before", "after"))
+    n_before, n_after = (load_n_by_people(here.folder, run_id) for run_id in (before, after))
+    return by_people(n_before, n_after, is_one_run=before == after)
 
 
 def _name(side: Json, names: Mapping[str, str]) -> str:

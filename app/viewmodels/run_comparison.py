@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.viewmodels.runs import HIDDEN, setting_hint
 from app.widgets.markup import text
-from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, number, signed
+from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, count, number, signed
 
 Json = Mapping[str, Any]
 MEASURES: Final = {
@@ -57,6 +57,19 @@ def dumbbells(comparison: Json, measure: str) -> list[Dumbbell]:
         if values.get("before") is not None and values.get("after") is not None
     ]
     return sorted(known, key=lambda one: -abs(one.after - one.before))
+
+
+def by_people(before: int, after: int, *, is_one_run: bool) -> str:
+    """On how many pairs of each side people's ratings stand in place of the judge's."""
+    if not before and not after:
+        return "No pair has a rating by people."
+    each = f"{_pairs(before)} of the first side and {_pairs(after)} of the other"
+    sides = f"{_pairs(before)} of both sides" if is_one_run else each
+    return f"People's ratings count in place of the judge's on {sides}."
+
+
+def _pairs(n: int) -> str:
+    return count(n, "pair") if n else "none"
 
 
 def answer(comparison: Json) -> tuple[str, str]:

@@ -67,6 +67,10 @@ where run_id = $run_id and source = 'override'
 group by reviewer
 order by reviewer;
 
+-- name: n_pairs
+-- How many pairs of a run have a rating by people in force, which stands in place of any judge's.
+select count(*) from ratings_by_people($run_id);
+
 -- name: corrected
 -- By how much overrides in force move the counts of each concept, arm and form: the five rating counts, and sum and sum of squares
 -- of verdicts beyond those of their bins, in the run or in one concept. As `findings.counts`, of the overridden pairs alone.

@@ -11,16 +11,18 @@ import pytest
 
 from app import data
 from app.data import command
-from app.data.comparison import AT_ONCE, Sides, compare_at_once
+from app.data.comparison import AT_ONCE, Sides, compare_at_once, load_n_by_people
 from app.data.later import is_ready
 from app.viewmodels.run_comparison import (
     answer,
+    by_people,
     comparison_csv,
     concepts_html,
     dumbbells,
     measures_html,
     settings_html,
 )
+from app.widgets import markup
 from db import connect, transaction
 from engine.config import StudyConfig
 from engine.exchange.comparison_json import comparison_json
@@ -138,6 +140,12 @@ def rate(study: Path, number: int) -> None:
     data.add_override(study, run, rating=1 + number % 5, rating_id=data.new_rating_id(), **named)
 
 
+def n_rated(study: Path, run: str) -> int:
+    with connect(study) as cursor:
+        rows = cursor.execute(f"select distinct concept, sample_id from ratings where run_id = '{run}'").fetchall()
+    return len(rows)
+
+
 def as_commanded(study: Path, sides: Sides) -> list[dict[str, Any]]:
     """What the command tells of the study's files."""
     known = stored_runs(study)
@@ -165,6 +173,29 @@ def test_what_is_kept_between_ratings_is_what_the_command_tells(runs: Path) -> N
         rate(runs, number)
         assert [compare_at_once(runs, sides) for sides in asked] == [as_commanded(runs, sides) for sides in asked]
     assert [compare_at_once(runs, sides) for sides in asked] != before
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_one_run", "said"),
+    [
+        (0, 0, False, "No pair has a rating by people."),
+        (73, 0, False, "on 73 pairs of the first side and none of the other."),
+        (1, 2, False, "on 1 pair of the first side and 2 pairs of the other."),
+        (73, 73, True, "on 73 pairs of both sides."),
+    ],
+)
+def test_it_is_told_where_people_s_ratings_stand_in_place_of_the_judge_s(
+    before: int, after: int, is_one_run: bool, said: str
+) -> None:
+    assert by_people(before, after, is_one_run=is_one_run).endswith(said)
+
+
+def test_pairs_that_people_rated_count_once_however_often_they_were_rated(runs: Path) -> None:
+    assert load_n_by_people(runs, "one") == load_n_by_people(runs, "two") == 0
+    for number in (*range(ROUNDS), 0):
+        rate(runs, number)
+    assert load_n_by_people(runs, "one") == n_rated(runs, "one")
+    assert load_n_by_people(runs, "one") + load_n_by_people(runs, "two") + load_n_by_people(runs, "far") == ROUNDS
 
 
 def test_one_run_is_nothing_to_compare(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +237,8 @@ def test_two_runs_follow_a_rating_without_a_command(runs: Path, monkeypatch: pyt
         shown = html_of(app)
         assert measures_html(as_commanded(runs, sides)[0]) in shown
         assert "Both sides are as rated by test:ann." in shown
+        n_one, n_two = (n_rated(runs, run) for run in ("one", "two"))
+        assert markup.text(by_people(n_one, n_two, is_one_run=False)) in shown
         assert "&lt;b&gt;gin" in shown
         assert "<b>gin" not in shown
         assert len(app.get("plotly_chart")) == 1
