@@ -19,6 +19,7 @@ from app.viewmodels.home import ago
 from app.viewmodels.review import pace
 from app.viewmodels.team import Square, listed, minutes_left, ratings_csv, ratings_parquet, squares
 from app.widgets import markup, notices, plots
+from app.widgets.agreement import INFLATED
 from db.errors import ExpectedError
 from engine.stats.agreement import Agreement
 from engine.stats.estimate import Estimate
@@ -39,8 +40,8 @@ _PEOPLE: Final = (
 _BETWEEN: Final = (
     ("Who", "Two people, or all pairs of people combined."),
     ("Pairs", "Drawn pairs that both rated blind."),
-    ("Kappa", "Cohen's kappa with quadratic weights: 1 is perfect, 0 is chance."),
-    ("Alpha", "Krippendorff's ordinal alpha: 1 is perfect, 0 is chance."),
+    ("Kappa, both arms", f"Cohen's kappa with quadratic weights: 1 is perfect, 0 is chance. {INFLATED}"),
+    ("Alpha, both arms", f"Krippendorff's ordinal alpha: 1 is perfect, 0 is chance. {INFLATED}"),
     ("Share equal", "Share of these pairs with equal ratings."),
 )
 _AGREEMENT: Final = (
@@ -141,6 +142,9 @@ def _between(found: Sequence[team.Between]) -> None:
     st.html(
         f'<div class="lg-scroll" tabindex="0"><table class="lg-table lg-team"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
+    )
+    notices.note(
+        "Kappa and alpha are inflated, for the difference between the arms looks like agreement. Judges has each arm."
     )
     if any(one.weak for one in found):
         notices.note(

@@ -9,6 +9,7 @@ from app.widgets import markup
 from engine.stats.estimate import Estimate
 from engine.words import ARM, UNKNOWN, dollars, integer, interval, number, percent, signed
 
+INFLATED: Final = "Inflated: the difference between the arms looks like agreement."
 _SHARES = ("exact", "within_one")
 _JUDGE: Final = ("Judge", "Where the judge runs, and its model.")
 _ARM: Final = ("Arm", ARM)
@@ -54,7 +55,7 @@ def _rows(one: Compared) -> str:
     rows = f'<tr class="lg-raters"><th colspan="{3 + len(MEASURES)}">{markup.text(one.name)}</th></tr>'
     for arm, measured in one.arms.items():
         label = arm if arm == POOLED else f"{arm}s"
-        hint = "Inflated: the difference between the arms looks like agreement." if arm == POOLED else ""
+        hint = INFLATED if arm == POOLED else ""
         kind = ' class="lg-before"' if arm == POOLED else ""
         cells = "".join(f"<td>{_cell(name, measured)}</td>" for name in MEASURES)
         weak = f'<small title="{_WEAK}">few: rough</small>' if measured.weak and measured.n else ""

@@ -14,6 +14,8 @@ from app.data import review, team
 from app.data.review import Desk
 from app.data.team import Both, Day
 from app.viewmodels.team import listed, minutes_left, ratings_csv, ratings_parquet, squares
+from app.widgets import markup
+from app.widgets.agreement import INFLATED
 from db import connect
 from db.errors import ExpectedError, StudyLocked
 from engine.figures.palette import LIGHT
@@ -196,6 +198,9 @@ def test_the_screen_says_how_people_come_here_and_then_shows_them_escaped(
     audit(study, "Ben", [1, 2, 4])
     shown = html_of(open_screen(study, monkeypatch, "team"))
     assert "&lt;svg onload=alert(1)&gt; – Ben" in shown
+    assert "Kappa, both arms" in shown
+    assert markup.text(INFLATED) in shown
+    assert "Kappa and alpha are inflated" in shown
     assert HOSTILE not in shown
 
 
