@@ -143,6 +143,16 @@ def load_correctors(folder: Path, run_id: str) -> Mapping[str, int]:
     return remembered(folder, ("correctors", run_id), counted, also=load_last_rating(folder))
 
 
+def load_n_audited(folder: Path, run_id: str) -> int:
+    """How many pairs of a run have an audit rating in force, with an override or without."""
+
+    def number() -> int:
+        with connect(folder) as cursor:
+            return int(cursor.execute(query("ratings.n_audited"), {"run_id": run_id}).fetchall()[0][0])
+
+    return remembered(folder, ("n audited", run_id), number, also=load_last_rating(folder))
+
+
 def load_moved(folder: Path, run_id: str, judge_id: str, *, form_rule: str) -> tuple[Moved, ...]:
     """By how much all overrides in force move the counts that findings are computed from.
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import context, data, state
 from app.context import Context
+from app.data.ratings import load_n_audited
 from app.data.team import Key, load_to_rate_blind
 from app.viewmodels.effect import effects, without
 from app.widgets import markup, notices
@@ -31,7 +32,7 @@ def show(here: Context) -> None:
         return
     n_overrides = sum(people.values())
     notices.note(
-        f"{count(n_overrides, 'override')} by {count(len(people), 'reviewer')}, compared with the judge alone. "
+        f"{count(n_overrides, 'override')} by {count(len(people), 'reviewer')}, compared with what would stand without them. "
         "People look at suspicious samples first, so overrides correct these samples but say nothing about samples "
         "that nobody opened."
     )
@@ -51,8 +52,13 @@ def _sum(here: Context) -> None:
     ]
     rows.extend(effects(before, after, concept=None, quadrant=None))
     with st.container(border=True, key="panel-effects"):
-        notices.heading("Judge alone → with overrides")
+        notices.heading("Without overrides → with overrides")
         st.html(effect_table(rows, moved=True))
+        n_audited = load_n_audited(here.folder, here.run.run_id)
+        if n_audited:
+            notices.note(
+                f"Audit ratings ({count(n_audited, 'pair')}) count on both sides; an override goes before them."
+            )
 
 
 def _table(here: Context, n_overrides: int) -> None:

@@ -67,6 +67,10 @@ where run_id = $run_id and source = 'override'
 group by reviewer
 order by reviewer;
 
+-- name: n_audited
+-- How many pairs of a run have an audit rating in force.
+select count(*) from ratings_by_people($run_id) where audit_rating is not null;
+
 -- name: n_pairs
 -- How many pairs of a run have a rating by people in force, which stands in place of any judge's.
 select count(*) from ratings_by_people($run_id);

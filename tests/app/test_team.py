@@ -11,6 +11,7 @@ from pyarrow import parquet
 from app import data, state
 from app.charts.activity import OTHERS, activity
 from app.data import review, team
+from app.data.ratings import load_n_audited
 from app.data.review import Desk
 from app.data.team import Both, Day
 from app.viewmodels.team import listed, minutes_left, ratings_csv, ratings_parquet, squares
@@ -136,6 +137,22 @@ def test_corrections_keep_back_what_others_said_of_a_pair_on_ones_desk(
     assert "→ <b>4</b>" not in hidden
     assert review.add_rating(ben, item, rating=4, rating_id=data.new_rating_id(), **said)
     assert "→ <b>4</b>" in html_of(open_screen(study, monkeypatch, "corrections"))
+
+
+def test_corrections_leave_out_overrides_alone_and_say_that_audit_ratings_count_on_both_sides(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(study, RUN, JUDGE, "Ana", "filter")
+    item = review.take(desk, n=1)[0]
+    assert review.add_rating(desk, item, rating=4, reason=None, blind=True, rating_id=data.new_rating_id())
+    shown = html_of(open_screen(study, monkeypatch, "corrections"))
+    assert "Without overrides → with overrides" in shown
+    assert "judge alone" not in shown.lower()
+    assert "Audit ratings" not in shown
+    audit(study, "Ben", [1, 2, 3])
+    audit(study, "Chloe", [1])
+    assert load_n_audited(study, RUN) == 3
+    assert "Audit ratings (3 pairs) count on both sides" in html_of(open_screen(study, monkeypatch, "corrections"))
 
 
 def test_ratings_go_out_as_they_were_given_and_no_name_becomes_a_formula(study: Path) -> None:
