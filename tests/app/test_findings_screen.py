@@ -1,5 +1,6 @@
 """The findings screen: its numbers are those of the statistics, what people write is escaped, and what is missing is told."""
 
+import statistics
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,6 +51,24 @@ def test_gaps_are_those_of_the_findings_with_both_intervals_and_parts(
     n_marks = len(rough) + sum(part.has_interval for parts in parts_of for part in parts)
     assert shown.count("few concepts: rough") == n_marks > len(rough) > 0
     assert view.summary(findings.overall).split(".")[0] in shown
+
+
+def test_the_groups_help_says_what_is_pooled_and_what_is_a_mean_over_concepts(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = the_findings(full_study)
+    whole, each = findings.overall, findings.concepts.values()
+    assert len({one.positive.histogram.n for one in each}) > 1
+    positive, negative = whole.histograms
+    assert whole.best_gap.value == pytest.approx(positive.mean - negative.mean)
+    model = findings.settings.model
+    assert whole.ceilings[model].estimate.value == pytest.approx(
+        statistics.mean(one.ceilings[model].estimate.value or 0 for one in each)
+    )
+    app = open_screen(full_study, monkeypatch, "findings")
+    (told,) = [one.proto.help for one in app.get("button_group") if one.proto.label == "Groups"]
+    assert "gap pools the ratings of its concepts" in told
+    assert "ceilings are the mean over its concepts" in told
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -13,8 +13,9 @@ from engine.words import count, integer
 
 PAGE_ROWS: Final = 25
 _HELP: Final = (
-    "Quadrants sort concepts by senses and siblings, pack layers by depth in the hierarchy. A group's number is the mean over "
-    "its concepts."
+    "Quadrants sort concepts by senses and siblings, pack layers by depth in the hierarchy. A group's gap pools the ratings of "
+    "its concepts, and its share of good positives their texts, so that concepts with more of them count for more. Its "
+    "ceilings are the mean over its concepts; the empirical one is that of their mean learning curve."
 )
 
 
