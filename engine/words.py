@@ -50,8 +50,8 @@ CEILING: Final = (
     "of them sets the targets."
 )
 TARGET: Final = (
-    "The F1 to ask of a lens: the one you want if the lower bound of the ceiling supports it, otherwise the highest "
-    "tier below it that is supported."
+    "The F1 to ask of a lens, of several concepts' lenses on average: the one you want if the lower bound of the ceiling "
+    "(of several, of their mean) supports it, otherwise the highest tier below it that is supported."
 )
 ARM: Final = "Positives are texts that should be about the concept. Negatives are texts that should not."
 QUADRANT: Final = (

@@ -38,7 +38,7 @@ def show(here: Context) -> None:
     short, because = overview.answer(view.overall, asked=here.settings.user_target, model=here.settings.model)
     st.html(
         '<h1 class="lg-title">Can this data support the F1 you ask for?</h1>'
-        f'<p class="lg-answer"><b>{short}:</b> {markup.text(because)}</p>'
+        f'<p class="lg-answer"><b>{short}:</b> {markup.text(because + overview.support(findings, view.overall.target))}</p>'
     )
     cards.headline(view.overall, ceiling=CEILINGS[here.settings.model].lower())
     if view.doubt:

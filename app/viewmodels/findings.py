@@ -110,4 +110,5 @@ def summary(finding: Finding) -> str:
         )
     if target.value is None:
         return f"{told} No F1 can be recommended: {target.reason}."
-    return f"{told} The data support asking for an F1 of {number(target.value)}: {target.reason}."
+    average = " on average" if finding.n_concepts > 1 else ""
+    return f"{told} The data support asking for an F1 of {number(target.value)}{average}: {target.reason}."

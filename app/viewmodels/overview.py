@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.data import ConceptCounts, Lens, Profile
 from app.kept import kept
@@ -11,8 +12,9 @@ from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding, Findings
 from engine.stats.layers import Layers, layers_name
 from engine.stats.lens_results import LensResult, LensSummary, explain_mean_excess, summarise_lenses
-from engine.words import CEILINGS, interval, number
+from engine.words import CEILINGS, count, interval, number
 
+_AT_ONCE: Final = 1_000
 LensSetting = tuple[str, Layers, str]
 """family, the layer or the layers joined, phase"""
 
@@ -87,6 +89,21 @@ def answer(card: QuadrantCard, *, asked: float, model: str) -> tuple[str, str]:
     if card.target >= asked:
         return f"Yes, {number(asked)}", f"{ceiling}."
     return f"Not {number(asked)}, but {number(card.target)}", f"{ceiling}."
+
+
+def support(findings: Findings, target: float | None) -> str:
+    """How many concepts support a target by themselves that is one for their mean; empty where that is nothing to tell.
+
+    The ceilings of a thousand concepts take a fraction of a second to work out, so that of more nothing is told.
+    """
+    n_concepts = len(findings.concepts)
+    if target is None or not 1 < n_concepts <= _AT_ONCE:
+        return ""
+    own = [finding.target.value for finding in findings.concepts.values()]
+    n = sum(value is not None and value >= target for value in own)
+    return (
+        f" This holds on average: {n} of {count(n_concepts, 'concept')} {'supports' if n == 1 else 'support'} it alone."
+    )
 
 
 @kept

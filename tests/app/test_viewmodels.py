@@ -225,6 +225,20 @@ def test_the_answer_follows_from_target_and_ceiling(full_study: Path, asked: flo
     assert words.number(view.overall.ceiling.value) in because
 
 
+def test_a_target_for_the_mean_says_how_many_concepts_support_it_alone(full_study: Path) -> None:
+    counts = counts_of(full_study)
+    found = find(counts, settings=Settings(n_resamples=50, user_target=0.7))
+    model, n_concepts = found.settings.model, len(counts)
+    lows = [one.ceilings[model].estimate.low for one in found.concepts.values()]
+    n = sum(low is not None and low >= 0.7 for low in lows)
+    assert 0 < n < n_concepts
+    assert f"on average: {n} of {n_concepts} concepts support it alone" in overview.support(found, 0.7)
+    assert f"0 of {n_concepts} concepts" in overview.support(found, 1.0)
+    assert overview.support(found, None) == ""
+    single = find(counts[:1], settings=Settings(n_resamples=50))
+    assert overview.support(single, 0.7) == ""
+
+
 def test_ceiling_rows_begin_with_the_deciding_model_and_show_formula_and_inputs(full_study: Path) -> None:
     finding = find(counts_of(full_study), settings=Settings(n_resamples=50)).overall
     shown = ceiling_rows(finding, deciding="gap_linear")
