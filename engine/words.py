@@ -62,6 +62,7 @@ FORM: Final = (
     "Form describes how a text is written, not what it is about: empty (under 10 characters), short (under 100), "
     "repetitive (it loops), otherwise good."
 )
+LENS_FORM: Final = "Measures of lenses call texts degenerate by the study rule, whichever rule the sidebar names."
 LENS: Final = (
     "A lens is a small classifier on the model's activations. Its F1 is measured on held-out samples. Compare it "
     "with two baselines: always answering yes, and a classifier that sees only the words."

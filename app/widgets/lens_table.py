@@ -19,7 +19,7 @@ HEADROOM = "Ceiling minus measured F1. Below zero, the lens scores higher than t
 GRADUATION = "A lens graduates when its held-out F1 reaches its target or a lower tier without overfitting."
 ALARM = (
     "The alarm is raised when a lens clearly fires more often on degenerate texts than on good ones of "
-    "the same arm: it has learnt to detect degeneracy."
+    f"the same arm: it has learnt to detect degeneracy. {words.LENS_FORM}"
 )
 BRIER = "Mean squared error of the lens's probability. 0 is perfect; always answering ½ gives 0.25."
 WORDS_ALONE = "F1 of a classifier that sees only the words of the text, no activations, on the same folds."
@@ -88,7 +88,7 @@ def _alarms(view: LensesView) -> tuple[str, str]:
     if not n_known:
         return words.UNKNOWN, "no degenerate texts to test on"
     n = sum(point.alarm is not None for point in view.points)
-    return integer(n), f"of {count(n_known, 'lens', 'lenses')} tested on degenerate texts"
+    return integer(n), f"of {count(n_known, 'lens', 'lenses')} tested on degenerate texts (study rule)"
 
 
 def suspects(view: LensesView, *, at_most: int) -> None:

@@ -6,7 +6,7 @@ from app import data
 from app.viewmodels.measures import MeasureGroup, MeasureRow, measure_groups
 from app.widgets import markup, notices
 from engine.stats.shortcut import shortcut_alarm
-from engine.words import count, number
+from engine.words import LENS_FORM, count, number
 
 _HELP = (
     "All measures of the lens chosen in the sidebar, on held-out pairs. Brackets hold 95 % intervals over groups: "
@@ -37,6 +37,8 @@ def panel(lens: data.Lens | None, measures: data.LensMeasures | None, *, name: s
     left.html("".join(_table(group) for group in groups[:2]))
     if groups[2:]:
         right.html("".join(_table(group) for group in groups[2:]))
+        with right:
+            notices.note(LENS_FORM)
 
 
 def _made(lens: data.Lens, measures: data.LensMeasures) -> str:

@@ -205,6 +205,27 @@ def test_the_reason_of_a_claim_begins_with_a_capital_and_keeps_all_others() -> N
     assert "F1 of C" in claims.card(replace(claim, why="f1 of C"))
 
 
+MEASURED = {"value": 0.4, "low": 0.3, "high": 0.5, "n": 9, "reason": None, "p": 0.01}
+ACTIVATIONS = {
+    "outputs_against_activations": {"reason": "no lens is trained"},
+    "overall": {"all": {"cosine": MEASURED}},
+    "quadrants": {},
+    "family": "logistic",
+    "layer": 3,
+    "mode": "in_context",
+    "form_rule": "study",
+    "measured_at": "2030-01-02T03:04:05",
+}
+
+
+def test_what_activations_hold_names_the_form_rule_it_was_measured_by(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activations, "load_activation_report", lambda *_, **__: ACTIVATIONS)
+    shown = html_of(open_screen(full_study, monkeypatch, "findings", section="activations", form_rule="loop"))
+    assert "logistic lenses, layer 3, in_context, forms by the study rule, measured 2030-01-02 03:04 UTC." in shown
+
+
 def test_a_cell_of_activations_leads_to_its_samples() -> None:
     cell = {"is_good": False, "is_on_concept": True, "examples": [["gin", "s-1"]]}
     assert activations.samples_of(cell, "form", "C", k=2, lens="l") == {

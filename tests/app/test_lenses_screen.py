@@ -36,7 +36,7 @@ from engine.figures.palette import LIGHT
 from engine.stats.estimate import known, unknown
 from engine.stats.findings import Settings, find
 from engine.stats.summary import mean_estimate
-from engine.words import number
+from engine.words import LENS_FORM, number
 from tests.app.test_screens import html_of, open_screen
 from tests.support.planted import copy_study
 from tests.support.synthetic_study import JUDGE, LAYERS, RUN, START, build_study
@@ -326,6 +326,8 @@ def test_screen_shows_every_number_and_escapes_what_a_study_says(worked: Path, m
     assert "Sibling refinement" in shown
     assert "kept for 2 of 4 concepts" in shown
     assert ">shortcut</span>" in shown
+    assert "tested on degenerate texts (study rule)" in shown
+    assert LENS_FORM in shown
     assert shown.count(">constant</span>") == 1
     assert "Constant: 1 lens (" in shown
     assert "at 0.85" in shown

@@ -9,6 +9,7 @@ from app.viewmodels.measures import measure_groups
 from db import insert, transaction
 from db.rows import LensMeasureRow
 from engine.stats.estimate import known, unknown, without_interval
+from engine.words import LENS_FORM
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import LAYERS, RUN
 
@@ -80,6 +81,7 @@ def test_lens_that_fires_on_degenerate_negatives_raises_the_alarm_on_screen(
     add_rates(study, concept, (0.8, 0.2))
     shown = html_of(open_screen(study, monkeypatch, "concept", concept=concept, lens=SETTING))
     assert "Shortcut alarm. This lens fires on 80% of 20 degenerate negatives but on 20% of 20 good ones" in shown
+    assert LENS_FORM in shown
 
 
 def test_unmeasured_lens_says_why_and_how_many_pairs_it_lacks(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

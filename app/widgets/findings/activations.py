@@ -65,7 +65,10 @@ def section(here: Context) -> None:
     )
     st.html(quality_table(found))
     when = found["measured_at"][:16].replace("T", " ")
-    notices.note(f"{found['family']} lenses, layer {found['layer']}, {found['mode']}, measured {when} UTC.")
+    notices.note(
+        f"{found['family']} lenses, layer {found['layer']}, {found['mode']}, forms by the {found['form_rule']} rule, "
+        f"measured {when} UTC."
+    )
 
 
 def _two_by_two(cells: Json, lens: str) -> None:
