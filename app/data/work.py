@@ -147,11 +147,22 @@ def stop(folder: Path, work_id: str, *, at_once: bool = False) -> None:
 
 
 def _read(file: Path) -> Work | None:
+    """What was asked; None for what cannot be read or was not written here, as a study of somebody else may hold it."""
     try:
         told: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        return Work(**told | {"arguments": tuple(told["arguments"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        work = Work(**told | {"arguments": tuple(told["arguments"])})
+        return work if work.work_id == file.stem and _is_sound(work) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def _is_sound(work: Work) -> bool:
+    """Whether every value is of its kind; a text or time that is none raises ValueError, TypeError or AttributeError."""
+    texts = (work.work_id, work.run_id, *work.arguments, work.started_at, work.by, *work.done_before)
+    "".join(texts).encode("utf-8")
+    work.begun.isoformat()
+    # To end process 0 or -1 would end many.
+    return all(type(n) is int for n in (work.process_id, *work.done_before.values())) and work.process_id > 0
 
 
 def _is_locked(file: Path) -> bool:

@@ -126,6 +126,45 @@ def test_a_damaged_record_is_no_run(folder: Path) -> None:
     assert work.load_state(folder) is None
 
 
+GOOD_RECORD = {
+    "work_id": "x", "run_id": "r", "arguments": ["run", "/elsewhere", "--yes", "--seed=1", "--lenses=lda"],
+    "started_at": "2026-11-23T10-00-00", "by": "Ada", "process_id": 9, "done_before": {"generate": 3},
+}  # fmt: skip
+
+
+def leave_record(folder: Path, **changed: object) -> None:
+    (folder / "work").mkdir(exist_ok=True)
+    (folder / "work" / "x.json").write_text(json.dumps(GOOD_RECORD | changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"started_at": "yesterday"},
+        {"started_at": None},
+        {"work_id": "../../secret"},
+        {"process_id": -1},
+        {"process_id": "9"},
+        {"arguments": ["run", 5]},
+        {"by": ["Ada"]},
+        {"by": "\ud800"},
+        {"done_before": {"generate": "3"}},
+        {"done_before": [1]},
+    ],
+)
+def test_a_record_whose_values_are_not_ours_is_no_run(folder: Path, changed: dict[str, object]) -> None:
+    leave_record(folder)
+    assert work.load_state(folder) is not None
+    leave_record(folder, **changed)
+    assert work.load_state(folder) is None
+
+
+def test_a_record_in_deep_lists_is_no_run(folder: Path) -> None:
+    leave_record(folder)
+    (folder / "work" / "x.json").write_text("[" * 100_000)
+    assert work.load_state(folder) is None
+
+
 def test_time_left_is_reckoned_at_the_pace_since_the_start() -> None:
     stage = Stage("generate", 60, 100, 20.0, None, NOW)
     (resumed,) = progress_of([stage], {"generate": 50})
