@@ -24,9 +24,14 @@ class SavedView:
     saved_at: datetime
 
     def parameters(self, known: Sequence[str]) -> dict[str, list[str]]:
-        """The choices that are of known parameters, for what is stored may come from another version."""
-        stored = json.loads(self.choices)
-        return {name: [str(value) for value in stored[name]] for name in known if name in stored}
+        """The choices that are of known parameters, for what is stored may come from another version or somebody else."""
+        try:
+            stored = json.loads(self.choices)
+        except (ValueError, RecursionError):
+            return {}
+        if not isinstance(stored, dict):
+            return {}
+        return {name: list(map(str, stored[name])) for name in known if isinstance(stored.get(name), list)}
 
 
 def load_saved_views(folder: Path, run_id: str) -> tuple[SavedView, ...]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from app import data
 from app.data import held_pairs, samples, similar
 from app.data.bulk import BULK_AT_MOST, load_bulks, load_overriders, rate_all, undo_all
 from app.data.samples import load_choices, load_facets, load_listed
-from app.data.saved_views import load_saved_views, remove_view, save_view
+from app.data.saved_views import SavedView, load_saved_views, remove_view, save_view
 from app.viewmodels import bulk as bulk_view
 from db import connect, transaction
 from tests.support.synthetic_study import JUDGE, RUN
@@ -249,6 +250,12 @@ def test_a_kept_view_gives_its_choices_back_until_it_is_removed(study: Path) -> 
     for _ in range(2):
         remove_view(study, view.view_id, reviewer="Grace")
     assert load_saved_views(study, RUN) == ()
+
+
+@pytest.mark.parametrize("choices", ["5", "null", '["q"]', "{", "[" * 100_000, '{"q": 5, "sort": "run"}'])
+def test_a_view_whose_choices_are_not_ours_has_none(choices: str) -> None:
+    view = SavedView("v", "name", choices, "Ada", datetime(2026, 1, 1))
+    assert view.parameters(("q", "sort")) == {}
 
 
 def test_cosines_are_those_of_centred_vectors() -> None:
