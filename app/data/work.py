@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -76,25 +77,34 @@ class State:
 
 def start(folder: Path, arguments: Sequence[str], *, run_id: str, by: str, done_before: Mapping[str, int]) -> Work:
     """Start a command that outlives this process; WorkRefused while another one of the study is at work."""
-    latest = load_state(folder)
-    if latest is not None and latest.is_alive:
-        raise WorkRefused("A run of this study is already in progress.", hint="Wait for it, or stop it first.")
-    now = datetime.now(UTC)
-    # The latest is the last by name, so names of one second are in order too.
-    work_id = f"{now:%Y-%m-%dT%H-%M-%S-%f}-{uuid.uuid4().hex[:6]}"
-    at = f"{now:%Y-%m-%dT%H-%M-%S}"
-    work = Work(work_id, run_id, tuple(arguments), at, by, done_before=dict(done_before))
+    place = folder / "work"
     try:
-        place = folder / "work"
         place.mkdir(exist_ok=True)
-        process_id = _spawn(place, work)
-        work = Work(**asdict(work) | {"arguments": work.arguments, "process_id": process_id})
-        scratch = place / f"{work.work_id}.tmp"
-        scratch.write_text(json.dumps(asdict(work)), "utf-8")
-        scratch.replace(place / f"{work.work_id}.json")
+        with _one_at_a_time(place):
+            latest = load_state(folder)
+            if latest is not None and latest.is_alive:
+                raise WorkRefused("A run of this study is already in progress.", hint="Wait for it, or stop it first.")
+            now = datetime.now(UTC)
+            # The latest is the last by name, so names of one second are in order too.
+            work_id = f"{now:%Y-%m-%dT%H-%M-%S-%f}-{uuid.uuid4().hex[:6]}"
+            at = f"{now:%Y-%m-%dT%H-%M-%S}"
+            work = Work(work_id, run_id, tuple(arguments), at, by, done_before=dict(done_before))
+            work = replace(work, process_id=_spawn(place, work))
+            scratch = place / f"{work.work_id}.tmp"
+            scratch.write_text(json.dumps(asdict(work)), "utf-8")
+            scratch.replace(place / f"{work.work_id}.json")
     except OSError as error:
         raise WorkRefused(f"The run cannot be started: {error.strerror or error}.") from error
     return work
+
+
+@contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    """Within, nobody else looks for a run at work to start another. What is started does not inherit this lock."""
+    with (place / "lock").open("ab") as lock:
+        if sys.platform != "win32":
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _spawn(place: Path, work: Work) -> int:

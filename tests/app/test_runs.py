@@ -1,11 +1,15 @@
 """A run started from the dashboard is a process of its own: found again, stopped by its id alone, never shown with a key."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -163,6 +167,38 @@ def test_a_record_in_deep_lists_is_no_run(folder: Path) -> None:
     leave_record(folder)
     (folder / "work" / "x.json").write_text("[" * 100_000)
     assert work.load_state(folder) is None
+
+
+def test_of_two_who_start_at_once_only_one_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looks for a run at work while the first is between looking and starting."""
+    program(monkeypatch, WAITS)
+    both, before = threading.Barrier(2), work._spawn
+
+    def spawn_late(place: Path, asked: work.Work) -> int:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=1)
+        return before(place, asked)
+
+    monkeypatch.setattr(work, "_spawn", spawn_late)
+    told: list[str] = []
+
+    def one() -> None:
+        try:
+            told.append(begin(folder).work_id)
+        except work.WorkRefused as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    started = [file.stem for file in (folder / "work").glob("*.json")]
+    for process in [json.loads(file.read_text())["process_id"] for file in (folder / "work").glob("*.json")]:
+        os.kill(process, signal.SIGKILL)
+    assert len(started) == 1
+    assert sorted(told)[0] == started[0]
+    assert "already in progress" in sorted(told)[1]
 
 
 def test_time_left_is_reckoned_at_the_pace_since_the_start() -> None:
