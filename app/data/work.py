@@ -39,6 +39,11 @@ except KeyboardInterrupt:
     sys.exit({STOPPED!r})
 """
 _COMMAND: Final = (sys.executable, "-c", _PROGRAM)
+_FLAGS: Final = (
+    *("--model", "--pack", "--per-quadrant", "--n-positive", "--n-negative", "--max-new-tokens", "--seed"),
+    *("--judge", "--budget", "--lenses"),
+)
+"""The options that the form gives."""
 
 
 class WorkRefused(ExpectedError):
@@ -73,6 +78,21 @@ class State:
     is_alive: bool
     fault: str | None
     log: str
+
+
+def continuing(folder: Path, arguments: Sequence[str]) -> tuple[str, ...]:
+    """The command that continues a run with the same options of the form, in the folder where the study lies now.
+
+    The study may come from somebody else, and no plan is shown: nothing is paid for without a budget, and WorkRefused is raised
+    for what the form does not give.
+    """
+    flags = tuple(one for one in arguments[2:] if one != "--yes")
+    if tuple(arguments[:1]) != ("run",) or not all("=" in flag and flag.partition("=")[0] in _FLAGS for flag in flags):
+        raise WorkRefused(
+            "This run cannot continue from here because the form did not start it.",
+            hint="Plan it in the form below instead.",
+        )
+    return ("run", str(folder.resolve()), *flags)
 
 
 def start(folder: Path, arguments: Sequence[str], *, run_id: str, by: str, done_before: Mapping[str, int]) -> Work:

@@ -114,8 +114,20 @@ def _ended(folder: Path, found: work.State) -> None:
     else:
         notices.warning(found.fault)
     _log(found.log)
-    if found.fault is not None and st.button("Continue it", key="run-resume", icon=":material/play_arrow:"):
-        begin(folder, found.work.arguments, run_id=found.work.run_id, by=state.reviewer())
+    if found.fault is not None:
+        _continue(folder, found.work)
+
+
+def _continue(folder: Path, before: work.Work) -> None:
+    try:
+        arguments = work.continuing(folder, before.arguments)
+    except ExpectedError as error:
+        notices.note(str(error))
+        return
+    settings = " ".join(arguments[2:]) or "the settings of the latest run"
+    help_text = markup.markdown(f"Continues with {settings}")
+    if st.button("Continue it", key="run-resume", icon=":material/play_arrow:", help=help_text):
+        begin(folder, arguments, run_id=before.run_id, by=state.reviewer())
 
 
 def begin(folder: Path, arguments: tuple[str, ...], *, run_id: str, by: str) -> None:

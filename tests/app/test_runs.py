@@ -201,6 +201,37 @@ def test_of_two_who_start_at_once_only_one_starts(folder: Path, monkeypatch: pyt
     assert "already in progress" in sorted(told)[1]
 
 
+def test_a_run_continues_where_the_study_is_now_as_it_says_and_pays_for_nothing_without_a_budget(
+    empty_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_record(empty_study)
+    begun: list[tuple[str, ...]] = []
+    monkeypatch.setattr(work, "start", lambda folder, arguments, **about: begun.append(arguments))
+    app = open_screen(empty_study, monkeypatch, "runs")
+    assert r"\-\-seed\=1 \-\-lenses\=lda" in app.button(key="run-resume").help
+    app.button(key="run-resume").click().run()
+    assert begun == [("run", str(empty_study.resolve()), "--seed=1", "--lenses=lda")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "/elsewhere", "--yes"],
+        ["run", "/elsewhere", "/another", "--yes"],
+        ["run", "/elsewhere", "--yes", "--base-url=http://evil.example"],
+        ["run", "/elsewhere", "--yes", "--seed", "1"],
+        [],
+    ],
+)
+def test_a_record_of_what_the_form_does_not_give_cannot_be_continued(
+    empty_study: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    leave_record(empty_study, arguments=arguments)
+    app = open_screen(empty_study, monkeypatch, "runs")
+    assert "Plan it in the form below instead." in html_of(app)
+    assert [one.key for one in app.button if (one.key or "").startswith("run-")] == ["run-plan"]
+
+
 def test_time_left_is_reckoned_at_the_pace_since_the_start() -> None:
     stage = Stage("generate", 60, 100, 20.0, None, NOW)
     (resumed,) = progress_of([stage], {"generate": 50})
@@ -333,6 +364,7 @@ def test_a_paid_judge_needs_a_budget_and_the_start_button_goes_with_its_plan(
     (start,) = [button for button in app.button if (button.key or "").startswith("run-start")]
     start.click().run()
     assert {"--yes", "--judge=anthropic", "--budget=1.50"} <= set(begun[0])
+    assert work.continuing(study, begun[0]) == tuple(one for one in begun[0] if one != "--yes")
 
 
 def test_between_two_stages_nothing_says_that_all_are_done() -> None:
