@@ -59,11 +59,19 @@ def load_notes(folder: Path, snapshot_id: str) -> dict[str, str]:
         return dict(cursor.execute(query("snapshots.notes"), {"snapshot_id": snapshot_id}).fetchall())
 
 
-def add_note(folder: Path, snapshot_id: str, *, slide: str, note: str, by: str, note_id: str) -> None:
-    """Keep a note to a page; earlier ones stay stored, the latest is shown."""
+def add_note(folder: Path, snapshot_id: str, *, slide: str, note: str, seen: str, by: str, note_id: str) -> str:
+    """Keep a note to a page and return it; earlier ones stay stored, the latest is shown.
+
+    Where another one than the writer has `seen` is stored by now, both are kept in one.
+    """
     at = datetime.now(UTC).replace(tzinfo=None)
     with transaction(folder) as cursor:
+        notes = dict(cursor.execute(query("snapshots.notes"), {"snapshot_id": snapshot_id}).fetchall())
+        others = notes.get(slide, "")
+        if others not in (seen, note, ""):
+            note = f"{others}\n\n{by}: {note}" if note.strip() else others
         insert(cursor, [SnapshotNoteRow(note_id, snapshot_id, slide, note, by, at)])
+    return note
 
 
 def report_file(folder: Path, snapshot_id: str) -> bytes:

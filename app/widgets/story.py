@@ -13,7 +13,7 @@ from app.charts.shared import figure_table
 from app.context import Context
 from app.data import snapshots
 from app.data.snapshots import Slide, Snapshot
-from app.widgets import notices, plots
+from app.widgets import live, notices, plots
 from app.widgets.slides import block_html, heading_html, place
 from db.errors import ExpectedError
 from engine.figures.palette import DARK
@@ -119,22 +119,30 @@ def _chart(chart: dict[str, Any], snapshot: Snapshot, *, key: str) -> None:
 def _notes(folder: Path, snapshot: Snapshot, slide: str, *, number: int) -> None:
     written = snapshots.load_notes(folder, snapshot.snapshot_id).get(slide, "")
     key = f"note-{snapshot.snapshot_id}-{slide}"
-    # What is being typed is the widget's; what another person wrote meanwhile shows when it is next drawn anew.
-    if key not in st.session_state:
-        st.session_state[key] = written
+    seen = f"{key}-seen"
+    # When others have the screen drawn, the field may hold what is being typed and did not come yet.
+    is_untouched = st.session_state.get(key) == st.session_state.get(seen) and not live.drew_anew()
+    if key not in st.session_state or is_untouched:
+        st.session_state[key] = st.session_state[seen] = written
 
     def keep() -> None:
+        mine = str(st.session_state[key])
         try:
-            snapshots.add_note(
+            kept = snapshots.add_note(
                 folder,
                 snapshot.snapshot_id,
                 slide=slide,
-                note=str(st.session_state[key]),
+                note=mine,
+                seen=st.session_state[seen],
                 by=state.reviewer() or _UNNAMED,
                 note_id=uuid.uuid4().hex,
             )
         except ExpectedError as error:
             st.session_state["note-fault"] = f"The note was not stored. {error}"
+            return
+        st.session_state[key] = st.session_state[seen] = kept
+        if kept != mine:
+            st.session_state["note-fault"] = "Somebody else changed this note meanwhile. It now holds both texts."
 
     with st.expander(f"Speaker notes for page {number}{' ·' if written else ''}", key="story-notes"):
         st.text_area(

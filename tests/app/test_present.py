@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import state
 from app.data import command, snapshots
+from app.widgets import live
 from app.widgets.slides import block_html, place
 from db import transaction
 from engine.exchange.snapshots import Wish, freeze
@@ -92,6 +94,35 @@ def test_a_note_is_kept_for_its_page_and_for_the_next_reader(
         "Report" in snapshots.report_file(study, snapshot).decode()
         or "<html" in snapshots.report_file(study, snapshot).decode()
     )
+
+
+def test_a_note_of_others_shows_in_a_field_that_nobody_has_touched(
+    told: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = (open_screen(told[0], monkeypatch, "present", snapshot=told[1], slide="gaps") for _ in range(2))
+    ada.text_area[0].input("Begin with C").run()
+    assert bob.run().text_area[0].value == "Begin with C"
+    bob.text_area[0].input("Begin with D").run()
+    assert snapshots.load_notes(*told) == {"gaps": "Begin with D"}
+    monkeypatch.setattr(live, "drew_anew", lambda: True)
+    assert ada.run().text_area[0].value == "Begin with C", "what is being typed is not replaced"
+
+
+def test_of_two_who_write_a_note_at_once_both_are_kept_and_the_later_is_told(
+    told: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = (open_screen(told[0], monkeypatch, "present", snapshot=told[1], slide="gaps") for _ in range(2))
+    bob.session_state[state.COOKIE] = "Bob"
+    ada.text_area[0].input("Begin with C").run()
+    bob.text_area[0].input("Begin with D").run()
+    both = "Begin with C\n\nBob: Begin with D"
+    assert snapshots.load_notes(*told) == {"gaps": both}
+    assert bob.text_area[0].value == both
+    assert "It now holds both texts." in html_of(bob)
+    bob.text_area[0].input("Begin with D").run()
+    ada.text_area[0].input("").run()
+    assert snapshots.load_notes(*told) == {"gaps": "Begin with D"}, "who clears a note clears what was seen alone"
+    assert ada.text_area[0].value == "Begin with D"
 
 
 def test_freezing_hands_the_command_what_is_on_screen(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
