@@ -1,7 +1,7 @@
 """Rate many pairs at once: what it would do, then a press, then the way back. Nothing is stored before the preview was seen.
 
-The press brings back the pairs that the preview named, and an id, so that a second press stores nothing twice; who rated
-meanwhile is not overwritten either, unless that was asked for.
+The press brings back the pairs that the preview named and the id that was made with it, which is spent once they are stored, so
+that a second press stores nothing twice; who rated meanwhile is not overwritten either, unless that was asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,12 +88,13 @@ def _choose(
         notices.note("No pair is left to rate.")
         return
     _preview(context, planned, rating)
+    bulk_id = st.session_state.setdefault(_ID, f"bulk-{data.new_rating_id()}")
     st.button(
         f"Give {count(len(planned.pairs), 'pair')} a {rating}",
         key="bulk-store",
         type="primary",
         on_click=_store,
-        args=(context, planned.pairs, rating, name, chosen_by, bool(replaced)),
+        args=(context, bulk_id, planned.pairs, rating, name, chosen_by, bool(replaced)),
     )
 
 
@@ -128,13 +129,17 @@ def _preview(context: Context, planned: Plan, rating: int) -> None:
 
 def _store(
     context: Context,
+    bulk_id: str,
     pairs: Sequence[Listed],
     rating: int,
     name: str,
     chosen_by: Mapping[str, Sequence[str]],
     replace_others: bool,
 ) -> None:
-    bulk_id = st.session_state.setdefault(_ID, f"bulk-{data.new_rating_id()}")
+    if st.session_state.get(_ID) != bulk_id:
+        # A second press on what is stored already came with the rating still chosen, which would draw the preview again.
+        st.session_state["bulk-rating"] = None
+        return
     try:
         n_stored = rate_all(
             context.folder,

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from app import data, state
-from app.data.bulk import load_bulks
+from app.data.bulk import load_bulks, load_overriders
 from app.data.samples import load_listed
 from app.data.saved_views import load_saved_views, save_view
 from tests.app.test_screens import html_of, open_screen
@@ -115,6 +117,28 @@ def test_many_are_previewed_rated_and_taken_back(study: Path, monkeypatch: pytes
     app.button(key=f"undo-{stored.bulk_id}").click().run()
     assert load_bulks(study, RUN)[0].n_undone == len(pairs) - 1
     assert app.button(key=f"undo-{stored.bulk_id}").disabled
+
+
+def test_many_that_are_sent_twice_are_rated_once(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a double click, whose second press is answered before the screen is drawn anew."""
+    button = st.button
+
+    def pressed_twice(label: str, **kw: Any) -> bool:
+        if kw.get("key") == "bulk-store":
+            store = kw["on_click"]
+            kw["on_click"] = lambda *args: (store(*args), store(*args))
+        return button(label, **kw)
+
+    monkeypatch.setattr(st, "button", pressed_twice)
+    app = named(study, monkeypatch, arm="negative", pane="bulk")
+    (ratings,) = [group for group in app.get("button_group") if group.label == "Rating for all pairs"]
+    ratings.set_value(5).run()
+    app.button(key="bulk-store").click().run()
+    (stored,) = load_bulks(study, RUN)
+    assert f"Stored {stored.n_rated} ratings of 5." in html_of(app)
+    assert "skipped" not in html_of(app)
+    app.button(key=f"undo-{stored.bulk_id}").click().run()
+    assert load_overriders(study, RUN) == {}
 
 
 def test_nobody_without_a_name_rates_many(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
