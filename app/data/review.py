@@ -5,7 +5,7 @@ one, whatever browser or server they sit at. Leases are taken in the transaction
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -212,8 +212,27 @@ def load_flag(desk: Desk, key: Key) -> Flag | None:
     return found[0] if found else None
 
 
-def add_rating(desk: Desk, item: Item, *, rating: int, reason: str | None, blind: bool, rating_id: str) -> bool:
-    """Store a rating, end the lease and settle what the queue was about; False when one with that id is stored already."""
+def has_rated(desk: Desk, key: Key, *, apart_from: Collection[str] = ()) -> bool:
+    """Whether the reviewer has rated the pair before, undone or not, on any screen; `apart_from` are ids that do not count."""
+    with connect(desk.folder) as cursor:
+        return _has_rated(cursor, desk, key, apart_from)
+
+
+def add_rating(
+    desk: Desk,
+    item: Item,
+    *,
+    rating: int,
+    reason: str | None,
+    blind: bool,
+    rating_id: str,
+    unopened: Collection[str] = (),
+) -> bool:
+    """Store a rating, end the lease and settle what the queue was about; False when one with that id is stored already.
+
+    It is stored as blind if it is and the reviewer never rated the pair before, other than by ratings after which nothing was
+    shown to them, whose ids are `unopened`.
+    """
     row = rating_row(
         desk.run_id,
         item.concept,
@@ -228,7 +247,8 @@ def add_rating(desk: Desk, item: Item, *, rating: int, reason: str | None, blind
     )
     settles: dict[Queue, Literal["adjudicated", "unflag"]] = {"adjudicate": "adjudicated", "flagged": "unflag"}
     with transaction(desk.folder) as cursor:
-        is_new = insert(cursor, [row]) == 1
+        is_blind = blind and not _has_rated(cursor, desk, item.key, unopened)
+        is_new = insert(cursor, [replace(row, blind=is_blind)]) == 1
         if desk.queue in settles:
             insert(cursor, [_mark(desk, item.key, settles[desk.queue], None, f"{rating_id}-settles")])
         _end_leases(cursor, desk, item.key, _now())
@@ -251,6 +271,12 @@ def add_mark(
         insert(cursor, [_mark(desk, key, kind, note, mark_id)])
         if kind == "skip":
             _end_leases(cursor, desk, key, _now())
+
+
+def _has_rated(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, apart_from: Collection[str]) -> bool:
+    pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1]}
+    asked = pair | {"reviewer": desk.reviewer, "apart_from": list(apart_from)}
+    return bool((cursor.execute(query("review.has_rated"), asked).fetchone() or (False,))[0])
 
 
 def _mark(desk: Desk, key: Key, kind: Any, note: str | None, mark_id: str) -> MarkRow:

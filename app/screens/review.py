@@ -150,8 +150,8 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
         review_item.text(here, found)
         review_item.keys(sitting.desk, shown, rated)
         review_item.moves(sitting, shown, rated, last)
-        if rated is None and item.key in sitting.seen:
-            notices.note("You have seen the judge's rating of this text, so a new rating is stored as not blind.")
+        if rated is None and sitting.is_known(item.key):
+            notices.note("You may have seen the judge's rating of this text, so a new rating is stored as not blind.")
         flag = review.load_flag(sitting.desk, item.key)
         if rated is not None:
             review_item.opened(here, sitting, rated, flag)

@@ -29,7 +29,10 @@ class Shown(NamedTuple):
 
 @dataclass
 class Sitting:
-    """Pairs behind the reviewer, where they stand among them (None: before the open one), and the pairs leased to them."""
+    """Pairs behind the reviewer, where they stand among them (None: before the open one), and the pairs leased to them.
+
+    `seen` are pairs that were opened up, `given` the ids of ratings given here, by pair.
+    """
 
     desk: Desk
     trail: list[Item] = field(default_factory=list)
@@ -38,6 +41,7 @@ class Sitting:
     leased_at: float = 0.0
     shown: Shown | None = None
     seen: set[Key] = field(default_factory=set)
+    given: dict[Key, set[str]] = field(default_factory=dict)
     notice: str | None = None
 
     @property
@@ -46,6 +50,10 @@ class Sitting:
         if self.at is not None:
             return self.trail[self.at]
         return self.ahead[0] if self.ahead else None
+
+    def is_known(self, key: Key) -> bool:
+        """Whether the reviewer may have seen what is hidden of a pair: it was opened up here, or they rated it elsewhere or before."""
+        return key in self.seen or review.has_rated(self.desk, key, apart_from=self.given.get(key, ()))
 
 
 def sit_down(desk: Desk) -> Sitting:
@@ -81,15 +89,23 @@ def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
     if sitting is None:
         return
     reason = str(st.session_state.get(reason_key) or "").strip() or None
-    blind = shown.item.key not in sitting.seen
+    key = shown.item.key
+    given_here = sitting.given.setdefault(key, set())
     try:
         review.add_rating(
-            sitting.desk, shown.item, rating=rating, reason=reason, blind=blind, rating_id=shown.rating_id
+            sitting.desk,
+            shown.item,
+            rating=rating,
+            reason=reason,
+            blind=key not in sitting.seen,
+            rating_id=shown.rating_id,
+            unopened=given_here,
         )
     except ExpectedError as error:
         # The id stays, so that pressing again stores this same rating once.
         sitting.notice = f"The rating was not stored. {error}"
         return
+    given_here.add(shown.rating_id)
     _leave(sitting, shown.item)
     if not goes_on():
         sitting.at = len(sitting.trail) - 1

@@ -122,7 +122,7 @@ def opened(context: Context, sitting: Sitting, own: review.Own, flag: review.Fla
     others = _others(pair.history, own)
     kind = agreement_kind(own.rating, pair.detail.judge_rating)
     told = verdict_sentence(own.rating, pair.detail.judge_rating, others=[saying.rating or 0 for saying in others])
-    not_blind = "" if own.blind else " Rated after seeing this, so it is stored as not blind."
+    not_blind = "" if own.blind else " You may have seen this before, so your rating is stored as not blind."
     st.html(f'<p class="lg-said-both lg-apart-{kind}" role="status"><b>{markup.text(told)}</b>{not_blind}</p>')
     sample.head(pair.detail)
     left, right = st.columns(2, gap="medium")

@@ -142,6 +142,14 @@ where run_id = $run_id and reviewer = $reviewer
 order by order_number desc
 limit $n_rows;
 
+-- name: has_rated
+-- Whether the reviewer has ever rated the pair or undone a rating of it, in whatever way, other than by these ratings.
+select count(*) > 0
+from ratings
+where
+    run_id = $run_id and concept = $concept and sample_id = $sample_id and reviewer = $reviewer
+    and coalesce(undoes, rating_id) not in (select unnest($apart_from::text[]));
+
 -- name: text
 -- All that a reviewer may see of a pair before they rate it; found by the sample, as in `samples.pair`.
 with of_sample as materialized (

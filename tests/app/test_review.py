@@ -228,6 +228,31 @@ def test_a_rating_sent_twice_is_stored_once(planned: Path) -> None:
     assert not review.add_rating(at, item, **sent)  # type: ignore[arg-type]
 
 
+def test_a_rating_is_blind_only_where_its_reviewer_never_rated_the_pair_before(planned: Path) -> None:
+    ada, bob = desk(planned), desk(planned, "Bob")
+    first, second, third, fourth = review.take(ada, n=4)
+
+    def is_blind(at: Desk, item: review.Item, unopened: tuple[str, ...] = ()) -> bool:
+        sent = {"rating": 3, "reason": None, "blind": True, "rating_id": data.new_rating_id()}
+        assert review.add_rating(at, item, **sent, unopened=unopened)  # type: ignore[arg-type]
+        return review.load_own(at)[0].blind
+
+    assert is_blind(ada, first)
+    assert is_blind(bob, first), "what Ada said was not shown to Bob"
+    undone = rate(ada, second)
+    assert review.take_back(ada, review.load_own(ada)[0])
+    assert not is_blind(ada, second)
+    slip = rate(ada, third)
+    assert review.take_back(ada, review.load_own(ada)[0])
+    assert not review.has_rated(ada, third.key, apart_from=[slip])
+    assert review.has_rated(ada, third.key, apart_from=[undone])
+    assert is_blind(ada, third, (slip,)), "nothing was shown after that one"
+    about = {"concept": fourth.concept, "sample_id": fourth.sample_id, "rating": 2, "reason": None}
+    data.add_override(planned, RUN, **about, reviewer="Ada", rating_id="on samples")
+    assert not is_blind(ada, fourth)
+    assert is_blind(bob, fourth)
+
+
 def test_a_pace_is_the_median_of_work_without_pauses() -> None:
     times = [START + timedelta(seconds=s) for s in (0, 10, 20, 32, 4_000, 4_010)]
     found = pace(times)

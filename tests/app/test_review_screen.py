@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state
+from app import data, state
 from app.data import review
 from db import connect
 from tests.app.test_screens import html_of
@@ -137,6 +137,44 @@ def test_straight_on_goes_to_the_next_text_and_undo_keeps_it_blind(
     with connect(planned) as cursor:
         rows = cursor.execute("select rating, blind from ratings where undoes is null order by order_number").fetchall()
     assert rows == [(1, True), (3, True)]
+
+
+def come_to(app: AppTest, key: tuple[str, str]) -> AppTest:
+    """Put pairs off until this one is on the desk."""
+    for _ in range(30):
+        if on_desk(app) == key:
+            return app
+        press(app, "review-skip")
+    raise AssertionError(f"{key} did not come")
+
+
+def test_a_reload_after_an_undo_does_not_make_the_new_rating_blind(
+    planned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_review(planned, monkeypatch)
+    first = on_desk(opened)
+    press(press(opened, "review-4-"), "review-undo")
+    again = come_to(open_review(planned, monkeypatch), first)
+    assert "stored as not blind" in html_of(again)
+    assert "stored as not blind" in html_of(press(again, "review-2-"))
+    with connect(planned) as cursor:
+        rows = cursor.execute("select rating, blind from ratings where undoes is null order by order_number").fetchall()
+    assert rows == [(4, True), (2, False)]
+
+
+def test_a_pair_that_was_overridden_on_samples_is_not_rated_blind_afterwards(
+    planned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = press(press(open_review(planned, monkeypatch), "review-4-"), "review-on")
+    drawn = on_desk(opened)
+    assert "not blind" not in html_of(opened)
+    about = {"concept": drawn[0], "sample_id": drawn[1], "rating": 2, "reason": None}
+    data.add_override(planned, RUN, **about, reviewer="Ada", rating_id="on samples")
+    assert "stored as not blind" in html_of(opened.run())
+    assert "stored as not blind" in html_of(press(opened, "review-3-"))
+    with connect(planned) as cursor:
+        rows = cursor.execute("select source, rating, blind from ratings order by order_number").fetchall()
+    assert rows == [("audit", 4, True), ("override", 2, False), ("audit", 3, False)]
 
 
 def test_a_skipped_pair_gives_way_and_can_be_gone_back_to(opened: AppTest) -> None:
