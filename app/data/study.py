@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
@@ -16,10 +16,12 @@ from app.data.rated import asker
 from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
-from engine.stats.findings import ConceptCounts, count_concepts
+from engine.stats.findings import ConceptCounts, Settings, count_concepts, find
 from engine.stats.learning_curve import LearningCurve, read_curves
 from engine.stats.quadrants import Bands
 
+_AT_ONCE: Final = 1_000
+"""Of more concepts it takes seconds to work out what is said of each."""
 _BANDS = ("senses_low", "senses_high", "siblings_low", "siblings_high")
 
 
@@ -171,7 +173,16 @@ def _count_all(folder: Path, **chosen: str) -> _Counted:
     with connect(folder) as cursor:
         curves = _curves(cursor, chosen["run_id"])
         rows = cursor.execute(query("findings.counts"), {**chosen, "concept": None}).fetchall()
-        return _Counted(last, curves, _counts_of(rows, profiles, curves))
+    counted = _Counted(last, curves, _counts_of(rows, profiles, curves))
+    _work_out(tuple(counted.counts.values()))
+    return counted
+
+
+def _work_out(counts: Sequence[ConceptCounts]) -> None:
+    """Have what screens say of each concept at hand: mostly a thread beside them counts, and here nobody waits for it."""
+    if len(counts) <= _AT_ONCE:
+        for finding in find(counts, settings=Settings()).concepts.values():
+            finding.target  # noqa: B018 - worked out when first asked for
 
 
 def _count_rated(folder: Path, counted: _Counted, last: int, **chosen: str) -> None:

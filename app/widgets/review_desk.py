@@ -52,7 +52,7 @@ class Sitting:
         return self.ahead[0] if self.ahead else None
 
     def is_known(self, key: Key) -> bool:
-        """Whether the reviewer may have seen what is hidden of a pair: it was opened up here, or they rated it elsewhere or before."""
+        """Whether the reviewer may have seen what is hidden of a pair: opened up here, or rated by them elsewhere or before."""
         return key in self.seen or review.has_rated(self.desk, key, apart_from=self.given.get(key, ()))
 
 
