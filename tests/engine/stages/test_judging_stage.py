@@ -374,7 +374,7 @@ def test_damage_on_disk_is_set_aside_and_told_and_judging_goes_on(
     assert (folder / f"{name}-1.jsonl.bad").read_text().splitlines() == [*damaged, "[" * 200_000]
     said = [line for line in capsys.readouterr().err.splitlines() if "set aside" in line]
     assert len(said) == 2
-    assert said[0].startswith("Lines 2, 3, 4 and 7 more of ")
+    assert said[0].startswith("Note: Lines 2, 3, 4 and 7 more of ")
     assert f"{name}-1.jsonl" in said[0]
     assert not list(folder.glob(f"{name}-*.jsonl"))
 
