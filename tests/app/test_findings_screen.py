@@ -12,9 +12,11 @@ from app.charts.sensitivity import sensitivity
 from app.viewmodels import findings as view
 from app.viewmodels.since import moved
 from app.widgets.findings import activations, claims
+from engine.exchange.activation_report import _tables
 from engine.exchange.claims import build_claims
 from engine.exchange.correlations import build_correlations
 from engine.figures.palette import LIGHT
+from engine.stats.activation_cells import CellCount
 from engine.stats.claim_evidence import Evidence
 from engine.stats.claims import Claim
 from engine.stats.estimate import without_interval
@@ -224,6 +226,32 @@ def test_what_activations_hold_names_the_form_rule_it_was_measured_by(
     monkeypatch.setattr(activations, "load_activation_report", lambda *_, **__: ACTIVATIONS)
     shown = html_of(open_screen(full_study, monkeypatch, "findings", section="activations", form_rule="loop"))
     assert "logistic lenses, layer 3, in_context, forms by the study rule, measured 2030-01-02 03:04 UTC." in shown
+
+
+def test_what_p_and_the_interval_of_activations_are_for_is_told_where_they_are_read(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activations, "load_activation_report", lambda *_, **__: ACTIVATIONS)
+    shown = html_of(open_screen(full_study, monkeypatch, "findings", section="activations"))
+    assert "p 0.010, n 9" in shown
+    (head,) = [one for one in shown.split("<th") if one.endswith(">Cosine</th>")]
+    assert "p is for these texts, and not adjusted for the number of rows" in head
+    assert "The interval is for other concepts." in head
+
+
+def test_shares_of_outputs_against_activations_name_what_they_are_shares_of(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = [
+        CellCount("gin", "A", is_positive=bool(arm), is_good=good, is_on_topic=good, fires=fires, n=n, examples=())
+        for arm, good, fires, n in ((1, True, True, 30), (1, False, True, 9), (1, True, False, 1), (0, True, False, 5))
+    ]
+    cells = {"k": 3, "reason": None, "overall": _tables(counted), "quadrants": {}}
+    found = ACTIVATIONS | {"outputs_against_activations": cells}
+    monkeypatch.setattr(activations, "load_activation_report", lambda *_, **__: found)
+    shown = html_of(open_screen(full_study, monkeypatch, "findings", section="activations"))
+    for n in (30, 9, 1, 0):
+        assert f"{n} of all 40 positives" in shown
 
 
 def test_a_cell_of_activations_leads_to_its_samples() -> None:

@@ -24,13 +24,17 @@ _RATES: Final = (
     "A lens that has learnt to detect degenerate text also fires on degenerate negatives. Only a higher rate on "
     "positives than on negatives is evidence for the concept."
 )
+_P: Final = (
+    "p is for these texts, and not adjusted for the number of rows: how often outputs dealt to prompts by chance match as well. "
+    "The interval is for other concepts."
+)
 _MEASURES: Final = (
     ("Within", "auc_within", "AUC on held-out outputs of lenses trained on outputs."),
     ("Transfer", "auc_transfer", "AUC on held-out outputs of lenses trained on prompts."),
     ("Shuffled", "auc_shuffled", "The same with shuffled arms: what chance gives."),
     ("Ratio", "transfer_ratio", "Transfer over within."),
-    ("Cosine", "cosine", "Similarity of an output to its own prompt, minus that to other prompts."),
-    ("Same template", "cosine_same_template", "The same among prompts with the same wording."),
+    ("Cosine", "cosine", f"Similarity of an output to its own prompt, minus that to other prompts. {_P}"),
+    ("Same template", "cosine_same_template", f"The same among prompts with the same wording. {_P}"),
     ("CKA", "cka", "Debiased similarity of the two phases as a whole; descriptive only."),
 )
 _DEGENERATE: Final = ["empty", "short", "repetitive"]
@@ -104,13 +108,13 @@ def _two_by_two(cells: Json, lens: str) -> None:
         for column, fires in ((left, True), (right, False)):
             cell = next(c for c in table["cells"] if (c["is_good"], c["is_on_concept"]) == (is_good, fires))
             with column:
-                _cell(cell, worth, quadrant, k=cells["k"], lens=lens)
+                _cell(cell, worth, quadrant, n_all=table["n"], k=cells["k"], lens=lens)
     unrated = f", {integer(table['n_unrated'])} unrated ones left out" if table["n_unrated"] else ""
     notices.note(f"{count(table['n'], 'positive')}{unrated}. Click a cell to open its samples.")
     st.html(rates(table, worth))
 
 
-def _cell(cell: Json, worth: str, quadrant: str | None, *, k: int, lens: str) -> None:
+def _cell(cell: Json, worth: str, quadrant: str | None, *, n_all: int, k: int, lens: str) -> None:
     good, other = _WORTH_WORDS[worth]
     text = good if cell["is_good"] else other
     fires = "activation on the concept" if cell["is_on_concept"] else "activation off the concept"
@@ -120,7 +124,7 @@ def _cell(cell: Json, worth: str, quadrant: str | None, *, k: int, lens: str) ->
         st.html(
             f'<div class="lg-card lg-cell {mark}"><header>{text} · {fires}</header><div class="lg-gap">'
             f"<b>{percent(cell['share']['value'])}</b><span>{_percents(cell['share'])}</span></div>"
-            f'<p class="lg-muted">{count(cell["n"], "positive")}</p></div>'
+            f'<p class="lg-muted">{integer(cell["n"])} of all {count(n_all, "positive")}</p></div>'
         )
         if st.button(f"Samples: {text}, {fires}", key=f"open-cell-{name}", width="stretch"):
             wanted = samples_of(cell, worth, quadrant, k=k, lens=lens)
