@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 TIERS = (0.85, 0.75, 0.70)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,22 @@ def recommended_target(
     steps = [("asked", user_target)] + [(_tier_name(t, ordered), t) for t in ordered if t < user_target]
     for tier, value in steps:
         # A bound that equals a tier except for rounding in its last digits supports that tier.
-        if ceiling_low < value - 1e-9:
+        if ceiling_low < value - _ROUNDING:
             continue
-        reason = f"the ceiling's lower bound is {ceiling_low:.3f}"
+        reason = f"the ceiling's lower bound is {_bound(ceiling_low)}"
         if floor is not None and value <= floor:
             reason += f", and always answering yes reaches {floor:.3f}"
         stands = tier == "asked" or floor is None or value > floor
         return Target(value, tier, reason) if stands else Target(None, "none", reason)
     lowest = steps[-1][1]
-    return Target(None, "none", f"the ceiling's lower bound {ceiling_low:.3f} is below the lowest tier {lowest:.2f}")
+    return Target(
+        None, "none", f"the ceiling's lower bound {_bound(ceiling_low)} is below the lowest tier {lowest:.2f}"
+    )
+
+
+def _bound(low: float) -> str:
+    """A lower bound as written: rounded down, so that it never seems to reach a tier that it misses."""
+    return f"{math.floor((low + _ROUNDING) * 1000) / 1000:.3f}"
 
 
 def _tier_name(tier: float, ordered: Sequence[float]) -> str:

@@ -234,6 +234,20 @@ def test_target_is_the_highest_tier_that_bound_and_user_allow(low, user, value, 
     assert target.reason
 
 
+@pytest.mark.parametrize(
+    ("low", "value", "told"),
+    [
+        (0.84988, 0.75, "is 0.849"),
+        (0.85 - 1e-12, 0.85, "is 0.850"),
+        (0.69999, None, "0.699 is below the lowest tier 0.70"),
+    ],
+)
+def test_a_bound_is_told_rounded_down_so_that_it_never_seems_to_reach_a_tier_it_misses(low, value, told):
+    target = recommended_target(low)
+    assert target.value == value
+    assert told in target.reason
+
+
 @given(st.floats(0, 1), st.floats(0.5, 1))
 def test_target_never_exceeds_the_bound_or_the_users_target(low, user):
     value = recommended_target(low, user_target=user).value
