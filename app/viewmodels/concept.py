@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.data import Lens
 from engine.stats.ceiling import Ceiling
+from engine.stats.estimate import Estimate
 from engine.stats.findings import Finding
 from engine.stats.layers import Layers, layers_name
 from engine.words import CEILINGS, interval, number
@@ -120,6 +121,12 @@ def layer_lines(lenses: Sequence[Lens]) -> tuple[LayerLine, ...]:
     )
 
 
+def _why_none(estimate: Estimate) -> str:
+    """Why there is no value, or no interval around it."""
+    why = estimate.why_no_interval or "the reason is not known"
+    return why if estimate.value is None else f"no interval: {why}"
+
+
 def _ceiling_row(ceiling: Ceiling, *, deciding: str) -> CeilingRow:
     estimate = ceiling.estimate
     inputs = ", ".join(
@@ -129,7 +136,7 @@ def _ceiling_row(ceiling: Ceiling, *, deciding: str) -> CeilingRow:
     return CeilingRow(
         name=CEILINGS[ceiling.name],
         value=number(estimate.value),
-        interval=interval(estimate) if estimate.value is not None else estimate.reason or "",
+        interval=interval(estimate) or _why_none(estimate),
         formula=ceiling.formula,
         inputs=inputs,
         labels=ceiling.reference_labels,

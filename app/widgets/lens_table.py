@@ -156,7 +156,7 @@ def _row(point: LensPoint) -> str:
         f"{_constant(point)}<b>{number(point.f1.value)}</b>",
         f"<small>{interval(point.f1) or 'none'}</small>",
         _value(point.ceiling),
-        f"<small>{interval(point.ceiling)}</small>",
+        _bounds(point.ceiling),
         room,
         number(point.text_only),
         f'<span title="{markup.text(_told(point.brier))}">{number(point.brier.value)}</span>',
@@ -182,6 +182,12 @@ def constant(view: LensesView) -> None:
 def _value(estimate: Estimate) -> str:
     why = f' title="{markup.text(estimate.reason)}"' if estimate.reason else ""
     return f"<span{why}>{number(estimate.value)}</span>"
+
+
+def _bounds(estimate: Estimate) -> str:
+    if estimate.has_interval:
+        return f"<small>{interval(estimate)}</small>"
+    return f'<small title="{markup.text(estimate.why_no_interval or "")}">none</small>'
 
 
 def _told(estimate: Estimate) -> str:

@@ -30,10 +30,11 @@ from app.viewmodels.lenses import (
     sweep,
 )
 from app.viewmodels.overview import lens_settings, lenses_of
+from app.widgets import lens_table
 from db import connect, insert, transaction
 from db.rows import ComparisonResultRow, ComparisonRow, GraduationStepRow, LensMeasureRow
 from engine.figures.palette import LIGHT
-from engine.stats.estimate import known, unknown
+from engine.stats.estimate import known, unknown, without_interval
 from engine.stats.findings import Settings, find
 from engine.stats.summary import mean_estimate
 from engine.words import LENS_FORM, number
@@ -139,6 +140,16 @@ def point(name: str, f1: float | None, ceiling: float | None, *, low: float = 0.
         excess="above" if f1 and ceiling and low > ceiling + 0.05 else None,
         has_rates=False,
     )
+
+
+def test_a_ceiling_without_an_interval_says_why_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr("app.widgets.lens_table.st.html", drawn.append)
+    alone = without_interval(0.8, n=40, method="ceiling", because="positives are all <off> topic")
+    lens_table.table([point("x", 0.7, 0.9), replace(point("y", 0.7, 0.9), ceiling=alone)])
+    (shown,) = drawn
+    assert "<small>[0.85, 0.95]</small>" in shown
+    assert '<small title="positives are all &lt;off&gt; topic">none</small>' in shown
 
 
 def test_every_point_has_the_f1_of_its_lens_and_the_ceiling_of_its_finding(small_study: Path) -> None:

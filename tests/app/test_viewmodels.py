@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -245,6 +246,18 @@ def test_ceiling_rows_begin_with_the_deciding_model_and_show_formula_and_inputs(
     assert [row.deciding for row in shown] == [True, False, False, False, False]
     assert shown[0].inputs == f"gap = {words.number(finding.gap.value)}"
     assert {row.name for row in shown} == set(words.CEILINGS.values())
+
+
+def test_a_ceiling_without_an_interval_says_why_in_its_place(full_study: Path) -> None:
+    found = find(counts_of(full_study), settings=Settings(n_resamples=50)).overall.ceilings
+    lone = without_interval(0.8, n=9, method="ceiling", because="there is one concept")
+    missing = unknown("nothing is rated", n=0, method="ceiling")
+    made = {"label_noise": lone, "propagation": missing, "published": found["published"].estimate}
+    finding = SimpleNamespace(ceilings={name: replace(found[name], estimate=one) for name, one in made.items()})
+    shown = {row.name: row.interval for row in ceiling_rows(finding, deciding="label_noise")}
+    assert shown[words.CEILINGS["label_noise"]] == "no interval: there is one concept"
+    assert shown[words.CEILINGS["propagation"]] == "nothing is rated"
+    assert shown[words.CEILINGS["published"]] == words.interval(found["published"].estimate) != ""
 
 
 def test_lens_dots_keep_unmeasured_lenses_with_their_reason(full_study: Path) -> None:
