@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.charts.table import harmless
 from app.viewmodels.runs import HIDDEN, setting_hint
 from app.widgets.markup import text
 from engine.words import CEILING, GAP, GOOD, LENS, UNKNOWN, count, number, signed
@@ -194,9 +195,5 @@ def comparison_csv(comparisons: Sequence[Json]) -> str:
         for concept in one["concepts"]:
             for measure, values in concept["measures"].items():
                 cells = (*sides, *judges, concept["concept"], measure, *(values[name] for name in names))
-                writer.writerow([_safe(cell) for cell in cells])
+                writer.writerow(map(harmless, cells))
     return written.getvalue()
-
-
-def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -107,6 +107,13 @@ def test_the_csv_has_every_value_and_no_formula() -> None:
     assert {row["run_after"] for row in rows} == {"other"}
 
 
+@pytest.mark.parametrize("name", [" =1+1", "\n=1+1", "\t1", "\uff1d1+1", "@x"])
+def test_no_name_of_a_concept_is_a_formula_in_the_csv(name: str) -> None:
+    renamed = COMPARISON | {"concepts": [COMPARISON["concepts"][0] | {"concept": name}]}
+    (row,) = csv.DictReader(io.StringIO(comparison_csv([renamed]), newline=""))
+    assert row["concept"] == f"'{name}"
+
+
 RUNS = (
     PlantedRun("one", {"calm": Planted(), "<b>gin</b>": Planted(f1=0.7), "rum": Planted()}, judges=("ann", "bob")),
     PlantedRun(
