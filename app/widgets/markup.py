@@ -6,6 +6,7 @@ from typing import Final
 
 from engine.markup import CONTROLS, Span, marked, text
 from engine.stats.estimate import Estimate
+from engine.stats.quadrants import QUADRANTS
 from engine.words import RATINGS, UNKNOWN
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ += ["term_beside", "text"]
 
 SHOWN_CHARS: Final = 20_000
 
+_CLASS: Final = re.compile(r"[a-z-]+")
 _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -34,9 +36,10 @@ def markdown(value: str) -> str:
 
 
 def badge(label: str, *, kind: str = "plain", title: str = "") -> str:
-    """A small label; `kind` is a CSS class of ours."""
+    """A small label; `kind` is a CSS class of ours, and what is no single word is plain."""
     hint = f' title="{text(title)}"' if title else ""
-    return f'<span class="lg-badge lg-{kind}"{hint}>{text(label)}</span>'
+    name = kind if _CLASS.fullmatch(kind) else "plain"
+    return f'<span class="lg-badge lg-{name}"{hint}>{text(label)}</span>'
 
 
 def heads(columns: Iterable[tuple[str, str]]) -> str:
@@ -56,8 +59,9 @@ def term_beside(name: str, term: str) -> str:
 
 
 def letter(quadrant: str | None) -> str:
-    """A quadrant's letter in its hue."""
-    return f'<span class="lg-letter lg-q-{(quadrant or "none").lower()}">{quadrant or UNKNOWN}</span>'
+    """A quadrant's letter in its hue; that of no quadrant for what is none."""
+    known = quadrant if quadrant in QUADRANTS else None
+    return f'<span class="lg-letter lg-q-{(known or "none").lower()}">{known or UNKNOWN}</span>'
 
 
 def rating_dots(rating: float | None, *, edited: bool = False) -> str:

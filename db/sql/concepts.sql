@@ -1,6 +1,7 @@
 -- name: concept
--- A concept of the run: its definition and counts.
-select c.concept, c.definition, c.aliases, c.parents, c.pack_layer, r.quadrant, r.quadrant_reason, r.n_senses,
+-- A concept of the run: its definition and counts. A quadrant that there is not, as a study of somebody else may name, is none.
+select c.concept, c.definition, c.aliases, c.parents, c.pack_layer,
+    case when r.quadrant in ('A', 'B', 'C', 'D') then r.quadrant end as quadrant, r.quadrant_reason, r.n_senses,
     r.n_siblings, r.sibling_count, p.senses_mean, p.name as pack, coalesce(c.label, c.concept) as name, c.origin, c.bucket
 from run_concepts r
 join runs u on u.run_id = r.run_id

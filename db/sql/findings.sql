@@ -22,9 +22,13 @@ order by all;
 
 -- name: quadrants
 -- The run's concepts in their order, with counts, quadrant and pack layer (null where the run's pack does not hold them). A pack
--- that was made of imported texts alone says that it counts no senses; its noughts are unknown, its layer too.
+-- that was made of imported texts alone says that it counts no senses; its noughts are unknown, its layer too. A quadrant that
+-- there is not, as a study of somebody else may name, is none.
 select
-    r.concept, r.quadrant, r.quadrant_reason,
+    r.concept,
+    case when r.quadrant in ('A', 'B', 'C', 'D') then r.quadrant end as quadrant,
+    coalesce(r.quadrant_reason, case when r.quadrant not in ('A', 'B', 'C', 'D') then 'the study names one that there is not' end)
+        as quadrant_reason,
     case when starts_with(p.senses_mean, 'not counted') then null else r.n_senses end as n_senses,
     r.n_siblings, r.sibling_count,
     case when starts_with(p.senses_mean, 'not counted') then null else c.pack_layer end as pack_layer

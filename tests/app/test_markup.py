@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.widgets import markup
 from engine.figures.base import in_lines, plain
 from engine.stats.estimate import known, unknown
+from engine.words import UNKNOWN
 from tests.support.synthetic_texts import HOSTILE_OUTPUTS, HOSTILE_SAYINGS
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)))
@@ -20,12 +21,14 @@ class Reader(HTMLParser):
     def __init__(self, source: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.names: list[str] = []
         self.shown = ""
         self.feed(source)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.names.extend(name for name, _ in attrs)
 
     def handle_data(self, data: str) -> None:
         self.shown += data
@@ -92,6 +95,15 @@ def test_a_badge_is_one_tag_whatever_its_label_and_title(value: str) -> None:
     seen = Reader(markup.badge(value, title=value))
     assert seen.tags == ["span"]
     assert seen.shown == value
+
+
+@given(st.text(alphabet="ab<>&\"'=/ \x00"))
+def test_what_a_study_says_of_arm_form_and_quadrant_makes_no_tag_or_attribute(value: str) -> None:
+    badge, letter = Reader(markup.badge("label", kind=value)), Reader(markup.letter(value))
+    assert (badge.tags, badge.names, badge.shown) == (["span"], ["class"], "label")
+    assert (letter.tags, letter.names, letter.shown) == (["span"], ["class"], UNKNOWN)
+    assert markup.letter(value) == markup.letter(None)
+    assert Reader(markup.letter("A")).shown == "A"
 
 
 @given(st.text(alphabet="ab *_[](){}<>$:#!`~\\\"'&|.-+=^", min_size=1))

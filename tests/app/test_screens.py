@@ -3,13 +3,16 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data, state
 from db import transaction
+from db.connect import DATABASE
 from tests.support.drawn_charts import faults, note_charts
 from tests.support.explained import unexplained
+from tests.support.planted import copy_study
 from tests.support.synthetic_study import JUDGE, RUN, build_study
 from tests.support.synthetic_texts import HOSTILE_CONCEPT
 
@@ -61,6 +64,30 @@ def test_every_screen_draws_a_full_study(full_study: Path, monkeypatch: pytest.M
     assert len(app.get("plotly_chart")) == len(own)
     assert faults(own) == []
     assert unexplained(app) == []
+
+
+FOREIGN = "<a href=//evil.example>Sign in again</a>"
+
+
+@pytest.fixture(scope="module")
+def foreign(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study as somebody else may send it, with a quadrant that our tables would not take."""
+    study = copy_study(small_study, tmp_path_factory.mktemp("foreign") / "study")
+    with duckdb.connect(str(study / DATABASE)) as cursor:
+        cursor.execute("create table loose as from run_concepts")
+        cursor.execute("drop table run_concepts cascade")
+        cursor.execute("alter table loose rename to run_concepts")
+        cursor.execute("update run_concepts set quadrant = $1 where quadrant = 'A'", [FOREIGN])
+        assert cursor.execute("select count(*) from run_concepts where quadrant = $1", [FOREIGN]).fetchone() != (0,)
+    return study
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_quadrant_that_there_is_not_is_no_markup_on_any_screen(
+    foreign: Path, monkeypatch: pytest.MonkeyPatch, screen: str
+) -> None:
+    app = open_screen(foreign, monkeypatch, screen)
+    assert FOREIGN not in html_of(app)
 
 
 @pytest.fixture(scope="module")
