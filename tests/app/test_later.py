@@ -63,7 +63,11 @@ def test_news_while_at_work_leave_the_answer_not_current(study: Path, monkeypatc
     monkeypatch.setattr("app.data.later.WAIT_S", 20.0)
     overtaken = later(study, "overtaken", lambda: True)
     assert (overtaken.value, overtaken.is_current) == (True, False)
-    assert later(study, "overtaken", lambda: "fresh").value == "fresh"
+    # Work that took long on a busy machine is followed by a rest, during which nobody waits.
+    deadline = time.monotonic() + 20
+    while not (found := later(study, "overtaken", lambda: "fresh")).is_current and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert found.value == "fresh"
 
 
 def test_a_fault_is_told_and_the_next_asking_tries_again(study: Path) -> None:
