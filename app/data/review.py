@@ -70,6 +70,11 @@ class Desk:
         """What ratings given here are stored as."""
         return "audit" if self.queue == "audit" else "override"
 
+    @property
+    def settles(self) -> bool:
+        """Whether pairs come here to be settled, by whoever may have rated them before."""
+        return self.queue in ("adjudicate", "flagged")
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -178,18 +183,19 @@ def load_standing(desk: Desk) -> Standing:
     candidates = _candidates(desk)
     items, known = _items_of(candidates), _known_of(candidates)
     n_all = len(items) - len(known)
-    if desk.queue in ("adjudicate", "flagged"):
+    if desk.settles:
         # What is settled leaves these queues, so that nothing in them is done.
         return Standing(n_all, 0, n_all)
-    found = _kept_raters(desk, load_last_rating(desk.folder))
-    if found is None:
-        with connect(desk.folder) as cursor:
-            found = _rated(cursor, desk)
-    raters, mine = found
+    raters, mine = _load_raters(desk)
     # Far fewer pairs are rated than drawn.
     done = {key for key, n in raters.items() if n >= desk.n_raters and key in items and key not in known}
     n_mine = sum(key in items and key not in done and key not in known for key in mine)
     return Standing(n_all, len(done), n_all - len(done) - n_mine)
+
+
+def load_mine(desk: Desk) -> frozenset[Key]:
+    """Pairs that the reviewer has rated, so that this queue brings them no more; none where it settles pairs."""
+    return frozenset() if desk.settles else _load_raters(desk)[1]
 
 
 def load_text(desk: Desk, key: Key) -> Text | None:
@@ -228,7 +234,10 @@ def add_rating(
     rating_id: str,
     unopened: Collection[str] = (),
 ) -> bool:
-    """Store a rating, end the lease and settle what the queue was about; False when one with that id is stored already.
+    """Store a rating, once under its id, end the lease and settle what the queue was about.
+
+    False, and nothing is stored, where another rating of the reviewer's own stands already, which they must take back first;
+    not in queues that settle pairs.
 
     It is stored as blind if it is and the reviewer never rated the pair before, other than by ratings after which nothing was
     shown to them, whose ids are `unopened`.
@@ -247,12 +256,14 @@ def add_rating(
     )
     settles: dict[Queue, Literal["adjudicated", "unflag"]] = {"adjudicate": "adjudicated", "flagged": "unflag"}
     with transaction(desk.folder) as cursor:
+        if not desk.settles and _standing(cursor, desk, item.key) not in (None, rating_id):
+            return False
         is_blind = blind and not _has_rated(cursor, desk, item.key, unopened)
-        is_new = insert(cursor, [replace(row, blind=is_blind)]) == 1
+        insert(cursor, [replace(row, blind=is_blind)])
         if desk.queue in settles:
             insert(cursor, [_mark(desk, item.key, settles[desk.queue], None, f"{rating_id}-settles")])
         _end_leases(cursor, desk, item.key, _now())
-    return is_new
+    return True
 
 
 def take_back(desk: Desk, own: Own) -> bool:
@@ -277,6 +288,14 @@ def _has_rated(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, apart_fr
     pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1]}
     asked = pair | {"reviewer": desk.reviewer, "apart_from": list(apart_from)}
     return bool((cursor.execute(query("review.has_rated"), asked).fetchone() or (False,))[0])
+
+
+def _standing(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key) -> str | None:
+    pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1]}
+    found = cursor.execute(
+        query("review.standing"), pair | {"reviewer": desk.reviewer, "source": desk.source}
+    ).fetchone()
+    return found[0] if found else None
 
 
 def _mark(desk: Desk, key: Key, kind: Any, note: str | None, mark_id: str) -> MarkRow:
@@ -375,8 +394,7 @@ def _known_of(candidates: _Drawn | tuple[Item, ...]) -> frozenset[Key]:
 
 def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
     who = {"run_id": desk.run_id, "reviewer": desk.reviewer}
-    # Whoever settles a pair may have rated it before.
-    raters, mine = ({}, frozenset()) if desk.queue in ("adjudicate", "flagged") else _rated(cursor, desk)
+    raters, mine = ({}, frozenset()) if desk.settles else _rated(cursor, desk)
     leases = cursor.execute(query("review.leases"), {"run_id": desk.run_id, "now": _now()}).fetchall()
     skipped = cursor.execute(query("review.skipped"), who).fetchall()
     leased: dict[Key, int] = {}
@@ -402,6 +420,14 @@ def _kept_raters(desk: Desk, last_rating: int) -> _Raters | None:
     """The raters as of a rating, where they have been asked for since; the same number in another file is another rating."""
     as_of, raters = _raters.get(_desk_key(desk), (None, None))
     return raters if as_of == (last_rating, file_number(desk.folder / DATABASE)) else None
+
+
+def _load_raters(desk: Desk) -> _Raters:
+    found = _kept_raters(desk, load_last_rating(desk.folder))
+    if found is None:
+        with connect(desk.folder) as cursor:
+            found = _rated(cursor, desk)
+    return found
 
 
 def _desk_key(desk: Desk) -> Hashable:

@@ -17,6 +17,7 @@ from app.data.review import Desk, Item, Key
 from db.errors import ExpectedError
 
 _SITTING: Final = "review-sitting"
+_RATED: Final = "You rated this pair in another tab, so nothing was stored. To change that rating, go back and undo it."
 _LATE: Final = "You pressed that key before this text was on screen, so nothing was stored. Press it again."
 
 
@@ -64,6 +65,9 @@ def sit_down(desk: Desk) -> Sitting:
         # Whoever comes back may have seen what the judge said.
         sitting.seen.update(item.key for item in sitting.trail)
         st.session_state[_SITTING] = sitting
+    mine = review.load_mine(desk)
+    # They may have been rated in another tab.
+    sitting.ahead = tuple(item for item in sitting.ahead if item.key not in mine)
     is_stale = time.monotonic() - sitting.leased_at > review.LEASE.total_seconds() / 2
     if len(sitting.ahead) < 2 or is_stale:
         sitting.ahead = _with_open_first(review.take(desk), sitting)
@@ -92,7 +96,7 @@ def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
     key = shown.item.key
     given_here = sitting.given.setdefault(key, set())
     try:
-        review.add_rating(
+        is_stored = review.add_rating(
             sitting.desk,
             shown.item,
             rating=rating,
@@ -105,8 +109,12 @@ def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
         # The id stays, so that pressing again stores this same rating once.
         sitting.notice = f"The rating was not stored. {error}"
         return
-    given_here.add(shown.rating_id)
     _leave(sitting, shown.item)
+    if not is_stored:
+        sitting.notice = _RATED
+        sitting.ahead = ()
+        return
+    given_here.add(shown.rating_id)
     if not goes_on():
         sitting.at = len(sitting.trail) - 1
 

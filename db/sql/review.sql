@@ -150,6 +150,12 @@ where
     run_id = $run_id and concept = $concept and sample_id = $sample_id and reviewer = $reviewer
     and coalesce(undoes, rating_id) not in (select unnest($apart_from::text[]));
 
+-- name: standing
+-- The reviewer's own rating of a pair that is in force, among those of a source.
+select rating_id
+from ratings_by_reviewer
+where run_id = $run_id and concept = $concept and sample_id = $sample_id and reviewer = $reviewer and source = $source;
+
 -- name: text
 -- All that a reviewer may see of a pair before they rate it; found by the sample, as in `samples.pair`.
 with of_sample as materialized (

@@ -205,6 +205,7 @@ def test_people_two_apart_come_to_adjudication_until_it_is_settled(planned: Path
     assert len(review.take(judge, n=1_000)) <= len(settled_by) + 1
     rate(judge, item, 3)
     assert item.key not in {waiting.key for waiting in review.take(judge, n=1_000)}
+    assert review.take_back(bob, review.load_own(bob)[0])
     rate(bob, item, 1)
     assert item.key in {waiting.key for waiting in review.take(judge, n=1_000)}
 
@@ -225,7 +226,38 @@ def test_a_rating_sent_twice_is_stored_once(planned: Path) -> None:
     item = review.take(at)[0]
     sent = {"rating": 2, "reason": None, "blind": True, "rating_id": "same"}
     assert review.add_rating(at, item, **sent)  # type: ignore[arg-type]
-    assert not review.add_rating(at, item, **sent)  # type: ignore[arg-type]
+    assert review.add_rating(at, item, **sent)  # type: ignore[arg-type]
+    with connect(planned) as cursor:
+        assert cursor.execute("select rating, blind from ratings").fetchall() == [(2, True)]
+
+
+@pytest.mark.parametrize("queue", ["audit", "filter"])
+def test_an_own_rating_is_replaced_only_once_it_is_taken_back(planned: Path, queue: str) -> None:
+    ada, bob = desk(planned, queue=queue, n_raters=2), desk(planned, "Bob", queue=queue, n_raters=2)
+    item = review.take(ada)[0]
+    rate(ada, item, 5)
+    again = {"reason": None, "blind": True}
+    assert not review.add_rating(ada, item, rating=1, rating_id="stale", **again)  # type: ignore[arg-type]
+    assert review.load_mine(ada) == {item.key}
+    assert review.load_mine(bob) == frozenset()
+    rate(bob, item, 2)
+    assert [own.rating for own in review.load_own(ada)] == [5]
+    assert review.take_back(ada, review.load_own(ada)[0])
+    assert review.load_mine(ada) == frozenset()
+    rate(ada, item, 1)
+    assert [own.rating for own in review.load_own(ada)] == [1]
+
+
+def test_who_settles_a_pair_may_have_overridden_it_before(planned: Path) -> None:
+    key = min(drawn(planned))
+    about = {"concept": key[0], "sample_id": key[1], "rating": 2, "reason": None}
+    data.add_override(planned, RUN, **about, reviewer="Ada", rating_id="before")
+    review.add_mark(desk(planned, "Bob"), key, "flag", mark_id="one")
+    settler = desk(planned, queue="flagged")
+    (item,) = review.take(settler)
+    rate(settler, item, 4)
+    assert [own.rating for own in review.load_own(settler)] == [4]
+    assert review.take(settler) == ()
 
 
 def test_a_rating_is_blind_only_where_its_reviewer_never_rated_the_pair_before(planned: Path) -> None:

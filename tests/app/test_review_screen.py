@@ -197,6 +197,33 @@ def test_a_press_that_belongs_to_another_pair_stores_nothing(opened: AppTest, pl
         assert cursor.execute("select count(*) from ratings").fetchone() == (0,)
 
 
+def test_a_pair_that_its_reviewer_rated_in_another_tab_is_not_rated_again(
+    planned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = open_review(planned, monkeypatch), open_review(planned, monkeypatch)
+    first = on_desk(one)
+    assert on_desk(other) == first
+    press(one, "review-5-")
+    press(other, "review-1-")
+    assert "You rated this pair in another tab" in html_of(other)
+    assert on_desk(other) != first
+    with connect(planned) as cursor:
+        assert cursor.execute("select rating, blind from ratings").fetchall() == [(5, True)]
+    press(other, "review-back")
+    assert on_desk(other) == first
+    assert "You said 5" in html_of(other)
+    assert "in another tab" not in html_of(other)
+
+
+def test_a_pair_that_its_reviewer_rated_in_another_tab_gives_way_when_the_screen_is_drawn_anew(
+    planned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = open_review(planned, monkeypatch), open_review(planned, monkeypatch)
+    first = on_desk(one)
+    press(one, "review-5-")
+    assert on_desk(other.run()) != first
+
+
 def test_a_flag_is_kept_and_taken_back(opened: AppTest, planned: Path) -> None:
     press(opened, "review-flag-")
     with connect(planned) as cursor:
