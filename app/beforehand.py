@@ -5,7 +5,6 @@ is kept where screens look for it, and made anew there as the study grows.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +22,7 @@ from app.viewmodels.overview import lens_settings
 from app.viewmodels.rubric_lab import POOL_ROWS
 from db.errors import ExpectedError
 from engine.stats.findings import find
+from engine.terminal import visible
 
 _NOBODY = ""
 
@@ -30,13 +30,18 @@ _NOBODY = ""
 def read_ahead(folder: Path, tell: Callable[[str], None]) -> None:
     """Read what screens need of a large study; `tell` hears a sentence before, nothing where nothing is to be read.
 
-    A study that is busy or cannot be read is told to whoever comes.
+    A study that is busy or cannot be read is told to whoever comes. Another fault is told here, and by the screens that it stops.
     """
-    with suppress(ExpectedError, OSError):
+    try:
         run = next((run for run in load_runs(folder) if run.is_default), None)
         if run is not None and is_large(folder):
             tell(f"Reading {run.n_pairs:,} pairs ahead, so that every screen opens at once. This takes some seconds.")
             _read(folder, run)
+    except (ExpectedError, OSError):
+        pass
+    except Exception as error:  # noqa: BLE001 - all screens can be served but those that this stops too
+        fault = f"{type(error).__name__}: {visible(str(error))}"
+        tell(f"Reading ahead ended early, so some screens may open slowly or not at all ({fault}).")
 
 
 def _read(folder: Path, run: Run) -> None:

@@ -5,14 +5,17 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from app import beforehand
 from app.beforehand import read_ahead
 from app.data import browsing, memory
+from db.errors import StudyLocked
 from tests.app.test_screens import MAIN, open_screen
 from tests.support.dashboard import wait_for
 from tests.support.synthetic_study import build_study
@@ -79,6 +82,33 @@ def test_nothing_is_read_ahead_of_a_small_study_or_of_none(full_study: Path, tmp
     read_ahead(full_study, told.append)
     read_ahead(tmp_path / "none", told.append)
     assert told == []
+
+
+@pytest.mark.parametrize("fault", [KeyError("E\x1b[31m"), duckdb.BinderException("E\x1b[31m"), StudyLocked("In use.")])
+def test_a_fault_while_reading_ahead_is_told_at_most_and_ends_no_server(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(beforehand, "is_large", lambda _: True)
+    monkeypatch.setattr(beforehand, "_read", raising(fault))
+    told: list[str] = []
+    read_ahead(full_study, told.append)
+    said = told[1:]
+    assert [type(fault).__name__ in sentence for sentence in said] == ([] if isinstance(fault, StudyLocked) else [True])
+    assert not any("\x1b" in sentence for sentence in said)
+
+
+def test_ctrl_c_while_reading_ahead_ends_the_server(full_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beforehand, "is_large", lambda _: True)
+    monkeypatch.setattr(beforehand, "_read", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        read_ahead(full_study, lambda _: None)
+
+
+def raising(fault: BaseException) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise fault
+
+    return fail
 
 
 def note_what_is_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
