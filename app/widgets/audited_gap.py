@@ -42,7 +42,7 @@ def block(here: Context) -> None:
     if audited.value is not None:
         weak = markup.badge("few", title=_WEAK) if found["overall"]["weak"] else ""
         n_pairs = overall.positive.histogram.n + overall.negative.histogram.n
-        rows = _row(f"the audit, for these samples {weak}", audited, count(found["n_rated"], "audited rating")) + _row(
+        rows = _row(f"the audit, for these samples {weak}", audited, count(found["n_rated"], "audited pair")) + _row(
             "the judge, with people's ratings in place of its own, as on other screens",
             shown,
             count(n_pairs, "rated pair"),

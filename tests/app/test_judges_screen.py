@@ -105,7 +105,7 @@ def test_the_audits_gap_stands_beside_the_shown_one_and_never_on_review(
     shown = html_of(open_screen(audited, monkeypatch, "judges", judge=JUDGE))
     assert "What the audit says of the gap" in shown
     assert interval(gap) in shown
-    assert f"{found['n_rated']} audited ratings" in shown
+    assert f"{found['n_rated']} audited pairs" in shown
     assert "does not contradict it" in shown
     review = html_of(open_review(copy_study(audited, tmp_path / "study"), monkeypatch, judge=JUDGE))
     assert "for these samples" in review
