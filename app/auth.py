@@ -4,15 +4,18 @@ Without it the dashboard takes the name that somebody types, and listens to this
 """
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final, ParamSpec
 
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from app.state import PERSON
 from app.widgets import markup, notices
-from engine.sign_in import CONTAINER, REQUIRED, address_of, is_local, read_guests
+from engine.sign_in import CONTAINER, REQUIRED, SignInError, address_of, is_local, read_guests
+
+P = ParamSpec("P")
 
 # A provider sends everybody back to the first screen; the tab keeps where they wanted to go, which is one of our own paths.
 _KEEP_WANTED: Final = "sessionStorage.setItem('lensgap-wanted', location.pathname + location.search)"
@@ -59,12 +62,36 @@ def enter() -> None:
     _run(f"{_HEAR_TABS} {_GO_WHERE_WANTED}")
 
 
+def members_only(answer: Callable[P, None]) -> Callable[P, None]:
+    """For what answers a press by writing: it does nothing for who may no longer come in.
+
+    Presses are answered before the script runs, and so before `enter` shows the door.
+    """
+
+    @wraps(answer)
+    def answered(*args: P.args, **kw: P.kwargs) -> None:
+        if _may_stay():
+            answer(*args, **kw)
+
+    return answered
+
+
 def leave() -> None:
     """Say who is signed in, beside the way out; nothing where nobody has to."""
     if PERSON in st.session_state:
         with st.container(key="signed-in", gap=None):
             st.html(f'<p class="lg-note" title="Signed in">{markup.text(st.session_state[PERSON])}</p>')
             st.button("Sign out", on_click=st.logout, key="leave", type="tertiary", icon=":material/logout:")
+
+
+def _may_stay() -> bool:
+    if not is_set_up():
+        return PERSON not in st.session_state
+    try:
+        return st.user.is_logged_in and read_guests(_section("lensgap")).may_enter(st.user.to_dict())
+    except SignInError:
+        # The script says what is wrong with the list.
+        return False
 
 
 def _stay_shut_to_others() -> None:

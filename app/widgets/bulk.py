@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from app import data, state
+from app import auth, data, state
 from app.context import Context
 from app.data.bulk import BULK_AT_MOST, Bulk, load_bulks, load_overriders, rate_all, undo_all
 from app.data.samples import Listed
@@ -127,6 +127,7 @@ def _preview(context: Context, planned: Plan, rating: int) -> None:
     st.html(effect_table(shown, moved=True))
 
 
+@auth.members_only
 def _store(
     context: Context,
     bulk_id: str,
@@ -191,6 +192,7 @@ def _told(bulk: Bulk) -> str:
     )
 
 
+@auth.members_only
 def _undo(context: Context, bulk: Bulk, name: str) -> None:
     try:
         n_undone = undo_all(context.folder, bulk.bulk_id, reviewer=name)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from app import data, state
+from app import auth, data, state
 from app.context import Context
 from app.viewmodels.effect import Change, Effect, Override, effects, without
 from app.widgets import markup, notices, rating_keys
@@ -196,6 +196,7 @@ def _settle(shown: Shown, notice: str | None) -> None:
     st.session_state[_SHOWN if st.session_state.get(_SHOWN) == shown else _LEFT] = fresh
 
 
+@auth.members_only
 def _rate(context: Context, shown: Shown, rating: int, name: str) -> None:
     if _is_late(shown):
         return
@@ -219,6 +220,7 @@ def _rate(context: Context, shown: Shown, rating: int, name: str) -> None:
     _settle(shown, _BEFORE.format(rating=rating) if any(st.session_state.get(key) for key in STEPS) else None)
 
 
+@auth.members_only
 def _undo(context: Context, shown: Shown, rating_id: str, name: str) -> None:
     if _is_late(shown):
         return

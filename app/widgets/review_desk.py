@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from app import data, state
+from app import auth, data, state
 from app.data import review
 from app.data.review import Desk, Item, Key
 from db.errors import ExpectedError
@@ -87,6 +87,7 @@ def goes_on() -> bool:
     return state.given("after") == "on"
 
 
+@auth.members_only
 def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
     """Store a rating; then either open the pair up, or go on to the next."""
     sitting = _current(shown)
@@ -119,6 +120,7 @@ def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
         sitting.at = len(sitting.trail) - 1
 
 
+@auth.members_only
 def skip(shown: Shown) -> None:
     """Put the pair off: it comes back after all others."""
     sitting = _current(shown)
@@ -130,6 +132,7 @@ def skip(shown: Shown) -> None:
         _leave(sitting, shown.item)
 
 
+@auth.members_only
 def flag(shown: Shown, *, is_flagged: bool, note: str | None = None) -> None:
     """Flag the pair for others to look at, or take the flag back."""
     sitting = _current(shown)
@@ -148,6 +151,7 @@ def note_flag(shown: Shown, key: str) -> None:
         flag(shown, is_flagged=False, note=note)
 
 
+@auth.members_only
 def undo(shown: Shown | None, own: review.Own | None) -> None:
     """Take back the rating of the pair on screen, else the reviewer's latest here, and open that pair to be rated again."""
     state.catch_up()

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import state
+from app import auth, state
 from app.context import Context
 from app.data.saved_views import SavedView, load_saved_views, remove_view, save_view
 from app.widgets import filters, markup, notices
@@ -65,6 +65,7 @@ def _keep(context: Context) -> None:
     )
 
 
+@auth.members_only
 def _save(context: Context) -> None:
     name = " ".join(str(st.session_state["view-name"] or "").split())
     if not name:
@@ -79,6 +80,7 @@ def _save(context: Context) -> None:
     st.session_state["view-name"] = ""
 
 
+@auth.members_only
 def _remove(context: Context, view: SavedView) -> None:
     try:
         remove_view(context.folder, view.view_id, reviewer=state.reviewer())

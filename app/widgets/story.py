@@ -8,7 +8,7 @@ from typing import Any, Final
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import state, theme
+from app import auth, state, theme
 from app.charts.shared import figure_table
 from app.context import Context
 from app.data import snapshots
@@ -125,6 +125,7 @@ def _notes(folder: Path, snapshot: Snapshot, slide: str, *, number: int) -> None
     if key not in st.session_state or is_untouched:
         st.session_state[key] = st.session_state[seen] = written
 
+    @auth.members_only
     def keep() -> None:
         mine = str(st.session_state[key])
         try:

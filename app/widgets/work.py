@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app import auth
 from app.data import command
 from app.widgets import notices
 
@@ -24,6 +25,7 @@ def offer(name: str, arguments: Sequence[str], *, missing: str, label: str) -> N
     st.button(label, key=f"{key}-button", icon=":material/play_arrow:", on_click=_start, args=(key, tuple(arguments)))
 
 
+@auth.members_only
 def _start(key: str, arguments: tuple[str, ...]) -> None:
     # Two presses that arrive together are one.
     if st.session_state.get(key) is None:

@@ -8,8 +8,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import auth
+from app.data import review
+from db import connect
 from engine.sign_in import CONTAINER, REQUIRED
 from tests.app.test_screens import MAIN, html_of
+from tests.support.synthetic_study import JUDGE, RUN
 
 PEOPLE = {"people": ["ana@example.org"]}
 
@@ -69,6 +72,31 @@ def test_who_signed_in_rates_under_the_tokens_address_and_no_typed_name(
     assert "This is your first, ana@example.org" in shown
     assert "Somebody else" not in shown
     assert [button.label for button in app.button if button.key == "leave"] == ["Sign out"]
+
+
+@pytest.mark.parametrize("screen", ["samples", "review"])
+def test_a_press_of_who_was_taken_off_the_list_stores_nothing(
+    study: Path, monkeypatch: pytest.MonkeyPatch, screen: str
+) -> None:
+    people = ["ana@example.org"]
+    review.plan_audit(study, RUN, JUDGE, n_ratings=24)
+    monkeypatch.setitem(PEOPLE, "people", people)
+    app = visit(study, monkeypatch, {"email": "ana@example.org"})
+    app.switch_page(f"screens/{screen}.py").run()
+
+    def rate(rating: int) -> int:
+        start = {"samples": "rate", "review": "review"}[screen]
+        next(b for b in app.button if str(b.key).startswith(f"{start}-{rating}-") and not b.disabled).click().run()
+        assert not app.exception, app.exception
+        with connect(study) as cursor:
+            return len(cursor.execute("select 1 from ratings where reviewer = 'ana@example.org'").fetchall())
+
+    assert rate(2) == 1
+    if screen == "review":
+        next(b for b in app.button if b.key == "review-on").click().run()
+    people[:] = ["bob@example.org"]
+    assert rate(3) == 1
+    assert "may not open this dashboard" in html_of(app)
 
 
 @pytest.mark.parametrize(("contained", "is_shut"), [(False, True), (True, False)])
