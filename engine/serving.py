@@ -12,6 +12,7 @@ from rich.console import Console
 from engine.errors import ExpectedError, StudyUnreadable
 from engine.sign_in import (
     CONTAINER,
+    HOSTS,
     LOCAL_HOSTS,
     REQUIRED,
     SignIn,
@@ -58,8 +59,9 @@ def choose_place(host: str | None, port: int) -> Place:
     if sign_in:
         require_library()
     # A web page whose name leads to this computer calls us by that name.
-    hosts = () if sign_in or is_contained else tuple(dict.fromkeys((*LOCAL_HOSTS, address)))
-    return Place(address, port, sign_in, hosts)
+    others = os.environ.get(HOSTS, "").split(",") if is_contained else [address]
+    hosts = dict.fromkeys((*LOCAL_HOSTS, *filter(None, map(str.strip, others))))
+    return Place(address, port, sign_in, () if sign_in else tuple(hosts))
 
 
 def become_dashboard(study: Path, place: Place) -> None:

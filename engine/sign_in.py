@@ -21,6 +21,8 @@ REQUIRED: Final = "LENSGAP_SIGN_IN"
 """Set for a dashboard that was started with sign-in: it stays shut should its secrets become unreadable."""
 CONTAINER: Final = "LENSGAP_CONTAINER"
 """Set in the container image, where what is published of all addresses is decided by who runs it."""
+HOSTS: Final = "LENSGAP_HOSTS"
+"""Other names by which browsers may call the dashboard of a container without sign-in, with commas between them."""
 SECRETS: Final = Path(".streamlit") / "secrets.toml"
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Names by which this computer's browsers may call a dashboard without sign-in, so that no web page passes for one."""

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from engine.serving import choose_place
 from engine.sign_in import (
     CONTAINER,
+    HOSTS,
+    LOCAL_HOSTS,
     SECRETS,
     Guests,
     SignIn,
@@ -177,7 +179,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to serve from, in a home without secrets."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("LENSGAP_ADDRESS", CONTAINER):
+    for name in ("LENSGAP_ADDRESS", CONTAINER, HOSTS):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -197,10 +199,14 @@ def test_the_command_refuses_to_listen_to_other_computers_without_sign_in(
     assert not (here / "study").exists()
 
 
-def test_without_sign_in_only_this_computers_names_lead_to_the_dashboard(here: Path) -> None:
+def test_without_sign_in_only_this_computers_names_lead_to_the_dashboard(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOSTS, "lab.example.org")
     place = choose_place(None, 8501)
     assert place.link == "http://127.0.0.1:8501"
     assert "--server.address=127.0.0.1" in place.options
+    assert place.hosts == LOCAL_HOSTS
     assert {"--server.allowedHosts=localhost", "--server.allowedHosts=127.0.0.1"} <= set(place.options)
 
 
@@ -214,6 +220,8 @@ def test_with_sign_in_the_address_that_people_open_is_told_and_any_name_leads_th
 def test_a_container_listens_to_what_is_published_of_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LENSGAP_ADDRESS", "0.0.0.0")
     monkeypatch.setenv(CONTAINER, "1")
-    assert choose_place(None, 8501).hosts == ()
+    assert choose_place(None, 8501).hosts == LOCAL_HOSTS
+    monkeypatch.setenv(HOSTS, "lab.example.org, , gpu-3,localhost")
+    assert choose_place(None, 8501).hosts == (*LOCAL_HOSTS, "lab.example.org", "gpu-3")
     with pytest.raises(SignInError):
         choose_place("0.0.0.0", 8501)
