@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from app import data, state
+from app import auth, data, state
 from app.data import work
 from app.viewmodels.runs import Progress, duration, progress_of, stage_words
 from app.widgets import markup, notices
@@ -75,6 +75,7 @@ def _live(folder: Path) -> None:
     )
     if st.button(label, key=f"run-stop-{at_work.work_id}-{asked}", icon=":material/stop:", help=help_text):
         _stop(folder, at_work.work_id, at_once=asked)
+        st.rerun()
 
 
 def _stages(folder: Path, at_work: work.Work) -> None:
@@ -95,13 +96,13 @@ def _stages(folder: Path, at_work: work.Work) -> None:
     )
 
 
+@auth.members_only
 def _stop(folder: Path, work_id: str, *, at_once: bool) -> None:
     st.session_state[_ASKED] = work_id
     try:
         work.stop(folder, work_id, at_once=at_once)
     except ExpectedError as error:
         tell(str(error))
-    st.rerun()
 
 
 def _ended(folder: Path, found: work.State) -> None:
