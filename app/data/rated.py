@@ -6,12 +6,13 @@ kept until a stage writes.
 """
 
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from app.data.browsing import ask_if_held
 from app.data.memory import TABLES, load_last_rating, remembered, unchanged, unhurried
 from db import connect, query
 from db.errors import StudyShort
@@ -39,6 +40,8 @@ WITHOUT_VOTES: Final[Mapping[str, tuple[str, ...]]] = {
     "review.known": (),
 }
 """What queries rest on beside ratings and plans, where that is no judge's vote."""
+_IN_MEMORY: Final[Mapping[str, str]] = {"findings.counts": "samples.counts"}
+"""Queries that the pairs in memory answer too, by the name under which they do."""
 _MANY: Final = 12
 """Of more concepts than these rows take longer one by one than those of the whole run."""
 
@@ -113,15 +116,29 @@ def _count_rated(folder: Path, kept: _Kept, last: int, name: str, values: Mappin
     since = {"run_id": values["run_id"], "last_rating": kept.last_rating}
     with connect(folder) as cursor:
         rated = [concept for (concept,) in cursor.execute(query("changes.rated_since"), since).fetchall()]
-        if len(rated) > _MANY:
+        found = rows_in_memory(folder, name, values, rated)
+        held = None if found is None else _split(found)
+        if held is None and len(rated) > _MANY:
             kept.rows, rated = _split(asking(cursor)(name, values)), []
         for concept in rated:
             is_new = concept not in kept.rows
-            kept.rows[concept] = asking(cursor)(name, {**values, "concept": concept})
+            if held is None:
+                kept.rows[concept] = asking(cursor)(name, {**values, "concept": concept})
+            else:
+                kept.rows[concept] = held.get(concept, [])
             if is_new:
                 # Queries that have no row of an unrated concept give theirs in order of the concepts.
                 kept.rows = dict(sorted(kept.rows.items()))
     kept.last_rating = last
+
+
+def rows_in_memory(folder: Path, name: str, values: Mapping[str, Any], concepts: Sequence[str]) -> Rows | None:
+    """Rows of some concepts from the pairs in memory, None where they are not: the file takes ten times as long for each."""
+    if name not in _IN_MEMORY or not concepts:
+        return None
+    asked = {"concepts": list(concepts), "form_rule": values["form_rule"]}
+    found = ask_if_held(folder, values["run_id"], values["judge_id"], _IN_MEMORY[name], **asked)
+    return None if found is None else found[1]
 
 
 def _split(rows: Iterable[tuple[Any, ...]]) -> dict[str, Rows]:

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import duckdb
 
-from app.data.browsing import ask_if_held
 from app.data.memory import load_last_rating, remembered, unchanged
-from app.data.rated import asker
+from app.data.rated import asker, rows_in_memory
 from app.data.rows import read
 from db import connect, query
 from engine.config import StudyConfig
@@ -210,13 +209,9 @@ def _curves(cursor: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Learnin
 def _rows_of(
     folder: Path, cursor: duckdb.DuckDBPyConnection, concepts: Sequence[str], **chosen: str
 ) -> Sequence[tuple[Any, ...]]:
-    """Counts of these concepts, from the pairs in memory where they are: the file takes ten times as long for each."""
-    if not concepts:
-        return []
-    asked = {"concepts": list(concepts), "form_rule": chosen["form_rule"]}
-    held = ask_if_held(folder, chosen["run_id"], chosen["judge_id"], "samples.counts", **asked)
+    held = rows_in_memory(folder, "findings.counts", chosen, concepts)
     if held is not None:
-        return held[1]
+        return held
     counted = query("findings.counts")
     return [row for one in concepts for row in cursor.execute(counted, {**chosen, "concept": one}).fetchall()]
 
