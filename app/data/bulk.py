@@ -53,7 +53,7 @@ def rate_all(
     chosen_by: Mapping[str, Sequence[str]],
     replace_others: bool,
 ) -> int:
-    """Store one rating for all the pairs and return how many were stored; none twice under one id.
+    """Store one rating for all the pairs and return how many are stored under the id, by whichever press; none twice.
 
     An override that somebody else gave, be it after the preview, stands unless `replace_others`. ValueError for too many.
     """
@@ -77,8 +77,9 @@ def rate_all(
     row = BulkRatingRow(bulk_id, run_id, reviewer, rating, reason or None, made_from, len(pairs), when)
     with transaction(folder) as cursor:
         insert(cursor, [row])
-        ((n_stored,),) = cursor.execute(query("bulk.rate"), said | listed | {"replace": replace_others}).fetchall()
+        cursor.execute(query("bulk.rate"), said | listed | {"replace": replace_others})
         cursor.execute(query("bulk.add_members"), {"bulk_id": bulk_id})
+        ((n_stored,),) = cursor.execute(query("bulk.n_members"), {"bulk_id": bulk_id}).fetchall()
     return int(n_stored)
 
 

@@ -21,6 +21,10 @@ select $bulk_id, r.rating_id
 from ratings r
 where starts_with(r.rating_id, $bulk_id || '-') and r.rating_id not in (select rating_id from bulk_members);
 
+-- name: n_members
+-- How many ratings a bulk stored.
+select count(*) from bulk_members where bulk_id = $bulk_id;
+
 -- name: undo
 -- Takes back every rating of a bulk that nobody has taken back yet.
 insert into ratings (

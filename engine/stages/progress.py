@@ -1,6 +1,6 @@
 """Show how far a stage is: a bar with rate and ETA on stderr, and a row in the study that the dashboard reads.
 
-A log file has no bars until the command ends, so it gets a line for every tenth of a stage.
+A log file has no bars until the command ends, so it gets a line for every tenth of a stage, but no two within a second.
 """
 
 import sys
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 import duckdb
 from rich.console import Console
@@ -27,6 +28,9 @@ from rich.text import Text
 from db import query
 from engine.terminal import dollars
 
+_APART_S: Final = 1.0
+"""Between two lines of a log."""
+
 
 class RateColumn(ProgressColumn):
     """Finished items per second."""
@@ -44,7 +48,7 @@ class StageProgress:
         self._bar, self._run_id, self._stage = bar, run_id, stage
         self._n_done, self._n_total, self._started = n_done, n_total, time.monotonic()
         self._cost_usd = 0.0
-        self._n_tenths = self._tenths()
+        self._n_tenths, self._logged = self._tenths(), self._started
         self._task = bar.add_task(stage, total=n_total, completed=n_done, note="")
 
     def advance(self, n: int, *, cost_usd: float | None = 0.0) -> None:
@@ -53,8 +57,9 @@ class StageProgress:
         self._cost_usd += cost_usd or 0.0
         note = dollars(self._cost_usd) if self._cost_usd else ""
         self._bar.update(self._task, completed=min(self._n_done, self._n_total), note=note)
-        if self._tenths() > self._n_tenths and not self._bar.console.is_terminal and not self._bar.disable:
-            self._n_tenths = self._tenths()
+        is_log = not self._bar.console.is_terminal and not self._bar.disable
+        if is_log and self._tenths() > self._n_tenths and time.monotonic() - self._logged >= _APART_S:
+            self._n_tenths, self._logged = self._tenths(), time.monotonic()
             self._log(note)
 
     def _tenths(self) -> int:

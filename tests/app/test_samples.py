@@ -195,7 +195,7 @@ def test_what_a_preview_says_is_what_the_counts_become(study: Path) -> None:
 def test_many_rated_at_once_are_stored_once_and_taken_back_whole(study: Path) -> None:
     pairs, before = chosen(study, data.Filters(arm="positive")), facets(study, data.Filters())
     assert rate(study, pairs) == len(pairs)
-    assert rate(study, pairs) == 0
+    assert rate(study, pairs) == len(pairs), "a press that comes twice is told the same twice"
     (stored,) = load_bulks(study, RUN)
     assert (stored.n_asked, stored.n_rated, stored.n_undone, stored.reason) == (len(pairs), len(pairs), 0, "so")
     assert undo_all(study, "bulk-1", reviewer="Grace") == len(pairs)

@@ -56,13 +56,13 @@ def write(subject: Subject, prompts: list[str], *, size: int, sampling: Sampling
 
 @pytest.fixture(scope="module")
 def alone(prompts: list[str]) -> Callable[[Subject, Sampling], list[Generation]]:
-    """The first 48 texts of a model, each written alone, once."""
+    """The first 32 texts of a model, each written alone, once."""
     written: dict[tuple[int, Sampling], list[Generation]] = {}
 
     def texts(subject: Subject, sampling: Sampling) -> list[Generation]:
         key = id(subject), sampling
         if key not in written:
-            written[key] = write(subject, prompts[:48], size=1, sampling=sampling)
+            written[key] = write(subject, prompts[:32], size=1, sampling=sampling)
         return written[key]
 
     return texts
@@ -75,14 +75,14 @@ def test_texts_are_the_same_alone_and_in_any_batch(
     alone: Callable[[Subject, Sampling], list[Generation]],
     sampling: Sampling,
 ) -> None:
-    few, expected = prompts[:48], alone(subject, sampling)
-    for size in (2, 7, 48):
+    few, expected = prompts[:32], alone(subject, sampling)
+    for size in (3, 32):
         assert write(subject, few, size=size, sampling=sampling) == expected
-    assert len({made.output_ids for made in expected}) > 20
+    assert len({made.output_ids for made in expected}) > 16
 
 
 def test_the_batch_decides_no_text_of_the_bundled_model(bundled: Subject, prompts: list[str]) -> None:
-    some = prompts[:200]
+    some = prompts[:120]
     assert write(bundled, some, size=64, sampling=SAMPLING) == write(bundled, some, size=9, sampling=SAMPLING)
 
 
