@@ -20,6 +20,7 @@ from app.viewmodels.run_comparison import (
     measures_html,
     settings_html,
 )
+from app.viewmodels.runs import made_at
 from app.widgets import later, markup, notices, plots
 from engine.errors import ConfigError
 from engine.words import count
@@ -75,7 +76,8 @@ def show(here: Context) -> None:
 
 
 def _runs(here: Context) -> dict[str, str]:
-    return {run.run_id: f"{run.name} · {run.created_at:%d %b %H:%M}" for run in reversed(here.runs) if run.n_samples}
+    made = made_at(here.runs)
+    return {run.run_id: f"{run.name} · {made[run.run_id]}" for run in reversed(here.runs) if run.n_samples}
 
 
 def _compared(here: Context, sides: Sides) -> list[Json] | None:

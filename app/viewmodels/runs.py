@@ -106,12 +106,19 @@ def unfinished(run: Run, stages: Sequence[Stage]) -> str | None:
 
 def run_names(runs: Sequence[Run]) -> dict[str, str]:
     """Each run by what tells it from the others, for there is little room: what all names have in common is left out."""
-    parts = {
-        run.run_id: [*run.name.split(" · "), Path(run.model).name, f"{run.created_at:%d %b %H:%M}"] for run in runs
-    }
+    made = made_at(runs)
+    parts = {run.run_id: [*run.name.split(" · "), Path(run.model).name, made[run.run_id]] for run in runs}
     shared = set.intersection(*map(set, parts.values()))
     own = {run_id: [part for part in dict.fromkeys(told) if part not in shared] for run_id, told in parts.items()}
     return {run.run_id: " · ".join(own[run.run_id]) or run.name for run in runs}
+
+
+def made_at(runs: Sequence[Run]) -> dict[str, str]:
+    """When each run was made, to the second where two share a minute."""
+    minutes = {run.run_id: f"{run.created_at:%d %b %H:%M}" for run in runs}
+    if len(set(minutes.values())) == len(minutes):
+        return minutes
+    return {run.run_id: f"{run.created_at:%d %b %H:%M:%S}" for run in runs}
 
 
 def differing_settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:

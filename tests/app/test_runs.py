@@ -256,6 +256,8 @@ def test_runs_are_chosen_by_what_tells_them_apart() -> None:
     assert run_names([one, replace(one, run_id="s")]) == {"r": one.name, "s": one.name}
     moved = replace(other, model="/models/large", created_at=NOW.replace(hour=9))
     assert run_names([one, moved])["s"] == "seed 7 · large · 01 Jan 09:00"
+    soon = replace(one, run_id="s", created_at=NOW.replace(second=7))
+    assert run_names([one, soon]) == {"r": "01 Jan 00:00:00", "s": "01 Jan 00:00:07"}
 
 
 def test_settings_that_differ_are_told_and_addresses_are_not() -> None:
