@@ -56,13 +56,13 @@ def write(subject: Subject, prompts: list[str], *, size: int, sampling: Sampling
 
 @pytest.fixture(scope="module")
 def alone(prompts: list[str]) -> Callable[[Subject, Sampling], list[Generation]]:
-    """The first 32 texts of a model, each written alone, once."""
+    """The first 16 texts of a model, each written alone, once."""
     written: dict[tuple[int, Sampling], list[Generation]] = {}
 
     def texts(subject: Subject, sampling: Sampling) -> list[Generation]:
         key = id(subject), sampling
         if key not in written:
-            written[key] = write(subject, prompts[:32], size=1, sampling=sampling)
+            written[key] = write(subject, prompts[:16], size=1, sampling=sampling)
         return written[key]
 
     return texts
@@ -75,10 +75,10 @@ def test_texts_are_the_same_alone_and_in_any_batch(
     alone: Callable[[Subject, Sampling], list[Generation]],
     sampling: Sampling,
 ) -> None:
-    few, expected = prompts[:32], alone(subject, sampling)
-    for size in (3, 32):
+    few, expected = prompts[:16], alone(subject, sampling)
+    for size in (3, 16):
         assert write(subject, few, size=size, sampling=sampling) == expected
-    assert len({made.output_ids for made in expected}) > 16
+    assert len({made.output_ids for made in expected}) > 8
 
 
 def test_the_batch_decides_no_text_of_the_bundled_model(bundled: Subject, prompts: list[str]) -> None:
@@ -102,7 +102,7 @@ def test_logits_that_are_off_within_the_tolerance_decide_nothing(
     bundled: Subject, prompts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted effect: a hundred times the usual error changes texts, unless uncertain tokens are decided alone."""
-    some = prompts[:48]
+    some = prompts[:32]
     monkeypatch.setattr(generating, "RELATIVE_TOLERANCE", 2e-4)
     expected = write(bundled, some, size=1, sampling=SAMPLING)
     disturb(monkeypatch, 0.9)
@@ -259,10 +259,10 @@ def test_out_of_memory_halves_the_batch_and_changes_no_text(
     def work(items: Any) -> list[Generation]:
         return writer.write([prompts[i] for i in items], seeds=list(items))
 
-    made = fitting.run(range(16), work) + fitting.run(range(16, 32), work)
-    assert made == alone(subject, SAMPLING)[:32]
+    made = fitting.run(range(8), work) + fitting.run(range(8, 16), work)
+    assert made == alone(subject, SAMPLING)
     assert fitting.limit == 4
-    assert scarce.seen.count(16) == 1  # what did not fit once is not tried again
+    assert scarce.seen.count(8) == 1  # what did not fit once is not tried again
 
 
 def test_a_single_text_that_does_not_fit_is_told(subject: Subject, prompts: list[str]) -> None:
