@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from app.context import DEFAULTS
 from app.data.browsing import is_large, make
 from app.data.comparison import Sides, fetch_sources
 from app.data.concepts import load_lenses
@@ -21,7 +20,6 @@ from app.viewmodels.lenses import one_each
 from app.viewmodels.overview import lens_settings
 from app.viewmodels.rubric_lab import POOL_ROWS
 from db.errors import ExpectedError
-from engine.stats.findings import find
 from engine.terminal import visible
 
 _NOBODY = ""
@@ -50,7 +48,7 @@ def _read(folder: Path, run: Run) -> None:
     load_names(folder, run.run_id)
     # Read from the pairs in memory where they are, so these come first.
     make(folder, run.run_id, judge_id)
-    find(load_counts(folder, run.run_id, judge_id, form_rule="loop"), settings=DEFAULTS)
+    load_counts(folder, run.run_id, judge_id, form_rule="loop")
     for queue in get_args(Queue):
         load_standing(Desk(folder, run.run_id, judge_id, _NOBODY, queue))
     load_waiting(folder, run.run_id, judge_id, _NOBODY)

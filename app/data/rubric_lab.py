@@ -76,16 +76,9 @@ class LabJudge:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialCell:
-    """On how many pairs of a concept that people rated a judge gave one rating and people another."""
+class TrialCell(LabJudge):
+    """A judge, and on how many pairs of a concept that people rated it gave one rating and people another."""
 
-    judge_id: str
-    backend: str
-    model: str
-    rubric: str
-    rubric_hash: str
-    base_url: str | None
-    is_baseline: bool
     created_at: datetime
     concept: str
     rating: int

@@ -35,7 +35,7 @@ def _past(cells: list[TrialCell]) -> PastTrial:
     found = agree((cell.concept, cell.rating, cell.people_rating, cell.n_pairs) for cell in cells)
     return PastTrial(
         judge_id=first.judge_id,
-        setting=f"{first.backend}:{first.model}" + (f" at {first.base_url}" if first.base_url else ""),
+        setting=first.setting + (f" at {first.base_url}" if first.base_url else ""),
         rubric=f"{first.rubric}, {first.rubric_hash[:6]}",
         asked_at=first.created_at,
         n_pairs=found.n,

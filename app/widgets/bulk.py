@@ -21,7 +21,6 @@ from db.errors import ExpectedError
 from engine.words import RATINGS, count, integer
 
 _NOTICE: Final = "bulk-notice"
-_STORED: Final = "bulk-stored"
 _ID: Final = "bulk-id"
 _CONCEPTS_SHOWN: Final = 6
 _BULKS_SHOWN: Final = 5
@@ -139,9 +138,8 @@ def _store(
     replace_others: bool,
 ) -> None:
     if st.session_state.get(_ID) != bulk_id:
-        # A second press on what is stored already came with the rating still chosen, which would draw the preview again. It
-        # broke off the drawing that was to tell what the first one did.
-        st.session_state["bulk-rating"], st.session_state[_NOTICE] = None, st.session_state.get(_STORED)
+        # A second press on what is stored already came with the rating still chosen, which would draw the preview again.
+        st.session_state["bulk-rating"] = None
         return
     try:
         n_stored = rate_all(
@@ -162,7 +160,7 @@ def _store(
     st.session_state["bulk-rating"], st.session_state["bulk-reason"] = None, ""
     left = len(pairs) - n_stored
     why = f" {count(left, 'pair')} were skipped because someone else rated them in the meantime." if left else ""
-    st.session_state[_NOTICE] = st.session_state[_STORED] = f"Stored {count(n_stored, 'rating')} of {rating}.{why}"
+    st.session_state[_NOTICE] = f"Stored {count(n_stored, 'rating')} of {rating}.{why}"
 
 
 def _past(context: Context, name: str) -> None:
