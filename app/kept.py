@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
-_AT_MOST: Final = 4
+_AT_MOST: Final = 8
 """Of each kind: several people look at a study, some of them in the dark."""
 
 

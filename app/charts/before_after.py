@@ -6,6 +6,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from app.charts.table import Table, table
+from app.kept import kept
 from app.viewmodels.comparisons import Change
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
@@ -14,6 +15,7 @@ from engine.words import count, number, signed
 ROW_PX: Final = 22
 
 
+@kept
 def before_after(changes: Sequence[Change], *, measure: str, colours: Palette) -> go.Figure:
     """One row a concept; each dot's customdata is its concept."""
     rows = list(changes)[::-1]

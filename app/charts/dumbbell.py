@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from app.charts.table import Table, table
+from app.kept import kept
 from app.viewmodels.run_comparison import Dumbbell
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
 
 
+@kept
 def dumbbell(rows: Sequence[Dumbbell], *, title: str, colours: Palette) -> go.Figure:
     """One row a concept, top down; an open dot before, a filled one after."""
     made = figure(colours, height=90 + 22 * len(rows))

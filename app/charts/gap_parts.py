@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from app.charts.table import Table, cells, estimated, table
+from app.kept import kept
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
 from engine.stats.estimate import Estimate
@@ -13,6 +14,7 @@ from engine.words import with_interval
 _ROW_PX = 30
 
 
+@kept
 def gap_parts(parts: Sequence[tuple[str, Estimate, Estimate]], *, colours: Palette, names: bool = False) -> go.Figure:
     """One bar a row, top down, in the rows' order; parts of opposite signs lie on either side of zero."""
     made = figure(colours, height=96 + _ROW_PX * len(parts), barmode="relative", bargap=0.45)

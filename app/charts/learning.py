@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts.table import Table, cells, estimated, table
+from app.kept import kept
 from app.viewmodels.growth import Growth
 from engine.figures.base import figure
 from engine.figures.palette import Palette
@@ -13,6 +14,7 @@ from engine.stats.power_law import PowerLaw
 from engine.words import integer, interval, number, with_interval
 
 
+@kept
 def learning_curve(growth: Growth, *, colours: Palette, height: int = 280) -> go.Figure:
     """Dots with the interval of one standard error each way, a line of the fit, and a ring for each expected F1."""
     made = figure(colours, height=height, showlegend=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from app.charts.table import Table, table
+from app.kept import kept
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette, hue
 from engine.words import UNKNOWN, number
@@ -30,6 +31,7 @@ def named(predictor: str) -> str:
     return f"{predictor} ({_UNITS[predictor]})" if predictor in _UNITS else predictor
 
 
+@kept
 def predictor_scatter(dots: Sequence[Dot], *, predictor: str, colours: Palette, height: int) -> go.Figure:
     """One dot a concept in its quadrant's hue; each dot's customdata is its concept."""
     made = figure(colours, height=height, showlegend=False)

@@ -1,5 +1,6 @@
 """What a ceiling would be if one assumption were another, with its interval, the floor, and where the reader's setting is."""
 
+from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from app.charts.table import Table, cells, estimated, table
+from app.kept import kept
 from engine.figures.base import figure, translucent
 from engine.figures.palette import Palette
 from engine.stats.ceiling_sensitivity import Assumption, Point, Sweep
@@ -20,13 +22,16 @@ TITLES: Final[dict[Assumption, str]] = {
 _LOW, _HIGH = attrgetter("low"), attrgetter("high")
 
 
+@kept
 def sensitivity(sweep: Sweep, *, at: float | None, colours: Palette, height: int) -> go.Figure:
     """A line with its 95 % band; the dotted line below is the F1 of always answering yes."""
-    made = figure(colours, height=height, showlegend=False)
-    _draw_bands(made, sweep, colours)
     known = [point for point in sweep.points if point.ceiling.estimate.value is not None]
     x = [point.x for point in known]
-    made.add_trace(
+    here = {"type": "line", "yref": "y domain", "x0": at, "x1": at, "y0": 0, "y1": 1}
+    dashes = {"width": 1.3, "dash": "dash", "color": colours.warning}
+    return figure(
+        colours,
+        *_bands(sweep, colours),
         go.Scatter(
             x=x,
             y=[point.ceiling.estimate.value for point in known],
@@ -34,27 +39,34 @@ def sensitivity(sweep: Sweep, *, at: float | None, colours: Palette, height: int
             line={"width": 2, "color": colours.accent},
             hovertext=[_hover(point, sweep.of) for point in known],
             hoverinfo="text",
-        )
-    )
-    floor = {"width": 1.2, "dash": "dot", "color": colours.muted}
-    made.add_trace(
+        ),
         go.Scatter(
             x=x,
             y=[point.ceiling.floor for point in known],
             mode="lines",
-            line=floor,
+            line={"width": 1.2, "dash": "dot", "color": colours.muted},
             hovertemplate="always answering yes: %{y:.2f}<extra></extra>",
-        )
+        ),
+        height=height,
+        showlegend=False,
+        shapes=[] if at is None else [{**here, "line": dashes}],
+        xaxis={
+            "title": {"text": TITLES[sweep.of]},
+            "zeroline": False,
+            "showgrid": False,
+            **({"tickvals": [1, 2, 3, 4]} if sweep.of == "k" else {"dtick": 0.25, "tick0": 0}),
+        },
+        yaxis={
+            "title": {"text": "F1 ceiling"},
+            "range": [0, 1.03],
+            "tickformat": ".1f",
+            "dtick": 0.2,
+            "zeroline": False,
+        },
     )
-    if at is not None:
-        made.add_vline(x=at, line={"width": 1.3, "dash": "dash", "color": colours.warning})
-    ticks = {"tickvals": [1, 2, 3, 4]} if sweep.of == "k" else {"dtick": 0.25, "tick0": 0}
-    made.update_xaxes(title=TITLES[sweep.of], zeroline=False, showgrid=False, **ticks)
-    made.update_yaxes(title="F1 ceiling", range=[0, 1.03], tickformat=".1f", dtick=0.2, zeroline=False)
-    return made
 
 
-def _draw_bands(made: go.Figure, sweep: Sweep, colours: Palette) -> None:
+def _bands(sweep: Sweep, colours: Palette) -> Iterator[go.Scatter]:
     """A band wherever neighbours have intervals: none spans a point without."""
     for has_interval, run in groupby(sweep.points, key=lambda point: point.ceiling.estimate.has_interval):
         points = list(run)
@@ -62,16 +74,14 @@ def _draw_bands(made: go.Figure, sweep: Sweep, colours: Palette) -> None:
             continue
         x = [point.x for point in points]
         low, high = ([end(point.ceiling.estimate) for point in points] for end in (_LOW, _HIGH))
-        made.add_trace(
-            go.Scatter(
-                x=[*x, *x[::-1]],
-                y=[*high, *low[::-1]],
-                mode="lines",
-                line={"width": 0},
-                fill="toself",
-                fillcolor=translucent(colours.accent, 0.14),
-                hoverinfo="skip",
-            )
+        yield go.Scatter(
+            x=[*x, *x[::-1]],
+            y=[*high, *low[::-1]],
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=translucent(colours.accent, 0.14),
+            hoverinfo="skip",
         )
 
 

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from app.charts.table import Table, table
 from app.data.rubric_lab import TriedPair
+from app.kept import kept
 from engine.figures.base import figure, plain
 from engine.figures.palette import Palette
 from engine.words import RATINGS, number
@@ -13,6 +14,7 @@ from engine.words import RATINGS, number
 ROW_PX = 23
 
 
+@kept
 def trial_plot(pairs: Sequence[TriedPair], *, names: Mapping[str, str], colours: Palette) -> go.Figure:
     """One row a pair in their order from the top; each dot's customdata is concept and sample."""
     rows = list(pairs)[::-1]

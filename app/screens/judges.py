@@ -9,6 +9,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from app import context, state, theme
+from app.charts import interval_dots
 from app.charts.confusion import confusion, confusion_table
 from app.charts.drift import drift, drift_table
 from app.charts.shared import intervals_table
@@ -25,7 +26,7 @@ from app.viewmodels.agreement import POOLED, Compared, answer, batches, bias_row
 from app.viewmodels.judges import judge_labels
 from app.widgets import agreement, audited_gap, later, markup, notices, plots
 from app.widgets.override import effect_table
-from engine.figures.dots import Series, interval_dots
+from engine.figures.dots import Series
 from engine.stats.findings import ARMS
 from engine.words import ARM, RATINGS, count, integer
 

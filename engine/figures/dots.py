@@ -42,37 +42,44 @@ def interval_dots(
     labels = [in_lines(name, wide=_LABEL_CHARS, n_lines=_LABEL_LINES) for name in rows]
     most = max((label.count("<br>") + 1 for label in labels), default=1)
     n_lines = max(len(series), 2, 1.25 * most)
-    made = figure(colours, height=96 + round(_ROW_PX * len(rows) * n_lines))
-    made.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}})
-    for i, one in enumerate(series):
-        aside = (i - (len(series) - 1) / 2) * _ASIDE / max(1, len(series))
-        made.add_trace(_trace(rows, one, aside, SYMBOLS[i % len(SYMBOLS)], colours))
-    _draw_lines(made, len(rows), line, colours)
-    made.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=labels,
-        # Below the last row there is room for the line's name.
-        range=[len(rows) - (0.1 if line else 0.5), -0.5],
-        showgrid=False,
-        zeroline=False,
-        tickfont={"size": 13, "color": colours.text},
+    asides = ((i - (len(series) - 1) / 2) * _ASIDE / max(1, len(series)) for i in range(len(series)))
+    return figure(
+        colours,
+        *(
+            _trace(rows, one, aside, SYMBOLS[i % len(SYMBOLS)], colours)
+            for i, (one, aside) in enumerate(zip(series, asides, strict=True))
+        ),
+        height=96 + round(_ROW_PX * len(rows) * n_lines),
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
+        yaxis={
+            "tickvals": list(range(len(rows))),
+            "ticktext": labels,
+            # Below the last row there is room for the line's name.
+            "range": [len(rows) - (0.1 if line else 0.5), -0.5],
+            "showgrid": False,
+            "zeroline": False,
+            "tickfont": {"size": 13, "color": colours.text},
+        },
+        xaxis={"title": {"text": title}, "zeroline": span is None, "range": span, "tickformat": ".2f"},
+        **_lines(len(rows), line, colours),
     )
-    made.update_xaxes(title=title, zeroline=span is None, range=span, tickformat=".2f")
-    return made
 
 
-def _draw_lines(made: go.Figure, n_rows: int, line: tuple[float, str] | None, colours: Palette) -> None:
-    """Part the rows, and draw the line with its name."""
+def _lines(n_rows: int, line: tuple[float, str] | None, colours: Palette) -> dict[str, list[dict[str, object]]]:
+    """What parts the rows, and the line with its name."""
     rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"width": 1, "color": colours.line}}
     shapes: list[dict[str, object]] = [{**rule, "y0": edge - 0.5, "y1": edge - 0.5} for edge in range(1, n_rows)]
-    if line is not None:
-        value, name = line
-        dashes = {"width": 1.3, "dash": "dash", "color": colours.warning}
-        shapes.append({"type": "line", "yref": "paper", "x0": value, "x1": value, "y0": 0, "y1": 1, "line": dashes})
-        place = {"x": value, "y": 0, "yref": "paper", "yanchor": "bottom", "xanchor": "right", "xshift": -4}
-        font = {"size": 11.5, "color": colours.warning}
-        made.add_annotation(text=plain(name), font=font, showarrow=False, **place)
-    made.update_layout(shapes=shapes)
+    if line is None:
+        return {"shapes": shapes}
+    value, name = line
+    dashes = {"width": 1.3, "dash": "dash", "color": colours.warning}
+    across = {"type": "line", "yref": "paper", "x0": value, "x1": value, "y0": 0, "y1": 1, "line": dashes}
+    place = {"x": value, "y": 0, "yref": "paper", "yanchor": "bottom", "xanchor": "right", "xshift": -4}
+    font = {"size": 11.5, "color": colours.warning}
+    return {
+        "shapes": [*shapes, across],
+        "annotations": [{"text": plain(name), "font": font, "showarrow": False, **place}],
+    }
 
 
 def _trace(rows: Sequence[str], series: Series, aside: float, symbol: str, colours: Palette) -> go.Scatter:

@@ -5,7 +5,7 @@ without their letter. Gaps use a scale of their own that runs from brown (negati
 to indigo.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 FONT: Final = "Inter, 'Segoe UI', 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
@@ -24,7 +24,7 @@ class Palette:
     positive: str
     negative: str
     warning: str
-    quadrants: dict[str, str]
+    quadrants: dict[str, str] = field(hash=False)
     none: str
     gap_scale: tuple[tuple[float, str], ...]
 

@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from app import state, theme
+from app.charts import interval_dots
 from app.charts.sensitivity import TITLES, sensitivity, sensitivity_table
 from app.charts.shared import intervals_table
 from app.context import DEFAULTS, Context
@@ -22,7 +23,6 @@ from app.viewmodels.findings import (
 )
 from app.widgets import markup, notices, plots, work
 from app.widgets.findings import grain
-from engine.figures.dots import interval_dots
 from engine.stats.ceiling import Ceiling, CeilingName
 from engine.stats.ceiling_models import FORMULAS
 from engine.stats.findings import Findings

@@ -6,13 +6,13 @@ from typing import Final
 import streamlit as st
 
 from app import theme
+from app.charts import interval_dots
 from app.charts.gap_parts import gap_parts, gap_parts_table
 from app.charts.shared import intervals_table
 from app.context import Context
 from app.viewmodels.findings import Row, gap_series, name_beside_letter, parts_of
 from app.widgets import markup, notices, plots
 from app.widgets.findings import grain
-from engine.figures.dots import interval_dots
 from engine.stats.estimate import Estimate
 from engine.stats.findings import Findings
 from engine.words import GAP, UNKNOWN, integer, interval, number, percent
