@@ -25,6 +25,8 @@ from db.stopping import stoppable
 DATABASE = "study.duckdb"
 
 _lenders: dict[Path, Lender] = {}
+_followed: dict[tuple[Path, int, int], Lender] = {}
+"""By the folder as it was named and as it is: to follow its name anew takes longer than many a question."""
 _lenders_lock = threading.Lock()
 _inherited: dict[Path, Lender] = {}
 
@@ -116,6 +118,28 @@ def _only_writer(folder: Path, *, wait_s: float) -> Iterator[None]:
 
 
 def _lender(folder: Path) -> Lender:
+    there = _seen(folder)
+    if there is None:
+        return _follow(folder)
+    key = (folder, *there)
+    lender = _followed.get(key)
+    if lender is None:
+        lender = _followed[key] = _follow(folder)
+    return lender
+
+
+def _seen(folder: Path) -> tuple[int, int] | None:
+    """Which folder stands under an absolute name; None where none does, or the name depends on where this process is."""
+    if not folder.is_absolute():
+        return None
+    try:
+        there = folder.stat()
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def _follow(folder: Path) -> Lender:
     file = _resolve(folder) / DATABASE
     if file in _inherited:
         # DuckDB would hand the child its parent's database, without a lock.
@@ -187,6 +211,7 @@ def _start_afresh() -> None:
         lender.forget()
     _inherited.update((file, lender) for file, lender in _lenders.items() if lender.is_open)
     _lenders.clear()
+    _followed.clear()
     _lenders_lock = threading.Lock()
 
 

@@ -46,6 +46,26 @@ from (
 ) c
 left join ratings_by_people($run_id) p on p.concept = c.concept and p.sample_id = c.sample_id;
 
+-- name: rated_since
+-- Pairs of a run that people said anything of after a certain rating.
+select distinct concept, sample_id from ratings where run_id = $run_id and order_number > $last_rating;
+
+-- name: people_of
+-- What people said of the pairs of some samples, as it is in force.
+select concept, sample_id, override_rating, audit_rating
+from ratings_by_people($run_id)
+where sample_id in $sample_ids;
+
+-- name: place
+-- Where a pair stands in its run, as in `index_rows`; found by the sample, as in `pair`.
+with of_sample as materialized (
+    from pairs where sample_id = $sample_id
+)
+select c.position::bigint << 32 | p.position
+from of_sample p
+join run_concepts c on c.run_id = p.run_id and c.concept = p.concept
+where p.run_id = $run_id and p.concept = $concept;
+
 -- name: last_vote
 -- Where the last vote on relevance stands in its table (-1: there is none), how many there are, and how many of them after a place.
 select coalesce(max(rowid), -1), count(*), count(*) filter (rowid > $since) from judgments;
@@ -113,6 +133,24 @@ select i.rowid as row_at, p.*
 from incoming_people p
 join indexed i on i.concept = p.concept and i.sample_id = p.sample_id;
 
+-- name: keep_told
+-- In memory: the same of a few pairs whose places are known. Rows are found by these alone; to look for the names, too, takes
+-- four times as long.
+create or replace table news as
+with told as materialized (
+    select
+        unnest($concepts::text[]) as concept, unnest($sample_ids::text[]) as sample_id, unnest($places::bigint[]) as place,
+        unnest($overrides::tinyint[]) as override_rating, unnest($audits::tinyint[]) as audit_rating
+),
+there as materialized (
+    select i.rowid as row_at, i.concept, i.sample_id
+    from indexed i
+    semi join told t on t.place = i.place
+)
+select h.row_at, t.*
+from there h
+join told t on t.concept = h.concept and t.sample_id = h.sample_id;
+
 -- name: keep_said
 -- In memory: the pairs of which people, or the judge, said something that is to be put in.
 create or replace view said as
@@ -162,10 +200,40 @@ insert into cells select * replace (n * $sign as n) from alike('said');
 -- In memory: puts together what was added to cells and taken from them.
 create or replace table cells as from alike('cells') where n <> 0;
 
+-- name: keep_rated
+-- In memory: the rows with their verdicts. Rating 0 stands for none, 'none' for what is not known. Of cells, each row stands for `n`
+-- pairs. Where a text is searched for, only pairs that have it are there: to ask of each pair whether it does takes as long as
+-- all the rest.
+create or replace macro rated(form_rule, in_cells, text_is) as table
+select
+    concept, sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating, judge_spread, n_chars,
+    tail_loop_share, finish_reason, template, place, n, row_id,
+    if(form_rule = 'study', form_study, form_loop) as form,
+    coalesce(override_rating, audit_rating, 0)::integer as human,
+    coalesce(override_rating, audit_rating, judge_rating) as verdict,
+    coalesce(round_even(verdict, 0)::integer, 0) as bin,
+    coalesce(round_even(judge_rating, 0)::integer, 0) as judge_bin,
+    case
+        when override_rating is not null then 'override'
+        when audit_rating is not null then 'audit'
+        when judge_rating is not null then 'judge'
+    end as verdict_source,
+    coalesce(human > 0 and abs(judge_rating - human) >= 2, false) as person_differs,
+    coalesce(judge_spread >= 1, false) as votes_differ,
+    coalesce(topic_match, 'none') as topic,
+    case fires when true then 'on' when false then 'off' else 'none' end as activation
+from (
+    from query_table(if(in_cells, 'cells', 'indexed')) where text_is is null
+    union all
+    select i.*
+    from indexed i
+    semi join (select f.sample_id from found f where f.text = text_is) f on f.sample_id = i.sample_id
+    where text_is is not null
+);
+
 -- name: keep_filtered
--- In memory: the rows with their verdicts, and in `failing` a bit for each filter that they do not pass; a filter that is null
--- passes everything. Rating 0 stands for none, 'none' for what is not known. Of cells, each row stands for `n` pairs. Where a text
--- is searched for, only pairs that have it are there: to ask of each pair whether it does takes as long as all the rest.
+-- In memory: what `rated` tells, and in `failing` a bit for each filter that a row does not pass; a filter that is null passes
+-- everything.
 create or replace macro filtered(
     in_cells, form_rule, quadrants, arm_is, kinds, forms, ratings, source_is, people, judged, differs, topics, fires_is, finish,
     templates, layers, concept_is, origin_is, text_is
@@ -190,33 +258,7 @@ select
     + 8192 * (not coalesce(concept_is is null or concept = concept_is, false))::integer
     + 16384 * (not coalesce(origin_is is null or origin = origin_is, false))::integer
     + 32768 * (not coalesce(judged is null or list_contains(judged::integer[], judge_bin), false))::integer as failing
-from (
-    select
-        concept, sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating, judge_spread, n_chars,
-        tail_loop_share, finish_reason, template, place, n, row_id,
-        if(form_rule = 'study', form_study, form_loop) as form,
-        coalesce(override_rating, audit_rating, 0)::integer as human,
-        coalesce(override_rating, audit_rating, judge_rating) as verdict,
-        coalesce(round_even(verdict, 0)::integer, 0) as bin,
-        coalesce(round_even(judge_rating, 0)::integer, 0) as judge_bin,
-        case
-            when override_rating is not null then 'override'
-            when audit_rating is not null then 'audit'
-            when judge_rating is not null then 'judge'
-        end as verdict_source,
-        coalesce(human > 0 and abs(judge_rating - human) >= 2, false) as person_differs,
-        coalesce(judge_spread >= 1, false) as votes_differ,
-        coalesce(topic_match, 'none') as topic,
-        case fires when true then 'on' when false then 'off' else 'none' end as activation
-    from (
-        from query_table(if(in_cells, 'cells', 'indexed')) where text_is is null
-        union all
-        select i.*
-        from indexed i
-        semi join (select f.sample_id from found f where f.text = text_is) f on f.sample_id = i.sample_id
-        where text_is is not null
-    )
-) v;
+from rated(form_rule, in_cells, text_is) v;
 
 -- name: page
 -- In memory: one page of the pairs that pass the filters, sorted.
@@ -242,9 +284,7 @@ select
     f.concept, f.sample_id, f.arm, f.negative_kind, nullif(f.quadrant, 'none') as quadrant, nullif(f.form, 'none') as form,
     nullif(f.bin, 0) as bin, f.verdict, f.verdict_source, f.judge_rating, f.n_chars
 from page p
-join filtered(
-    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
-) f on f.row_id = p.row_id
+join rated($form_rule, false, null) f on f.row_id = p.row_id
 order by p.row_order;
 
 -- name: first
@@ -352,9 +392,7 @@ select
     count(*) filter (bin = 5) as n_5,
     coalesce(round(sum(verdict - bin), 9), 0) as off_total,
     coalesce(round(sum((verdict - bin) * (verdict + bin)), 9), 0) as off_squares
-from filtered(
-    false, $form_rule, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, $text
-)
+from rated($form_rule, false, $text)
 where concept in $concepts
 group by all
 order by all;

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from app import data
 from app.data import browsing, held_pairs, memory
 from app.data.memory import load_change, remembered, unchanged, unhurried
-from db import connect, transaction
+from app.data.ratings import rating_row
+from db import connect, insert, transaction
 from db.errors import StudyMissing, StudyShort
 from tests.support.synthetic_study import JUDGE, RUN
 
@@ -297,6 +298,38 @@ def test_votes_are_put_into_a_large_list_as_if_it_were_made_anew(
     assert browsing._indexes[study, held] is index, "where votes have gone all is made anew, once that pays"
     timers[-1].ring()
     assert browsing._indexes[study, held] is not index
+
+
+@pytest.mark.parametrize("few", [0, 12], ids=["together", "one by one"])
+def test_what_people_say_is_put_into_a_list_as_if_it_were_made_anew(
+    study: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(held_pairs, "_FEW", few)
+    held = held_pairs.Asked(RUN, JUDGE)
+    with connect(study) as cursor:
+        # Of the first sample all pairs, for a sample may belong to several concepts.
+        pairs = cursor.execute(
+            "from (select concept, sample_id from pairs where sample_id = (select min(sample_id) from pairs)) union all "
+            "from (select concept, sample_id from pairs order by hash(sample_id) limit 5)"
+        ).fetchall()
+    browsing.make(study, RUN, JUDGE)
+    index = browsing._indexes[study, held]
+    for i, (concept, sample_id) in enumerate(pairs):
+        about = {"concept": concept, "sample_id": sample_id}
+        data.add_override(study, RUN, **about, rating=1 + i % 5, reviewer="ann", reason=None, rating_id=f"first-{i}")
+        if i % 3 == 1:
+            data.undo_override(study, RUN, **about, reviewer="ann", rating_id=f"first-{i}")
+        if i % 3 == 2:
+            drawn: dict[str, Any] = {"source": "audit", "inclusion_probability": 0.5, "rating": 2}
+            with transaction(study) as cursor:
+                insert(cursor, [rating_row(RUN, **about, reviewer="bob", rating_id=f"audit-{i}", **drawn)])
+        browsing.make(study, RUN, JUDGE)
+        if i in (2, len(pairs) - 1):
+            new = held_pairs.HeldPairs()
+            held_pairs.build(study, held, new, ())
+            with new.memory:
+                assert held_rows(study, index) == held_rows(study, new)
+    assert browsing._indexes[study, held] is index
 
 
 def test_pairs_of_a_large_study_are_at_hand_once_their_list_is_made(
