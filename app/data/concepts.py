@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.data.memory import remembered
+from app.data.memory import remembered, remembered_each
 from app.data.rows import fetch, read
 from db import connect
 from engine.stats.estimate import Estimate
@@ -136,12 +136,16 @@ class _Measure:
 def load_concept(folder: Path, run_id: str, concept: str) -> Concept | None:
     """A concept with senses and siblings; None when the run does not have it."""
     key = {"run_id": run_id, "concept": concept}
-    with connect(folder) as cursor:
-        facts = fetch(cursor, "concepts.concept", ConceptFacts, **key)
-        if not facts:
-            return None
-        senses = fetch(cursor, "concepts.senses", Sense, **key)
-        return Concept(facts[0], senses, fetch(cursor, "concepts.siblings", Sibling, **key))
+
+    def of_pack() -> Concept | None:
+        with connect(folder) as cursor:
+            facts = fetch(cursor, "concepts.concept", ConceptFacts, **key)
+            if not facts:
+                return None
+            senses = fetch(cursor, "concepts.senses", Sense, **key)
+            return Concept(facts[0], senses, fetch(cursor, "concepts.siblings", Sibling, **key))
+
+    return remembered_each(folder, "concept", tuple(key.values()), of_pack, of=("runs", "run_concepts"))
 
 
 def load_lenses(folder: Path, run_id: str, *, concept: str | None = None) -> tuple[Lens, ...]:
@@ -156,9 +160,15 @@ def load_lenses(folder: Path, run_id: str, *, concept: str | None = None) -> tup
 
 def load_measures(folder: Path, lens_id: str) -> LensMeasures | None:
     """Every measure of a lens; None where the study does not have it."""
-    with connect(folder) as cursor:
-        facts = fetch(cursor, "concepts.lens_facts", LensFacts, lens_id=lens_id)
-        if not facts:
-            return None
-        rows = fetch(cursor, "concepts.lens_measures", _Measure, lens_id=lens_id)
-    return LensMeasures(facts[0], {r.measure: Estimate(r.value, r.low, r.high, r.n, r.reason, r.method) for r in rows})
+
+    def measures() -> LensMeasures | None:
+        with connect(folder) as cursor:
+            facts = fetch(cursor, "concepts.lens_facts", LensFacts, lens_id=lens_id)
+            if not facts:
+                return None
+            rows = fetch(cursor, "concepts.lens_measures", _Measure, lens_id=lens_id)
+        return LensMeasures(
+            facts[0], {r.measure: Estimate(r.value, r.low, r.high, r.n, r.reason, r.method) for r in rows}
+        )
+
+    return remembered_each(folder, "measures", lens_id, measures, of=("lenses",))

@@ -29,6 +29,8 @@ T = TypeVar("T")
 TABLES: Final = ("runs", "runs", "run_concepts", "pairs", "prompts", "samples", "forms", "judgments", "lenses")
 """The tables that the numbers of `work_done` are of."""
 _AT_MOST: Final = 64
+_EACH_AT_MOST: Final = 200
+_NOTHING: Final = object()
 _SLOW_S: Final = 0.1
 """Time of the processor, for a busy machine must not decide what is shown."""
 _PAYS_AFTER: Final = 20.0
@@ -280,6 +282,21 @@ def remembered(
         if found is not None and (found.basis.work, found.basis.also) == (work, also):
             return found.value  # type: ignore[no-any-return]
         return _make(folder, key, _Basis(work, also, of), compute)
+
+
+def remembered_each(
+    folder: Path, name: str, key: Hashable, compute: Callable[[], T], *, of: tuple[str, ...] = TABLES
+) -> T:
+    """As `remembered`, for many small answers of a kind, which must not take the place of large ones."""
+    kept: dict[Hashable, Any] = remembered(folder, ("each", name), dict, of=of)
+    found = kept.get(key, _NOTHING)
+    if found is not _NOTHING:
+        return found  # type: ignore[no-any-return]
+    value = compute()
+    if len(kept) >= _EACH_AT_MOST:
+        kept.clear()
+    kept[key] = value
+    return value
 
 
 def work_on(folder: Path, tables: tuple[str, ...]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.data.memory import TABLES, remembered
+from app.data.memory import TABLES, remembered_each
 from app.data.ratings import Saying, bin_of
 from app.data.rows import fetch, records
 from app.data.samples import JudgmentVote, LensScore, Pair, PairDetail, TopicVote
@@ -16,7 +16,6 @@ from app.data.study import load_profiles
 from db import connect
 
 _WRITTEN: Final = tuple(table for table in TABLES if table != "judgments")
-_AT_MOST: Final = 200
 _UNJUDGED: Final = {"judge_rating": None, "judge_spread": None, "n_votes": 0, "n_unscored": 0}
 
 
@@ -55,23 +54,18 @@ def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_
 
 
 def _load_written(folder: Path, pair: dict[str, str], form_rule: str) -> _Written | None:
-    """Read once while nothing is written, for a pair is drawn anew with every press on it; not kept where there is none."""
-    key = (*pair.values(), form_rule)
-    kept: dict[tuple[str, ...], _Written] = remembered(folder, "written", dict, of=_WRITTEN)
-    if found := kept.get(key):
-        return found
-    with connect(folder) as cursor:
-        places = records(cursor, "samples.pair", **pair)
-        texts = records(
-            cursor, "samples.written", run_id=pair["run_id"], sample_id=pair["sample_id"], form_rule=form_rule
-        )
-        if not places or not texts:
-            return None
-        written = _Written(places[0], texts[0], fetch(cursor, "samples.scores", LensScore, **pair))
-    if len(kept) >= _AT_MOST:
-        kept.clear()
-    kept[key] = written
-    return written
+    """Read once while nothing is written, for a pair is drawn anew with every press on it."""
+
+    def written() -> _Written | None:
+        with connect(folder) as cursor:
+            places = records(cursor, "samples.pair", **pair)
+            sample = {"run_id": pair["run_id"], "sample_id": pair["sample_id"]}
+            texts = records(cursor, "samples.written", **sample, form_rule=form_rule)
+            if not places or not texts:
+                return None
+            return _Written(places[0], texts[0], fetch(cursor, "samples.scores", LensScore, **pair))
+
+    return remembered_each(folder, "written", (*pair.values(), form_rule), written, of=_WRITTEN)
 
 
 def _in_force(history: Sequence[Saying], judged: float | None) -> dict[str, Any]:

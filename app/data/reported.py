@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.data.memory import remembered_each
 from app.data.rows import read
 
 
@@ -16,4 +17,8 @@ class Reported:
 
 def load_reported(folder: Path, run_id: str, concept: str) -> tuple[Reported, ...]:
     """The values of the concept's lens; none for a run of our own."""
-    return read(folder, "artifacts.reported_of", Reported, run_id=run_id, concept=concept)
+
+    def reported() -> tuple[Reported, ...]:
+        return read(folder, "artifacts.reported_of", Reported, run_id=run_id, concept=concept)
+
+    return remembered_each(folder, "reported", (run_id, concept), reported, of=("runs", "lenses"))

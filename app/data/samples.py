@@ -203,11 +203,19 @@ def load_page(
 
 
 def load_first(
-    folder: Path, run_id: str, judge_id: str, filters: Filters, *, sort: Sort, form_rule: str, n_rows: int
+    folder: Path,
+    run_id: str,
+    judge_id: str,
+    filters: Filters,
+    *,
+    sort: Sort,
+    form_rule: str,
+    n_rows: int,
+    lens_ids: Sequence[str] = (),
 ) -> tuple[PageRow, ...]:
     """The first pairs that pass the filters, not counting how many do."""
     asked = {"form_rule": form_rule, "n_rows": n_rows, "n_skipped": 0}
-    return _load_rows((folder, run_id, judge_id), filters, sort=sort, lens_ids=(), asked=asked)
+    return _load_rows((folder, run_id, judge_id), filters, sort=sort, lens_ids=lens_ids, asked=asked)
 
 
 def _load_rows(

@@ -205,7 +205,9 @@ def _most_doubtful(here: Context, chosen: data.Filters, sort: data.Sort) -> tupl
     run = (here.folder, here.run.run_id, here.judge_id)
 
     def first() -> tuple[data.PageRow, ...]:
-        return load_first(*run, chosen, sort=sort, form_rule=here.form_rule, n_rows=_SHOWN)
+        # Lenses decide nothing here; they are named so that what Samples holds in memory is asked.
+        lens_ids = sidebar.lens_ids(here)
+        return load_first(*run, chosen, sort=sort, form_rule=here.form_rule, n_rows=_SHOWN, lens_ids=lens_ids)
 
     if is_at_hand(*run):
         return first()

@@ -9,7 +9,6 @@ from app import context, data, state
 from app.context import Context
 from app.data.bulk import BULK_AT_MOST
 from app.data.samples import load_choices, load_listed
-from app.viewmodels import overview
 from app.widgets import (
     bulk,
     filters,
@@ -46,7 +45,7 @@ def show(here: Context) -> None:
     chosen, sort, number = filters.read(
         concepts, layers=choices["layer"], origins=choices["origin"], templates=choices["template"]
     )
-    asked: dict[str, Any] = {"form_rule": here.form_rule, "lens_ids": _lens_ids(here)}
+    asked: dict[str, Any] = {"form_rule": here.form_rule, "lens_ids": sidebar.lens_ids(here)}
     run = (here.folder, here.run.run_id, here.judge_id)
     page = data.load_page(*run, chosen, number=number, sort=sort, n_rows=pages.size(), **asked)
     opened = _opened(page)
@@ -70,13 +69,6 @@ def show(here: Context) -> None:
             bulk.panel(here, pairs, n_total, chosen_by=filters.chosen_values(), is_chosen=is_chosen)
         else:
             _detail(here, page, opened, search=chosen.text)
-
-
-def _lens_ids(here: Context) -> tuple[str, ...]:
-    """The lens on screen, concept by concept."""
-    lenses = data.load_lenses(here.folder, here.run.run_id)
-    setting = sidebar.lens_setting(lenses, here.run)
-    return tuple(lens.lens_id for lens in overview.lenses_of(lenses, setting)) if setting else ()
 
 
 def _opened(page: data.PairPage) -> str | None:

@@ -72,6 +72,13 @@ def lens_setting(lenses: Sequence[data.Lens], run: data.Run) -> overview.LensSet
     return next((s for s in settings if overview.setting_name(s) == wanted), settings[0] if settings else None)
 
 
+def lens_ids(context: Context) -> tuple[str, ...]:
+    """The lenses of that setting, concept by concept."""
+    lenses = data.load_lenses(context.folder, context.run.run_id)
+    setting = lens_setting(lenses, context.run)
+    return tuple(lens.lens_id for lens in overview.lenses_of(lenses, setting)) if setting else ()
+
+
 def lens_picker(lenses: Sequence[data.Lens], run: data.Run, setting: overview.LensSetting | None) -> None:
     """Choose the lens whose F1 is shown."""
     if setting is None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app import data
 from app.data import browsing, held_pairs, memory
-from app.data.memory import load_change, remembered, unchanged, unhurried
+from app.data.memory import load_change, remembered, remembered_each, unchanged, unhurried
 from app.data.ratings import rating_row
 from db import connect, insert, transaction
 from db.errors import StudyMissing, StudyShort
@@ -225,6 +225,25 @@ def test_what_rests_on_ratings_never_waits_for_a_renewal(study: Path, timers: li
     work_on(study)
     assert remembered(study, "n", number, also=2) == 2
     assert timers == []
+
+
+def test_many_small_answers_of_a_kind_take_no_large_ones_place_and_follow_what_is_written(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_EACH_AT_MOST", 100)
+    large, small = numbered(), numbered()
+    remembered(study, "large", large)
+    assert [remembered_each(study, "small", key % 100, small) for key in range(200)] == [*range(1, 101)] * 2
+    remembered_each(study, "small", "one too many", small)
+    assert remembered_each(study, "small", "one too many", small) == 101
+    assert remembered(study, "large", large) == 1
+    assert remembered_each(study, "unknown", "none", lambda: None) is None
+    assert remembered_each(study, "unknown", "none", lambda: 1) is None, "that there is none is an answer"
+    work_on(study)
+    assert remembered_each(study, "small", "one too many", small) == 102
+    assert remembered_each(study, "texts", 1, small, of=("samples",)) == 103
+    work_on(study)
+    assert remembered_each(study, "texts", 1, small, of=("samples",)) == 103, "votes change no text"
 
 
 def test_a_list_of_pairs_is_made_anew_beside_its_readers(study: Path, timers: list[FakeTimer]) -> None:
