@@ -6,7 +6,7 @@ charts that jump cannot be read. A page that waits for an answer is drawn once t
 
 import threading
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from db.errors import ExpectedError
 
 LOOK_S: Final = 0.2
 SOON_S: Final = 0.04
-"""Between two looks while pages are behind."""
+"""Between two looks while pages are behind; either is cut short where `rest` says so."""
 WORK_S: Final = 15.0
 REST_S: Final = 0.3
 """So long a page rests after it was drawn, for drawing takes time from whoever presses something."""
@@ -58,6 +58,7 @@ class Watch:
 
     folder: Path
     ask: Ask
+    rest: Callable[[float], None] = time.sleep
     pages: dict[str, Page] = field(default_factory=dict)
     behind_since: Mapping[str, float] = field(default_factory=dict)
     """When the pages that are behind were first found so."""
@@ -110,7 +111,7 @@ class Watch:
 
     def _look_on(self) -> None:
         while True:
-            time.sleep(SOON_S if self.behind_since else LOOK_S)
+            self.rest(SOON_S if self.behind_since else LOOK_S)
             # A study that is busy or gone is told by the screen when it is next drawn.
             with suppress(ExpectedError, OSError):
                 self.look(now=time.monotonic())

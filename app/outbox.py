@@ -66,10 +66,16 @@ def _put(session: AppSession, sender: ScriptRunner | None, event: ScriptRunnerEv
     outbox = _outboxes.setdefault(session, _Outbox())
     outbox.waiting.append({"sender": sender, "event": event, **told})
     if event is not ScriptRunnerEvent.ENQUEUE_FORWARD_MSG:
-        session._call_soon_on_event_loop(lambda: outbox.hand_over(session))
+        session._call_soon_on_event_loop(lambda: _hand_over_now(session, outbox))
     elif not outbox.is_due:
         outbox.is_due = True
         session._call_soon_on_event_loop(lambda: _hand_over_soon(session, outbox))
+
+
+def _hand_over_now(session: AppSession, outbox: _Outbox) -> None:
+    outbox.hand_over(session)
+    if not push.is_busy(session):
+        push.tell_end()
 
 
 def _hand_over_soon(session: AppSession, outbox: _Outbox) -> None:

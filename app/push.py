@@ -6,6 +6,7 @@ the page runs: a run that somebody's press began is never broken off, while a pr
 any other. The widgets keep what the server knows of them, so no callback is called, and what is being typed stays in the browser.
 """
 
+import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Final, Literal
@@ -21,6 +22,7 @@ Reply = Literal["asked", "busy", "away", "gone"]
 """Whether a session runs its script again, or why not: it does already, its browser is disconnected, its page is closed."""
 
 _PATIENCE_S: Final = 5.0
+_ended: Final = threading.Condition()
 _OURS: Final = "asked-for-by-the-server"
 """Stands among the messages that the browser has already, which are named by hashes, and comes back to the script unchanged."""
 
@@ -40,6 +42,18 @@ def is_asked_for() -> bool:
 def is_ours(messages: Collection[str]) -> bool:
     """Whether these names of messages, which came with what is asked of a script, came from here."""
     return _OURS in messages
+
+
+def await_end(seconds: float) -> None:
+    """Wait for so long, or until a script of any page has ended, which may have written, and leaves room for another."""
+    with _ended:
+        _ended.wait(seconds)
+
+
+def tell_end() -> None:
+    """A script has ended, and its session can be asked again."""
+    with _ended:
+        _ended.notify_all()
 
 
 def ask(shown: Mapping[str, str], *, beside: int) -> dict[str, Reply]:
@@ -70,7 +84,7 @@ def _answer(replies: "Future[dict[str, Reply]]", server: Runtime, shown: Mapping
 
 def _ask_in_turn(server: Runtime, shown: Mapping[str, str], beside: int) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
-    if sum(_is_busy(info.session) for info in server._session_mgr.list_active_sessions()) > beside:
+    if sum(is_busy(info.session) for info in server._session_mgr.list_active_sessions()) > beside:
         return replies
     for session_id, run_id in shown.items():
         if "asked" not in replies.values():
@@ -82,13 +96,14 @@ def _ask(server: Runtime, session_id: str, run_id: str) -> Reply:
     session = server.get_app_session(session_id)
     if session is None:
         return "away" if server._session_mgr.get_session_info(session_id) else "gone"
-    if _is_busy(session):
+    if is_busy(session):
         return "busy"
     session.request_rerun(_as_it_is(session._client_state, run_id))
     return "asked"
 
 
-def _is_busy(session: AppSession) -> bool:
+def is_busy(session: AppSession) -> bool:
+    """Whether a script of this page runs."""
     return session._scriptrunner is not None
 
 

@@ -44,4 +44,4 @@ def drew_anew() -> bool:
 
 def _watch(folder: Path) -> Watch:
     with _lock:
-        return _watches.setdefault(folder, Watch(folder, push.ask))
+        return _watches.setdefault(folder, Watch(folder, push.ask, push.await_end))

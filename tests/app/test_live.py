@@ -1,5 +1,6 @@
 """When an open screen is drawn anew: at once for ratings, after a while for work, once an answer has come, not for reading."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,26 @@ def test_each_rating_has_every_page_drawn_once_that_has_not_drawn_it_one_by_one(
     for i in range(4):
         watch.look(now=104.0 + i / 2)
     assert server.asked[2:] == ["bob", "ann", "eve"]
+
+
+def test_the_thread_looks_as_soon_as_its_rest_is_over(study: Path) -> None:
+    may_look, has_looked = threading.Semaphore(0), threading.Semaphore(0)
+
+    def rest(seconds: float) -> None:
+        has_looked.release()
+        may_look.acquire()
+
+    server = Server(ann="asked")
+    watch = watch_of(study, server)
+    watch.rest = rest
+    watch.start()
+    assert has_looked.acquire(timeout=20)
+    rate(study, "one")
+    assert server.asked == []
+    may_look.release()
+    assert has_looked.acquire(timeout=20)
+    # The thread rests for ever from here on.
+    assert server.asked == ["ann"]
 
 
 def test_a_page_that_has_waited_for_long_is_drawn_though_others_are(study: Path) -> None:

@@ -18,6 +18,8 @@ N = 300
 class Session:
     """What a session's outbox uses of it."""
 
+    _scriptrunner = None
+
     def __init__(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         self._event_loop, self._ended = loop, ended
         self.id = "one"

@@ -196,6 +196,28 @@ def test_pages_are_drawn_one_by_one_and_those_that_are_drawn_or_closed_are_left_
     asyncio.run(story())
 
 
+def test_whoever_waits_for_a_script_to_end_is_woken_once_its_page_can_be_asked(
+    script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AppSession, outbox._NAME, outbox._put)
+
+    async def story() -> None:
+        async with serving(script, 1) as [ann]:
+            told = Told.of_all
+            told.may_end.clear()
+            ann.send("")
+            await until(lambda: len(told.drawn) == 2)
+            waiting = asyncio.create_task(asyncio.to_thread(push.await_end, 20))
+            await asyncio.wait({waiting}, timeout=0.1)
+            assert not waiting.done()
+            told.may_end.set()
+            await asyncio.wait_for(waiting, 10)
+            assert await ask(ann) == ["asked"]
+            await until(lambda: at_rest(ann))
+
+    asyncio.run(story())
+
+
 def test_a_page_that_was_asked_waits_where_somebody_waits_and_not_for_its_own_press(
     script: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
