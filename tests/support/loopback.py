@@ -11,6 +11,9 @@ from typing import Any
 class Replying(BaseHTTPRequestHandler):
     """One request and its reply, by `get` or `post` of a server's own; nothing is logged."""
 
+    # Or the kernel keeps a body back for 40 ms after its headers.
+    disable_nagle_algorithm = True
+
     def get(self) -> None:
         self.send_error(501)
 
