@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from db import connect
-from tests.support.dashboard import ROOT, settle
+from tests.support.dashboard import ROOT, serve, settle
 from tests.support.synthetic_study import RUN
 from tests.support.synthetic_texts import HOSTILE_CONCEPT, SCRIPT
 
@@ -218,12 +218,26 @@ def test_hostile_text_is_shown_as_text(tab: Page, address: str) -> None:
     assert HOSTILE_CONCEPT in tab.locator(".st-key-forest").inner_text()
 
 
-def test_locked_database_is_one_sentence_until_it_is_free(tab: Page, address: str, study: Path) -> None:
-    file = str(study / "study.duckdb")
-    script = f"import duckdb, sys; c = duckdb.connect({file!r}); print('held', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-    ) as holder:
+# It takes the database as soon as no server has it, and keeps it until it is ended.
+HOLD = """
+import sys, time, duckdb
+while True:
+    try:
+        connection = duckdb.connect(sys.argv[1])
+        break
+    except duckdb.IOException:
+        time.sleep(0.05)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_locked_database_is_one_sentence_until_it_is_free(tab: Page, study: Path, tmp_path: Path) -> None:
+    holding = [sys.executable, "-c", HOLD, str(study / "study.duckdb")]
+    with (
+        serve(study, log=tmp_path / "dashboard.log", wait_s=0.5) as address,
+        subprocess.Popen(holding, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as holder,
+    ):
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"held\n"
@@ -233,7 +247,10 @@ def test_locked_database_is_one_sentence_until_it_is_free(tab: Page, address: st
             assert tab.get_by_text("Traceback").count() == 0
         finally:
             holder.terminate()
-    expect(tab.locator(".st-key-list .lg-row").first, "the screen comes back by itself").to_be_visible(timeout=15_000)
+        expect(tab.locator(".st-key-list .lg-row").first, "the screen comes back by itself").to_be_visible(
+            timeout=15_000
+        )
+    assert "Traceback" not in (tmp_path / "dashboard.log").read_text()
 
 
 def test_charts_and_cards_follow_the_theme_at_once(tab: Page, address: str) -> None:

@@ -20,6 +20,13 @@ SETTLE_MS = 45_000
 expect.set_options(timeout=15_000)
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu"]
 _open: list[Browser] = []
+_IMPATIENT = """
+import sys
+import db.patience
+from app.server import main
+db.patience.WAIT_S = {wait_s}
+main(sys.argv[1:])
+"""
 # A script that is about to run again says so within a frame or two, so that a few in a row without work are waited for.
 _HAS_SETTLED = """() => {
   const isQuiet = document.querySelector("[data-testid=stMainBlockContainer]")
@@ -40,12 +47,16 @@ def find_browser() -> str | None:
 
 
 @contextmanager
-def serve(study: Path, *, log: Path) -> Iterator[str]:
-    """Run the dashboard on the study; gives its address, and stops it at the end."""
+def serve(study: Path, *, log: Path, wait_s: float | None = None) -> Iterator[str]:
+    """Run the dashboard on the study; gives its address, and stops it at the end.
+
+    It waits `wait_s` for a study that another process has, by default as long as it does everywhere.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "app.server", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    server = ["-m", "app.server"] if wait_s is None else ["-c", _IMPATIENT.format(wait_s=wait_s)]
+    command = [sys.executable, *server, str(ROOT / "app" / "main.py"), "--server.port", str(port)]
     environment = os.environ | {"LENSGAP_STUDY": str(study), "OMP_NUM_THREADS": "1"}
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=study.parent, env=environment, stdout=output, stderr=output)
