@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from app.data import review
 from db import transaction
@@ -54,17 +54,24 @@ def hostile_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_hostile_study(tmp_path_factory.mktemp("hostile") / "study")
 
 
+@pytest.fixture(scope="session")
+def seats(chromium: Browser) -> list[BrowserContext]:
+    """Browsers in which nobody sits; they keep the scripts of screens, which take longer to fetch and compile than to run."""
+    return []
+
+
 @pytest.fixture
-def open_tab(chromium: Browser, address: str) -> Iterator[OpenTab]:
+def open_tab(chromium: Browser, seats: list[BrowserContext], address: str) -> Iterator[OpenTab]:
     """Opens pages, each as a browser of its own, of somebody with this name; in none may a script fail or ask elsewhere."""
     faults: list[str] = []
     opened: list[Page] = []
 
     def open_one(reviewer: str | None = None, *, width: int = 1440, height: int = 900) -> Page:
-        context = chromium.new_context(viewport={"width": width, "height": height})
+        context = seats.pop() if seats else chromium.new_context()
         if reviewer is not None:
             context.add_cookies([{"name": "lensgap_reviewer", "value": reviewer, "url": address}])
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: (faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
@@ -74,8 +81,18 @@ def open_tab(chromium: Browser, address: str) -> Iterator[OpenTab]:
 
     yield open_one
     for page in opened:
-        page.context.close()
+        stand_up(page)
+        seats.append(page.context)
     assert faults == []
+
+
+def stand_up(page: Page) -> None:
+    """Leave nothing of who sat there: what a page kept for itself, its neighbours, and every cookie."""
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear()")
+    for one in page.context.pages:
+        one.close()
+    page.context.clear_cookies()
 
 
 @pytest.fixture
