@@ -13,7 +13,7 @@ from tests.support.dashboard import serve, settle
 
 pytestmark = pytest.mark.e2e
 # Small, and large enough that a stop on a quick machine comes before its end.
-SMALL = {"per_quadrant": 1, "n_positive": 40, "n_negative": 40, "max_new_tokens": 60}
+SMALL = {"per_quadrant": 1, "n_positive": 20, "n_negative": 20, "max_new_tokens": 60}
 
 # The sum of what the bars of stages count, once it is above this; null before.
 COUNTED_ABOVE = """than => {
