@@ -45,6 +45,8 @@ FAULTY = Settings(
     latency_s=(0.002, 0.04),
 )
 N_VOTES, VOTES, N_BETWEEN_KILLS, N_WARM = 10_000, 4, 700, 2_000
+BATCH_S = 1.0
+"""How long a batch takes, much longer than to be killed after it was submitted."""
 
 
 def resident_mib(process: ForkServerProcess) -> float:
@@ -259,11 +261,13 @@ def test_a_judge_whose_receiver_is_killed_says_so_and_goes_on_when_it_is_called_
 
 def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) -> None:
     n_of_kind = [len([each for each in asked(study) if each.kind == kind]) for kind in ("topic", "relevance")]
-    with messages_server(Settings(batch_s=1.0)) as server:
+    with messages_server(Settings(batch_s=BATCH_S)) as server:
         for n_submitted in (1, 2):
             with judging(study, server, "--batches") as process:
                 wait_until(lambda n=n_submitted: len(server.stats().batch_sizes) == n, process)  # type: ignore[misc]
                 process.kill()
+            # Whoever finds a batch unfinished looks again only after five seconds.
+            time.sleep(BATCH_S)
         with judging(study, server, "--batches") as process:
             assert status_of(process) == 0, study.with_suffix(".said").read_text()
         stats = server.stats()
