@@ -33,7 +33,7 @@ from tests.support.planted import close_databases
 
 @pytest.mark.slow
 def test_an_engine_and_eight_reviewers_share_a_million_pairs(big_study: Path) -> None:
-    n_batches, n_ratings, pause_s = 20, 20, 1.0
+    n_batches, n_ratings, pause_s = 12, 12, 1.0
     with (
         child(run_engine, big_study, n_batches, pause_s) as (_, engine_pipe),
         child(run_app, big_study, n_ratings, pause_s) as (_, app_pipe),
