@@ -25,7 +25,16 @@ def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
         schema.execute(
             f"create or replace temp table {table} as {query(rows)}", dict.fromkeys(statement.named_parameters)
         )
-    for name in ("keep_index", "keep_people", "keep_said", "keep_alike", "keep_cells", "keep_texts", "keep_filtered"):
+    for name in (
+        "keep_index",
+        "keep_people",
+        "keep_said",
+        "keep_alike",
+        "keep_cells",
+        "keep_texts",
+        "keep_rated",
+        "keep_filtered",
+    ):
         schema.execute(query(f"samples.{name}"))
     # Of people at one time, of the judge at another.
     schema.execute(

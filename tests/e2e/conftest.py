@@ -67,7 +67,8 @@ def open_tab(chromium: Browser, seats: list[BrowserContext], address: str) -> It
     opened: list[Page] = []
 
     def open_one(reviewer: str | None = None, *, width: int = 1440, height: int = 900) -> Page:
-        context = seats.pop() if seats else chromium.new_context()
+        # Streamlit's animations take a tenth of what a page takes.
+        context = seats.pop() if seats else chromium.new_context(reduced_motion="reduce")
         if reviewer is not None:
             context.add_cookies([{"name": "lensgap_reviewer", "value": reviewer, "url": address}])
         page = context.new_page()

@@ -71,7 +71,7 @@ def address(study: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def opened(chromium: Browser, address: str) -> Opened:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     context.add_cookies([{"name": "lensgap_reviewer", "value": quote_plus(WRITTEN[9]), "url": address}])
     page = context.new_page()
     found = Opened(page)

@@ -63,7 +63,8 @@ def test_a_first_run_is_planned_begun_watched_stopped_gone_on_with_and_done(
     assert n_planned > 0
     assert not (study / "work").exists()
     begin.click()
-    stop = tab.get_by_role("button", name="Stop")
+    # While a script runs, Streamlit has a button of that name.
+    stop = tab.locator("[class*=st-key-run-stop]").get_by_role("button", name="Stop")
     expect(stop).to_be_visible()
     expect(nothing_yet).to_have_count(0)
     first = wait_for_more(tab, than=0)

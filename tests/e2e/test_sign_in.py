@@ -75,7 +75,7 @@ def write_secrets(folder: Path, here: str, provider: Provider) -> None:
 
 
 def sit_down(browser: Browser) -> tuple[BrowserContext, Page]:
-    context = browser.new_context(viewport={"width": 1100, "height": 720})
+    context = browser.new_context(viewport={"width": 1100, "height": 720}, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(15_000)
     return context, page

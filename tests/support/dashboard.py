@@ -41,9 +41,8 @@ _HAS_SETTLED = """() => {
 
 def find_browser() -> str | None:
     """A browser of this machine; None leaves the choice to playwright."""
-    return next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 @contextmanager
