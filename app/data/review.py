@@ -27,6 +27,10 @@ from engine.stats.audit_order import StratumWorth, audit_order
 from engine.stats.audit_plan import StratumKey
 
 Queue = Literal["audit", "adjudicate", "flagged", "filter"]
+_SETTLES: Final[Mapping[Queue, Literal["adjudicated", "unflag"]]] = {"adjudicate": "adjudicated", "flagged": "unflag"}
+"""By which mark a rating ends what brought its pair to a queue."""
+_SETTLING: Final = "-settles"
+"""What such a mark's id has after that of its rating."""
 QUEUES: Final[tuple[Queue, ...]] = get_args(Queue)
 LEASE: Final = timedelta(minutes=10)
 FILTERED: Final = 200
@@ -73,7 +77,7 @@ class Desk:
     @property
     def settles(self) -> bool:
         """Whether pairs come here to be settled, by whoever may have rated them before."""
-        return self.queue in ("adjudicate", "flagged")
+        return self.queue in _SETTLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +237,12 @@ def add_rating(
     blind: bool,
     rating_id: str,
     unopened: Collection[str] = (),
+    last_mark: int | None = None,
 ) -> bool:
     """Store a rating, once under its id, end the lease and settle what the queue was about.
 
-    False, and nothing is stored, where another rating of the reviewer's own stands already, which they must take back first;
-    not in queues that settle pairs.
+    False, and nothing is stored, where another rating of the reviewer's own stands already, which they must take back first.
+    In queues that settle pairs, where anybody has settled this one after the mark that was the last when it was shown.
 
     It is stored as blind if it is and the reviewer never rated the pair before, other than by ratings after which nothing was
     shown to them, whose ids are `unopened`.
@@ -254,14 +259,16 @@ def add_rating(
         inclusion_probability=item.probability if desk.source == "audit" else None,
         blind=blind,
     )
-    settles: dict[Queue, Literal["adjudicated", "unflag"]] = {"adjudicate": "adjudicated", "flagged": "unflag"}
     with transaction(desk.folder) as cursor:
-        if not desk.settles and _standing(cursor, desk, item.key) not in (None, rating_id):
+        if desk.settles:
+            if last_mark is not None and _is_settled(cursor, desk, item.key, last_mark, but_by=rating_id):
+                return False
+        elif _standing(cursor, desk, item.key) not in (None, rating_id):
             return False
         is_blind = blind and not _has_rated(cursor, desk, item.key, unopened)
         insert(cursor, [replace(row, blind=is_blind)])
-        if desk.queue in settles:
-            insert(cursor, [_mark(desk, item.key, settles[desk.queue], None, f"{rating_id}-settles")])
+        if desk.settles:
+            insert(cursor, [_mark(desk, item.key, _SETTLES[desk.queue], None, rating_id + _SETTLING)])
         _end_leases(cursor, desk, item.key, _now())
     return True
 
@@ -288,6 +295,13 @@ def _has_rated(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, apart_fr
     pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1]}
     asked = pair | {"reviewer": desk.reviewer, "apart_from": list(apart_from)}
     return bool((cursor.execute(query("review.has_rated"), asked).fetchone() or (False,))[0])
+
+
+def _is_settled(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, last_mark: int, *, but_by: str) -> bool:
+    pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1], "kind": _SETTLES[desk.queue]}
+    by = {"reviewer": desk.reviewer, "by_rating": _SETTLING, "but": but_by + _SETTLING}
+    asked = pair | by | {"last_mark": last_mark}
+    return bool((cursor.execute(query("review.settled_since"), asked).fetchone() or (False,))[0])
 
 
 def _standing(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key) -> str | None:
@@ -317,7 +331,7 @@ def _candidates(desk: Desk) -> _Drawn | tuple[Item, ...]:
 
 def _items(folder: Path, key: Hashable, pairs: Callable[[], Sequence[Key]], *, of: tuple[str, ...]) -> tuple[Item, ...]:
     # Leases, which come with every pair that is shown, change nothing of it.
-    also = (load_last_rating(folder), _load_last(folder, "visits.last_mark"))
+    also = (load_last_rating(folder), load_last_mark(folder))
     return remembered(folder, key, lambda: tuple(Item(*pair) for pair in pairs()), also=also, of=of)
 
 
@@ -333,6 +347,11 @@ def load_disagreed(folder: Path, run_id: str, judge_id: str) -> list[Key]:
 def _load_flagged(desk: Desk) -> list[Key]:
     with connect(desk.folder) as cursor:
         return cursor.execute(query("review.flagged"), {"run_id": desk.run_id}).fetchall()
+
+
+def load_last_mark(folder: Path) -> int:
+    """The number of the latest mark on any pair, 0 before the first."""
+    return _load_last(folder, "visits.last_mark")
 
 
 def _load_last(folder: Path, name: str) -> int:

@@ -18,14 +18,18 @@ from db.errors import ExpectedError
 
 _SITTING: Final = "review-sitting"
 _RATED: Final = "You rated this pair in another tab, so nothing was stored. To change that rating, go back and undo it."
+_SETTLED: Final = (
+    "Somebody settled this pair while it was open here, so nothing was stored. Go back to see their rating."
+)
 _LATE: Final = "You pressed that key before this text was on screen, so nothing was stored. Press it again."
 
 
 class Shown(NamedTuple):
-    """The pair on screen and the id of its next rating."""
+    """The pair on screen, the id of its next rating, and the latest mark on any pair when it was shown."""
 
     item: Item
     rating_id: str
+    last_mark: int
 
 
 @dataclass
@@ -78,7 +82,7 @@ def sit_down(desk: Desk) -> Sitting:
 def show(sitting: Sitting, item: Item) -> Shown:
     """Note that the pair is on screen; keeps the id of its rating while it stays there."""
     if sitting.shown is None or sitting.shown.item.key != item.key:
-        sitting.shown = Shown(item, data.new_rating_id())
+        sitting.shown = Shown(item, data.new_rating_id(), review.load_last_mark(sitting.desk.folder))
     return sitting.shown
 
 
@@ -105,6 +109,7 @@ def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
             blind=key not in sitting.seen,
             rating_id=shown.rating_id,
             unopened=given_here,
+            last_mark=shown.last_mark,
         )
     except ExpectedError as error:
         # The id stays, so that pressing again stores this same rating once.
@@ -112,7 +117,7 @@ def rate(shown: Shown, rating: int, *, reason_key: str) -> None:
         return
     _leave(sitting, shown.item)
     if not is_stored:
-        sitting.notice = _RATED
+        sitting.notice = _SETTLED if sitting.desk.settles else _RATED
         sitting.ahead = ()
         return
     given_here.add(shown.rating_id)

@@ -156,6 +156,14 @@ select rating_id
 from ratings_by_reviewer
 where run_id = $run_id and concept = $concept and sample_id = $sample_id and reviewer = $reviewer and source = $source;
 
+-- name: settled_since
+-- Whether a pair was settled so after a certain mark: by somebody else, or by another rating of the reviewer's own.
+select count(*) > 0
+from marks
+where
+    run_id = $run_id and concept = $concept and sample_id = $sample_id and kind = $kind and order_number > $last_mark
+    and mark_id <> $but and (reviewer <> $reviewer or ends_with(mark_id, $by_rating));
+
 -- name: text
 -- All that a reviewer may see of a pair before they rate it; found by the sample, as in `samples.pair`.
 with of_sample as materialized (

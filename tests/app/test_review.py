@@ -248,6 +248,31 @@ def test_an_own_rating_is_replaced_only_once_it_is_taken_back(planned: Path, que
     assert [own.rating for own in review.load_own(ada)] == [1]
 
 
+@pytest.mark.parametrize("queue", ["adjudicate", "flagged"])
+def test_a_pair_that_several_have_open_is_settled_once(planned: Path, queue: str) -> None:
+    key = min(drawn(planned))
+    item = review.Item(*key)
+    ada, bob = desk(planned, queue=queue), desk(planned, "Bob", queue=queue)
+    said = {"reason": None, "blind": False}
+
+    def settle(at: Desk, rating_id: str, *, shown: int) -> bool:
+        return review.add_rating(at, item, rating=4, rating_id=rating_id, last_mark=shown, **said)  # type: ignore[arg-type]
+
+    review.add_mark(bob, key, "flag", mark_id="flag")
+    shown = review.load_last_mark(planned)
+    assert settle(bob, "bob", shown=shown)
+    assert settle(bob, "bob", shown=shown), "what is sent twice is stored once, and no fault"
+    assert not settle(ada, "ada", shown=shown)
+    assert not settle(bob, "bob in another tab", shown=shown)
+    assert settle(ada, "ada again", shown=review.load_last_mark(planned))
+    shown = review.load_last_mark(planned)
+    review.add_mark(ada, key, "unflag", mark_id="own")
+    assert settle(ada, "after her own mark", shown=shown)
+    with connect(planned) as cursor:
+        stored = cursor.execute("select rating_id from ratings order by order_number").fetchall()
+    assert [one for (one,) in stored] == ["bob", "ada again", "after her own mark"]
+
+
 def test_who_settles_a_pair_may_have_overridden_it_before(planned: Path) -> None:
     key = min(drawn(planned))
     about = {"concept": key[0], "sample_id": key[1], "rating": 2, "reason": None}

@@ -233,6 +233,27 @@ def test_a_flag_is_kept_and_taken_back(opened: AppTest, planned: Path) -> None:
         assert cursor.execute("select count(*) from flags_in_force").fetchone() == (0,)
 
 
+def test_a_pair_that_somebody_settled_meanwhile_is_not_settled_again(
+    planned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = review.Desk(planned, RUN, JUDGE, "Bob", "flagged")
+    with connect(planned) as cursor:
+        (key,) = cursor.execute("select concept, sample_id from pairs limit 1").fetchall()
+    review.add_mark(bob, key, "flag", mark_id="flag")
+    app = open_review(planned, monkeypatch, queue="flagged")
+    sent = {
+        "rating": 2,
+        "reason": None,
+        "blind": False,
+        "rating_id": "bob",
+        "last_mark": review.load_last_mark(planned),
+    }
+    assert review.add_rating(bob, review.Item(*key), **sent)
+    assert "Somebody settled this pair while it was open here" in html_of(press(app, "review-4-"))
+    with connect(planned) as cursor:
+        assert cursor.execute("select reviewer, rating from ratings").fetchall() == [("Bob", 2)]
+
+
 def test_a_finished_audit_says_so(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = review.Desk(planned, RUN, JUDGE, "Bob", "audit")
     for i, item in enumerate(review.take(at, n=1_000)):
