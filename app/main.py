@@ -61,7 +61,7 @@ def main() -> None:
         st.session_state["context"] = context
         for sentence in context.not_found:
             notices.warning(sentence)
-        with live.watch(folder):
+        with live.watch(folder, page.url_path):
             page.run()
         # Whoever is here will look at samples or at a concept, sooner or later.
         prepare(folder, context.run.run_id, context.judge_id)

@@ -1,7 +1,8 @@
 """Which open pages are behind the study that they show: one thread looks at its files, and has those drawn anew one by one.
 
-A person's rating has them drawn at once. Work of the stages does so at most every few seconds, for a run writes all the time, and
-charts that jump cannot be read. A page that waits for an answer is drawn once that has come.
+A person's rating has them drawn at once that show gaps and ceilings. Work of the stages does so at most every few seconds, for a
+run writes all the time, and charts that jump cannot be read; for other pages ratings are no more than that: who reads a text to
+rate it gains nothing by another drawing. A page that waits for an answer is drawn once that has come.
 """
 
 import threading
@@ -44,10 +45,11 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as it was drawn, the run that it shows, what answers it waits for, and how long it rests."""
+    """A page as it was drawn, the run that it shows, whether gaps, what answers it waits for, and how long it rests."""
 
     drawn: Drawn
     run_id: str
+    shows_gaps: bool = True
     awaits: frozenset[Hashable] = frozenset()
     rests_until: float = 0.0
 
@@ -137,7 +139,7 @@ class Watch:
         return {
             session: replace(page, drawn=Drawn(change, now), awaits=frozenset())
             for session, page in pages.items()
-            if is_news(page.drawn, change, now=now)
+            if is_news(page, change, now=now)
         }
 
     def _swap(self, session: str, before: Page, after: Page | None) -> None:
@@ -151,8 +153,9 @@ class Watch:
                 self.pages[session] = after
 
 
-def is_news(drawn: Drawn, change: data.Change, *, now: float) -> bool:
+def is_news(page: Page, change: data.Change, *, now: float) -> bool:
     """Whether a change is worth another drawing now."""
-    return change.last_rating != drawn.change.last_rating or (
-        change.work != drawn.change.work and now - drawn.at >= WORK_S
-    )
+    before = page.drawn.change
+    if page.shows_gaps and change.last_rating != before.last_rating:
+        return True
+    return change != before and now - page.drawn.at >= WORK_S

@@ -9,10 +9,12 @@ from typing import Any, Final
 from db import connect, insert, transaction
 from db.patience import patient
 from db.rows import JudgmentRow
-from engine.stages.stage import WRITE_EVERY_S
+from engine.stages.stage import AT_LENGTH, WRITE_EVERY_S
 
 VOTES_A_SECOND: Final = 40
-BATCH: Final = int(VOTES_A_SECOND * WRITE_EVERY_S)
+PAUSE_S: Final = WRITE_EVERY_S * AT_LENGTH
+"""As in a run that has lasted for a while."""
+BATCH: Final = int(VOTES_A_SECOND * PAUSE_S)
 
 _PENDING: Final = """
 select p.concept, p.sample_id
@@ -31,7 +33,7 @@ def write(study: Path, run_id: str, judge_id: str) -> None:
     for number, first in enumerate(range(0, len(pending), BATCH)):
         with transaction(study) as cursor:
             insert(cursor, [_vote(judge_id, *pair, rating=1 + number % 5) for pair in pending[first : first + BATCH]])
-        time.sleep(WRITE_EVERY_S)
+        time.sleep(PAUSE_S)
 
 
 def _vote(judge_id: str, concept: str, sample_id: str, *, rating: Any) -> JudgmentRow:

@@ -12,19 +12,22 @@ import streamlit as st
 from app import data, push, state
 from app.news import Drawn, Page, Watch
 
+_WITHOUT_GAPS: Final = frozenset({"pack", "present", "review", "rubric_lab", "runs", "team"})
+"""Screens on which a rating moves no gap, ceiling or target."""
 _watches: Final[dict[Path, Watch]] = {}
 _lock: Final = threading.Lock()
 
 
 @contextmanager
-def watch(folder: Path) -> Iterator[None]:
-    """Have the screen within drawn anew when somebody rates, or a stage has written."""
+def watch(folder: Path, screen: str) -> Iterator[None]:
+    """Have the screen within, by its name in addresses, drawn anew when somebody rates, or a stage has written."""
     session = push.here()
     if session is None:
         yield
         return
     watch = _watch(folder)
-    watch.begin(session, Page(Drawn(data.load_change(folder), time.monotonic()), st.session_state[state.RUN]))
+    drawn = Drawn(data.load_change(folder), time.monotonic())
+    watch.begin(session, Page(drawn, st.session_state[state.RUN], shows_gaps=screen not in _WITHOUT_GAPS))
     watch.start()
     yield
     watch.end(session)

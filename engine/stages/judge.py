@@ -6,7 +6,6 @@ Answers are written while the judge goes on. What a judge leaves unanswered is p
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +24,7 @@ from engine.judges.vocabulary import Vocabulary
 from engine.stages.generate import count
 from engine.stages.progress import StageProgress, now
 from engine.stages.reply_log import ReplyLog, VoteRow, reply_log
-from engine.stages.stage import WRITE_EVERY_S, write_rows
+from engine.stages.stage import Pace, write_rows
 from engine.stages.vote_rows import to_row, unscored_reason
 
 PAGE = 2_000
@@ -198,7 +197,7 @@ class _Writer:
     def __init__(self, asking: Inquiry, log: ReplyLog | None, progress: StageProgress) -> None:
         self._study, self._log, self._progress = asking.study, log, progress
         self._rows: list[VoteRow] = []
-        self._written = time.monotonic()
+        self._pace = Pace()
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
@@ -207,8 +206,7 @@ class _Writer:
         if self._log:
             self._log.append(row)
         self._rows.append(row)
-        is_due = time.monotonic() - self._written >= WRITE_EVERY_S
-        if is_due and (self._writing is None or self._writing.done()):
+        if self._pace.is_due() and (self._writing is None or self._writing.done()):
             self._start()
 
     def finish(self) -> None:
@@ -221,7 +219,8 @@ class _Writer:
 
     def _start(self) -> None:
         self._wait()
-        rows, self._rows, self._written = self._rows, [], time.monotonic()
+        rows, self._rows = self._rows, []
+        self._pace.begin()
         if rows:
             number = self._log.close_file() if self._log else 0
             self._writing = self._thread.submit(self._write, rows, number)

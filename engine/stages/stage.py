@@ -6,10 +6,10 @@ written in whole batches at least every few seconds; no connection is held while
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import duckdb
 from rich.progress import Progress
@@ -20,6 +20,9 @@ from engine.stages.progress import StageProgress
 
 WRITE_EVERY_S = 4.0
 """Whoever looks at the study meanwhile waits a quarter of a second for each writing: one process at a time has the database."""
+AT_LENGTH: Final = 2.5
+"""So many times as long are the pauses of work that lasts: nobody watches each of its steps."""
+_LASTS_S: Final = 40.0
 Item = TypeVar("Item")
 
 
@@ -39,6 +42,23 @@ class Stage(Generic[Item]):
     last_word: Callable[[], str | None] | None = None
 
 
+@dataclass(slots=True)
+class Pace:
+    """When rows are due: every few seconds, of work that has lasted for a minute and more less often."""
+
+    begun: float = field(default_factory=time.monotonic)
+    written: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        """Whether what has come since is to be written now."""
+        now = time.monotonic()
+        return now - self.written >= WRITE_EVERY_S * min(AT_LENGTH, max(1.0, (now - self.begun) / _LASTS_S))
+
+    def begin(self) -> None:
+        """What has come is being written."""
+        self.written = time.monotonic()
+
+
 def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> int:
     """Work off all that is pending; returns how many items that were."""
     with connect(study) as cursor:
@@ -48,13 +68,14 @@ def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> in
     n_pending = sum(map(len, batches))
     progress = StageProgress(bar, run_id, stage.name, n_done=max(0, n_total - n_pending), n_total=n_total)
     rows: list[Row] = []
-    written = time.monotonic()
+    pace = Pace()
     for position, batch in enumerate(batches, start=1):
         rows.extend(stage.work(batch))
         progress.advance(len(batch))
-        if position == len(batches) or time.monotonic() - written >= WRITE_EVERY_S:
+        if position == len(batches) or pace.is_due():
             write_rows(study, rows, progress)
-            rows, written = [], time.monotonic()
+            rows = []
+            pace.begin()
     if stage.last_word and (said := stage.last_word()) and not bar.disable:
         bar.console.print(said, markup=False, highlight=False, soft_wrap=True)
     return n_pending

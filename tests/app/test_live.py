@@ -10,17 +10,25 @@ import pytest
 from app import data, news
 from app.news import LATE_S, REST_S, WORK_S, Drawn, Page, Watch, is_news
 from app.push import Reply
+from app.widgets import live, sidebar
 from tests.app.test_screens import html_of, open_screen
 from tests.support.synthetic_study import JUDGE, RUN
 
-DRAWN = Drawn(data.Change((3, 4), 7), at=100.0)
+PAGE = Page(Drawn(data.Change((3, 4), 7), at=100.0), RUN)
 
 
-def test_a_rating_is_news_at_once_and_work_only_after_a_while() -> None:
-    assert is_news(DRAWN, data.Change((3, 4), 8), now=100.1)
-    assert not is_news(DRAWN, data.Change((3, 5), 7), now=100.1)
-    assert is_news(DRAWN, data.Change((3, 5), 7), now=100.0 + WORK_S)
-    assert not is_news(DRAWN, DRAWN.change, now=1e9)
+def test_a_rating_is_news_at_once_where_gaps_are_shown_and_work_only_after_a_while() -> None:
+    before, text = PAGE.drawn.change, replace(PAGE, shows_gaps=False)
+    rated, worked = replace(before, last_rating=8), replace(before, work=(3, 5))
+    assert is_news(PAGE, rated, now=100.1)
+    assert [is_news(text, rated, now=100.0 + s) for s in (0.1, WORK_S)] == [False, True]
+    for page in (PAGE, text):
+        assert [is_news(page, worked, now=100.0 + s) for s in (0.1, WORK_S)] == [False, True]
+        assert not is_news(page, before, now=1e9)
+
+
+def test_screens_that_a_rating_moves_no_gap_on_are_screens() -> None:
+    assert {f"screens/{name}.py" for name in live._WITHOUT_GAPS} < {file for file, *_ in sidebar.PAGES}
 
 
 class Server:

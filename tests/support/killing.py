@@ -91,7 +91,7 @@ def _command(arguments: list[str], event: Event | None, out: Path, err: Path) ->
     from engine import cli, escalation
     from engine.stages import capture, judge, stage
 
-    capture.SHARD_SAMPLES, stage.WRITE_EVERY_S, judge.WRITE_EVERY_S = 12, 0.0, 0.0
+    capture.SHARD_SAMPLES, stage.WRITE_EVERY_S = 12, 0.0
     if isinstance(event, Ending):
         ending = _ending(stage.write_rows, event)
         stage.write_rows = judge.write_rows = escalation.write_rows = ending  # type: ignore[assignment]

@@ -80,7 +80,7 @@ class ScriptedJudge:
 def ask_until_killed(study: Path, file: Path, *, n: int, write_every_s: float) -> None:
     """Ask about all of the synthetic study, and kill this process once the nth answer was taken."""
     from engine.config import StudyConfig
-    from engine.stages import judge as stage
+    from engine.stages import stage
     from engine.stages.judge_run import AskOptions, judge_run
     from engine.stages.progress import progress_bars
     from tests.support.synthetic_study import RUN

@@ -22,6 +22,7 @@ from engine.errors import JudgeError
 from engine.judges.judge import KINDS, Answer, Judge, Kind, Question, Rating, Topic, Unscored
 from engine.judges.vocabulary import Vocabulary
 from engine.stages import judge as stage
+from engine.stages import stage as writing
 from engine.stages.judge import Inquiry, Tally, ask, judge_id, judge_row, left_to_ask, open_log
 from engine.stages.judge_run import AskOptions, judge_run
 from engine.stages.progress import progress_bars
@@ -127,8 +128,12 @@ def test_each_call_asks_exactly_what_is_pending_and_keeps_what_was_answered(
         assert left(study, judge, kind, n_votes=n_votes, again=again) == len(expected)
         is_ended = ends_after is not None and ends_after < len(expected)
         # With pages of two, rows are written while further pages are read.
-        pages = patch.multiple(stage, PAGE=page, WRITE_EVERY_S=0.0 if page == 2 else 1e9)
-        with pages, must_raise(JudgeError if is_ended else None):
+        pages = patch.object(stage, "PAGE", page)
+        with (
+            pages,
+            patch.object(writing, "WRITE_EVERY_S", 0.0 if page == 2 else 1e9),
+            must_raise(JudgeError if is_ended else None),
+        ):
             put(study, judge, kind, n_votes=n_votes, again=again)
         asked = Counter(map(place, judge.asked))
         assert set(asked.values()) <= {1}
@@ -297,7 +302,7 @@ def broken_database(study: Path, error: ExpectedError, *, nth: int) -> Iterator[
             raise error
         write_rows(where, rows, progress)
 
-    with patch.object(stage, "write_rows", failing), patch.object(stage, "WRITE_EVERY_S", 0.0):
+    with patch.object(stage, "write_rows", failing), patch.object(writing, "WRITE_EVERY_S", 0.0):
         yield
 
 
