@@ -1,8 +1,8 @@
 """Which open pages are behind the study that they show: one thread looks at its files, and has those drawn anew one by one.
 
 A person's rating has them drawn at once that show gaps and ceilings. Work of the stages does so at most every few seconds, for a
-run writes all the time, and charts that jump cannot be read; for other pages ratings are no more than that: who reads a text to
-rate it gains nothing by another drawing. A page that waits for an answer is drawn once that has come.
+run writes all the time, and charts that jump cannot be read; for other pages ratings are no more than that. A page that waits
+for an answer is drawn once that has come.
 """
 
 import threading

@@ -23,6 +23,7 @@ from bench.judge import throughput_against_client
 from bench.lens_memory import memory_of_packs
 from bench.lens_rows import Measured, read_measured, tell_measured
 from bench.lenses import FEW, HEAD, lens_rates
+from bench.live import screens_after_a_rating
 from bench.page import PAGE, describe_machine, put_table, read_table, table
 from bench.planning import planning_of_a_whole_pack
 from bench.refinement import refinement_against_pairs
@@ -40,6 +41,7 @@ COMPARISONS: dict[str, Callable[..., Comparison | str]] = {
     "findings": findings_of_a_million_pairs,
     "override": findings_after_one_override,
     "dashboard": dashboard_of_a_million_pairs,
+    "live": screens_after_a_rating,
     "clusters": clusters_of_ten_thousand_concepts,
     "judge": throughput_against_client,
     "lens-memory": memory_of_packs,
@@ -92,7 +94,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--study", type=Path, help="folder of the synthetic study to serve; made anew otherwise")
     parser.add_argument("--pairs", type=int, help="pairs of the study that is served")
     parser.add_argument("--reviewers", type=int, help="people who review at once")
-    parser.add_argument("--rounds", type=int, help="times that each of them visits every screen")
+    parser.add_argument(
+        "--rounds", type=int, help="times that each of them visits every screen; ratings, of what is live"
+    )
     parser.add_argument(
         "--pause", type=float, nargs=2, help="shortest and longest time in seconds between their actions"
     )

@@ -56,7 +56,7 @@ class Screen:
         return " ".join([self.page.replace("_", " ").capitalize() or "Overview", *([section] if section else [])])
 
 
-def _button(key: str) -> Action:
+def button(key: str) -> Action:
     return key, {"trigger_value": True}
 
 
@@ -66,27 +66,27 @@ _SCREENS: Final = (
     Screen(
         "samples",
         actions={
-            "filter by form": _button("preset-Degenerate"),
+            "filter by form": button("preset-Degenerate"),
             "next page": ("widget-page-", {"int_value": 2}),
             "filter by quadrant": ("widget-quadrant", {"string_array_value": ["C"]}),
-            "open next": _button("step-Next"),
-            "override": _button("rate-2-"),
-            "undo": _button("undo-"),
+            "open next": button("step-Next"),
+            "override": button("rate-2-"),
+            "undo": button("undo-"),
             "order by rating": ("widget-sort", {"string_value": "Lowest rating first"}),
         },
     ),
     Screen(
         "review",
         actions={
-            "rate": _button("review-4-"),
-            "open next": _button("review-on"),
+            "rate": button("review-4-"),
+            "open next": button("review-on"),
             # Before the undoing, after which a pair that was rated is on the desk, and such a pair is not put off.
-            "skip": _button("review-skip"),
-            "rate the next": _button("review-2-"),
-            "undo": _button("review-undo"),
+            "skip": button("review-skip"),
+            "rate the next": button("review-2-"),
+            "undo": button("review-undo"),
         },
     ),
-    Screen("review", {"queue": "adjudicate"}, {"rate": _button("review-3-"), "open next": _button("review-on")}),
+    Screen("review", {"queue": "adjudicate"}, {"rate": button("review-3-"), "open next": button("review-on")}),
     Screen("concept"),
     Screen("lenses"),
     Screen("findings", actions={"show pack layers": ("widget-grain", {"string_array_value": ["Pack layers"]})}),
@@ -128,8 +128,8 @@ def dashboard_of_a_million_pairs(
     low, high = pause
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        _prepare(here / "study", made=study, n_pairs=pairs)
-        with _serve(here / "study", trace) as (server, process):
+        prepare(here / "study", made=study, n_pairs=pairs)
+        with serve(here / "study", trace) as (server, process):
             cold: Times = {}
             asyncio.run(_sit("first", server, cold, rounds=1, pause=(0.0, 0.0)))
             at_rest = _memory_mib(process.pid)
@@ -142,7 +142,7 @@ def dashboard_of_a_million_pairs(
     return "\n\n".join([_table(times, cold), _sentence(head, times, at_rest, peak), *said])
 
 
-def _prepare(study: Path, *, made: Path | None, n_pairs: int) -> None:
+def prepare(study: Path, *, made: Path | None, n_pairs: int) -> None:
     """A study with corrections, an audit plan, and votes left for the run to give; a study that was made before is copied."""
     if made is None:
         build_study(
@@ -196,7 +196,7 @@ where sample_id > (select quantile_disc(sample_id, 0.97) from prompts where run_
 
 
 @contextmanager
-def _serve(study: Path, trace: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def serve(study: Path, trace: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The dashboard as its command starts it, or with what it does traced."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -290,7 +290,7 @@ def _rows(times: Times, cold: Times) -> Iterator[str]:
             continue
         first = cold.get((screen, what))
         asked = _PAINT_S if what == OPEN else _ACTION_S
-        numbers = (_ms(statistics.median(seconds)), _ms(p95(seconds)), _ms(asked), _ms(first[0]) if first else "")
+        numbers = (ms(statistics.median(seconds)), ms(p95(seconds)), ms(asked), ms(first[0]) if first else "")
         yield f"| {screen} | {what} | {len(seconds)} | {' | '.join(numbers)} |"
 
 
@@ -298,7 +298,7 @@ def _sentence(head: str, times: Times, at_rest: float, peak: float) -> str:
     opened = [one for (_, what), found in times.items() if what == OPEN for one in found]
     acted = [one for (_, what), found in times.items() if what != OPEN for one in found]
     return (
-        f"{head}: of {len(opened)} screens opened p95 {_ms(p95(opened))} ms, of {len(acted)} actions p95 {_ms(p95(acted))} ms; "
+        f"{head}: of {len(opened)} screens opened p95 {ms(p95(opened))} ms, of {len(acted)} actions p95 {ms(p95(acted))} ms; "
         f"the server had {at_rest:,.0f} MiB (PSS) after the first visitor and {peak:,.0f} MiB at its highest."
     )
 
@@ -308,5 +308,5 @@ def p95(seconds: Sequence[float]) -> float:
     return sorted(seconds)[max(0, -(-95 * len(seconds) // 100) - 1)]
 
 
-def _ms(seconds: float) -> str:
+def ms(seconds: float) -> str:
     return f"{1000 * seconds:,.0f}"

@@ -50,6 +50,8 @@ class Tab:
     shown: Drawing = field(default_factory=Drawing)
     coming: Drawing | None = None
     n_bytes: int = 0
+    drawn_at: float = 0.0
+    """When what is shown had arrived whole, whoever asked for it, on the performance counter."""
     _clocks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _sign: bool = False
@@ -125,7 +127,7 @@ class Tab:
 
     def _end(self, run_id: str) -> None:
         if self.coming is not None and self.coming.run_id == run_id:
-            self.shown, self.coming = self.coming, None
+            self.shown, self.coming, self.drawn_at = self.coming, None, time.perf_counter()
         if run_id == self._asked_for:
             self._finished.set()
 

@@ -123,7 +123,8 @@ def _lender(folder: Path) -> Lender:
         return _follow(folder)
     key = (folder, *there)
     lender = _followed.get(key)
-    if lender is None:
+    # The folder may have been moved since, and its old name be another's.
+    if lender is None or _seen(lender.file.parent) != there:
         lender = _followed[key] = _follow(folder)
     return lender
 

@@ -64,7 +64,7 @@ class Lender:
     """Lends cursors on one database file to the threads of this process."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._line = WaitingLine(file.with_name(file.name + ".queue"))
         self._turn = Turn(file.with_name(file.name + ".turn"))
         self._changed = threading.Condition()
@@ -125,7 +125,7 @@ class Lender:
 
         Takes no lock: whoever looks in the middle of closing sees a change that is none.
         """
-        state, (after, before) = file_state(self._file), self._closed
+        state, (after, before) = file_state(self.file), self._closed
         return before if state == after else state
 
     @property
@@ -161,8 +161,8 @@ class Lender:
         is_own = self._connection is not None
         if patience.tell is None or is_own or not self._is_peers or waited_s >= patience.peer_s:
             holder = failures.this_process() if is_own else self._holder
-            raise failures.locked(holder, file=self._file, wait_s=waited_s)
-        patience.tell(failures.waiting(self._holder, file=self._file, waited_s=waited_s, longest_s=patience.peer_s))
+            raise failures.locked(holder, file=self.file, wait_s=waited_s)
+        patience.tell(failures.waiting(self._holder, file=self.file, waited_s=waited_s, longest_s=patience.peer_s))
 
     def _lendable(self, *, gives_way: bool = False) -> duckdb.DuckDBPyConnection | None:
         if self._broken or (self._is_due() and not self._stays_open(gives_way=gives_way)):
@@ -175,7 +175,7 @@ class Lender:
             return False
         now = time.monotonic()
         held_s = now - self._opened_at
-        is_gone = file_number(self._file) != self._number
+        is_gone = file_number(self.file) != self._number
         if is_gone or held_s > LONGEST_S or (held_s > TURN_S and self._line.someone_waits()):
             self._due_at = min(self._due_at, now)
             return True
@@ -211,14 +211,14 @@ class Lender:
         return now < self._back_at
 
     def _open(self) -> None:
-        require(self._file)
+        require(self.file)
         connection = self._try_to_open()
         if connection is None:
             self._retry_at = time.monotonic() + random.uniform(*RETRY_S)
             self._line.join()
             return
         self._line.leave()
-        self._connection, self._broken, self._number = connection, False, file_number(self._file)
+        self._connection, self._broken, self._number = connection, False, file_number(self.file)
         self._opened_at = self._returned_at = time.monotonic()
         self._due_at = math.inf
         self._watcher = threading.Thread(target=self._close_when_idle, name="lensgap-db-idle", daemon=True)
@@ -234,11 +234,11 @@ class Lender:
             return None
         connection = None
         try:
-            connection = open_database(self._file)
+            connection = open_database(self.file)
             self._turn.sign()
         except duckdb.Error as error:
             if not failures.is_lock(error):
-                raise failures.at_opening(error, file=self._file) from error
+                raise failures.at_opening(error, file=self.file) from error
             # A program that takes no turns, such as DuckDB's own shell.
             self._holder = failures.holder(error)
             self._is_peers = False
@@ -255,7 +255,7 @@ class Lender:
             # After a full disk or a fatal error there is nothing left to close properly.
             with contextlib.suppress(duckdb.Error):
                 connection.close()
-            self._closed = file_state(self._file), before
+            self._closed = file_state(self.file), before
         if not self._borrowers:
             # At the end of the process a cursor may be out, and DuckDB closes the file after it: then the turn ends with both.
             self._turn.end()

@@ -8,7 +8,7 @@ are never in it.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -149,9 +149,23 @@ def put_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: HeldPairs)
         _keep_few(cursor, held, index, rated)
     else:
         _keep_people(cursor, held, index)
-    index.memory.execute(query("samples.move_cells"), {"sign": -1})
-    index.memory.execute(query("samples.put_people"))
-    index.memory.execute(query("samples.move_cells"), {"sign": 1})
+    with _at_once(index.memory) as memory:
+        memory.execute(query("samples.move_cells"), {"sign": -1})
+        memory.execute(query("samples.put_people"))
+        memory.execute(query("samples.move_cells"), {"sign": 1})
+
+
+@contextmanager
+def _at_once(memory: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Within, statements show together or not at all: who counts meanwhile misses no pair that leaves one cell for another."""
+    memory.execute("begin")
+    try:
+        yield memory
+        memory.execute("commit")
+    except BaseException:
+        with suppress(duckdb.Error):
+            memory.execute("rollback")
+        raise
 
 
 def _load_last_vote(folder: Path, *, since: int) -> tuple[int, int, int]:
@@ -176,9 +190,10 @@ def put_votes(folder: Path, held: Asked, index: HeldPairs, work: tuple[Any, ...]
         index.memory.register("incoming_votes", votes)
         index.memory.execute(query("samples.keep_votes"))
         index.memory.unregister("incoming_votes")
-        index.memory.execute(query("samples.move_cells"), {"sign": -1})
-        index.memory.execute(query("samples.put_votes"))
-        index.memory.execute(query("samples.move_cells"), {"sign": 1})
+        with _at_once(index.memory) as memory:
+            memory.execute(query("samples.move_cells"), {"sign": -1})
+            memory.execute(query("samples.put_votes"))
+            memory.execute(query("samples.move_cells"), {"sign": 1})
         index.memory.execute(query("samples.fold_cells"))
         index.last_vote, index.work, index.voted_at = (last, n), work, time.monotonic()
         index.answers = {}

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from app import context, state, theme
-from app.charts import interval_dots
+from app.charts.bias import bias_dots
 from app.charts.confusion import confusion, confusion_table
 from app.charts.drift import drift, drift_table
 from app.charts.shared import intervals_table
@@ -275,10 +275,8 @@ def _bias(found: tuple[Compared, ...]) -> None:
         Series("negatives", tuple(negative for _, _, negative in rows)),
     )
     names = [name for name, _, _ in rows]
-    made = interval_dots(names, series, title="Bias (rating points), 95 % interval", colours=theme.palette())
-    made.add_vline(x=0, line={"width": 1, "color": theme.palette().muted})
     plots.draw(
-        made,
+        bias_dots(names, series, colours=theme.palette()),
         key="bias",
         name="judges bias by arm",
         table=lambda: intervals_table(names, series, measure="bias", unit="rating points"),

@@ -12,7 +12,7 @@ import streamlit as st
 from app import data, push, state
 from app.news import Drawn, Page, Watch
 
-_WITHOUT_GAPS: Final = frozenset({"pack", "present", "review", "rubric_lab", "runs", "team"})
+_WITHOUT_GAPS: Final = frozenset({"pack", "present", "rubric_lab", "runs", "team"})
 """Screens on which a rating moves no gap, ceiling or target."""
 _watches: Final[dict[Path, Watch]] = {}
 _lock: Final = threading.Lock()

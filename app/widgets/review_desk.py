@@ -18,14 +18,12 @@ from db.errors import ExpectedError
 
 _SITTING: Final = "review-sitting"
 _RATED: Final = "You rated this pair in another tab, so nothing was stored. To change that rating, go back and undo it."
-_SETTLED: Final = (
-    "Somebody settled this pair while it was open here, so nothing was stored. Go back to see their rating."
-)
+_SETTLED: Final = "Somebody settled this pair or took its flag back while it was open here, so nothing was stored."
 _LATE: Final = "You pressed that key before this text was on screen, so nothing was stored. Press it again."
 
 
 class Shown(NamedTuple):
-    """The pair on screen, the id of its next rating, and the latest mark on any pair when it was shown."""
+    """The pair on screen, the id of its next rating, and the latest mark on any pair when it was taken from its queue."""
 
     item: Item
     rating_id: str
@@ -36,7 +34,8 @@ class Shown(NamedTuple):
 class Sitting:
     """Pairs behind the reviewer, where they stand among them (None: before the open one), and the pairs leased to them.
 
-    `seen` are pairs that were opened up, `given` the ids of ratings given here, by pair.
+    `marks` tell which mark was the latest when each of those was taken, `seen` are pairs that were opened up, `given` the ids of
+    ratings given here, by pair.
     """
 
     desk: Desk
@@ -44,6 +43,7 @@ class Sitting:
     at: int | None = None
     ahead: tuple[Item, ...] = ()
     leased_at: float = 0.0
+    marks: dict[Key, int] = field(default_factory=dict)
     shown: Shown | None = None
     seen: set[Key] = field(default_factory=set)
     given: dict[Key, set[str]] = field(default_factory=dict)
@@ -74,7 +74,10 @@ def sit_down(desk: Desk) -> Sitting:
     sitting.ahead = tuple(item for item in sitting.ahead if item.key not in mine)
     is_stale = time.monotonic() - sitting.leased_at > review.LEASE.total_seconds() / 2
     if len(sitting.ahead) < 2 or is_stale:
+        # Looked up before the pairs: what is settled in between is told at the press.
+        mark = review.load_last_mark(desk.folder)
         sitting.ahead = _with_open_first(review.take(desk), sitting)
+        sitting.marks = {item.key: sitting.marks.get(item.key, mark) for item in sitting.ahead}
         sitting.leased_at = time.monotonic()
     return sitting
 
@@ -82,7 +85,10 @@ def sit_down(desk: Desk) -> Sitting:
 def show(sitting: Sitting, item: Item) -> Shown:
     """Note that the pair is on screen; keeps the id of its rating while it stays there."""
     if sitting.shown is None or sitting.shown.item.key != item.key:
-        sitting.shown = Shown(item, data.new_rating_id(), review.load_last_mark(sitting.desk.folder))
+        last_mark = sitting.marks.get(item.key) if sitting.at is None else None
+        if last_mark is None:
+            last_mark = review.load_last_mark(sitting.desk.folder)
+        sitting.shown = Shown(item, data.new_rating_id(), last_mark)
     return sitting.shown
 
 

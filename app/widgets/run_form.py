@@ -15,7 +15,6 @@ from engine.config import StudyConfig
 
 _WORK: Final = "planning"
 _PLAN: Final = "plan"
-_BUDGET: Final = "--budget="
 _FAULT: Final = "plan-fault"
 _LOOK_S: Final = 0.5
 FAMILIES: Final = ("lda", "logistic", "ridge", "mlp", "mlp-norm", "mlp-study")
@@ -58,8 +57,9 @@ def _fields(before: Mapping[str, Any]) -> tuple[Flags, list[str]]:
     negative = _count(row[1], "Negatives each", "n_negative", before, low=1, high=10_000)
     tokens = _count(row[2], "Tokens per text", "max_new_tokens", before, low=1, high=100_000)
     seed = _count(row[3], "Seed", "seed", before, low=0, high=2**31 - 1)
-    had = float(before["budget"] or 0)
-    budget = row[4].number_input("Judge's budget, $", 0.0, 1e6, had, key="run-budget", help=_help("budget"))
+    budget = row[4].number_input(
+        "Judge's budget, $", 0.0, 1e6, float(before["budget"] or 0), key="run-budget", help=_help("budget")
+    )
     row = list(st.columns(2))
     judge = row[0].text_input("Judge", before["judge"], key="run-judge", help=_help("judge"))
     families = [name for name in before["lenses"] if name in FAMILIES]
@@ -68,7 +68,7 @@ def _fields(before: Mapping[str, Any]) -> tuple[Flags, list[str]]:
     flags = (
         *(f"--model={model.strip()}", f"--pack={pack.strip()}", f"--per-quadrant={quadrant}"),
         *(f"--n-positive={positive}", f"--n-negative={negative}", f"--max-new-tokens={tokens}", f"--seed={seed}"),
-        *(f"--judge={judge.strip()}", *([f"{_BUDGET}{budget:.2f}"] if budget or had else [])),
+        *(f"--judge={judge.strip()}", *([f"--budget={budget:.2f}"] if budget else [])),
         *(f"--lenses={family}" for family in lenses),
     )
     return flags, [label for label, given in asked.items() if not given]
@@ -129,7 +129,7 @@ def _offer(folder: Path, flags: Flags, plan: Mapping[str, Any], begun: frozenset
     facts = "".join(f"<dt>{markup.text(term)}</dt><dd>{markup.text(said)}</dd>" for term, said in plan_facts(plan))
     st.html(f'<dl class="lg-facts lg-wide">{facts}</dl>')
     is_paid = plan["judging"]["cost"]["high_usd"] != 0
-    if is_paid and not any(flag.startswith(_BUDGET) and float(flag.removeprefix(_BUDGET)) for flag in flags):
+    if is_paid and not any(flag.startswith("--budget=") for flag in flags):
         notices.warning("This judge costs money. Set a budget above; judging never exceeds it.")
         return
     arguments = ("run", str(folder.resolve()), "--yes", *flags)

@@ -14,7 +14,7 @@ from app import data
 from app.data import browsing, held_pairs, memory
 from app.data.memory import load_change, remembered, remembered_each, unchanged, unhurried
 from app.data.ratings import rating_row
-from db import connect, insert, transaction
+from db import connect, insert, query, transaction
 from db.errors import StudyMissing, StudyShort
 from tests.support.synthetic_study import JUDGE, RUN
 
@@ -348,7 +348,41 @@ def test_what_people_say_is_put_into_a_list_as_if_it_were_made_anew(
             held_pairs.build(study, held, new, ())
             with new.memory:
                 assert held_rows(study, index) == held_rows(study, new)
+    with transaction(study) as cursor:
+        # Several at once.
+        cursor.execute(
+            "insert into ratings (rating_id, run_id, concept, sample_id, reviewer, source, rating, blind, rated_at) "
+            "select 'again-' || concept || sample_id, run_id, concept, sample_id, 'cy', 'override', 5, false, '2026-01-03' "
+            "from pairs where hash(sample_id) % 7 = 0 limit 11"
+        )
+    browsing.make(study, RUN, JUDGE)
+    new = held_pairs.HeldPairs()
+    held_pairs.build(study, held, new, ())
+    with new.memory:
+        assert held_rows(study, index) == held_rows(study, new)
     assert browsing._indexes[study, held] is index
+
+
+def test_counts_miss_no_pair_while_it_leaves_one_cell_for_another(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browsing.make(study, RUN, JUDGE)
+    index = browsing._indexes[study, held_pairs.Asked(RUN, JUDGE)]
+    counted: list[int] = []
+
+    def noting(name: str) -> str:
+        if name == "samples.put_people":
+            with index.memory.cursor() as cursor:
+                cursor.execute("use held")
+                counted.append(int(cursor.execute("select sum(n) from cells").fetchall()[0][0]))
+        return query(name)
+
+    (pair,) = data.load_page(study, RUN, JUDGE, data.Filters(), number=1, sort="run", form_rule="loop", n_rows=1).rows
+    with index.memory.cursor() as cursor:
+        ((n_pairs,),) = cursor.execute("select count(*) from held.indexed").fetchall()
+    monkeypatch.setattr(held_pairs, "query", noting)
+    about = {"concept": pair.concept, "sample_id": pair.sample_id, "rating": 1}
+    data.add_override(study, RUN, **about, reviewer="ann", reason=None, rating_id="one")
+    browsing.make(study, RUN, JUDGE)
+    assert counted == [n_pairs]
 
 
 def test_pairs_of_a_large_study_are_at_hand_once_their_list_is_made(

@@ -249,7 +249,7 @@ def test_a_pair_that_somebody_settled_meanwhile_is_not_settled_again(
         "last_mark": review.load_last_mark(planned),
     }
     assert review.add_rating(bob, review.Item(*key), **sent)
-    assert "Somebody settled this pair while it was open here" in html_of(press(app, "review-4-"))
+    assert "Somebody settled this pair or took its flag back while it was open here" in html_of(press(app, "review-4-"))
     with connect(planned) as cursor:
         assert cursor.execute("select reviewer, rating from ratings").fetchall() == [("Bob", 2)]
 

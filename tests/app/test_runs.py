@@ -22,7 +22,6 @@ from app.viewmodels.runs import cost, differing_settings, duration, plan_facts, 
 from app.widgets import sidebar
 from db import create_study
 from db.errors import StudyLocked
-from engine.config import StudyConfig
 from tests.app.test_screens import html_of, open_screen
 from tests.support.dashboard import ROOT
 from tests.support.synthetic_study import RUN
@@ -368,24 +367,6 @@ def test_a_paid_judge_needs_a_budget_and_the_start_button_goes_with_its_plan(
     start.click().run()
     assert {"--yes", "--judge=anthropic", "--budget=1.50"} <= set(begun[0])
     assert work.continuing(study, begun[0]) == tuple(one for one in begun[0] if one != "--yes")
-
-
-def test_a_budget_that_is_taken_away_does_not_stay_that_of_the_run_before(
-    empty_study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = StudyConfig(budget=1.5).to_json()
-    monkeypatch.setattr(StudyConfig, "to_json", lambda _: before)
-    asked: list[list[str]] = []
-    monkeypatch.setattr(command, "start", asked.append)
-    monkeypatch.setattr(command, "ended", lambda _: command.Ended("", "No plan."))
-    app = open_screen(empty_study, monkeypatch, "runs")
-    for budget in (1.5, 0.0):
-        app.number_input(key="run-budget").set_value(budget).run()
-        app.button(key="run-plan").click().run()
-    assert [[flag for flag in flags if flag.startswith("--budget")] for flags in asked] == [
-        ["--budget=1.50"],
-        ["--budget=0.00"],
-    ]
 
 
 def test_between_two_stages_nothing_says_that_all_are_done() -> None:

@@ -13,7 +13,7 @@ import pytest
 from study_rows import rating_row
 
 from db import connect, create_study, insert, lending, transaction
-from db.connect import DATABASE, files
+from db.connect import DATABASE, close_all, files
 from db.errors import StudyLocked, StudyMissing, StudyShort, StudyUnreadable
 from db.opening import file_state, limit
 from db.patience import giving_way
@@ -451,3 +451,23 @@ if child:
     ended = run_python(code, str(study))
     assert (ended.stderr, ended.returncode) == ("", 0)
     assert packs(study) == ["child", "parent"]
+
+
+def test_a_study_that_was_moved_behind_its_link_is_followed(tmp_path: Path) -> None:
+    first, moved, link = tmp_path / "first", tmp_path / "moved", tmp_path / "link"
+    create_study(first)
+    link.symlink_to(first)
+    with connect(link) as cursor:
+        cursor.execute("select 1")
+    close_all()
+    first.rename(moved)
+    link.unlink()
+    link.symlink_to(moved)
+    create_study(first)
+    with transaction(link) as cursor:
+        cursor.execute("create table told (n integer)")
+    for folder, n_tables in ((moved, 1), (first, 0)):
+        with connect(folder) as cursor:
+            assert cursor.execute("select count(*) from duckdb_tables() where table_name = 'told'").fetchall() == [
+                (n_tables,)
+            ]

@@ -81,10 +81,12 @@ def open_tab(chromium: Browser, seats: list[BrowserContext], address: str) -> It
         return page
 
     yield open_one
-    for page in opened:
-        stand_up(page)
-        seats.append(page.context)
-    assert faults == []
+    try:
+        for page in opened:
+            stand_up(page)
+            seats.append(page.context)
+    finally:
+        assert faults == []
 
 
 def stand_up(page: Page) -> None:

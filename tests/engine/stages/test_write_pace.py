@@ -1,5 +1,7 @@
 """When rows of a stage are due: every few seconds, and less often once the work has lasted."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from engine.stages import stage
@@ -7,7 +9,7 @@ from engine.stages import stage
 
 def test_rows_are_due_every_four_seconds_first_and_every_ten_at_length(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(stage.time, "monotonic", lambda: now)
+    monkeypatch.setattr(stage, "time", SimpleNamespace(monotonic=lambda: now))
     pace, written = stage.Pace(begun=now, written=now), []
     for step in range(1, 6001):
         now = 1000.0 + step / 10
