@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # How long one example takes says more about the machine than about the code. Examples are few and the same in every run, so
 # that a change is judged by what it changed; LENSGAP_FUZZ=1 draws many new ones.
 _FUZZ = os.environ.get("LENSGAP_FUZZ") == "1"
-settings.register_profile("lensgap", deadline=None, derandomize=not _FUZZ, max_examples=400 if _FUZZ else 25)
+settings.register_profile("lensgap", deadline=None, derandomize=not _FUZZ, max_examples=400 if _FUZZ else 16)
 settings.load_profile("lensgap")
 
 

@@ -70,7 +70,7 @@ def test_marks_that_turn_the_order_of_text_are_written_out(turn: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_a_label_in_lines_is_two_narrow_lines_that_keep_every_word_or_say_that_they_do_not(value: str) -> None:
     lines = [html.unescape(line) for line in in_lines(value, wide=12).split("<br>")]
     assert len(lines) <= 2

@@ -138,7 +138,7 @@ ratings = st.one_of(st.none(), st.integers(1, 5).map(float))
 
 
 @given(rows=st.lists(st.tuples(ratings, ratings, st.one_of(st.none(), st.integers(1, 5))), max_size=40))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_agreement_is_compared_on_pairs_that_all_three_rated(
     rows: list[tuple[float | None, float | None, int | None]],
 ) -> None:
@@ -230,7 +230,7 @@ def test_an_address_is_compared_as_the_study_keeps_it(address: str, monkeypatch:
 
 
 @given(system=st.text(min_size=1).filter(lambda text: text.strip() and "{" not in text), note=st.text(max_size=400))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_a_saved_version_reads_back_as_it_was(system: str, note: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("study")
     rubric = make_rubric(TEXTS | {"relevance_system": system}, name="own", version=4)

@@ -120,7 +120,7 @@ def test_rows_of_several_classes_are_refused(study: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=50)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXT)
 def test_any_text_survives(study: Path, text: str) -> None:
     with connect(study) as cursor:

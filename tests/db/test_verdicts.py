@@ -83,7 +83,7 @@ def say(cursor: duckdb.DuckDBPyConnection, sayings: list[RatingRow], votes: dict
     insert(cursor, [judgment_row(sample, 0, 1, judge="k") for sample in SAMPLES])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sayings=SAYINGS, votes=VOTES)
 def test_verdicts_and_histograms_follow_what_was_said(
     study_with_run: Path, sayings: list[Saying], votes: dict[str, list[int | None]]

@@ -66,7 +66,7 @@ ONCE = st.dictionaries(st.sampled_from(SAMPLES), UNSCORED | PLAIN) | st.dictiona
     st.sampled_from(SAMPLES), UNSCORED | PLAIN | SURE_OF
 )
 Said = dict[str, dict[str, dict[int, Vote]]]
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextmanager

@@ -127,7 +127,7 @@ WORDS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(WORDS), max_size=12))
 def test_rating_and_topic_are_those_of_cosines_by_hand(words: list[str]) -> None:
     text = " ".join(words)

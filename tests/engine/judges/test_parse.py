@@ -168,7 +168,7 @@ BEFORE = st.sampled_from(
 AFTER = st.sampled_from(["", "\n", "\n```", "\n```\nI hope that this helps.", "\n\nAsk me for more."])
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(rating=st.sampled_from(RATINGS), reason=st.text(), indent=st.sampled_from([None, 2]), before=BEFORE, after=AFTER)
 def test_well_formed_rating_is_always_read(
     rating: int, reason: str, indent: int | None, before: str, after: str

@@ -30,7 +30,7 @@ def brute_force_partition(templates: list[str], texts: list[str]) -> list[int]:
     return label
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows_of_a_study)
 def test_groups_are_the_connected_components_of_template_and_text(rows):
     templates, texts = [r[0] for r in rows], [r[1] for r in rows]
@@ -39,7 +39,7 @@ def test_groups_are_the_connected_components_of_template_and_text(rows):
         assert [bool(b) for b in groups == groups[i]] == [b == oracle[i] for b in oracle]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows_of_a_study, st.randoms(use_true_random=False))
 def test_a_row_keeps_its_group_when_rows_are_shuffled(rows, random):
     order = list(range(len(rows)))
@@ -49,7 +49,7 @@ def test_a_row_keeps_its_group_when_rows_are_shuffled(rows, random):
     assert shuffled.tolist() == groups[order].tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows_of_a_study, st.integers(2, 6), st.integers(0, 5))
 def test_no_template_or_text_is_on_both_sides_and_every_training_part_holds_both_arms(rows, n_folds, seed):
     templates, texts = [r[0] for r in rows], [r[1].strip() for r in rows]

@@ -134,7 +134,7 @@ texts_of_a_pack = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(texts_of_a_pack, st.integers(1, 3))
 def test_no_template_or_text_of_a_concept_is_on_both_sides_of_a_split(drawn, repeats):
     sets = [

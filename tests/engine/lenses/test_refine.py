@@ -93,7 +93,7 @@ def test_the_strength_is_the_one_that_refits_without_a_group_choose() -> None:
     st.integers(2, 5),
     st.integers(0, 3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_fold_divides_a_group_and_every_training_part_holds_both_arms_of_all(
     rows: list[tuple[int, int]], n_folds: int, seed: int
 ) -> None:

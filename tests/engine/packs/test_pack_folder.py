@@ -165,7 +165,7 @@ def packs(draw: st.DrawFn) -> Layers:
     return {0: [entry(term, []) for term in upper], 1: [entry(term, draw(parents)) for term in lower]}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layers=packs())
 def test_what_is_written_comes_back(tmp_path_factory: pytest.TempPathFactory, layers: Layers) -> None:
     pack = load_pack(str(write_pack(tmp_path_factory.mktemp("round") / "pack", layers)))

@@ -53,7 +53,7 @@ def packs(draw: st.DrawFn) -> Pack:
     return Pack(draw(text), draw(text), "", draw(text), ordered, made)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pack=packs())
 def test_every_pack_can_be_written_and_comes_back(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> None:
     folder = write_pack(pack, tmp_path_factory.mktemp("written") / "pack")

@@ -92,7 +92,7 @@ def step(ledger: StudyLedger, model: MemoryLedger, act: str, given: object) -> N
             model.submitted(name, f"msgbatch_{name}")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(steps=STEPS)
 def test_it_remembers_what_a_ledger_in_memory_does(study: Path, steps: list[tuple[str, object]]) -> None:
     ledger, model = new_ledger(study), MemoryLedger()

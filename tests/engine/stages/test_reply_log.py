@@ -61,7 +61,7 @@ def emptied(folder: Path) -> Path:
     return folder
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(rows=ROWS, more=ROWS)
 def test_any_row_comes_out_as_it_went_in(scratch: Path, rows: list[VoteRow], more: list[VoteRow]) -> None:
     folder = emptied(scratch / "any")
@@ -75,7 +75,7 @@ def test_any_row_comes_out_as_it_went_in(scratch: Path, rows: list[VoteRow], mor
     assert read(folder) == rows + more
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(rows=st.lists(TOPICS | JUDGMENTS, min_size=1, max_size=4), data=st.data())
 def test_a_line_that_the_end_of_a_process_cut_short_costs_no_other_line(
     scratch: Path, rows: list[VoteRow], data: st.DataObject

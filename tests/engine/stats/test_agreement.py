@@ -44,7 +44,7 @@ def plain_alpha(pairs):
     return 1 - observed / np.mean([distance(a, b) for a, b in combinations(values, 2)])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(PAIRS)
 def test_values_are_those_of_independent_oracles(pairs):
     x, y = [p[1] for p in pairs], [p[2] for p in pairs]
@@ -70,7 +70,7 @@ MEANS = st.integers(6, 30).map(lambda sixths: sixths / 6)
 PAIRS_OF_MEANS = st.lists(st.tuples(st.sampled_from("abc"), MEANS, MEANS), min_size=FEWEST_PAIRS, max_size=60)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(PAIRS_OF_MEANS)
 def test_ranks_and_bias_are_of_means_as_given_and_the_rest_of_their_nearest_ratings(pairs):
     x, y = [p[1] for p in pairs], [p[2] for p in pairs]
@@ -97,7 +97,7 @@ def test_a_side_that_only_rounds_to_one_rating_is_told_so_and_still_has_ranks():
     assert both.spearman.value == pytest.approx(1.0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(PAIRS)
 def test_turning_the_sides_round_turns_only_the_bias_round(pairs):
     one, other = of(pairs), of([(concept, y, x) for concept, x, y in pairs])
@@ -106,7 +106,7 @@ def test_turning_the_sides_round_turns_only_the_bias_round(pairs):
         assert turned == (value if value is None else pytest.approx(-value if name == "bias" else value))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(PAIRS, st.permutations(range(60)))
 def test_order_of_the_pairs_and_how_cells_are_cut_change_nothing(pairs, order):
     shuffled = [pairs[i] for i in order if i < len(pairs)]
@@ -249,7 +249,7 @@ def test_what_rests_on_one_concept_has_a_value_and_no_interval():
 WEIGHTED = st.lists(st.tuples(RATED, st.integers(1, 4)), min_size=FEWEST_PAIRS, max_size=40)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(WEIGHTED)
 def test_a_pair_that_stands_for_three_counts_as_three(weighted):
     pairs, weights = [pair for pair, _ in weighted], [weight for _, weight in weighted]
@@ -264,7 +264,7 @@ def test_a_pair_that_stands_for_three_counts_as_three(weighted):
     assert found.n_effective == pytest.approx(sum(weights) ** 2 / sum(w * w for w in weights))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(PAIRS, st.floats(0.05, 1))
 def test_equal_weights_change_nothing(pairs, weight):
     assert agree(cells(pairs), weights=[weight] * len(pairs)) == of(pairs)
@@ -282,7 +282,7 @@ def test_weighting_by_one_over_probability_puts_a_lopsided_draw_right():
     assert abs(plain.kappa.value - truth.kappa.value) > 0.04
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(PAIRS)
 def test_raters_without_an_order_agree_as_pairs_told_both_ways_round(pairs):
     found = agree(cells(pairs), are_ordered=False)

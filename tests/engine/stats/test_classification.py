@@ -163,7 +163,7 @@ def test_intervals_of_ten_to_forty_groups_cover_the_true_measure(name, mixed):
     rows=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([-2.0, -0.1, 0.0, 0.1, 2.0]), st.integers(0, 5))),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_a_measure_is_bounded_certain_of_nothing_and_blind_to_order(name, rows, seed):
     measure = MEASURES[name]
     y, s, g = (np.array([row[i] for row in rows]) for i in range(3))

@@ -146,7 +146,7 @@ def test_weeks_are_shown_where_three_have_enough_pairs_and_equal_parts_else():
     assert cut_into_batches(hourly[: 2 * FEWEST_A_WEEK - 1]) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 60 * 24 * 40), max_size=80))
 def test_batches_hold_every_pair_once_in_time(minutes):
     observations = at([START + timedelta(minutes=minute) for minute in minutes])

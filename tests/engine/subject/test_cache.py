@@ -18,7 +18,7 @@ class Model:
         self.config = config
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=1, max_size=12), st.integers(1, 6))
 def test_it_holds_what_a_growing_cache_holds(steps: list[tuple[int, bool]], room: int) -> None:
     rng = torch.Generator().manual_seed(0)

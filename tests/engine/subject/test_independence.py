@@ -135,7 +135,7 @@ def test_few_tokens_are_decided_alone(bundled: Subject, prompts: list[str]) -> N
 logit_rows = st.lists(st.floats(-6, 6), min_size=3, max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     logit_rows,
     st.floats(0, 1, exclude_max=True),
