@@ -56,7 +56,7 @@ class Screen:
         return " ".join([self.page.replace("_", " ").capitalize() or "Overview", *([section] if section else [])])
 
 
-def button(key: str) -> Action:
+def _button(key: str) -> Action:
     return key, {"trigger_value": True}
 
 
@@ -66,27 +66,27 @@ _SCREENS: Final = (
     Screen(
         "samples",
         actions={
-            "filter by form": button("preset-Degenerate"),
+            "filter by form": _button("preset-Degenerate"),
             "next page": ("widget-page-", {"int_value": 2}),
             "filter by quadrant": ("widget-quadrant", {"string_array_value": ["C"]}),
-            "open next": button("step-Next"),
-            "override": button("rate-2-"),
-            "undo": button("undo-"),
+            "open next": _button("step-Next"),
+            "override": _button("rate-2-"),
+            "undo": _button("undo-"),
             "order by rating": ("widget-sort", {"string_value": "Lowest rating first"}),
         },
     ),
     Screen(
         "review",
         actions={
-            "rate": button("review-4-"),
-            "open next": button("review-on"),
+            "rate": _button("review-4-"),
+            "open next": _button("review-on"),
             # Before the undoing, after which a pair that was rated is on the desk, and such a pair is not put off.
-            "skip": button("review-skip"),
-            "rate the next": button("review-2-"),
-            "undo": button("review-undo"),
+            "skip": _button("review-skip"),
+            "rate the next": _button("review-2-"),
+            "undo": _button("review-undo"),
         },
     ),
-    Screen("review", {"queue": "adjudicate"}, {"rate": button("review-3-"), "open next": button("review-on")}),
+    Screen("review", {"queue": "adjudicate"}, {"rate": _button("review-3-"), "open next": _button("review-on")}),
     Screen("concept"),
     Screen("lenses"),
     Screen("findings", actions={"show pack layers": ("widget-grain", {"string_array_value": ["Pack layers"]})}),

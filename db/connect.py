@@ -25,8 +25,8 @@ from db.stopping import stoppable
 DATABASE = "study.duckdb"
 
 _lenders: dict[Path, Lender] = {}
-_followed: dict[tuple[Path, int, int], Lender] = {}
-"""By the folder as it was named and as it is: to follow its name anew takes longer than many a question."""
+_followed: dict[Path, Lender] = {}
+"""By the folder as it was named: to follow a name anew takes longer than many a question."""
 _lenders_lock = threading.Lock()
 _inherited: dict[Path, Lender] = {}
 
@@ -121,11 +121,10 @@ def _lender(folder: Path) -> Lender:
     there = _seen(folder)
     if there is None:
         return _follow(folder)
-    key = (folder, *there)
-    lender = _followed.get(key)
-    # The folder may have been moved since, and its old name be another's.
+    lender = _followed.get(folder)
+    # A link may lead elsewhere by now, and where it led be another's.
     if lender is None or _seen(lender.file.parent) != there:
-        lender = _followed[key] = _follow(folder)
+        lender = _followed[folder] = _follow(folder)
     return lender
 
 

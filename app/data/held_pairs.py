@@ -8,7 +8,7 @@ are never in it.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ _FEW: Final = 12
 _PART_PAIRS: Final = 500_000
 """Of so many pairs the study is asked at once: fewer take less memory, but each asking takes a second and more by itself."""
 
-_MADE: Final = (
+MADE: Final = (
     "samples.put_people",
     "samples.keep_said",
     "samples.keep_alike",
@@ -121,7 +121,7 @@ def build(folder: Path, held: Asked, index: HeldPairs, work: tuple[Any, ...]) ->
     index.last_rating = 0
     with connect(folder) as cursor:
         _keep_people(cursor, held, index)
-    for name in _MADE:
+    for name in MADE:
         index.memory.execute(query(name))
     _compress(index)
     index.last_rating, index.last_vote = last, (last_vote, n_votes)
@@ -149,18 +149,16 @@ def put_people(cursor: duckdb.DuckDBPyConnection, held: Asked, index: HeldPairs)
         _keep_few(cursor, held, index, rated)
     else:
         _keep_people(cursor, held, index)
-    with _at_once(index.memory) as memory:
-        memory.execute(query("samples.move_cells"), {"sign": -1})
-        memory.execute(query("samples.put_people"))
-        memory.execute(query("samples.move_cells"), {"sign": 1})
+    _move(index.memory, "samples.put_people")
 
 
-@contextmanager
-def _at_once(memory: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Within, statements show together or not at all: who counts meanwhile misses no pair that leaves one cell for another."""
+def _move(memory: duckdb.DuckDBPyConnection, put: str) -> None:
+    """Put in what was said, between leaving cells and coming to others; who counts meanwhile sees all of it or nothing."""
     memory.execute("begin")
     try:
-        yield memory
+        memory.execute(query("samples.move_cells"), {"sign": -1})
+        memory.execute(query(put))
+        memory.execute(query("samples.move_cells"), {"sign": 1})
         memory.execute("commit")
     except BaseException:
         with suppress(duckdb.Error):
@@ -190,10 +188,7 @@ def put_votes(folder: Path, held: Asked, index: HeldPairs, work: tuple[Any, ...]
         index.memory.register("incoming_votes", votes)
         index.memory.execute(query("samples.keep_votes"))
         index.memory.unregister("incoming_votes")
-        with _at_once(index.memory) as memory:
-            memory.execute(query("samples.move_cells"), {"sign": -1})
-            memory.execute(query("samples.put_votes"))
-            memory.execute(query("samples.move_cells"), {"sign": 1})
+        _move(index.memory, "samples.put_votes")
         index.memory.execute(query("samples.fold_cells"))
         index.last_vote, index.work, index.voted_at = (last, n), work, time.monotonic()
         index.answers = {}

@@ -75,8 +75,7 @@ def lens_setting(lenses: Sequence[data.Lens], run: data.Run) -> overview.LensSet
 def lens_ids(context: Context) -> tuple[str, ...]:
     """The lenses of that setting, concept by concept."""
     lenses = data.load_lenses(context.folder, context.run.run_id)
-    setting = lens_setting(lenses, context.run)
-    return tuple(lens.lens_id for lens in overview.lenses_of(lenses, setting)) if setting else ()
+    return tuple(lens.lens_id for lens in overview.lenses_of(lenses, lens_setting(lenses, context.run)))
 
 
 def lens_picker(lenses: Sequence[data.Lens], run: data.Run, setting: overview.LensSetting | None) -> None:

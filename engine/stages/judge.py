@@ -220,7 +220,7 @@ class _Writer:
     def _start(self) -> None:
         self._wait()
         rows, self._rows = self._rows, []
-        self._pace.begin()
+        self._pace.rest()
         if rows:
             number = self._log.close_file() if self._log else 0
             self._writing = self._thread.submit(self._write, rows, number)

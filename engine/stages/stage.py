@@ -54,8 +54,8 @@ class Pace:
         now = time.monotonic()
         return now - self.written >= WRITE_EVERY_S * min(AT_LENGTH, max(1.0, (now - self.begun) / _LASTS_S))
 
-    def begin(self) -> None:
-        """What has come is being written."""
+    def rest(self) -> None:
+        """Begin the next pause, for what has come is being written."""
         self.written = time.monotonic()
 
 
@@ -75,7 +75,7 @@ def run_stage(study: Path, run_id: str, stage: Stage[Item], bar: Progress) -> in
         if position == len(batches) or pace.is_due():
             write_rows(study, rows, progress)
             rows = []
-            pace.begin()
+            pace.rest()
     if stage.last_word and (said := stage.last_word()) and not bar.disable:
         bar.console.print(said, markup=False, highlight=False, soft_wrap=True)
     return n_pending

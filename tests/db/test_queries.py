@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 import db.queries
+from app.data.held_pairs import MADE
 from db import query
 from db.migrate import migrate
 from db.queries import all_blocks, parse
@@ -25,17 +26,8 @@ def schema_and_index() -> Iterator[duckdb.DuckDBPyConnection]:
         schema.execute(
             f"create or replace temp table {table} as {query(rows)}", dict.fromkeys(statement.named_parameters)
         )
-    for name in (
-        "keep_index",
-        "keep_people",
-        "keep_said",
-        "keep_alike",
-        "keep_cells",
-        "keep_texts",
-        "keep_rated",
-        "keep_filtered",
-    ):
-        schema.execute(query(f"samples.{name}"))
+    for name in ("samples.keep_index", "samples.keep_people", *MADE):
+        schema.execute(query(name))
     # Of people at one time, of the judge at another.
     schema.execute(
         "create or replace table news as select p.*, v.judge_rating, v.judge_spread from news p, incoming_votes v"
