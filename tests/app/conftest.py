@@ -17,8 +17,13 @@ manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.sca
 
 @pytest.fixture(autouse=True)
 def patient_screens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Screens wait for every answer, so that a busy machine shows what a quiet one does."""
+    """Screens wait for every answer, so that a busy machine shows what a quiet one does.
+
+    They do so even where a thread that an earlier test left behind is at work, after which others would rest.
+    """
     monkeypatch.setattr("app.data.later.WAIT_S", 60.0)
+    monkeypatch.setattr("app.data.memory._RESTS", 0.0)
+    monkeypatch.setattr("app.data.later.may_begin", lambda **_: True)
 
 
 @pytest.fixture(scope="session")

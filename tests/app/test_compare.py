@@ -234,9 +234,6 @@ def test_runs_without_a_common_concept_are_told_in_a_sentence(runs: Path, monkey
 def test_two_runs_follow_a_rating_without_a_command(runs: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """Few concepts at once, many beside the screen: the same numbers."""
     monkeypatch.setattr("app.data.comparison.AT_ONCE", at_once)
-    # However busy the machine is: what comes later is waited for, and rests no while before it.
-    monkeypatch.setattr("app.data.later.WAIT_S", 60.0)
-    monkeypatch.setattr("app.data.memory._RESTS", 0.0)
     monkeypatch.setattr(command, "start", lambda _: pytest.fail("a command was started"))
     app = open_screen(runs, monkeypatch, "compare", run="one", side=["one", "two"])
     sides = Sides("runs", "one", ("one", "two"))

@@ -181,6 +181,7 @@ def test_long_work_beside_screens_is_followed_by_a_rest_but_for_what_is_awaited(
     monkeypatch.setattr(memory.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(memory.time, "sleep", sleep)
     monkeypatch.setattr(memory, "_rested_at", 0.0)
+    monkeypatch.setattr(memory, "_RESTS", 4.0)
 
     def work(seconds: float, *, is_awaited: bool = False) -> float:
         with memory.beside_screens(is_awaited=is_awaited):
