@@ -29,7 +29,6 @@ from app.data.pair import load_pair
 from app.data.ratings import (
     Correction,
     Moved,
-    Saying,
     add_override,
     load_corrections,
     load_correctors,
@@ -49,6 +48,7 @@ from app.data.samples import (
     load_facets,
     load_page,
 )
+from app.data.sayings import Saying
 from app.data.study import (
     Judge,
     Profile,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.data.memory import TABLES, remembered_each
-from app.data.ratings import Saying, bin_of
+from app.data.ratings import bin_of
 from app.data.rows import fetch, records
 from app.data.samples import JudgmentVote, LensScore, Pair, PairDetail, TopicVote
+from app.data.sayings import Saying, in_force, read_sayings
 from app.data.study import load_profiles
 from db import connect
 
@@ -36,7 +37,7 @@ def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_
     if written is None:
         return None
     with connect(folder) as cursor:
-        history = fetch(cursor, "ratings.history", Saying, **pair)
+        history = read_sayings(cursor, run_id, [sample_id]).get((concept, sample_id), ())
         rated = records(cursor, "samples.judged", concept=concept, **judged) or [_UNJUDGED]
         topics = fetch(cursor, "samples.topics", TopicVote, **judged)
         votes = fetch(cursor, "samples.judgments", JudgmentVote, concept=concept, **judged)
@@ -70,8 +71,8 @@ def _load_written(folder: Path, pair: dict[str, str], form_rule: str) -> _Writte
 
 def _in_force(history: Sequence[Saying], judged: float | None) -> dict[str, Any]:
     """The rating in force, as the view `verdicts` tells it: the override, else the audit rating, else the judge's mean."""
-    people = {saying.source: saying.rating for saying in history if saying.undoes is None and not saying.is_undone}
-    said = {"override": people.get("override"), "audit": people.get("audit"), "judge": judged}
+    said: dict[str, float | None] = {"override": None, "audit": None}
+    said |= {source: saying.rating for source, saying in in_force(history).items()} | {"judge": judged}
     source = next((source for source, rating in said.items() if rating is not None), None)
     verdict = said[source] if source else None
     otherwise = judged if said["audit"] is None else said["audit"]

@@ -11,25 +11,12 @@ from typing import Any, Final
 from app.data.browsing import ask_if_held
 from app.data.memory import load_last_rating, remembered
 from app.data.rated import asker
-from app.data.rows import fetch, read
+from app.data.rows import read
+from app.data.sayings import in_force, read_sayings
 from db import connect, insert, query, transaction
 from db.rows import RatingRow, RatingSource
 
 _BESIDE_AT_MOST: Final = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """One entry of a pair's history; an undoing has no rating."""
-
-    rating_id: str
-    reviewer: str
-    source: str
-    rating: int | None
-    reason: str | None
-    rated_at: datetime
-    undoes: str | None
-    is_undone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +65,6 @@ class Moved:
     def counts(self) -> tuple[int, int, int, int, int]:
         """Of the ratings 1 to 5."""
         return self.n_1, self.n_2, self.n_3, self.n_4, self.n_5
-
-
-@dataclass(frozen=True, slots=True)
-class _InForce:
-    rating_id: str
-    reviewer: str
 
 
 def load_corrections(folder: Path, run_id: str, judge_id: str, *, n_rows: int) -> tuple[Correction, ...]:
@@ -187,10 +168,10 @@ def undo_override(folder: Path, run_id: str, *, concept: str, sample_id: str, re
 
     `rating_id` names the override to undo, so that pressing twice never undoes an older one too.
     """
-    pair = {"run_id": run_id, "concept": concept, "sample_id": sample_id}
     with transaction(folder) as cursor:
-        standing = fetch(cursor, "ratings.in_force", _InForce, **pair)
-        if not standing or standing[0].rating_id != rating_id:
+        history = read_sayings(cursor, run_id, [sample_id]).get((concept, sample_id), ())
+        standing = in_force(history).get("override")
+        if standing is None or standing.rating_id != rating_id:
             return False
         row = undoing_row(run_id, concept, sample_id, reviewer, undoes=rating_id)
         return insert(cursor, [row]) == 1

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from app.data.browsing import ask, asked
 from app.data.memory import remembered
-from app.data.ratings import Saying
 from app.data.rows import read
+from app.data.sayings import Saying
 
 Sort = Literal["run", "lowest", "highest", "loop", "longest", "shortest", "unsure"]
 PAGE_ROWS = 12

@@ -1,22 +1,9 @@
--- name: history
--- All that people said of a pair, oldest first; an undoing names what it undid.
-select
-    r.rating_id, r.reviewer, r.source, r.rating, r.reason, r.rated_at, r.undoes,
-    r.rating_id in (select rating_id from undone_ratings) as is_undone
-from ratings r
-where r.run_id = $run_id and r.concept = $concept and r.sample_id = $sample_id
-order by r.order_number;
-
--- name: in_force
--- The override that decides a pair's verdict, if any: its id and reviewer.
-select r.rating_id, r.reviewer
-from ratings r
-where
-    r.run_id = $run_id and r.concept = $concept and r.sample_id = $sample_id and r.source = 'override'
-    and r.undoes is null
-    and r.rating_id not in (select rating_id from undone_ratings)
-order by r.order_number desc
-limit 1;
+-- name: of_samples
+-- All that people said of the pairs of some samples, oldest first; an undoing names what it undid.
+select concept, sample_id, rating_id, reviewer, source, rating, reason, rated_at, undoes
+from ratings
+where run_id = $run_id and sample_id in $sample_ids
+order by order_number;
 
 -- name: latest_overrides
 -- The latest overrides in force of a run, each with the audit rating in force of its pair.

@@ -50,12 +50,6 @@ left join ratings_by_people($run_id) p on p.concept = c.concept and p.sample_id 
 -- Pairs of a run that people said anything of after a certain rating.
 select distinct concept, sample_id from ratings where run_id = $run_id and order_number > $last_rating;
 
--- name: people_of
--- What people said of the pairs of some samples, as it is in force.
-select concept, sample_id, override_rating, audit_rating
-from ratings_by_people($run_id)
-where sample_id in $sample_ids;
-
 -- name: place
 -- Where a pair stands in its run, as in `index_rows`; found by the sample, as in `pair`.
 with of_sample as materialized (
@@ -133,23 +127,23 @@ select i.rowid as row_at, p.*
 from incoming_people p
 join indexed i on i.concept = p.concept and i.sample_id = p.sample_id;
 
--- name: keep_told
--- In memory: the same of a few pairs whose places are known. Rows are found by these alone; to look for the names, too, takes
--- four times as long.
-create or replace table news as
-with told as materialized (
-    select
-        unnest($concepts::text[]) as concept, unnest($sample_ids::text[]) as sample_id, unnest($places::bigint[]) as place,
-        unnest($overrides::tinyint[]) as override_rating, unnest($audits::tinyint[]) as audit_rating
-),
-there as materialized (
-    select i.rowid as row_at, i.concept, i.sample_id
-    from indexed i
-    semi join told t on t.place = i.place
+-- name: row_of
+-- In memory: the row of a pair whose place is known. To look for the names in all rows takes four times as long.
+select row_id, concept, sample_id from indexed where place = $place;
+
+-- name: move_pair
+-- In memory: takes a pair from those that it is alike to, and adds it to those that it will be alike to.
+insert into cells by name
+select t.* exclude (row_id) replace (
+    if(is_after, $override_rating, override_rating) as override_rating, if(is_after, $audit_rating, audit_rating) as audit_rating,
+    if(is_after, n, -n) as n
 )
-select h.row_at, t.*
-from there h
-join told t on t.concept = h.concept and t.sample_id = h.sample_id;
+from traits('indexed') t, (select unnest([false, true]) as is_after)
+where t.row_id = $row_id;
+
+-- name: put_pair
+-- In memory: puts in what people said of a pair.
+update indexed set override_rating = $override_rating, audit_rating = $audit_rating where row_id = $row_id;
 
 -- name: keep_said
 -- In memory: the pairs of which people, or the judge, said something that is to be put in.
@@ -175,18 +169,22 @@ update indexed set override_rating = p.override_rating, audit_rating = p.audit_r
 from news p
 where indexed.rowid = p.row_at;
 
--- name: keep_alike
--- In memory: pairs that are alike in all that is filtered by but concept and text, counted. Columns are those of the pairs; of a
--- spread no more is kept than filters ask for.
-create or replace macro alike(pairs) as table
+-- name: keep_traits
+-- In memory: of pairs all that is filtered by but concept and text. Columns are those of the pairs; of a spread no more is kept
+-- than filters ask for.
+create or replace macro traits(pairs) as table
 select
     null::text as concept, null::text as sample_id, arm, negative_kind, quadrant, pack_layer, origin, judge_rating,
     if(judge_spread >= 1, 1, null)::double as judge_spread, null::boolean as is_asked, form_loop, form_study,
     null::bigint as n_chars,
     null::double as tail_loop_share, finish_reason, template, topic_match, fires, null::bigint as place, override_rating,
-    audit_rating, sum(n)::bigint as n, null::bigint as row_id
-from query_table(pairs)
-group by all;
+    audit_rating, n, row_id
+from query_table(pairs);
+
+-- name: keep_alike
+-- In memory: pairs that are alike in their traits, counted.
+create or replace macro alike(pairs) as table
+select * replace (sum(n)::bigint as n, null::bigint as row_id) from traits(pairs) group by all;
 
 -- name: keep_cells
 -- In memory: all pairs by what they are alike in, so that counting them takes no look at each.
@@ -288,7 +286,8 @@ join rated($form_rule, false, null) f on f.row_id = p.row_id
 order by p.row_order;
 
 -- name: first
--- In memory: one page of the pairs that pass the filters, in the run's order.
+-- In memory: one page of the pairs that pass the filters, in the run's order, in which they stand there: looking ends with the
+-- page, where to order them would take a look at all.
 select
     concept, sample_id, arm, negative_kind, nullif(quadrant, 'none') as quadrant, nullif(form, 'none') as form,
     nullif(bin, 0) as bin, verdict, verdict_source, judge_rating, n_chars
@@ -297,7 +296,6 @@ from filtered(
     $finish, $templates, $layers, $concept, $origin, $text
 )
 where failing = 0 and ($concept is null or concept = $concept)
-order by place
 limit $n_rows offset $n_skipped;
 
 -- name: listed

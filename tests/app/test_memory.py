@@ -268,7 +268,9 @@ def held_rows(study: Path, index: Any) -> tuple[list[tuple[Any, ...]], list[tupl
     """All pairs as an index holds them, and its cells."""
     with index.memory.cursor() as cursor:
         cursor.execute("use held")
-        pairs = cursor.execute("select * exclude (row_id) from indexed order by place").fetchall()
+        pairs = cursor.execute("select * exclude (row_id) from indexed").fetchall()
+        in_order = cursor.execute("select * exclude (row_id) from indexed order by place").fetchall()
+        assert pairs == in_order, "they stand in the run's order, in which pages are read"
         return pairs, cursor.execute("from alike('cells') where n <> 0 order by all").fetchall()
 
 
@@ -364,16 +366,21 @@ def test_what_people_say_is_put_into_a_list_as_if_it_were_made_anew(
     assert browsing._indexes[study, held] is index
 
 
-def test_counts_miss_no_pair_while_it_leaves_one_cell_for_another(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("few", "last"), [(held_pairs._FEW, "samples.put_pair"), (0, "samples.put_people")])
+def test_counts_miss_no_pair_while_it_leaves_one_cell_for_another(
+    study: Path, monkeypatch: pytest.MonkeyPatch, few: int, last: str
+) -> None:
     browsing.make(study, RUN, JUDGE)
     index = browsing._indexes[study, held_pairs.Asked(RUN, JUDGE)]
-    counted: list[int] = []
+    monkeypatch.setattr(held_pairs, "_FEW", few)
+    counted: list[tuple[int, int]] = []
 
     def noting(name: str) -> str:
-        if name == "samples.put_people":
+        if name == last:
             with index.memory.cursor() as cursor:
                 cursor.execute("use held")
-                counted.append(int(cursor.execute("select sum(n) from cells").fetchall()[0][0]))
+                rows = cursor.execute("select sum(n), coalesce(sum(n) filter (override_rating = 1), 0) from cells")
+                counted.extend((int(n), int(n_rated)) for n, n_rated in rows.fetchall())
         return query(name)
 
     (pair,) = data.load_page(study, RUN, JUDGE, data.Filters(), number=1, sort="run", form_rule="loop", n_rows=1).rows
@@ -383,7 +390,7 @@ def test_counts_miss_no_pair_while_it_leaves_one_cell_for_another(study: Path, m
     about = {"concept": pair.concept, "sample_id": pair.sample_id, "rating": 1}
     data.add_override(study, RUN, **about, reviewer="ann", reason=None, rating_id="one")
     browsing.make(study, RUN, JUDGE)
-    assert counted == [n_pairs]
+    assert counted == [(n_pairs, 0)]
 
 
 def test_pairs_of_a_large_study_are_at_hand_once_their_list_is_made(
