@@ -6,10 +6,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from study_rows import NOW, SAMPLES, pair, rating_row
 
+from app.data.sayings import in_force as in_force_of
+from app.data.sayings import read_sayings
 from db import connect, insert, transaction
 from db.rows import JudgmentRow, RatingRow, RatingSource
 
@@ -84,6 +86,8 @@ def say(cursor: duckdb.DuckDBPyConnection, sayings: list[RatingRow], votes: dict
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(sayings=[Saying(SAMPLES[0], "override", 2, undoes) for undoes in (None, 0, 1)], votes={})
+@example(sayings=[Saying(SAMPLES[0], "audit", 2, undoes) for undoes in (None, 0, 1, 2)], votes={})
 @given(sayings=SAYINGS, votes=VOTES)
 def test_verdicts_and_histograms_follow_what_was_said(
     study_with_run: Path, sayings: list[Saying], votes: dict[str, list[int | None]]
@@ -98,12 +102,17 @@ def test_verdicts_and_histograms_follow_what_was_said(
             "n_unscored, inclusion_probability from verdicts('r', 'j')"
         ).fetchall()
         histograms = cursor.execute("select * from rating_histograms('r', 'j')").fetchall()
+        histories = read_sayings(cursor, "r", SAMPLES)
         cursor.execute("rollback")
+    said = {saying.rating_id: saying.is_undone for history in histories.values() for saying in history}
+    assert said == {row.rating_id: undone(row, rows) for row in rows}
     assert sorted(row[0] for row in found) == sorted(SAMPLES)
     for sample, override, audit, judged, verdict, source, in_bin, n_votes, n_unscored, probability in found:
         sayings_in_force = [in_force(rows, sample, "override"), in_force(rows, sample, "audit")]
         candidates = [*sayings_in_force, judge_mean(votes.get(sample, []))]
         assert [override, audit, judged] == candidates
+        told = {source: saying.rating for source, saying in in_force_of(histories.get(("gin", sample), ())).items()}
+        assert [told.get("override"), told.get("audit")] == [override, audit]
         standing = [(v, name) for v, name in zip(candidates, ("override", "audit", "judge"), strict=True) if v]
         assert (verdict, source) == (standing[0] if standing else (None, None))
         assert in_bin == (None if verdict is None else round(verdict))
