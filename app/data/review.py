@@ -18,6 +18,7 @@ from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
 from app.data.samples import Filters, Sort, load_first
+from app.data.sayings import Saying, by_reviewer, read_sayings
 from db import connect, insert, query, transaction
 from db.connect import DATABASE
 from db.opening import file_number
@@ -225,7 +226,7 @@ def load_flag(desk: Desk, key: Key) -> Flag | None:
 def has_rated(desk: Desk, key: Key, *, apart_from: Collection[str] = ()) -> bool:
     """Whether the reviewer has rated the pair before, undone or not, on any screen; `apart_from` are ids that do not count."""
     with connect(desk.folder) as cursor:
-        return _has_rated(cursor, desk, key, apart_from)
+        return _has_rated(_history(cursor, desk, key), desk.reviewer, apart_from)
 
 
 def add_rating(
@@ -260,12 +261,13 @@ def add_rating(
         blind=blind,
     )
     with transaction(desk.folder) as cursor:
-        if desk.settles:
-            if last_mark is not None and _is_settled(cursor, desk, item.key, last_mark, but_by=rating_id):
-                return False
-        elif _standing(cursor, desk, item.key) not in (None, rating_id):
+        if desk.settles and last_mark is not None and _is_settled(cursor, desk, item.key, last_mark, but_by=rating_id):
             return False
-        is_blind = blind and not _has_rated(cursor, desk, item.key, unopened)
+        history = _history(cursor, desk, item.key)
+        standing = by_reviewer(history, desk.source).get(desk.reviewer)
+        if not desk.settles and standing is not None and standing.rating_id != rating_id:
+            return False
+        is_blind = blind and not _has_rated(history, desk.reviewer, unopened)
         insert(cursor, [replace(row, blind=is_blind)])
         if desk.settles:
             insert(cursor, [_mark(desk, item.key, _SETTLES[desk.queue], None, rating_id + _SETTLING)])
@@ -291,10 +293,15 @@ def add_mark(
             _end_leases(cursor, desk, key, _now())
 
 
-def _has_rated(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, apart_from: Collection[str]) -> bool:
-    pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1]}
-    asked = pair | {"reviewer": desk.reviewer, "apart_from": list(apart_from)}
-    return bool((cursor.execute(query("review.has_rated"), asked).fetchone() or (False,))[0])
+def _history(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key) -> Sequence[Saying]:
+    return read_sayings(cursor, desk.run_id, [key[1]]).get(key, ())
+
+
+def _has_rated(history: Sequence[Saying], reviewer: str, apart_from: Collection[str]) -> bool:
+    """Whether the reviewer has ever rated the pair or undone a rating of it, in whatever way, other than by these ratings."""
+    return any(
+        saying.reviewer == reviewer and (saying.undoes or saying.rating_id) not in apart_from for saying in history
+    )
 
 
 def _is_settled(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, last_mark: int, *, but_by: str) -> bool:
@@ -302,14 +309,6 @@ def _is_settled(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key, last_ma
     by = {"reviewer": desk.reviewer, "by_rating": _SETTLING, "but": but_by + _SETTLING}
     asked = pair | by | {"last_mark": last_mark}
     return bool((cursor.execute(query("review.settled_since"), asked).fetchone() or (False,))[0])
-
-
-def _standing(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key) -> str | None:
-    pair = {"run_id": desk.run_id, "concept": key[0], "sample_id": key[1]}
-    found = cursor.execute(
-        query("review.standing"), pair | {"reviewer": desk.reviewer, "source": desk.source}
-    ).fetchone()
-    return found[0] if found else None
 
 
 def _mark(desk: Desk, key: Key, kind: Any, note: str | None, mark_id: str) -> MarkRow:
@@ -430,9 +429,11 @@ def _state(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _State:
 
 _Raters = tuple[Mapping[Key, int], frozenset[Key]]
 """By how many people each pair was rated, and which of them by this reviewer."""
-_raters: Final[dict[Hashable, tuple[Hashable, _Raters]]] = {}
-"""By desk, with what they are as of."""
+_raters: Final[dict[Hashable, tuple[tuple[int, Hashable], _Raters]]] = {}
+"""By desk, with the rating and the file that they are as of."""
 _RATERS_AT_MOST: Final = 64
+_FEW: Final = 12
+"""Of more pairs what people said takes as long to look up as that of all."""
 
 
 def _kept_raters(desk: Desk, last_rating: int) -> _Raters | None:
@@ -458,14 +459,37 @@ def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
     kept = _kept_raters(desk, last)
     if kept is not None:
         return kept
+    file = file_number(desk.folder / DATABASE)
+    found = _rated_since(cursor, desk, file) or _rated_by_now(cursor, desk)
+    for old in surplus(_raters, _RATERS_AT_MOST - 1):
+        _raters.pop(old, None)
+    _raters[_desk_key(desk)] = (last, file), found
+    return found
+
+
+def _rated_by_now(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
     asked = {"run_id": desk.run_id, "reviewer": desk.reviewer, "source": desk.source}
     rows = cursor.execute(query("review.raters"), asked).fetchall()
     raters = {(concept, sample_id): n for concept, sample_id, n, _ in rows}
-    found = raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
-    for old in surplus(_raters, _RATERS_AT_MOST - 1):
-        _raters.pop(old, None)
-    _raters[_desk_key(desk)] = (last, file_number(desk.folder / DATABASE)), found
-    return found
+    return raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
+
+
+def _rated_since(cursor: duckdb.DuckDBPyConnection, desk: Desk, file: Hashable) -> _Raters | None:
+    """The raters that were asked for before, with what changed in a few pairs since; None where none were, or in many."""
+    (last, of_file), before = _raters.get(_desk_key(desk), ((0, None), None))
+    if before is None or of_file != file:
+        return None
+    since = {"run_id": desk.run_id, "last_rating": last}
+    changed = [
+        (concept, sample_id) for concept, sample_id in cursor.execute(query("samples.rated_since"), since).fetchall()
+    ]
+    if len(changed) > _FEW:
+        return None
+    histories = read_sayings(cursor, desk.run_id, [sample_id for _, sample_id in changed])
+    by_now = {key: by_reviewer(histories.get(key, ()), desk.source) for key in changed}
+    raters = {**before[0]} | {key: len(people) for key, people in by_now.items()}
+    mine = (before[1] - by_now.keys()) | {key for key, people in by_now.items() if desk.reviewer in people}
+    return {key: n for key, n in raters.items() if n}, mine
 
 
 def _in_order(candidates: _Drawn | tuple[Item, ...], state: _State, desk: Desk) -> Iterator[Item]:

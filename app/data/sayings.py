@@ -46,6 +46,12 @@ def in_force(history: Iterable[Saying]) -> dict[str, Saying]:
     return {saying.source: saying for saying in history if saying.undoes is None and not saying.is_undone}
 
 
+def by_reviewer(history: Iterable[Saying], source: str) -> dict[str, Saying]:
+    """The latest rating of each reviewer from a source that was not taken back, whatever others said after it."""
+    mine = (saying for saying in history if saying.source == source)
+    return {saying.reviewer: saying for saying in mine if saying.undoes is None and not saying.is_undone}
+
+
 def _undone(undoings: Mapping[str, str]) -> set[str]:
     """What was taken back for good, of undoings by what they undo: an undoing may itself be undone."""
     by = {undoes: rating_id for rating_id, undoes in undoings.items()}

@@ -73,7 +73,8 @@ def sit_down(desk: Desk) -> Sitting:
     # They may have been rated in another tab.
     sitting.ahead = tuple(item for item in sitting.ahead if item.key not in mine)
     is_stale = time.monotonic() - sitting.leased_at > review.LEASE.total_seconds() / 2
-    if len(sitting.ahead) < 2 or is_stale:
+    # Of a pair that is looked at again, the next is enough by now: rating it took long enough.
+    if len(sitting.ahead) < (2 if sitting.at is None else 1) or is_stale:
         # Looked up before the pairs: what is settled in between is told at the press.
         mark = review.load_last_mark(desk.folder)
         sitting.ahead = _with_open_first(review.take(desk), sitting)

@@ -142,20 +142,6 @@ where run_id = $run_id and reviewer = $reviewer
 order by order_number desc
 limit $n_rows;
 
--- name: has_rated
--- Whether the reviewer has ever rated the pair or undone a rating of it, in whatever way, other than by these ratings.
-select count(*) > 0
-from ratings
-where
-    run_id = $run_id and concept = $concept and sample_id = $sample_id and reviewer = $reviewer
-    and coalesce(undoes, rating_id) not in (select unnest($apart_from::text[]));
-
--- name: standing
--- The reviewer's own rating of a pair that is in force, among those of a source.
-select rating_id
-from ratings_by_reviewer
-where run_id = $run_id and concept = $concept and sample_id = $sample_id and reviewer = $reviewer and source = $source;
-
 -- name: settled_since
 -- Whether a pair was settled so after a certain mark: by somebody else, or by another rating of the reviewer's own.
 select count(*) > 0

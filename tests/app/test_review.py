@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -80,6 +81,32 @@ def test_what_is_drawn_follows_overrides_before_the_first_audit_rating_and_no_la
     undo(first, "one")
     assert queued() == drawn(planned) - {rated.key}
     assert {first, third} <= queued()
+
+
+def test_who_rated_which_pairs_is_told_from_what_changed_as_from_everything(study: Path) -> None:
+    """Ratings of three people at few pairs in two queues, some of them taken back, singly or many before anybody asks."""
+    desks = [
+        desk(study, name, queue=queue, n_raters=2) for name in ("Ada", "Bo", "Cy") for queue in ("audit", "filter")
+    ]
+    with connect(study) as cursor:
+        pairs = cursor.execute("select concept, sample_id from pairs order by hash(sample_id) limit 20").fetchall()
+    chance, given = random.Random(0), []
+    for n_at_once in [*[1] * 24, 18, 1, 1]:
+        for _ in range(n_at_once):
+            at = chance.choice(desks)
+            if given and chance.random() < 0.4:
+                by, own = given.pop(chance.randrange(len(given)))
+                review.take_back(by, own)
+            else:
+                key = pairs[chance.randrange(3 if n_at_once == 1 else 20)]
+                item = review.Item(*key, 0.5 if at.source == "audit" else None)
+                asked = {"rating": 3, "reason": None, "blind": True, "rating_id": data.new_rating_id()}
+                if review.add_rating(at, item, **asked):
+                    given.append((at, review.load_own(at)[0]))
+        for one in desks[: 1 + chance.randrange(len(desks))]:
+            kept = review._load_raters(one)
+            with connect(study) as cursor:
+                assert kept == review._rated_by_now(cursor, one)
 
 
 def test_ratings_are_stored_as_blind_audits_with_the_probability_of_the_draw(planned: Path) -> None:
