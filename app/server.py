@@ -4,6 +4,7 @@ What screens need of a large study is read before it listens, and it ends whatev
 """
 
 import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str]) -> None:
         if folder is not None:
             with heed_ctrl_c():
                 read_ahead(folder, lambda sentence: print(sentence, file=sys.stderr, flush=True))
+        _set_aside()
         sys.argv = ["streamlit", "run", *arguments]
         cli.main()
     except KeyboardInterrupt:
@@ -33,6 +35,13 @@ def main(arguments: Sequence[str]) -> None:
         # Registered last, so run first: before what the libraries do at the end, after threads that somebody waits for.
         atexit.register(_leave, end.code)
         raise
+
+
+def _set_aside() -> None:
+    """Leave what is there by now, which stays, out of all searches for garbage: each would stop every script for as long as
+    it takes to draw a screen."""
+    gc.collect()
+    gc.freeze()
 
 
 def _leave(status: object) -> None:

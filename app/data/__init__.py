@@ -25,7 +25,7 @@ from app.data.pack import (
     load_positions,
     place_of,
 )
-from app.data.pair import load_pair
+from app.data.pair import load_pair, prepare_pair
 from app.data.ratings import (
     Correction,
     Moved,
@@ -118,5 +118,6 @@ __all__ = [
     "load_stages",
     "new_rating_id",
     "place_of",
+    "prepare_pair",
     "undo_override",
 ]

@@ -3,20 +3,27 @@
 One statement for all of it takes the database longer to plan than these take to run.
 """
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.data.memory import TABLES, remembered_each
+from app.data.browsing import is_large
+from app.data.memory import TABLES, remembered_each, renew_at
 from app.data.ratings import bin_of
 from app.data.rows import fetch, records
 from app.data.samples import JudgmentVote, LensScore, Pair, PairDetail, TopicVote
 from app.data.sayings import Saying, in_force, read_sayings
 from app.data.study import load_profiles
 from db import connect
+from db.errors import ExpectedError
+from db.patience import giving_way
 
 _WRITTEN: Final = tuple(table for table in TABLES if table != "judgments")
+_SOON_S: Final = 0.3
+"""After a pair came on screen: by then it is drawn, and nobody has read it."""
 _UNJUDGED: Final = {"judge_rating": None, "judge_spread": None, "n_votes": 0, "n_unscored": 0}
 
 
@@ -29,18 +36,24 @@ class _Written:
     scores: tuple[LensScore, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the judge says of a pair, and vote by vote."""
+
+    rating: dict[str, Any]
+    votes: tuple[JudgmentVote, ...]
+
+
 def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str) -> Pair | None:
     """Everything about one pair; None when the run has no such pair, or it has no output yet."""
     pair = {"run_id": run_id, "concept": concept, "sample_id": sample_id}
-    judged = {"judge_id": judge_id, "sample_id": sample_id}
     written = _load_written(folder, pair, form_rule)
     if written is None:
         return None
+    judged = _load_judged(folder, judge_id, concept, sample_id)
     with connect(folder) as cursor:
         history = read_sayings(cursor, run_id, [sample_id]).get((concept, sample_id), ())
-        rated = records(cursor, "samples.judged", concept=concept, **judged) or [_UNJUDGED]
-        topics = fetch(cursor, "samples.topics", TopicVote, **judged)
-        votes = fetch(cursor, "samples.judgments", JudgmentVote, concept=concept, **judged)
+        topics = fetch(cursor, "samples.topics", TopicVote, judge_id=judge_id, sample_id=sample_id)
     quadrants = {profile.concept: profile.quadrant for profile in load_profiles(folder, run_id)}
     detail = PairDetail(
         concept=concept,
@@ -48,10 +61,24 @@ def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_
         quadrant=quadrants.get(concept),
         **written.place,
         **written.text,
-        **rated[0],
-        **_in_force(history, rated[0]["judge_rating"]),
+        **judged.rating,
+        **_in_force(history, judged.rating["judge_rating"]),
     )
-    return Pair(detail, topics, votes, written.scores, history)
+    return Pair(detail, topics, judged.votes, written.scores, history)
+
+
+def prepare_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str) -> None:
+    """Have a thread read what is shown of a pair once it is rated, while its text is being read; of large studies alone."""
+    if is_large(folder):
+        pair = {"run_id": run_id, "concept": concept, "sample_id": sample_id}
+        renew_at(time.monotonic() + _SOON_S, _prepare, folder, judge_id, pair, form_rule)
+
+
+def _prepare(folder: Path, judge_id: str, pair: dict[str, str], form_rule: str) -> None:
+    # A study that is busy or gone is told to whoever asks.
+    with suppress(ExpectedError, OSError), giving_way():
+        _load_written(folder, pair, form_rule)
+        _load_judged(folder, judge_id, pair["concept"], pair["sample_id"])
 
 
 def _load_written(folder: Path, pair: dict[str, str], form_rule: str) -> _Written | None:
@@ -67,6 +94,18 @@ def _load_written(folder: Path, pair: dict[str, str], form_rule: str) -> _Writte
             return _Written(places[0], texts[0], fetch(cursor, "samples.scores", LensScore, **pair))
 
     return remembered_each(folder, "written", (*pair.values(), form_rule), written, of=_WRITTEN)
+
+
+def _load_judged(folder: Path, judge_id: str, concept: str, sample_id: str) -> _Judged:
+    """Read once while the judge says nothing of any pair, for people's ratings have a pair drawn anew much more often."""
+    asked = {"judge_id": judge_id, "concept": concept, "sample_id": sample_id}
+
+    def judged() -> _Judged:
+        with connect(folder) as cursor:
+            rating = records(cursor, "samples.judged", **asked) or [_UNJUDGED]
+            return _Judged(rating[0], fetch(cursor, "samples.judgments", JudgmentVote, **asked))
+
+    return remembered_each(folder, "judged", tuple(asked.values()), judged, of=("judgments",))
 
 
 def _in_force(history: Sequence[Saying], judged: float | None) -> dict[str, Any]:

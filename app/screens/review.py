@@ -144,7 +144,7 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
         _nothing_left(here, sitting.desk)
         review_item.moves(sitting, None, None, last)
         return
-    shown = review_desk.show(sitting, item)
+    before, shown = sitting.shown, review_desk.show(sitting, item)
     rated = own.get(item.key) if sitting.at is not None else None
     with st.container(key="review-desk", border=True):
         review_item.text(here, found)
@@ -156,6 +156,10 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
         if rated is not None:
             review_item.opened(here, sitting, rated, flag)
         review_item.flagging(shown, flag)
+    if rated is None and shown is not before and not review_desk.goes_on():
+        desk, (concept, sample_id) = sitting.desk, item.key
+        where = (desk.folder, desk.run_id, desk.judge_id)
+        data.prepare_pair(*where, concept=concept, sample_id=sample_id, form_rule=desk.form_rule)
 
 
 def _nothing_left(here: Context, desk: Desk) -> None:

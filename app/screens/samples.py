@@ -12,6 +12,7 @@ from app.data.samples import load_choices, load_listed
 from app.widgets import (
     bulk,
     filters,
+    live,
     markup,
     notices,
     override,
@@ -140,6 +141,22 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
             similar.panel(here, pair.detail)
         else:
             _evidence(here, pair)
+    if not live.drew_anew():
+        _prepare_next(here, page, opened)
+
+
+def _prepare_next(here: Context, page: data.PairPage, opened: str) -> None:
+    """Whoever works through the list opens the pair below next."""
+    keys = [rows.address(row) for row in page.rows]
+    for row in page.rows[keys.index(opened) + 1 :][:1] if opened in keys else ():
+        data.prepare_pair(
+            here.folder,
+            here.run.run_id,
+            here.judge_id,
+            concept=row.concept,
+            sample_id=row.sample_id,
+            form_rule=here.form_rule,
+        )
 
 
 def _evidence(here: Context, pair: data.Pair) -> None:

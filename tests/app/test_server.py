@@ -1,5 +1,6 @@
 """The server's process: what it reads before it listens, and how it ends while threads are in the database's library."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from app import beforehand
+from app import beforehand, server
 from app.beforehand import read_ahead
 from app.data import browsing, memory
 from db.errors import StudyLocked
@@ -66,6 +67,19 @@ def test_what_screens_need_of_a_large_study_is_read_ahead(full_study: Path, monk
     for screen in ("overview", "samples", "review", "lenses", "rubric_lab", "corrections", "findings"):
         open_screen(full_study, monkeypatch, screen, name="Ada")
     assert not ahead & set(asked)
+
+
+def test_no_search_for_garbage_looks_through_what_was_read_ahead(
+    full_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[dict[str, list[str]]] = []
+    found: list[bool] = []
+    monkeypatch.setenv("LENSGAP_STUDY", str(full_study))
+    monkeypatch.setattr(server, "read_ahead", lambda *_: read.append({"pairs": ["one"]}))
+    monkeypatch.setattr(server.cli, "main", lambda: found.append(any(one is read[0] for one in gc.get_objects())))
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    server.main(["main.py"])
+    assert found == [False]
 
 
 def test_nothing_is_read_ahead_of_a_small_study_or_of_none(full_study: Path, tmp_path: Path) -> None:
