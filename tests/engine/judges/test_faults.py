@@ -28,7 +28,6 @@ from tests.support.messages_server import (
     MessagesServer,
     Settings,
     fate_of,
-    messages_server,
     rating_of,
     request_key,
     topic_of,
@@ -81,16 +80,16 @@ def judge_to_the_end(study: Path, server: MessagesServer) -> tuple[float, float]
 
 @pytest.mark.slow
 def test_ten_thousand_votes_end_with_a_value_or_a_reason_and_none_is_paid_twice_across_three_kills(
-    tmp_path: Path,
+    serve: Serve, tmp_path: Path
 ) -> None:
     study = study_to_judge(tmp_path / "study", per_quadrant=3, n_arm=60)
     questions = asked(study)
     assert VOTES * len(questions) >= N_VOTES
-    with messages_server(FAULTY) as server:
-        for _ in range(3):
-            kill_amid(study, server)
-        early, late = judge_to_the_end(study, server)
-        stats = server.stats()
+    server = serve(FAULTY)
+    for _ in range(3):
+        kill_amid(study, server)
+    early, late = judge_to_the_end(study, server)
+    stats = server.stats()
 
     keys = [request_key(MODEL, words.system, words.user) for words in questions.values()]
     assert {stats.paid.get(key, 0) for key in keys} == {VOTES}
@@ -196,81 +195,80 @@ def times_paid(study: Path, server: MessagesServer) -> set[int]:
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_replies_that_come_after_the_end_of_their_judge_are_kept_and_nothing_is_lost(
-    study: Path, ending: signal.Signals
+    serve: Serve, study: Path, ending: signal.Signals
 ) -> None:
-    with messages_server(HELD) as server:
-        with judging(study, server) as process:
-            wait_until(lambda: server.progress()[1] >= 3, process)
-            os.kill(process.pid or 0, ending)
-            process.join()
-            n_answered, n_under_way = server.progress()
-        assert (n_answered, n_under_way >= 3) == (1, True)
-        # All that is under way is waited for, and nothing more is sent.
-        with judging(study, server, "--budget", "0") as process:
-            server.let_go()
-            assert status_of(process) == 1
-        assert server.progress() == (n_answered + n_under_way, 0)
-        assert len(votes_in_database(study)) == n_answered + n_under_way - 1, "all but the probe's"
-        server.become(Settings())
-        with judging(study, server) as process:
-            assert status_of(process) == 0
-        assert len(votes_in_database(study)) == len(asked(study))
-        assert server.stats().n_paid == len(asked(study)) - (n_answered + n_under_way - 1)
+    server = serve(HELD)
+    with judging(study, server) as process:
+        wait_until(lambda: server.progress()[1] >= 3, process)
+        os.kill(process.pid or 0, ending)
+        process.join()
+        n_answered, n_under_way = server.progress()
+    assert (n_answered, n_under_way >= 3) == (1, True)
+    # All that is under way is waited for, and nothing more is sent.
+    with judging(study, server, "--budget", "0") as process:
+        server.let_go()
+        assert status_of(process) == 1
+    assert server.progress() == (n_answered + n_under_way, 0)
+    assert len(votes_in_database(study)) == n_answered + n_under_way - 1, "all but the probe's"
+    server.become(Settings())
+    with judging(study, server) as process:
+        assert status_of(process) == 0
+    assert len(votes_in_database(study)) == len(asked(study))
+    assert server.stats().n_paid == len(asked(study)) - (n_answered + n_under_way - 1)
     assert lost_by_kills(study) == []
     assert said(study) == expected(asked(study), Settings())
     assert [file.suffix for file in (study / "replies").iterdir()] == [".lock", ".lock"]
 
 
-def test_what_was_under_way_at_a_kill_of_both_counts_against_the_budget_from_then_on(study: Path) -> None:
-    with messages_server(HELD) as server:
-        with judging(study, server) as process:
-            wait_until(lambda: server.progress()[1] >= 3, process)
-            receiver = receiver_of(process)
-            os.kill(process.pid or 0, signal.SIGSTOP)
-            os.kill(receiver, signal.SIGKILL)
-            process.kill()
-        server.let_go()
-        wait_until(lambda: server.progress()[1] == 0)
-        n_paid = server.stats().n_paid
-        with judging(study, server, "--budget", "0") as process:
-            assert status_of(process) == 1
-        assert "for replies that were lost" in study.with_suffix(".said").read_text()
-        assert server.stats().n_paid == n_paid
+def test_what_was_under_way_at_a_kill_of_both_counts_against_the_budget_from_then_on(serve: Serve, study: Path) -> None:
+    server = serve(HELD)
+    with judging(study, server) as process:
+        wait_until(lambda: server.progress()[1] >= 3, process)
+        receiver = receiver_of(process)
+        os.kill(process.pid or 0, signal.SIGSTOP)
+        os.kill(receiver, signal.SIGKILL)
+        process.kill()
+    server.let_go()
+    wait_until(lambda: server.progress()[1] == 0)
+    n_paid = server.stats().n_paid
+    with judging(study, server, "--budget", "0") as process:
+        assert status_of(process) == 1
+    assert "for replies that were lost" in study.with_suffix(".said").read_text()
+    assert server.stats().n_paid == n_paid
     [cost_usd] = lost_by_kills(study)
     assert cost_usd > 0
 
 
-def test_a_judge_whose_receiver_is_killed_says_so_and_goes_on_when_it_is_called_again(study: Path) -> None:
-    with messages_server(HELD) as server:
-        with judging(study, server) as process:
-            wait_until(lambda: server.progress()[1] >= 3, process)
-            os.kill(receiver_of(process), signal.SIGKILL)
-            assert status_of(process) == 1
-        assert (
-            study.with_suffix(".said").read_text().count("The process that receives the judge's replies has ended.")
-            == 1
-        )
-        with connect(study) as cursor:
-            [(lost,)] = cursor.execute("select cost_usd from judge_extras where reason = 'lost'").fetchall()
-        assert lost > 0
-        server.become(Settings())
-        with judging(study, server) as process:
-            assert status_of(process) == 0
+def test_a_judge_whose_receiver_is_killed_says_so_and_goes_on_when_it_is_called_again(
+    serve: Serve, study: Path
+) -> None:
+    server = serve(HELD)
+    with judging(study, server) as process:
+        wait_until(lambda: server.progress()[1] >= 3, process)
+        os.kill(receiver_of(process), signal.SIGKILL)
+        assert status_of(process) == 1
+    assert study.with_suffix(".said").read_text().count("The process that receives the judge's replies has ended.") == 1
+    with connect(study) as cursor:
+        [(lost,)] = cursor.execute("select cost_usd from judge_extras where reason = 'lost'").fetchall()
+    assert lost > 0
+    server.become(Settings())
+    with judging(study, server) as process:
+        assert status_of(process) == 0
     assert said(study) == expected(asked(study), Settings())
 
 
-def test_batches_are_collected_after_kills_and_not_submitted_again(study: Path) -> None:
+def test_batches_are_collected_after_kills_and_not_submitted_again(serve: Serve, study: Path) -> None:
     n_of_kind = [len([each for each in asked(study) if each.kind == kind]) for kind in ("topic", "relevance")]
-    with messages_server(Settings(batch_s=BATCH_S)) as server:
-        for n_submitted in (1, 2):
-            with judging(study, server, "--batches") as process:
-                wait_until(lambda n=n_submitted: len(server.stats().batch_sizes) == n, process)  # type: ignore[misc]
-                process.kill()
-            # Whoever finds a batch unfinished looks again only after five seconds.
-            time.sleep(BATCH_S)
+    server = serve(Settings(batch_s=BATCH_S))
+    for n_submitted in (1, 2):
         with judging(study, server, "--batches") as process:
-            assert status_of(process) == 0, study.with_suffix(".said").read_text()
-        stats = server.stats()
+            wait_until(lambda n=n_submitted: len(server.stats().batch_sizes) == n, process)  # type: ignore[misc]
+            process.kill()
+        # Whoever finds a batch unfinished looks again only after five seconds.
+        time.sleep(BATCH_S)
+    with judging(study, server, "--batches") as process:
+        assert status_of(process) == 0, study.with_suffix(".said").read_text()
+    stats = server.stats()
     assert list(stats.batch_sizes) == n_of_kind
     questions = asked(study)
     assert {stats.paid[request_key(MODEL, words.system, words.user)] for words in questions.values()} == {1}
