@@ -52,6 +52,11 @@ def test_reader_knows_a_sword() -> None:
     assert synset.lexname() == "noun.artifact"
 
 
+@needs_dictionary
+def test_a_dictionary_is_read_once() -> None:
+    assert load_wordnet() is load_wordnet()
+
+
 def _fake_dictionary(tmp_path: Path) -> Path:
     from engine.packs.wordnet import _FILES
 
