@@ -1,5 +1,7 @@
 """Planted effects, sklearn as the oracle, and results that follow their rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
@@ -12,6 +14,8 @@ from engine.lenses.registry import FAMILIES
 
 WORDS = tuple("ale barley cask draught ester foam grist hop infusion jug keg lager malt nose oak pint".split())  # noqa: SIM905
 families = pytest.mark.parametrize("name", sorted(FAMILIES))
+FEW_STEPS = {name: replace(family, n_epochs=5) if "mlp" in name else family for name, family in FAMILIES.items()}  # type: ignore[type-var,call-arg]
+"""For what holds from the first step on, in families that learn by steps."""
 
 
 def rows(n: int, strength: float, *, seed: int = 0, d: int = 32):
@@ -34,16 +38,6 @@ def test_f1_follows_the_strength_of_the_planted_direction(name, strength, low, h
     assert (found.measures["f1"].low > found.measures["always_positive_f1"].value) == (
         strength == 8.0
     ) or strength == 1.5
-
-
-@families
-def test_shuffled_labels_are_at_chance_however_strong_the_direction(name):
-    found = []
-    for seed in range(2):
-        X, y, groups, texts = rows(40, 8.0, seed=seed)
-        found.append(evaluate(FAMILIES[name], X, y, groups=groups, texts=texts, seed=seed))
-    assert np.mean([e.measures["f1"].value for e in found]) > 0.95
-    assert 0.3 < np.mean([e.measures["shuffled_f1"].value for e in found]) < 0.7
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -74,8 +68,8 @@ def test_measures_equal_sklearn_on_the_held_out_scores(name):
 def test_results_belong_to_rows_not_to_positions(name):
     X, y, groups, texts = rows(40, 1.5)
     order = np.random.default_rng(9).permutation(40)
-    whole = evaluate(FAMILIES[name], X, y, groups=groups, texts=texts, seed=4)
-    mixed = evaluate(FAMILIES[name], X[order], y[order], groups=groups[order], texts=[texts[i] for i in order], seed=4)
+    whole = evaluate(FEW_STEPS[name], X, y, groups=groups, texts=texts, seed=4)
+    mixed = evaluate(FEW_STEPS[name], X[order], y[order], groups=groups[order], texts=[texts[i] for i in order], seed=4)
     for field in ("probability", "fold", "fires"):
         assert (getattr(mixed.rounds[0], field) == getattr(whole.rounds[0], field)[order]).all()
     assert mixed.measures["f1"] == whole.measures["f1"]
@@ -93,7 +87,7 @@ def test_a_held_out_row_never_shaped_its_own_score(name):
     fold = np.arange(40) // 8
     flipped = np.where(fold == 2, 1 - y, y)
     a, b = (
-        out_of_fold(FAMILIES[name], [Rows(labels, groups, fold, np.arange(40), lambda _: X)], seed=0)[
+        out_of_fold(FEW_STEPS[name], [Rows(labels, groups, fold, np.arange(40), lambda _: X)], seed=0)[
             0
         ].scores.probability
         for labels in (y, flipped)
