@@ -20,14 +20,14 @@ from engine.subject.load import Subject, load_subject
 from engine.subject.memory import FittingBatches, is_out_of_memory
 from engine.subject.sampling import Sampling, draw_tokens
 
-SAMPLING = Sampling(temperature=1.0, top_p=0.95, max_new_tokens=16)
+SAMPLING = Sampling(temperature=1.0, top_p=0.95, max_new_tokens=12)
 OTHER = Sampling(
     temperature=0.8,
     top_p=0.9,
     top_k=30,
     repetition_penalty=1.2,
     min_new_tokens=3,
-    max_new_tokens=12,
+    max_new_tokens=10,
     stop_strings=("e ", "."),
 )
 
@@ -82,8 +82,8 @@ def test_texts_are_the_same_alone_and_in_any_batch(
 
 
 def test_the_batch_decides_no_text_of_the_bundled_model(bundled: Subject, prompts: list[str]) -> None:
-    some = prompts[:120]
-    assert write(bundled, some, size=64, sampling=SAMPLING) == write(bundled, some, size=9, sampling=SAMPLING)
+    some = prompts[:60]
+    assert write(bundled, some, size=60, sampling=SAMPLING) == write(bundled, some, size=9, sampling=SAMPLING)
 
 
 def disturb(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
@@ -102,17 +102,17 @@ def test_logits_that_are_off_within_the_tolerance_decide_nothing(
     bundled: Subject, prompts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted effect: a hundred times the usual error changes texts, unless uncertain tokens are decided alone."""
-    some = prompts[:32]
+    some = prompts[:16]
     monkeypatch.setattr(generating, "RELATIVE_TOLERANCE", 2e-4)
     expected = write(bundled, some, size=1, sampling=SAMPLING)
     disturb(monkeypatch, 0.9)
-    assert write(bundled, some, size=32, sampling=SAMPLING) == expected
+    assert write(bundled, some, size=16, sampling=SAMPLING) == expected
 
     def trust(writer: Writer, batch: Batch, place: int, batched: torch.Tensor, u: torch.Tensor, step: int) -> int:
         return int(writer._draw(batched[None], batch, [place], u[place : place + 1], step, 0.0).tokens[0])
 
     monkeypatch.setattr(Writer, "_decide_alone", trust)
-    assert write(bundled, some, size=32, sampling=SAMPLING) != expected
+    assert write(bundled, some, size=16, sampling=SAMPLING) != expected
 
 
 def test_the_tolerance_grows_with_what_is_seen(
@@ -221,8 +221,8 @@ def test_no_text_is_shorter_than_asked_for(bundled: Subject, prompts: list[str])
 
 def test_text_ends_before_its_stop_string_and_is_that_of_its_tokens(bundled: Subject, prompts: list[str]) -> None:
     stops = ("an ", ";")
-    free = write(bundled, prompts[:60], size=20, sampling=replace(SAMPLING, max_new_tokens=40))
-    cut = write(bundled, prompts[:60], size=20, sampling=replace(SAMPLING, max_new_tokens=40, stop_strings=stops))
+    free = write(bundled, prompts[:30], size=30, sampling=replace(SAMPLING, max_new_tokens=40))
+    cut = write(bundled, prompts[:30], size=30, sampling=replace(SAMPLING, max_new_tokens=40, stop_strings=stops))
     assert sum(len(short.output_ids) < len(long.output_ids) for short, long in zip(cut, free, strict=True)) > 5
     for short, long in zip(cut, free, strict=True):
         assert long.output_ids[: len(short.output_ids)] == short.output_ids
