@@ -34,6 +34,11 @@ settings.load_profile("lensgap")
 
 def pytest_collection_finish() -> None:
     """Take all that was imported out of the search for garbage, of which every drawing of a screen asks for a whole one."""
+    keep_imported()
+
+
+def keep_imported() -> None:
+    """Search for garbage no more in what is there now, as it will be there until the end."""
     gc.collect()
     gc.freeze()
 
@@ -62,6 +67,8 @@ def load(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path, gpt2_fold
             folders[style] = build_tiny_model(tmp_path_factory.mktemp("models") / style, style=style)  # type: ignore[arg-type]
         if style not in loaded:
             loaded[style] = load_subject(str(folders[style]), device="cpu")
+            # Work that runs out of memory asks for a whole search, too, and a model brings half of transformers with it.
+            keep_imported()
         return loaded[style]
 
     return subject
