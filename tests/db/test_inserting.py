@@ -77,7 +77,7 @@ def any_row(connection: duckdb.DuckDBPyConnection, kind: type[Row]) -> st.Search
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.table)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_many_rows_are_added_as_few_are(
     keys_alone: duckdb.DuckDBPyConnection, kind: type[Row], data: st.DataObject

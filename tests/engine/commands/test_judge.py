@@ -35,7 +35,7 @@ from engine.stages.pricing import require_payable
 from engine.stages.reply_log import ReplyLog
 from tests.support.command import Command, Outcome
 from tests.support.hand_made import HAND_MADE, write_pack
-from tests.support.messages_server import MODEL, MessagesServer, Settings, messages_server
+from tests.support.messages_server import MODEL, MessagesServer, Settings
 from tests.support.planted import close_databases, copy_study, snapshot
 
 KEY = "sk-ant-planted-and-never-seen-7391"
@@ -47,9 +47,8 @@ SPEND = ("--judge", "anthropic", "--yes")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[MessagesServer]:
-    with messages_server() as running:
-        yield running
+def server(server_process: MessagesServer) -> MessagesServer:
+    return server_process
 
 
 @pytest.fixture(scope="module")

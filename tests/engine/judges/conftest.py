@@ -1,19 +1,12 @@
-"""One loopback server for all tests of judges; each test gives it settings of its own."""
+"""The loopback server as tests of judges use it; each test gives it settings of its own."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.messages_server import MessagesServer, Settings, messages_server
+from tests.support.messages_server import MessagesServer, Settings
 
 Serve = Callable[[Settings], MessagesServer]
-
-
-@pytest.fixture(scope="session")
-def server_process() -> Iterator[MessagesServer]:
-    """The process, started once."""
-    with messages_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 
 import anthropic
 import pytest
@@ -12,7 +11,6 @@ from tests.support.messages_server import (
     MessagesServer,
     Settings,
     fate_of,
-    messages_server,
     rating_of,
     request_key,
 )
@@ -27,9 +25,8 @@ SCHEMA = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[MessagesServer]:
-    with messages_server() as running:
-        yield running
+def server(server_process: MessagesServer) -> MessagesServer:
+    return server_process
 
 
 def request(user: str, **others: object) -> dict[str, object]:
