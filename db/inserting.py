@@ -9,11 +9,13 @@ import types
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import duckdb
 
-from db.rows import Row
+# A process that receives a judge's replies adds no rows.
+if TYPE_CHECKING:
+    from db.rows import Row
 
 BULK = 10_000
 """Rows from which on an arrow table is worth importing pyarrow for."""
@@ -35,7 +37,7 @@ _ARROW_TYPES = {
 }
 
 
-def insert(cursor: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> int:
+def insert(cursor: duckdb.DuckDBPyConnection, rows: "Sequence[Row]") -> int:
     """Add rows of one class; returns how many were not there yet.
 
     A row may not refer to another row of the same call. Raises duckdb.ConstraintException for a row that the schema
@@ -54,7 +56,7 @@ def insert(cursor: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> int:
     return _insert_lists(cursor, kind, columns) if table is None else _insert_table(cursor, kind, table)
 
 
-def _insert_lists(cursor: duckdb.DuckDBPyConnection, kind: type[Row], columns: dict[str, list[Any]]) -> int:
+def _insert_lists(cursor: duckdb.DuckDBPyConnection, kind: "type[Row]", columns: dict[str, list[Any]]) -> int:
     hints = get_type_hints(kind)
     source = "select " + ", ".join(f"unnest(${name}::{_sql_type(hints[name])}[])" for name in columns)
     statement = _statement(kind, source)
@@ -68,7 +70,7 @@ def _insert_lists(cursor: duckdb.DuckDBPyConnection, kind: type[Row], columns: d
     return int(counted[0]) if counted else 0
 
 
-def _arrow_table(kind: type[Row], columns: dict[str, list[Any]]) -> Any | None:
+def _arrow_table(kind: "type[Row]", columns: dict[str, list[Any]]) -> Any | None:
     """The rows as an arrow table; None where arrow refuses a value, so that lists replace it or say what is wrong."""
     import pyarrow as pa
 
@@ -79,7 +81,7 @@ def _arrow_table(kind: type[Row], columns: dict[str, list[Any]]) -> Any | None:
         return None
 
 
-def _insert_table(cursor: duckdb.DuckDBPyConnection, kind: type[Row], table: Any) -> int:
+def _insert_table(cursor: duckdb.DuckDBPyConnection, kind: "type[Row]", table: Any) -> int:
     # Unlike execute, register does not put an end to a result that nobody has read through.
     cursor.complete()
     cursor.register(_INCOMING, table)
@@ -92,7 +94,7 @@ def _insert_table(cursor: duckdb.DuckDBPyConnection, kind: type[Row], table: Any
     return int(counted[0]) if counted else 0
 
 
-def _statement(kind: type[Row], source: str) -> str:
+def _statement(kind: "type[Row]", source: str) -> str:
     """The INSERT of a class; table and columns are constants of it, never a user's."""
     columns = ", ".join(f'"{field.name}"' for field in fields(kind))
     clash = f"({', '.join(kind.key)})" if kind.key else ""

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from engine.config import StudyConfig
 from engine.errors import ConfigError
 from engine.lens_groups import SHARING, WITH_INPUT_NORM, CapturedPairs, join_captured, lens_groups
-from engine.lenses.evaluate import evaluate
+from engine.lenses.crossval import Rows, out_of_fold
 from engine.lenses.interface import Part, Pools, predict_logit
 from engine.lenses.joined import fold_scale, joined, layer_scales
 from engine.lenses.registry import FAMILIES
@@ -64,12 +65,9 @@ def test_what_a_tuned_family_was_shown_gives_the_scale_and_not_what_it_fits(name
 
 
 def f1(part: Part, layers: slice, n_layers: int) -> float:
-    texts = [f"text {i}" for i in range(len(part.y))]
-    family = joined(FAMILIES["logistic"], n_layers)
-    found = evaluate(family, part.X[:, layers], part.y, groups=part.groups, texts=texts, seed=1)
-    value = found.measures["f1"].value
-    assert value is not None
-    return value
+    rows = Rows(part.y, part.groups, part.groups % 5, np.arange(len(part.y)), lambda _: part.X[:, layers])
+    [found] = out_of_fold(joined(FAMILIES["logistic"], n_layers), [rows], seed=1)
+    return float(f1_score(part.y, found.scores.fires))
 
 
 def test_joined_layers_find_what_one_layer_holds_and_what_two_hold_in_parts() -> None:

@@ -8,7 +8,7 @@ from engine.lenses.crossval import Rows, out_of_fold
 from engine.lenses.gram_mlp import GramMlp
 from tests.support.lens_parts import planted_part
 
-N, D, N_CONCEPTS = 50, 128, 3
+N, D, N_CONCEPTS = 50, 128, 2
 
 
 def planted(noise: float, seed: int) -> Rows:
