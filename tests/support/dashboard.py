@@ -27,14 +27,16 @@ from app.server import main
 db.patience.WAIT_S = {wait_s}
 main(sys.argv[1:])
 """
-# A script that is about to run again says so within a frame or two, so that a few in a row without work are waited for.
+# A script that is about to run again says so within a frame or two, so that a few looks in a row must find no work. To
+# look at every frame would have the browser draw each, which on a busy machine takes more than the screen does.
+LOOK_EVERY_MS = 50
 _HAS_SETTLED = """() => {
   const isQuiet = document.querySelector("[data-testid=stMainBlockContainer]")
     && document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
     && !document.querySelector("[data-testid=stSkeleton]");
-  window.quietFrames = isQuiet ? (window.quietFrames ?? 0) + 1 : 0;
-  const hasSettled = window.quietFrames > 4;
-  if (hasSettled) window.quietFrames = 0;
+  window.quietLooks = isQuiet ? (window.quietLooks ?? 0) + 1 : 0;
+  const hasSettled = window.quietLooks > 2;
+  if (hasSettled) window.quietLooks = 0;
   return hasSettled;
 }"""
 
@@ -85,7 +87,7 @@ def open_browser() -> Iterator[Browser]:
 
 def settle(page: Page) -> None:
     """Wait until the script has run and charts are drawn."""
-    page.wait_for_function(_HAS_SETTLED, timeout=SETTLE_MS)
+    page.wait_for_function(_HAS_SETTLED, polling=LOOK_EVERY_MS, timeout=SETTLE_MS)
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
