@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Dialog, Error, Page, Request
 
 from app.data import review
 from db import transaction
@@ -55,28 +55,38 @@ def hostile_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def seats(chromium: Browser) -> list[BrowserContext]:
+def seats(chromium: Browser) -> list[Page]:
     """Browsers in which nobody sits; they keep the scripts of screens, which take longer to fetch and compile than to run."""
     return []
 
 
 @pytest.fixture
-def open_tab(chromium: Browser, seats: list[BrowserContext], address: str) -> Iterator[OpenTab]:
+def open_tab(chromium: Browser, seats: list[Page], address: str) -> Iterator[OpenTab]:
     """Opens pages, each as a browser of its own, of somebody with this name; in none may a script fail or ask elsewhere."""
     faults: list[str] = []
     opened: list[Page] = []
 
+    def failed(error: Error) -> None:
+        faults.append(str(error))
+
+    def asked(dialog: Dialog) -> None:
+        faults.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def fetched(request: Request) -> None:
+        if "127.0.0.1" not in request.url:
+            faults.append(request.url)
+
     def open_one(reviewer: str | None = None, *, width: int = 1440, height: int = 900) -> Page:
         # Streamlit's animations take a tenth of what a page takes.
-        context = seats.pop() if seats else chromium.new_context(reduced_motion="reduce")
+        page = seats.pop() if seats else chromium.new_context(reduced_motion="reduce").new_page()
         if reviewer is not None:
-            context.add_cookies([{"name": "lensgap_reviewer", "value": reviewer, "url": address}])
-        page = context.new_page()
+            page.context.add_cookies([{"name": "lensgap_reviewer", "value": reviewer, "url": address}])
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: (faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("requestfailed", lambda request: faults.append(request.url) if "127.0.0.1" not in request.url else None)
+        page.on("pageerror", failed)
+        page.on("dialog", asked)
+        page.on("requestfailed", fetched)
         opened.append(page)
         return page
 
@@ -84,18 +94,26 @@ def open_tab(chromium: Browser, seats: list[BrowserContext], address: str) -> It
     try:
         for page in opened:
             stand_up(page)
-            seats.append(page.context)
+            page.remove_listener("pageerror", failed)
+            page.remove_listener("dialog", asked)
+            page.remove_listener("requestfailed", fetched)
+            seats.append(page)
     finally:
         assert faults == []
 
 
 def stand_up(page: Page) -> None:
-    """Leave nothing of who sat there: what a page kept for itself, its neighbours, and every cookie."""
-    if page.url.startswith("http"):
-        page.evaluate("localStorage.clear()")
+    """Leave nothing of who sat there: what a page kept for itself, its neighbours, where it has been, and every cookie."""
     for one in page.context.pages:
-        one.close()
+        if one is not page:
+            one.close()
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.goto("about:blank")
     page.context.clear_cookies()
+    browser_tools = page.context.new_cdp_session(page)
+    browser_tools.send("Page.resetNavigationHistory")
+    browser_tools.detach()
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
+from playwright.sync_api import Page, WebSocket, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from db import connect
+from tests.e2e.conftest import OpenTab, stand_up
 from tests.support.dashboard import ROOT, settle, wait_for
 from tests.support.openid_provider import CLIENT, Provider, openid_provider
 from tests.support.synthetic_study import RUN, build_study
@@ -74,11 +75,9 @@ def write_secrets(folder: Path, here: str, provider: Provider) -> None:
     )
 
 
-def sit_down(browser: Browser) -> tuple[BrowserContext, Page]:
-    context = browser.new_context(viewport={"width": 1100, "height": 720}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    return context, page
+@pytest.fixture
+def tab(open_tab: OpenTab) -> Page:
+    return open_tab(width=1100, height=720)
 
 
 def sign_in(page: Page, who: str) -> None:
@@ -87,88 +86,82 @@ def sign_in(page: Page, who: str) -> None:
 
 
 def test_ratings_carry_the_address_of_who_signed_in_whatever_name_a_browser_remembers(
-    chromium: Browser, study: Path, address: str
+    tab: Page, study: Path, address: str
 ) -> None:
     with connect(study) as cursor:
         pairs = cursor.execute("select concept, sample_id from pairs where run_id = ? order by all", [RUN]).fetchall()
     for who, (concept, sample_id), rating in (("Ana", pairs[0], 1), ("Ben", pairs[1], 5)):
         email = str(PEOPLE[who]["email"]).lower()
-        context, page = sit_down(chromium)
-        context.add_cookies([{"name": "lensgap_reviewer", "value": "Boss", "url": address}])
-        page.goto(f"{address}/samples?open={quote(f'{concept}:{sample_id}')}")
-        sign_in(page, who)
-        expect(page.locator(".st-key-reviewer")).to_contain_text(f"Rating as {email}")
-        settle(page)
-        expect(page.locator(".st-key-signed-in")).to_contain_text(email)
-        assert page.get_by_role("button", name="Change").count() == 0
-        page.keyboard.press(str(rating))
-        expect(page.locator(".lg-history")).to_contain_text(email)
-        context.close()
+        tab.context.add_cookies([{"name": "lensgap_reviewer", "value": "Boss", "url": address}])
+        tab.goto(f"{address}/samples?open={quote(f'{concept}:{sample_id}')}")
+        sign_in(tab, who)
+        expect(tab.locator(".st-key-reviewer")).to_contain_text(f"Rating as {email}")
+        settle(tab)
+        expect(tab.locator(".st-key-signed-in")).to_contain_text(email)
+        assert tab.get_by_role("button", name="Change").count() == 0
+        tab.keyboard.press(str(rating))
+        expect(tab.locator(".lg-history")).to_contain_text(email)
+        stand_up(tab)
     with connect(study) as cursor:
         given = cursor.execute("select concept, sample_id, reviewer, rating from ratings order by order_number")
         assert given.fetchall() == [(*pairs[0], "ana@example.org", 1), (*pairs[1], "ben@lab.example", 5)]
 
 
 def test_who_may_not_enter_is_told_so_and_can_leave_for_another_account(
-    chromium: Browser, address: str, provider: Provider
+    tab: Page, address: str, provider: Provider
 ) -> None:
-    context, page = sit_down(chromium)
-    page.goto(address)
+    tab.goto(address)
     for who, sentence in (("Eve", "eve@elsewhere.example may not open"), ("Unverified", "has not verified")):
-        sign_in(page, who)
-        expect(page.locator(".lg-empty")).to_contain_text(sentence)
-        assert page.locator(".st-key-nav a").count() == 0
-        page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        sign_in(tab, who)
+        expect(tab.locator(".lg-empty")).to_contain_text(sentence)
+        assert tab.locator(".st-key-nav a").count() == 0
+        tab.get_by_role("button", name="Sign out").click()
+        expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     assert provider.n_signed_out == 2
-    sign_in(page, "Of yesterday")
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    context.close()
+    sign_in(tab, "Of yesterday")
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
 
 
-def test_who_signs_out_in_one_tab_is_out_in_all(chromium: Browser, address: str) -> None:
-    context, page = sit_down(chromium)
-    page.goto(f"{address}/team")
-    sign_in(page, "Ana")
-    expect(page.locator(".st-key-signed-in")).to_be_visible()
-    other = context.new_page()
+def test_who_signs_out_in_one_tab_is_out_in_all(tab: Page, address: str) -> None:
+    tab.goto(f"{address}/team")
+    sign_in(tab, "Ana")
+    expect(tab.locator(".st-key-signed-in")).to_be_visible()
+    other = tab.context.new_page()
     other.goto(f"{address}/samples")
     expect(other.locator(".st-key-signed-in")).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
-    for tab in (page, other):
-        expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    tab.get_by_role("button", name="Sign out").click()
+    for one in (tab, other):
+        expect(one.get_by_role("button", name="Sign in")).to_be_visible()
     # The door of one tab does not turn out who has come in again in the other.
     sign_in(other, "Ana")
     expect(other.locator(".st-key-signed-in")).to_be_visible()
     settle(other)
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    context.close()
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 def test_nothing_of_a_study_reaches_who_has_not_signed_in_or_did_so_too_long_ago(
-    chromium: Browser, study: Path, address: str
+    tab: Page, study: Path, address: str
 ) -> None:
     with connect(study) as cursor:
         known = cursor.execute("select concept from run_concepts union select run_id from runs").fetchall()
     texts = [study.parent.name, *(text for (text,) in known)]
     claims = f'{{"email": "ana@example.org", "is_logged_in": true, "origin": "{address}"}}'
-    context, page = sit_down(chromium)
     frames: list[bytes] = []
-    page.on("websocket", lambda socket: listen(socket, frames))
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: frames.append(frame if isinstance(frame, bytes) else frame.encode()))
+
+    tab.on("websocket", listen)
     months_ago, good = signed(claims, COOKIE_SECRET, 31 * 86_400 + 1), signed(claims, COOKIE_SECRET, 0)
     for cookie in (None, months_ago, signed(claims, "another secret", 0), good):
         if cookie:
-            context.add_cookies([{"name": "_streamlit_user", "value": cookie, "url": address}])
+            tab.context.add_cookies([{"name": "_streamlit_user", "value": cookie, "url": address}])
         frames.clear()
-        page.goto(f"{address}/corrections")
-        settle(page)
+        tab.goto(f"{address}/corrections")
+        settle(tab)
         assert frames
         assert any(text.encode() in frame for frame in frames for text in texts) == (cookie == good)
-    context.close()
-
-
-def listen(socket: WebSocket, frames: list[bytes]) -> None:
-    socket.on("framereceived", lambda frame: frames.append(frame if isinstance(frame, bytes) else frame.encode()))
+    tab.remove_listener("websocket", listen)
 
 
 def signed(claims: str, secret: str, seconds_ago: int) -> str:
