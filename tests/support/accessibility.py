@@ -10,9 +10,14 @@ GRAVE = ("serious", "critical")
 ALL_BUT_STREAMLITS = {"exclude": [["[data-testid=stStatusWidget]"], ["[data-testid=stHeader]"]]}
 
 
-def grave_faults(page: Page) -> list[str]:
-    """Serious and critical findings, one a line: the rule, where, and how the element stands in the source."""
-    found: list[dict[str, Any]] = Axe().run(page, context=ALL_BUT_STREAMLITS).response["violations"]
+# All that two themes can differ in.
+OF_COLOUR = ("color-contrast", "link-in-text-block")
+
+
+def grave_faults(page: Page, *, rules: tuple[str, ...] = ()) -> list[str]:
+    """Serious and critical findings, of these rules or all: the rule, where, and how the element stands in the source."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    found: list[dict[str, Any]] = Axe().run(page, context=ALL_BUT_STREAMLITS, options=options).response["violations"]
     return [
         f"{rule['id']}: {' '.join(map(str, node['target']))} {node['html'][:200]}"
         for rule in found
