@@ -38,7 +38,7 @@ OPEN_ALL = "document.querySelectorAll('.stMain details:not([open]) > summary').f
 
 
 # What a link asks of this screen besides, so that one look shows it with a saved rubric.
-ASKED_BESIDES = {"rubric_lab": {"base": f"saved:{FILE_NAME}-1"}}
+ASKED_BESIDES = {"rubric_lab": {"base": f"saved:{FILE_NAME}-1"}, "samples": {"q": HOSTILE[0]}}
 
 
 @dataclass
@@ -129,6 +129,8 @@ def test_no_text_of_a_study_or_of_a_link_runs_and_nothing_is_out_of_reach_on(
     assert HOSTILE[9] in beside
     if screen == "rubric_lab":
         assert FILE_NAME in page.locator("[data-testid=stMain]").inner_text()
+    if screen == "samples":
+        assert HOSTILE[0] in page.locator(".lg-hit").all_inner_texts()
     # Our colours follow a moment after Streamlit's.
     name = page.locator(".lg-study")
     light = str(name.evaluate("element => getComputedStyle(element).color"))
@@ -164,10 +166,6 @@ def test_nothing_runs_on_the_desk_before_or_after_a_rating(queue: str, opened: O
     settle(opened.page)
     assert opened.page.evaluate(FOREIGN) == []
     assert opened.faults == []
-
-
-def test_nothing_runs_in_a_list_that_is_searched_for_it(opened: Opened, address: str) -> None:
-    look_over(opened, f"{address}/samples?{urlencode({'q': HOSTILE[0]})}")
 
 
 def test_nothing_runs_on_a_page_that_is_presented(opened: Opened, address: str, study: Path) -> None:
