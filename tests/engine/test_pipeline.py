@@ -13,6 +13,7 @@ from db import connect
 from engine.config import StudyConfig
 from engine.errors import ConfigError, ExpectedError, ModelError, PackError, StudyMissing
 from engine.pipeline import run
+from engine.subject.load import BUNDLED
 from tests.support.killing import Ending, FullDisk, run_command
 from tests.support.planted import snapshot
 
@@ -29,9 +30,15 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def flags(llama_folder: Path) -> list[object]:
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled model, held still."""
+    return Path(shutil.copytree(BUNDLED, tmp_path_factory.mktemp("bundled") / "model"))
+
+
+@pytest.fixture(scope="module")
+def flags(bundled: Path) -> list[object]:
     """The settings as options of a command."""
-    given: list[object] = ["--model", llama_folder]
+    given: list[object] = ["--model", bundled]
     for name, value in SETTINGS.items():
         for one in value if isinstance(value, tuple) else (value,):
             given += [f"--{name.replace('_', '-')}", one]
@@ -59,15 +66,17 @@ def test_a_study_is_whole(undisturbed: Path) -> None:
     assert not list(undisturbed.rglob("*.part*"))
 
 
-def test_made_again_from_scratch_it_is_the_same(undisturbed: Path, flags: list[object], tmp_path: Path) -> None:
+def test_made_again_from_scratch_it_is_the_same(
+    undisturbed: Path, bundled: Path, flags: list[object], tmp_path: Path
+) -> None:
     ended = run_command(tmp_path, ["run", tmp_path / "study", *flags])
     assert ended.status == 0, ended.stderr
     assert snapshot(tmp_path / "study") == snapshot(undisturbed)
 
 
-def test_done_it_has_nothing_left_to_do(undisturbed: Path, llama_folder: Path) -> None:
+def test_done_it_has_nothing_left_to_do(undisturbed: Path, bundled: Path) -> None:
     before = snapshot(undisturbed)
-    config = StudyConfig(model=str(llama_folder), **SETTINGS)  # type: ignore[arg-type]
+    config = StudyConfig(model=str(bundled), **SETTINGS)  # type: ignore[arg-type]
     summary = run(undisturbed, config, quiet=True)
     assert set(summary.n_done) == {"generate", "form", "capture", "topics", "relevance", "train"}
     assert set(summary.n_done.values()) == {0}
