@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+
 from app.data.browsing import is_large
 from app.data.memory import TABLES, remembered_each, renew_at
 from app.data.ratings import bin_of
@@ -69,16 +71,16 @@ def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_
 
 def prepare_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_id: str, form_rule: str) -> None:
     """Have a thread read what is shown of a pair once it is rated, while its text is being read; of large studies alone."""
-    if is_large(folder):
-        pair = {"run_id": run_id, "concept": concept, "sample_id": sample_id}
-        renew_at(time.monotonic() + _SOON_S, _prepare, folder, judge_id, pair, form_rule)
+    pair = {"run_id": run_id, "concept": concept, "sample_id": sample_id}
+    renew_at(time.monotonic() + _SOON_S, _prepare, folder, judge_id, pair, form_rule)
 
 
 def _prepare(folder: Path, judge_id: str, pair: dict[str, str], form_rule: str) -> None:
-    # A study that is busy or gone is told to whoever asks.
-    with suppress(ExpectedError, OSError), giving_way():
-        _load_written(folder, pair, form_rule)
-        _load_judged(folder, judge_id, pair["concept"], pair["sample_id"])
+    # A study that is busy or gone, or was closed meanwhile, is told to whoever asks.
+    with suppress(ExpectedError, OSError, duckdb.Error), giving_way():
+        if is_large(folder):
+            _load_written(folder, pair, form_rule)
+            _load_judged(folder, judge_id, pair["concept"], pair["sample_id"])
 
 
 def _load_written(folder: Path, pair: dict[str, str], form_rule: str) -> _Written | None:

@@ -460,7 +460,7 @@ def _rated(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
     if kept is not None:
         return kept
     file = file_number(desk.folder / DATABASE)
-    found = _rated_since(cursor, desk, file) or _rated_by_now(cursor, desk)
+    found = _rated_since(cursor, desk, last, file) or _rated_by_now(cursor, desk)
     for old in surplus(_raters, _RATERS_AT_MOST - 1):
         _raters.pop(old, None)
     _raters[_desk_key(desk)] = (last, file), found
@@ -474,10 +474,13 @@ def _rated_by_now(cursor: duckdb.DuckDBPyConnection, desk: Desk) -> _Raters:
     return raters, frozenset((concept, sample_id) for concept, sample_id, _, is_mine in rows if is_mine)
 
 
-def _rated_since(cursor: duckdb.DuckDBPyConnection, desk: Desk, file: Hashable) -> _Raters | None:
-    """The raters that were asked for before, with what changed in a few pairs since; None where none were, or in many."""
+def _rated_since(cursor: duckdb.DuckDBPyConnection, desk: Desk, now: int, file: Hashable) -> _Raters | None:
+    """The raters that were asked for before, with what changed in a few pairs since; None where none were, or in many.
+
+    Nor where that was after the latest rating by `now`: an older copy was put in the study's place.
+    """
     (last, of_file), before = _raters.get(_desk_key(desk), ((0, None), None))
-    if before is None or of_file != file:
+    if before is None or of_file != file or last > now:
         return None
     since = {"run_id": desk.run_id, "last_rating": last}
     changed = [

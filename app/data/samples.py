@@ -221,9 +221,10 @@ def load_first(
 def _load_rows(
     run: tuple[Path, str, str], filters: Filters, *, sort: Sort, lens_ids: Sequence[str], asked: dict[str, Any]
 ) -> tuple[PageRow, ...]:
-    # The run's order needs no look at all pairs.
-    name = "samples.first" if sort == "run" else "samples.page"
-    rows = _asked(*run, name, filters, lens_ids, **asked | ({} if sort == "run" else {"sort": sort}))
+    # The run's order needs no look at all pairs; those that have a text come in any order.
+    in_place = sort == "run" and filters.text is None
+    name = "samples.first" if in_place else "samples.page"
+    rows = _asked(*run, name, filters, lens_ids, **asked | ({} if in_place else {"sort": sort}))
     texts = _load_texts(run[0], run[1], [row["sample_id"] for row in rows], filters.text)
     return tuple(PageRow(**(asdict(texts[row["sample_id"]]) | row)) for row in rows)
 

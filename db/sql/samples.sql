@@ -287,7 +287,7 @@ order by p.row_order;
 
 -- name: first
 -- In memory: one page of the pairs that pass the filters, in the run's order, in which they stand there: looking ends with the
--- page, where to order them would take a look at all.
+-- page, where to order them would take a look at all. Not where a text is searched for, whose join keeps no order.
 select
     concept, sample_id, arm, negative_kind, nullif(quadrant, 'none') as quadrant, nullif(form, 'none') as form,
     nullif(bin, 0) as bin, verdict, verdict_source, judge_rating, n_chars

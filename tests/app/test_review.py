@@ -83,8 +83,13 @@ def test_what_is_drawn_follows_overrides_before_the_first_audit_rating_and_no_la
     assert {first, third} <= queued()
 
 
-def test_who_rated_which_pairs_is_told_from_what_changed_as_from_everything(study: Path) -> None:
+def test_who_rated_which_pairs_is_told_from_what_changed_as_from_everything(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ratings of three people at few pairs in two queues, some of them taken back, singly or many before anybody asks."""
+    monkeypatch.setattr(review, "_FEW", 4)
+    before, all_counted = review._rated_by_now, []
+    monkeypatch.setattr(review, "_rated_by_now", lambda *asked: all_counted.append(1) or before(*asked))
     desks = [
         desk(study, name, queue=queue, n_raters=2) for name in ("Ada", "Bo", "Cy") for queue in ("audit", "filter")
     ]
@@ -106,7 +111,20 @@ def test_who_rated_which_pairs_is_told_from_what_changed_as_from_everything(stud
         for one in desks[: 1 + chance.randrange(len(desks))]:
             kept = review._load_raters(one)
             with connect(study) as cursor:
-                assert kept == review._rated_by_now(cursor, one)
+                assert kept == before(cursor, one)
+    assert len(desks) < len(all_counted) < 20, "all are counted at first, and where many have changed"
+
+
+def test_raters_of_an_older_copy_in_the_studys_place_are_counted_anew(study: Path) -> None:
+    at = desk(study, queue="filter")
+    with connect(study) as cursor:
+        pairs = cursor.execute("select concept, sample_id from pairs order by all limit 3").fetchall()
+    for pair in pairs:
+        rate(at, review.Item(*pair))
+    assert len(review.load_mine(at)) == 3
+    with transaction(study) as cursor:
+        cursor.execute("delete from ratings where order_number > (select min(order_number) from ratings)")
+    assert len(review.load_mine(at)) == 1
 
 
 def test_ratings_are_stored_as_blind_audits_with_the_probability_of_the_draw(planned: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from app import data
-from app.data import held_pairs, samples, similar
+from app.data import browsing, held_pairs, samples, similar
 from app.data.bulk import BULK_AT_MOST, load_bulks, load_overriders, rate_all, undo_all
 from app.data.samples import load_choices, load_facets, load_listed
 from app.data.saved_views import SavedView, load_saved_views, remove_view, save_view
@@ -314,3 +314,33 @@ def test_an_index_made_in_parts_holds_what_one_made_at_once_holds(
     assert n_parts > 3
     assert made() == whole, "in the same order, too"
     assert lent.count(1) > n_parts
+
+
+def test_pages_of_a_search_stand_in_the_runs_order_however_large_the_run_is(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More pairs than the database keeps together, searched on two threads, of which either may come first."""
+    held = browsing.asked(study, RUN, JUDGE, (), extras=False)
+    browsing.ask(study, held, "samples.unsaid")
+    index = browsing._indexes[study, held]
+    with index.memory.cursor() as cursor:
+        cursor.execute("use held")
+        cursor.execute("set threads = 2")
+        cursor.execute(
+            "insert into indexed select p.* replace (p.sample_id || '-' || i as sample_id, p.place + (i << 44) as place, "
+            "p.row_id + i * 100 as row_id) from indexed p, range(1, 150000 // (select count(*) from indexed)) t(i) "
+            "order by i, p.place"
+        )
+        cursor.execute("insert into found select 'found', sample_id from indexed")
+        expected = cursor.execute("select sample_id from indexed order by place").fetchall()
+        assert expected == cursor.execute("select sample_id from indexed").fetchall()
+    index.texts["found"] = None
+    monkeypatch.setattr(
+        samples, "_load_texts", lambda *asked: {one: samples._Text(one, "", "", "") for one in asked[2]}
+    )
+    for number in (1, 2, 5_000, 11_000):
+        page = data.load_page(
+            study, RUN, JUDGE, data.Filters(text="found"), number=number, sort="run", form_rule="loop"
+        )
+        first = (number - 1) * samples.PAGE_ROWS
+        assert [(row.sample_id,) for row in page.rows] == expected[first : first + samples.PAGE_ROWS]
