@@ -43,6 +43,18 @@ class Context:
         """What people call a concept."""
         return self.names.get(concept, concept)
 
+    def load_pair(self, concept: str, sample_id: str) -> data.Pair | None:
+        """Everything about one pair; None when the run has no such pair, or it has no output yet."""
+        return data.load_pair(
+            self.folder, self.run.run_id, self.judge_id, concept=concept, sample_id=sample_id, form_rule=self.form_rule
+        )
+
+    def prepare_pair(self, concept: str, sample_id: str) -> None:
+        """Have that of it read which people's ratings do not change, as it will be asked for soon."""
+        data.prepare_pair(
+            self.folder, self.run.run_id, self.judge_id, concept=concept, sample_id=sample_id, form_rule=self.form_rule
+        )
+
     def counts(self) -> tuple[data.ConceptCounts, ...]:
         """The counts behind all findings, as they are now."""
         return data.load_counts(self.folder, self.run.run_id, self.judge_id, form_rule=self.form_rule)

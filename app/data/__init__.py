@@ -48,7 +48,7 @@ from app.data.samples import (
     load_facets,
     load_page,
 )
-from app.data.sayings import Saying
+from app.data.sayings import Saying, in_force
 from app.data.study import (
     Judge,
     Profile,
@@ -96,6 +96,7 @@ __all__ = [
     "Stage",
     "add_override",
     "file_state",
+    "in_force",
     "load_change",
     "load_concept",
     "load_corrections",

@@ -17,7 +17,7 @@ from app.data.memory import TABLES, remembered_each, renew_at
 from app.data.ratings import bin_of
 from app.data.rows import fetch, records
 from app.data.samples import JudgmentVote, LensScore, Pair, PairDetail, TopicVote
-from app.data.sayings import Saying, in_force, read_sayings
+from app.data.sayings import Saying, in_force, read_history
 from app.data.study import load_profiles
 from db import connect
 from db.errors import ExpectedError
@@ -54,7 +54,7 @@ def load_pair(folder: Path, run_id: str, judge_id: str, *, concept: str, sample_
         return None
     judged = _load_judged(folder, judge_id, concept, sample_id)
     with connect(folder) as cursor:
-        history = read_sayings(cursor, run_id, [sample_id]).get((concept, sample_id), ())
+        history = read_history(cursor, run_id, concept, sample_id)
         topics = fetch(cursor, "samples.topics", TopicVote, judge_id=judge_id, sample_id=sample_id)
     quadrants = {profile.concept: profile.quadrant for profile in load_profiles(folder, run_id)}
     detail = PairDetail(

@@ -12,7 +12,7 @@ from app.data.browsing import ask_if_held
 from app.data.memory import load_last_rating, remembered
 from app.data.rated import asker
 from app.data.rows import read
-from app.data.sayings import in_force, read_sayings
+from app.data.sayings import in_force, read_history
 from db import connect, insert, query, transaction
 from db.rows import RatingRow, RatingSource
 
@@ -169,8 +169,7 @@ def undo_override(folder: Path, run_id: str, *, concept: str, sample_id: str, re
     `rating_id` names the override to undo, so that pressing twice never undoes an older one too.
     """
     with transaction(folder) as cursor:
-        history = read_sayings(cursor, run_id, [sample_id]).get((concept, sample_id), ())
-        standing = in_force(history).get("override")
+        standing = in_force(read_history(cursor, run_id, concept, sample_id)).get("override")
         if standing is None or standing.rating_id != rating_id:
             return False
         row = undoing_row(run_id, concept, sample_id, reviewer, undoes=rating_id)

@@ -18,7 +18,7 @@ from app.data.rated import asker, load_n_plans
 from app.data.ratings import rating_row, undoing_row
 from app.data.rows import read
 from app.data.samples import Filters, Sort, load_first
-from app.data.sayings import Saying, by_reviewer, read_sayings
+from app.data.sayings import Saying, by_reviewer, read_history, read_sayings
 from db import connect, insert, query, transaction
 from db.connect import DATABASE
 from db.opening import file_number
@@ -226,7 +226,7 @@ def load_flag(desk: Desk, key: Key) -> Flag | None:
 def has_rated(desk: Desk, key: Key, *, apart_from: Collection[str] = ()) -> bool:
     """Whether the reviewer has rated the pair before, undone or not, on any screen; `apart_from` are ids that do not count."""
     with connect(desk.folder) as cursor:
-        return _has_rated(_history(cursor, desk, key), desk.reviewer, apart_from)
+        return _has_rated(read_history(cursor, desk.run_id, *key), desk.reviewer, apart_from)
 
 
 def add_rating(
@@ -261,11 +261,11 @@ def add_rating(
         blind=blind,
     )
     with transaction(desk.folder) as cursor:
-        if desk.settles and last_mark is not None and _is_settled(cursor, desk, item.key, last_mark, but_by=rating_id):
-            return False
-        history = _history(cursor, desk, item.key)
-        standing = by_reviewer(history, desk.source).get(desk.reviewer)
-        if not desk.settles and standing is not None and standing.rating_id != rating_id:
+        history = read_history(cursor, desk.run_id, *item.key)
+        if desk.settles:
+            if last_mark is not None and _is_settled(cursor, desk, item.key, last_mark, but_by=rating_id):
+                return False
+        elif (own := by_reviewer(history, desk.source).get(desk.reviewer)) and own.rating_id != rating_id:
             return False
         is_blind = blind and not _has_rated(history, desk.reviewer, unopened)
         insert(cursor, [replace(row, blind=is_blind)])
@@ -291,10 +291,6 @@ def add_mark(
         insert(cursor, [_mark(desk, key, kind, note, mark_id)])
         if kind == "skip":
             _end_leases(cursor, desk, key, _now())
-
-
-def _history(cursor: duckdb.DuckDBPyConnection, desk: Desk, key: Key) -> Sequence[Saying]:
-    return read_sayings(cursor, desk.run_id, [key[1]]).get(key, ())
 
 
 def _has_rated(history: Sequence[Saying], reviewer: str, apart_from: Collection[str]) -> bool:
@@ -483,9 +479,7 @@ def _rated_since(cursor: duckdb.DuckDBPyConnection, desk: Desk, now: int, file: 
     if before is None or of_file != file or last > now:
         return None
     since = {"run_id": desk.run_id, "last_rating": last}
-    changed = [
-        (concept, sample_id) for concept, sample_id in cursor.execute(query("samples.rated_since"), since).fetchall()
-    ]
+    changed = cursor.execute(query("samples.rated_since"), since).fetchall()
     if len(changed) > _FEW:
         return None
     histories = read_sayings(cursor, desk.run_id, [sample_id for _, sample_id in changed])

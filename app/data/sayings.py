@@ -26,6 +26,16 @@ class Saying:
     undoes: str | None
     is_undone: bool
 
+    @property
+    def stands(self) -> bool:
+        """Whether this is a rating that was not taken back."""
+        return self.undoes is None and not self.is_undone
+
+
+def read_history(cursor: duckdb.DuckDBPyConnection, run_id: str, concept: str, sample_id: str) -> tuple[Saying, ...]:
+    """All that people said of a pair, oldest first."""
+    return read_sayings(cursor, run_id, [sample_id]).get((concept, sample_id), ())
+
 
 def read_sayings(
     cursor: duckdb.DuckDBPyConnection, run_id: str, sample_ids: Sequence[str]
@@ -43,13 +53,12 @@ def read_sayings(
 
 def in_force(history: Iterable[Saying]) -> dict[str, Saying]:
     """By its source, the latest rating that was not taken back."""
-    return {saying.source: saying for saying in history if saying.undoes is None and not saying.is_undone}
+    return {saying.source: saying for saying in history if saying.stands}
 
 
 def by_reviewer(history: Iterable[Saying], source: str) -> dict[str, Saying]:
     """The latest rating of each reviewer from a source that was not taken back, whatever others said after it."""
-    mine = (saying for saying in history if saying.source == source)
-    return {saying.reviewer: saying for saying in mine if saying.undoes is None and not saying.is_undone}
+    return {saying.reviewer: saying for saying in history if saying.source == source and saying.stands}
 
 
 def _undone(undoings: Mapping[str, str]) -> set[str]:

@@ -157,9 +157,7 @@ def _pair(here: Context, sitting: review_desk.Sitting) -> None:
             review_item.opened(here, sitting, rated, flag)
         review_item.flagging(shown, flag)
     if rated is None and shown is not before and not review_desk.goes_on():
-        desk, (concept, sample_id) = sitting.desk, item.key
-        where = (desk.folder, desk.run_id, desk.judge_id)
-        data.prepare_pair(*where, concept=concept, sample_id=sample_id, form_rule=desk.form_rule)
+        here.prepare_pair(*item.key)
 
 
 def _nothing_left(here: Context, desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Browse what the model wrote, beside what judge, lenses and people say of it, and correct the judge."""
 
 from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 import streamlit as st
@@ -115,9 +116,7 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
     if opened is None:
         return
     concept, _, sample_id = opened.rpartition(":")
-    pair = data.load_pair(
-        here.folder, here.run.run_id, here.judge_id, concept=concept, sample_id=sample_id, form_rule=here.form_rule
-    )
+    pair = here.load_pair(concept, sample_id)
     if pair is None:
         notices.empty("No such sample", f"This run has no sample {state.quoted('open')}. Choose one from the list.")
         return
@@ -141,22 +140,10 @@ def _detail(here: Context, page: data.PairPage, opened: str | None, *, search: s
             similar.panel(here, pair.detail)
         else:
             _evidence(here, pair)
-    if not live.drew_anew():
-        _prepare_next(here, page, opened)
-
-
-def _prepare_next(here: Context, page: data.PairPage, opened: str) -> None:
-    """Whoever works through the list opens the pair below next."""
-    keys = [rows.address(row) for row in page.rows]
-    for row in page.rows[keys.index(opened) + 1 :][:1] if opened in keys else ():
-        data.prepare_pair(
-            here.folder,
-            here.run.run_id,
-            here.judge_id,
-            concept=row.concept,
-            sample_id=row.sample_id,
-            form_rule=here.form_rule,
-        )
+    below = next((after for row, after in pairwise(page.rows) if rows.address(row) == opened), None)
+    # Whoever works through the list opens that next.
+    if below is not None and not live.drew_anew():
+        here.prepare_pair(below.concept, below.sample_id)
 
 
 def _evidence(here: Context, pair: data.Pair) -> None:

@@ -146,8 +146,7 @@ def _buttons(context: Context, pair: data.PairDetail, shown: Shown, history: Seq
 
 def _standing(history: Sequence[data.Saying]) -> data.Saying | None:
     """The override in force."""
-    standing = [s for s in history if s.source == "override" and s.undoes is None and not s.is_undone]
-    return standing[-1] if standing else None
+    return data.in_force(history).get("override")
 
 
 def _undo_label(standing: data.Saying | None, name: str) -> str:

@@ -109,14 +109,7 @@ def opened(context: Context, sitting: Sitting, own: review.Own, flag: review.Fla
     """What was hidden until now: judge, arm, lenses and other people, beside the rating."""
     key = (own.concept, own.sample_id)
     sitting.seen.add(key)
-    pair = data.load_pair(
-        context.folder,
-        context.run.run_id,
-        context.judge_id,
-        concept=own.concept,
-        sample_id=own.sample_id,
-        form_rule=context.form_rule,
-    )
+    pair = context.load_pair(*key)
     if pair is None:
         return
     others = _others(pair.history, own)
@@ -169,7 +162,7 @@ def _others(history: Sequence[data.Saying], own: review.Own) -> list[data.Saying
     """What others last said of the pair, and did not take back."""
     latest: dict[str, data.Saying] = {}
     for saying in history:
-        if saying.rating is not None and not saying.is_undone and saying.rating_id != own.rating_id:
+        if saying.stands and saying.rating_id != own.rating_id:
             latest[saying.reviewer] = saying
     return list(latest.values())
 

@@ -1,7 +1,5 @@
 """Planted effects, sklearn as the oracle, and results that follow their rows."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
@@ -11,11 +9,10 @@ from engine.lenses.evaluate import evaluate
 from engine.lenses.folds import join_groups
 from engine.lenses.logistic import Logistic
 from engine.lenses.registry import FAMILIES
+from tests.support.lens_parts import after_few_steps
 
 WORDS = tuple("ale barley cask draught ester foam grist hop infusion jug keg lager malt nose oak pint".split())  # noqa: SIM905
 families = pytest.mark.parametrize("name", sorted(FAMILIES))
-FEW_STEPS = {name: replace(family, n_epochs=5) if "mlp" in name else family for name, family in FAMILIES.items()}  # type: ignore[type-var,call-arg]
-"""For what holds from the first step on, in families that learn by steps."""
 
 
 def rows(n: int, strength: float, *, seed: int = 0, d: int = 32):
@@ -68,8 +65,10 @@ def test_measures_equal_sklearn_on_the_held_out_scores(name):
 def test_results_belong_to_rows_not_to_positions(name):
     X, y, groups, texts = rows(40, 1.5)
     order = np.random.default_rng(9).permutation(40)
-    whole = evaluate(FEW_STEPS[name], X, y, groups=groups, texts=texts, seed=4)
-    mixed = evaluate(FEW_STEPS[name], X[order], y[order], groups=groups[order], texts=[texts[i] for i in order], seed=4)
+    whole = evaluate(after_few_steps(name), X, y, groups=groups, texts=texts, seed=4)
+    mixed = evaluate(
+        after_few_steps(name), X[order], y[order], groups=groups[order], texts=[texts[i] for i in order], seed=4
+    )
     for field in ("probability", "fold", "fires"):
         assert (getattr(mixed.rounds[0], field) == getattr(whole.rounds[0], field)[order]).all()
     assert mixed.measures["f1"] == whole.measures["f1"]
@@ -87,7 +86,7 @@ def test_a_held_out_row_never_shaped_its_own_score(name):
     fold = np.arange(40) // 8
     flipped = np.where(fold == 2, 1 - y, y)
     a, b = (
-        out_of_fold(FEW_STEPS[name], [Rows(labels, groups, fold, np.arange(40), lambda _: X)], seed=0)[
+        out_of_fold(after_few_steps(name), [Rows(labels, groups, fold, np.arange(40), lambda _: X)], seed=0)[
             0
         ].scores.probability
         for labels in (y, flipped)

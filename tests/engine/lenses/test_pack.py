@@ -20,6 +20,7 @@ from engine.lenses.pairs import PairSet, prepare
 from engine.lenses.registry import FAMILIES
 from engine.lenses.ridge import Ridge
 from engine.stats.classification import f1_interval
+from tests.support.lens_parts import after_few_steps
 
 TEMPLATES = [f"template {i}" for i in range(10)]
 families = pytest.mark.parametrize("name", sorted(FAMILIES))
@@ -42,12 +43,6 @@ def pack(m: int = 4, **how: float) -> list[PairSet]:
 
 def rows_of(sets: list[PairSet], seed: int = 0) -> list[Rows]:
     return [one.rows(0) for one in prepare(sets, n_folds=5, repeats=1, seed=seed)]
-
-
-def after_few_steps(name: str) -> LensFamily:
-    """The family; where it learns by steps, it takes few: whatever order or company decides, they decide from the first one."""
-    family = FAMILIES[name]
-    return replace(family, n_epochs=5) if "mlp" in name else family  # type: ignore[type-var,call-arg]
 
 
 def exact(name: str) -> tuple[LensFamily, float]:
